@@ -1,0 +1,48 @@
+import { z } from 'zod'
+import { KnitId } from './ids.ts'
+import { PlanSummary } from './plan.ts'
+import { RunSummary } from './run.ts'
+import { isSystemTag, TagIn } from './tag.ts'
+import { LogPoint, Mountpoint, TagOut } from './wire.ts'
+
+export const DataDetail = z
+  .object({
+    knitId: KnitId,
+    tags: z.array(TagOut).describe("The user's tags and the system's, sorted."),
+    upstream: z
+      .object({
+        mountpoint: Mountpoint.optional().describe('The output it was written to.'),
+        log: LogPoint.optional().describe('Present when it is the log of the run.'),
+        run: RunSummary,
+      })
+      .describe('The run that made it.'),
+    downstreams: z
+      .array(z.object({ mountpoint: Mountpoint, run: RunSummary }))
+      .describe('The runs that read it, and where.'),
+    nomination: z
+      .array(z.object({ ...Mountpoint.shape, plan: PlanSummary }))
+      .describe('The inputs of plans it fits.'),
+  })
+  .meta({ id: 'DataDetail' })
+export type DataDetail = z.infer<typeof DataDetail>
+
+/** A change of the user's tags of a data: removals first, then additions. */
+export const TagChange = z
+  .object({
+    add: z.array(TagIn).nullish().describe('Tags to put; one that is there already stays.'),
+    remove: z.array(TagIn).nullish().describe('Exact tags to take away.'),
+    remove_key: z.array(z.string()).nullish().describe('Keys of which every tag is taken away.'),
+  })
+  .nullable()
+  .meta({ id: 'TagChange' })
+export type TagChange = z.infer<typeof TagChange>
+
+/** The first system tag of a change, which users may not make. */
+export function forbiddenInChange(change: TagChange): string | undefined {
+  const keys = [
+    ...(change?.add ?? []).filter(isSystemTag).map(({ key }) => key),
+    ...(change?.remove ?? []).filter(isSystemTag).map(({ key }) => key),
+    ...(change?.remove_key ?? []).filter((key) => isSystemTag({ key, value: '' })),
+  ]
+  return keys[0]
+}

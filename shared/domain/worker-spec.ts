@@ -1,0 +1,62 @@
+import type { Annotation } from './annotation.ts'
+import type { OnNode } from './on-node.ts'
+import { resourceLimits } from './plan.ts'
+import type { WorkerSpec } from './worker.ts'
+
+/** The volume that holds a data. */
+export const volumeOf = (knitId: string): string => `data-knitid-${knitId}`
+
+/** The worker of one attempt to execute a run. */
+export const workerOf = (run: { id: string; attempt: number }): string =>
+  `worker-run-${run.id}-${run.attempt}`
+
+/** The run and attempt a worker is of; undefined when the name is none of ours. */
+export function runOfWorker(name: string): { id: string; attempt: number } | undefined {
+  const [, id, attempt] =
+    /^worker-run-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-(\d{1,9})$/.exec(name) ?? []
+  return id === undefined ? undefined : { id, attempt: Number(attempt) }
+}
+
+/** What a run reads and writes, and the plan that says how. */
+export type Work = {
+  image: string
+  entrypoint: string[]
+  args: string[]
+  onNode: Partial<OnNode>
+  resources: Record<string, string>
+  annotations: Annotation[]
+  serviceAccount: string | null
+  inputs: { path: string; knitId: string }[]
+  /** In the plan's order; the log has no path. */
+  outputs: { path: string | null; knitId: string }[]
+}
+
+/** The annotation that lets a plan's programs use the network where they are kept from it. */
+const networkAnnotation = { key: 'knit.network', value: 'yes' }
+
+/** A run becomes a worker, as a plain value. */
+export function workerSpec(
+  run: { id: string; planId: string; attempt: number },
+  work: Work,
+): WorkerSpec {
+  const log = work.outputs.find(({ path }) => path === null)
+  return {
+    name: workerOf(run),
+    labels: { run: run.id, plan: run.planId, attempt: String(run.attempt) },
+    image: work.image,
+    entrypoint: work.entrypoint,
+    args: work.args,
+    env: {},
+    inputs: work.inputs.map(({ path, knitId }) => ({ volume: volumeOf(knitId), path })),
+    outputs: work.outputs.flatMap(({ path, knitId }) =>
+      path === null ? [] : [{ volume: volumeOf(knitId), path }],
+    ),
+    ...(log && { logVolume: volumeOf(log.knitId) }),
+    limits: resourceLimits(work.resources),
+    network: work.annotations.some(
+      ({ key, value }) => key === networkAnnotation.key && value === networkAnnotation.value,
+    ),
+    onNode: { may: [], prefer: [], must: [], ...work.onNode },
+    ...(work.serviceAccount && { serviceAccount: work.serviceAccount }),
+  }
+}
