@@ -1,0 +1,59 @@
+import { z } from 'zod'
+import { DataDetail, TagChange } from '#shared/domain/data.ts'
+import { TagText } from '#shared/domain/tag.ts'
+import { DurationParam, TimeParam } from '#shared/domain/time.ts'
+import { resource, route } from './route.ts'
+
+const params = z.object({ knitId: z.string().describe('Id of the data.') })
+
+/** The window of time of a search. */
+export const windowQuery = {
+  since: TimeParam.optional().describe('Only what ended, or last changed, at or after this time.'),
+  duration: DurationParam.optional().describe('… and before `since` plus this; needs `since`.'),
+}
+
+export const data = resource('data', {
+  find: route({
+    method: 'get',
+    path: '/api/data',
+    summary: 'Find data by tags and time.',
+    role: 'viewer',
+    query: z.object({
+      tag: z.array(TagText).default([]).describe('A tag the data must carry; repeat it for more.'),
+      ...windowQuery,
+    }),
+    response: z.array(DataDetail),
+    problems: ['bad-request'],
+  }),
+  push: route({
+    method: 'post',
+    path: '/api/data',
+    summary: 'Upload a directory as data, with tags.',
+    role: 'user',
+    query: z.object({
+      tag: z.array(TagText).default([]).describe('A tag to put on the data; repeat it for more.'),
+    }),
+    body: 'application/tar+gzip',
+    response: DataDetail,
+    problems: ['bad-request', 'bad-archive', 'checksum-mismatch', 'too-large', 'storage-full'],
+  }),
+  pull: route({
+    method: 'get',
+    path: '/api/data/:knitId',
+    summary: 'Download data as an archive.',
+    role: 'viewer',
+    params,
+    response: 'application/tar+gzip',
+    problems: ['data-not-found', 'not-yet'],
+  }),
+  tag: route({
+    method: 'put',
+    path: '/api/data/:knitId',
+    summary: 'Change the tags of data.',
+    role: 'user',
+    params,
+    body: TagChange,
+    response: DataDetail,
+    problems: ['bad-request', 'bad-tag-change', 'data-not-found'],
+  }),
+})

@@ -1,0 +1,9 @@
+import { data } from './data.ts'
+import { plans } from './plans.ts'
+import type { Route } from './route.ts'
+import { runs } from './runs.ts'
+
+/** Every route of the API. */
+export const routes: Route[] = [data, plans, runs].flatMap((resource) =>
+  Object.values<Route>(resource),
+)

@@ -1,0 +1,69 @@
+import { z } from 'zod'
+import { PlanDetail, PlanSpec } from '#shared/domain/plan.ts'
+import { TagText } from '#shared/domain/tag.ts'
+import { resource, route } from './route.ts'
+
+const params = z.object({ planId: z.string().describe('Id of the plan.') })
+
+export const plans = resource('plans', {
+  find: route({
+    method: 'get',
+    path: '/api/plans',
+    summary: 'Find plans.',
+    role: 'viewer',
+    query: z.object({
+      active: z
+        .enum(['true', 'false'], '"active" should be "true" or "false"')
+        .transform((text) => text === 'true')
+        .optional()
+        .describe('Only active, or only inactive ones.'),
+      image: z
+        .string()
+        .optional()
+        .describe('Image, as REPOSITORY[:TAG]; without a tag any tag fits.'),
+      in_tag: z.array(TagText).default([]).describe('A tag; one input must ask for all of them.'),
+      out_tag: z
+        .array(TagText)
+        .default([])
+        .describe('A tag; one output, or the log, must put all of them.'),
+    }),
+    response: z.array(PlanDetail),
+    problems: ['bad-request'],
+  }),
+  apply: route({
+    method: 'post',
+    path: '/api/plans',
+    summary: 'Register a plan.',
+    role: 'user',
+    body: PlanSpec,
+    response: PlanDetail,
+    problems: ['bad-request', 'too-large', 'plan-equivalent', 'plan-cycle'],
+  }),
+  show: route({
+    method: 'get',
+    path: '/api/plans/:planId',
+    summary: 'Show one plan.',
+    role: 'viewer',
+    params,
+    response: PlanDetail,
+    problems: ['plan-not-found'],
+  }),
+  activate: route({
+    method: 'put',
+    path: '/api/plans/:planId/active',
+    summary: 'Activate a plan: its held runs go on.',
+    role: 'user',
+    params,
+    response: PlanDetail,
+    problems: ['plan-not-found'],
+  }),
+  deactivate: route({
+    method: 'delete',
+    path: '/api/plans/:planId/active',
+    summary: 'Deactivate a plan: its waiting runs are held.',
+    role: 'user',
+    params,
+    response: PlanDetail,
+    problems: ['plan-not-found'],
+  }),
+})

@@ -1,0 +1,64 @@
+/** Every way a request can fail on purpose. `reason` opens the message that clients of the API know; `title` is for people. */
+export const problems = {
+  'bad-request': {
+    status: 400,
+    title: 'The request is not as it should be',
+    reason: 'bad request',
+  },
+  'bad-tag-change': { status: 400, title: 'Such tags cannot be changed', reason: 'format error' },
+  'bad-archive': { status: 400, title: 'The archive cannot be kept', reason: 'bad request' },
+  'checksum-mismatch': {
+    status: 400,
+    title: 'The bytes are not those that were sent',
+    reason: 'hash is not match.',
+  },
+  unauthorized: { status: 401, title: 'Who are you?', reason: 'unauthorized' },
+  forbidden: { status: 403, title: 'You may not do that', reason: 'forbidden' },
+  'route-not-found': { status: 404, title: 'No such path', reason: 'Not Found' },
+  'data-not-found': { status: 404, title: 'No such data', reason: 'not found' },
+  'plan-not-found': { status: 404, title: 'No such plan', reason: 'not found' },
+  'run-not-found': { status: 404, title: 'No such run', reason: 'not found' },
+  'log-not-found': { status: 404, title: 'The run keeps no log', reason: 'not found' },
+  'method-not-allowed': {
+    status: 405,
+    title: 'Not with this method',
+    reason: 'Method Not Allowed',
+  },
+  'plan-equivalent': {
+    status: 409,
+    title: 'An equivalent plan is registered',
+    reason: 'there are equiverent plan',
+  },
+  'plan-cycle': {
+    status: 409,
+    title: 'The plan would feed itself',
+    reason: 'plan spec conflics with others',
+  },
+  'too-large': { status: 413, title: 'Larger than allowed', reason: 'bad request' },
+  'event-refused': { status: 422, title: 'The event cannot be served', reason: 'bad request' },
+  unexpected: { status: 500, title: 'Something unexpected happened', reason: 'unexpected error' },
+  'not-yet': {
+    status: 503,
+    title: 'Not yet',
+    reason: 'service unavailable temporaly',
+  },
+  unavailable: {
+    status: 503,
+    title: 'A part of the system is away',
+    reason: 'service unavailable temporaly',
+  },
+  'storage-full': { status: 507, title: 'The storage is full', reason: 'storage is full' },
+} as const satisfies Record<string, { status: number; title: string; reason: string }>
+
+export type ProblemCode = keyof typeof problems
+
+/** A failure we planned for. Anything else is a bug: 500. */
+export class Problem extends Error {
+  override readonly name = 'Problem'
+  readonly code: ProblemCode
+
+  constructor(code: ProblemCode, detail: string, options?: ErrorOptions) {
+    super(detail, options)
+    this.code = code
+  }
+}

@@ -1,0 +1,72 @@
+import { z } from 'zod'
+import type { ProblemCode } from './problems.ts'
+
+/** Who may call a route; each role may do what those before it may. */
+export const roles = ['viewer', 'user', 'admin'] as const
+export type Role = (typeof roles)[number]
+
+export type RouteSpec = {
+  method: 'get' | 'post' | 'put' | 'delete'
+  /** Below the root, with `:name` for parameters. */
+  path: `/api/${string}`
+  summary: string
+  role: Role
+  params?: z.ZodObject
+  /** Array properties are repeated parameters; of others the first counts, and an empty one is absent. */
+  query?: z.ZodObject
+  /** A JSON schema of the body, or the media type of a body that is streamed. */
+  body?: z.ZodType | MediaType
+  /** Schema of the JSON answer, or the media type of an answer that is streamed. */
+  response: z.ZodType | MediaType
+  problems: readonly ProblemCode[]
+}
+export type MediaType = `${string}/${string}`
+
+/** A route contract. `name` is resource.verb: its folder, service and operation id are derived from it. */
+export type Route<S extends RouteSpec = RouteSpec> = S & { name: string }
+
+/** Keeps the exact type of a route while it is checked. */
+export const route = <const S extends RouteSpec>(spec: S): S => spec
+
+/** The routes of one resource, each with its name. */
+export function resource<const R extends Record<string, RouteSpec>>(
+  name: string,
+  specs: R,
+): { [K in keyof R]: Route<R[K]> } {
+  const named = Object.entries(specs).map(([verb, spec]) => [
+    verb,
+    { ...spec, name: `${name}.${verb}` },
+  ])
+  return Object.fromEntries(named) as { [K in keyof R]: Route<R[K]> }
+}
+
+/** `runs.show` -> `runs-show`: the folder below `functions/api/` and the operation id. */
+export const routeFolder = (contract: { name: string }): string => contract.name.replace('.', '-')
+
+export type ParamsOf<S extends RouteSpec> = S['params'] extends z.ZodType
+  ? z.output<S['params']>
+  : object
+export type QueryOf<S extends RouteSpec> = S['query'] extends z.ZodType
+  ? z.output<S['query']>
+  : object
+export type BodyOf<S extends RouteSpec> = S['body'] extends z.ZodType
+  ? z.output<S['body']>
+  : undefined
+export type ResponseOf<S extends RouteSpec> = S['response'] extends z.ZodType
+  ? z.output<S['response']>
+  : Response
+
+/** What a client gives for a route, before validation. */
+export type RequestOf<S extends RouteSpec> = (S['params'] extends z.ZodType
+  ? z.input<S['params']>
+  : object) &
+  (S['query'] extends z.ZodType ? Partial<z.input<S['query']>> : object) & {
+    body?: S['body'] extends z.ZodType ? z.input<S['body']> : unknown
+  }
+
+/** A query parameter that holds a list separated by commas. */
+export const commaList = <T extends z.ZodType<unknown, string>>(item: T) =>
+  z
+    .string()
+    .transform((text) => text.split(','))
+    .pipe(z.array(item))

@@ -1,0 +1,58 @@
+import { z } from 'zod'
+import { RunDetail } from '#shared/domain/run.ts'
+import { runStatuses } from '#shared/domain/run-states.ts'
+import { windowQuery } from './data.ts'
+import { commaList, resource, route } from './route.ts'
+
+const params = z.object({ runId: z.string().describe('Id of the run.') })
+const searchable = runStatuses.filter((status) => status !== 'invalidated')
+
+export const runs = resource('runs', {
+  find: route({
+    method: 'get',
+    path: '/api/runs',
+    summary: 'Find runs.',
+    role: 'viewer',
+    query: z.object({
+      plan: commaList(z.string().min(1)).optional().describe('Ids of plans, any of them.'),
+      knitIdInput: commaList(z.string().min(1))
+        .optional()
+        .describe('Ids of data read, any of them.'),
+      knitIdOutput: commaList(z.string().min(1))
+        .optional()
+        .describe('Ids of data written, any of them.'),
+      status: commaList(
+        z.enum(searchable, {
+          error: ({ input }) =>
+            `"${input}" is no status to search for; there are ${searchable.join(', ')}`,
+        }),
+      )
+        .optional()
+        .describe('Statuses, any of them.'),
+      ...windowQuery,
+    }),
+    response: z.array(RunDetail),
+    problems: ['bad-request'],
+  }),
+  show: route({
+    method: 'get',
+    path: '/api/runs/:runId',
+    summary: 'Show one run.',
+    role: 'viewer',
+    params,
+    response: RunDetail,
+    problems: ['run-not-found'],
+  }),
+  log: route({
+    method: 'get',
+    path: '/api/runs/:runId/log',
+    summary: 'Read, or follow, the log of a run.',
+    role: 'viewer',
+    params,
+    query: z.object({
+      follow: z.string().optional().describe('Present: goes on until the program ends.'),
+    }),
+    response: 'application/octet-stream',
+    problems: ['run-not-found', 'log-not-found', 'not-yet'],
+  }),
+})

@@ -1,0 +1,76 @@
+import type { Readable } from 'node:stream'
+import type { FailureCause as RunFailureCause } from '#shared/domain/run.ts'
+import type { Measure, VolumeSpec, WorkerSpec } from '#shared/domain/worker.ts'
+
+export type { Measure, VolumeMount, VolumeSpec, WorkerSpec } from '#shared/domain/worker.ts'
+
+/**
+ * Where Data are kept and Runs are executed. Every call is idempotent: what already is as asked is
+ * success, what is already gone is success. An adapter throws only when it could not find out.
+ */
+export interface Cluster {
+  /** Makes an empty volume; one of that name that exists is left as it is. */
+  ensureVolume(volume: VolumeSpec): Promise<void>
+  /** Deletes a volume with everything in it. */
+  deleteVolume(name: string): Promise<void>
+  /** Size, files and digest of a volume nobody writes to any more; undefined when it does not exist. */
+  measureVolume(name: string): Promise<Measure | undefined>
+
+  /** Creates a worker, suspended: its program does not run before `releaseWorker`. A worker of that name is returned as it is. */
+  ensureWorker(spec: WorkerSpec): Promise<Worker>
+  /** Lets the program of exactly this worker (name and uid) start, once; anything else is left alone. */
+  releaseWorker(worker: Pick<Worker, 'name' | 'uid'>): Promise<void>
+  /** The worker as it truly is now; undefined when there is none. */
+  findWorker(name: string): Promise<Worker | undefined>
+  listWorkers(): Promise<Worker[]>
+  /** Stops a worker with everything it started and forgets it. Its end may take a while: `findWorker` tells. */
+  deleteWorker(name: string): Promise<void>
+
+  /** What all workers together may use, by resource name, in base units (cores, bytes, pieces). */
+  capacity(): Promise<ReadonlyMap<string, number>>
+}
+
+/** How bytes get into volumes and out of them. Nothing is ever held in memory whole. */
+export interface Transfers {
+  /**
+   * Unpacks a tar.gz stream into an existing, empty volume and flushes it to disk. On any failure the volume is
+   * left empty. Throws `ArchiveError` for what is wrong with the archive.
+   */
+  receive(volume: string, archive: Readable): Promise<Measure>
+  /** The volume as a tar.gz stream; destroyed with an error when it cannot be read to the end. */
+  send(volume: string): Promise<Readable>
+  /** The stored bytes of all files of a volume, one after another: how a log is read. */
+  readLog(volume: string): Promise<Readable>
+  /** What the worker writes to its log, from the first byte until the worker has ended; ends early when `signal` aborts. */
+  followLog(worker: string, volume: string, signal: AbortSignal): Promise<Readable>
+}
+
+export type Worker = {
+  name: string
+  /** Differs between two workers that had the same name one after the other. */
+  uid: string
+  labels: Record<string, string>
+  state: WorkerState
+}
+
+/**
+ * `suspended` waits for its release; `pending` was released and has not begun; the rest is what it says.
+ * `reason` tells people why it does not go on.
+ */
+export type WorkerState =
+  | { phase: 'suspended' }
+  | { phase: 'pending'; reason?: string }
+  | { phase: 'running'; startedAt: Date; image?: string }
+  | { phase: 'succeeded'; startedAt: Date; endedAt: Date; image?: string }
+  | {
+      phase: 'failed'
+      startedAt?: Date
+      endedAt: Date
+      exitCode: number
+      message: string
+      cause: FailureCause
+      image?: string
+    }
+
+/** What a worker's failure is to be laid to; a user's wish is none of them. */
+export type FailureCause = Exclude<RunFailureCause, 'user'>

@@ -1,0 +1,27 @@
+import type { EventName } from '#shared/contracts/events.ts'
+
+/** THE table of who answers what: step -> events that wake it. */
+export const triggers = {
+  'match-data': ['data.ready', 'data.tagged', 'plan.registered'],
+  'project-runs': ['data.nominated'],
+  'initialize-run': ['run.waiting', 'run.done', 'run.failed'],
+  'start-run': ['run.ready'],
+  'observe-worker': ['run.starting', 'worker.changed'],
+  'finish-run': ['run.completing', 'run.aborting', 'worker.changed'],
+  'collect-garbage': ['volume.dropped'],
+} as const satisfies Record<string, readonly EventName[]>
+
+/** A step that events wake. */
+export type EventStep = keyof typeof triggers
+/** The events that wake a step. */
+export type EventsOf<S extends EventStep> = (typeof triggers)[S][number]
+
+/** Steps woken by the clock alone. */
+export const clockSteps = ['sweep', 'clean-agents'] as const
+export type Step = EventStep | (typeof clockSteps)[number]
+
+/** The steps an event wakes. */
+export function stepsFor(name: EventName): EventStep[] {
+  const steps = Object.entries(triggers) as [EventStep, readonly EventName[]][]
+  return steps.filter(([, names]) => names.includes(name)).map(([step]) => step)
+}
