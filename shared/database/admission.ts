@@ -1,0 +1,67 @@
+import type { Claimed } from './runs.ts'
+import type { Tx } from './sql.ts'
+
+// Any number, the same in every release: admissions take turns, so that two cannot fill the same room.
+const turn = 4_127_090_817
+
+/** Plans with runs that use the machine now or wait for it. */
+export type Demand = {
+  planId: string
+  resources: Record<string, string>
+  /** Runs that hold their resources: admitted, and not ended. */
+  live: number
+  /** Ids of the runs that wait, the oldest first. */
+  waiting: string[]
+}
+
+/** Who uses the machine and who waits for it, until the transaction ends unchanged by other admissions. */
+export async function readDemand(tx: Tx, waitingPerPlan: number): Promise<Demand[]> {
+  await tx`select pg_advisory_xact_lock(${turn})`
+  return tx<Demand[]>`
+    with live as (
+      select plan_id, count(*)::integer as count
+        from run
+       where status in ('ready', 'starting', 'running', 'completing', 'aborting')
+          or (status = 'waiting' and claimed_until > now())
+       group by plan_id
+    ), demand as (
+      select plan_id from live
+       union
+      select plan_id from run where status = 'waiting'
+    )
+    select plan.id as "planId",
+           plan.resources,
+           coalesce(live.count, 0) as live,
+           array(
+             select id
+               from run
+              where plan_id = plan.id
+                and status = 'waiting'
+                and (claim is null or claimed_until < now())
+                and due_at <= now()
+              order by created_at
+              limit ${waitingPerPlan}
+           ) as waiting
+      from demand
+      join plan on plan.id = demand.plan_id and plan.name is null
+      left join live on live.plan_id = plan.id
+     order by plan.id`
+}
+
+/** Claims runs that wait, those of them that still do. */
+export async function claimWaiting(
+  tx: Tx,
+  runIds: readonly string[],
+  step: string,
+  leaseSeconds: number,
+): Promise<Claimed<'waiting'>[]> {
+  return tx<Claimed<'waiting'>[]>`
+    update run
+       set claim = gen_random_uuid(),
+           claimed_by = ${step},
+           claimed_until = now() + ${leaseSeconds} * interval '1 second'
+     where id = any (${[...runIds]}::uuid[])
+       and status = 'waiting'
+       and (claim is null or claimed_until < now())
+    returning id, plan_id as "planId", status, attempt, claim, failures`
+}

@@ -1,0 +1,126 @@
+import type { DataDetail } from '#shared/domain/data.ts'
+import { runStates, runStatuses, type RunStatus } from '#shared/domain/run-states.ts'
+import { readTagQuery, shownTags, type Tag } from '#shared/domain/tag.ts'
+import { showTags } from '#shared/domain/wire.ts'
+import { logPointOf, mountpointOf, mountsOfPlans, planSummaries } from './plan-view.ts'
+import { inWindow, runSummaries, type TimeWindow } from './run-view.ts'
+import type { Queryable } from './sql.ts'
+import { findAllTagIds, pickTags, tagsById } from './tags.ts'
+
+type DataRow = {
+  id: string
+  plan_id: string
+  run_id: string
+  output_id: number
+  tags: number[]
+  ended_at: Date | null
+  status: RunStatus
+}
+
+type Use = { knitId: string; planId: string; inputId: number; runId: string | null }
+
+/** Data as the API shows them, in the order of the ids; what does not exist is left out. */
+export async function showData(sql: Queryable, ids: readonly string[]): Promise<DataDetail[]> {
+  if (ids.length === 0) return []
+  const [rows, uses] = await Promise.all([
+    sql<DataRow[]>`
+      select data.id, data.plan_id, data.run_id, data.output_id, data.tags, data.ended_at, run.status
+        from data
+        join run on run.id = data.run_id
+       where data.id = any (${[...ids]}::uuid[])`,
+    sql<Use[]>`
+      select knit_id as "knitId", assign.plan_id as "planId", input_id as "inputId", run_id as "runId"
+        from assign
+        join run on run.id = run_id
+       where knit_id = any (${[...ids]}::uuid[])
+         and run.status <> 'invalidated'
+       union all
+      select knit_id, plan_id, input_id, null
+        from nomination
+       where knit_id = any (${[...ids]}::uuid[])
+       order by "knitId", "runId", "planId", "inputId"`,
+  ])
+  const planIds = [...rows.map((row) => row.plan_id), ...uses.map(({ planId }) => planId)]
+  const [byId, runs, mounts, plans] = await Promise.all([
+    tagsById(
+      sql,
+      rows.flatMap(({ tags }) => tags),
+    ),
+    runSummaries(sql, [
+      ...rows.map((row) => row.run_id),
+      ...uses.flatMap(({ runId }) => runId ?? []),
+    ]),
+    mountsOfPlans(sql, planIds),
+    planSummaries(
+      sql,
+      uses.map(({ planId }) => planId),
+    ),
+  ])
+  const mountOf = new Map(mounts.map((mount) => [`${mount.kind} ${mount.id}`, mount]))
+  const usesOf = Map.groupBy(uses, ({ knitId }) => knitId)
+  const show = (row: DataRow): DataDetail[] => {
+    const source = mountOf.get(`output ${row.output_id}`)
+    const run = runs.get(row.run_id)
+    if (!source || !run) return []
+    const own = usesOf.get(row.id) ?? []
+    return [
+      {
+        knitId: row.id,
+        tags: showTags(tagsOf(row, byId)),
+        upstream: {
+          ...(source.path === null
+            ? { log: logPointOf(source) }
+            : { mountpoint: mountpointOf(source) }),
+          run,
+        },
+        downstreams: own.flatMap(({ runId, inputId }) => {
+          const reader = runId === null ? undefined : runs.get(runId)
+          const mount = mountOf.get(`input ${inputId}`)
+          return reader && mount ? [{ mountpoint: mountpointOf(mount), run: reader }] : []
+        }),
+        nomination: own.flatMap(({ runId, planId, inputId }) => {
+          const plan = plans.get(planId)
+          const mount = mountOf.get(`input ${inputId}`)
+          return runId === null && plan && mount ? [{ ...mountpointOf(mount), plan }] : []
+        }),
+      },
+    ]
+  }
+  const shown = new Map(rows.flatMap((row) => show(row).map((detail) => [row.id, detail] as const)))
+  return ids.flatMap((id) => shown.get(id) ?? [])
+}
+
+function tagsOf(row: DataRow, byId: ReadonlyMap<number, Tag>): Tag[] {
+  const kind = runStates[row.status].data
+  return shownTags({
+    knitId: row.id,
+    tags: pickTags(byId, row.tags),
+    timestamp: row.ended_at ?? undefined,
+    transient: kind === 'ready' ? undefined : kind,
+  })
+}
+
+/** Ids of data that carry all the tags, the last ended last, those that have not ended after them. */
+export async function findDataIds(
+  sql: Queryable,
+  tags: readonly Tag[],
+  window: TimeWindow = {},
+): Promise<string[]> {
+  const query = readTagQuery(tags)
+  if (query.impossible) return []
+  const tagIds = await findAllTagIds(sql, query.user)
+  if (!tagIds) return []
+  const statuses = runStatuses.filter((status) => runStates[status].data === query.transient)
+  const withRun = query.transient !== undefined || window.since !== undefined
+  const rows = await sql<{ id: string }[]>`
+    select data.id
+      from data
+      ${withRun ? sql`join run on run.id = data.run_id` : sql``}
+     where ${tagIds.length > 0 ? sql`data.tags @> ${tagIds}::integer[]` : sql`true`}
+       and ${query.knitId ? sql`data.id = ${query.knitId}` : sql`true`}
+       and ${query.timestamp ? sql`data.ended_at = ${query.timestamp}` : sql`true`}
+       and ${query.transient ? sql`run.status = any (${statuses}::text[])` : sql`true`}
+       and ${inWindow(sql, sql`coalesce(data.ended_at, run.updated_at)`, window)}
+     order by data.ended_at, data.id`
+  return rows.map(({ id }) => id)
+}

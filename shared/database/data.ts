@@ -1,0 +1,212 @@
+import type { TagChange } from '#shared/domain/data.ts'
+import type { Measure } from '#shared/domain/worker.ts'
+import type { Tag } from '#shared/domain/tag.ts'
+import { tell, type By } from './outbox.ts'
+import { type Claimed, moveRun, recordEnd } from './runs.ts'
+import { begin, storable, type Queryable, type Sql, type Tx } from './sql.ts'
+import { findTagIds, internTags } from './tags.ts'
+
+export async function dataExists(sql: Queryable, knitId: string): Promise<boolean> {
+  const rows = await sql`select from data where id = ${knitId}`
+  return rows.length > 0
+}
+
+/** Why a tag change was not made. */
+export type TagRefusal = 'absent' | { tags: number }
+
+/**
+ * Changes the user's tags of a data, removals first; matches that no longer hold are withdrawn and it is matched afresh.
+ */
+export async function changeTags(
+  sql: Sql,
+  knitId: string,
+  change: TagChange,
+  maxTags: number,
+  by: By,
+): Promise<TagRefusal | undefined> {
+  const added = await internTags(sql, change?.add ?? [])
+  const removed = await findTagIds(sql, change?.remove ?? [])
+  const keys = change?.remove_key ?? []
+  return begin(sql, async (tx) => {
+    const [data] = await tx<{ tags: number[] }[]>`
+      select tags from data where id = ${knitId} for update`
+    if (!data) return 'absent'
+    const byKey = await tx<{ id: number }[]>`
+      select id from tag where id = any (${data.tags}::integer[]) and key = any (${keys}::text[])`
+    const gone = new Set([...removed, ...byKey.map(({ id }) => id)])
+    const tags = [...new Set([...data.tags.filter((id) => !gone.has(id)), ...added])]
+    if (tags.length > maxTags) return { tags: tags.length }
+    await tx`
+      update data set tags = ${tags.toSorted((a, b) => a - b)}::integer[] where id = ${knitId}`
+    await tx`
+      delete from nomination
+       using input
+       where nomination.knit_id = ${knitId}
+         and input.id = nomination.input_id
+         and not input.tags <@ ${tags}::integer[]`
+    await tx`insert into match_task (knit_id) values (${knitId})`
+    await tell(tx, 'data.tagged', knitId, { knitId }, by)
+    return undefined
+  })
+}
+
+/** Stamps the outputs of a run that has ended; those of a done one can be used from now on and are to be matched. */
+export async function stampData(
+  tx: Tx,
+  runId: string,
+  ready: boolean,
+  measures: ReadonlyMap<string, Measure>,
+  by: By,
+): Promise<void> {
+  const measured = [...measures]
+  await tx`
+    with stamped as (
+      update data
+         set ended_at = now(),
+             ready = ${ready},
+             bytes = measure.bytes,
+             files = measure.files,
+             digest = measure.digest
+        from (select id from data where run_id = ${runId}) as own
+        left join unnest(
+               ${measured.map(([knitId]) => knitId)}::uuid[],
+               ${measured.map(([, { bytes }]) => bytes)}::bigint[],
+               ${measured.map(([, { files }]) => files)}::bigint[],
+               ${measured.map(([, { digest }]) => digest)}::text[]
+             ) as measure (knit_id, bytes, files, digest) on measure.knit_id = own.id
+       where data.id = own.id
+      returning data.id
+    )
+    insert into match_task (knit_id)
+    select id from stamped where ${ready}`
+  if (ready) await tell(tx, 'data.ready', runId, { runId }, by)
+}
+
+/** An upload in progress: its run, held by the handler, and the data it will be. */
+export type Upload = { run: Claimed<'running'>; knitId: string; agentId: string }
+
+/** Begins an upload: a run of the built-in plan, claimed by its handler, and a lease on the data to be written. */
+export async function beginUpload(
+  sql: Sql,
+  tags: readonly Tag[],
+  leaseSeconds: number,
+  by: By,
+): Promise<Upload> {
+  const tagIds = (await internTags(sql, tags)).toSorted((a, b) => a - b)
+  const [row] = await sql<
+    { id: string; planId: string; claim: string; knitId: string; agentId: string }[]
+  >`
+    with begun as (
+      insert into run (plan_id, status, claim, claimed_by, claimed_until)
+      select id, 'running', gen_random_uuid(), 'data-push', now() + ${leaseSeconds} * interval '1 second'
+        from plan
+       where name = 'knit#uploaded'
+      returning *
+    ), reserved as (
+      insert into data (plan_id, run_id, output_id, tags)
+      select begun.plan_id, begun.id, output.id, ${tagIds}::integer[]
+        from begun
+        join output on output.plan_id = begun.plan_id
+      returning id
+    ), leased as (
+      insert into agent (knit_id, mode, lease_until)
+      select id, 'write', now() + ${leaseSeconds} * interval '1 second'
+        from reserved
+      returning id
+    ), remembered as (
+      insert into run_history (run_id, attempt, status, actor)
+      select id, attempt, status, ${by.actor}
+        from begun
+    )
+    select begun.id, begun.plan_id as "planId", begun.claim, reserved.id as "knitId", leased.id as "agentId"
+      from begun, reserved, leased`
+  if (!row) throw new Error('the built-in plan knit#uploaded is missing; migrate the database')
+  const { knitId, agentId, ...run } = row
+  return { run: { ...run, status: 'running', attempt: 1, failures: 0 }, knitId, agentId }
+}
+
+/** Keeps an upload alive; false when somebody ended it meanwhile. */
+export async function renewUpload(
+  sql: Sql,
+  upload: Upload,
+  leaseSeconds: number,
+): Promise<boolean> {
+  const { count } = await sql`
+    with renewed as (
+      update agent
+         set lease_until = now() + ${leaseSeconds} * interval '1 second'
+       where id = ${upload.agentId}
+    )
+    update run
+       set claimed_until = now() + ${leaseSeconds} * interval '1 second'
+     where id = ${upload.run.id}
+       and claim = ${upload.run.claim}`
+  return count > 0
+}
+
+/** Makes an upload data, in one transaction; false when it was ended by somebody else meanwhile. */
+export async function completeUpload(
+  sql: Sql,
+  upload: Upload,
+  measure: Measure,
+  by: By,
+): Promise<boolean> {
+  return begin(sql, async (tx) => {
+    const completing = await moveRun(tx, upload.run, 'completing', by, { keepClaim: true })
+    if (!completing) return false
+    await recordEnd(tx, completing, { endedAt: new Date() })
+    await moveRun(tx, completing, 'done', by)
+    await stampData(tx, upload.run.id, true, new Map([[upload.knitId, measure]]), by)
+    await tx`delete from agent where id = ${upload.agentId}`
+    return true
+  })
+}
+
+/** Takes back an upload that failed: no data of it is left, only its history; its volume becomes garbage. */
+export async function discardUpload(
+  sql: Sql,
+  runId: string,
+  reason: string,
+  by: By,
+): Promise<void> {
+  await begin(sql, async (tx) => {
+    const [run] = await tx<{ attempt: number; status: string }[]>`
+      select attempt, status from run where id = ${runId} and status = 'running' for update`
+    if (!run) return
+    await tx`
+      insert into garbage (volume)
+      select 'data-knitid-' || id from data where run_id = ${runId}
+          on conflict do nothing`
+    await tx`delete from agent where knit_id in (select id from data where run_id = ${runId})`
+    await tx`delete from data where run_id = ${runId}`
+    await tx`delete from run where id = ${runId}`
+    await tx`
+      insert into run_history (run_id, attempt, from_status, status, actor, reason)
+      values (${runId}, ${run.attempt}, 'running', 'failed', ${by.actor}, ${storable(reason)})`
+    await tell(tx, 'volume.dropped', runId, {}, by)
+  })
+}
+
+/** Uploads whose handler has given no sign of life for longer than its lease. */
+export async function findLostUploads(sql: Queryable, limit: number): Promise<string[]> {
+  const rows = await sql<{ runId: string }[]>`
+    select data.run_id as "runId"
+      from agent
+      join data on data.id = agent.knit_id
+     where agent.mode = 'write'
+       and agent.lease_until < now()
+     order by agent.lease_until
+     limit ${limit}`
+  return rows.map(({ runId }) => runId)
+}
+
+/** Forgets leases that ran out on data nobody writes any more; a lost upload is not among them. */
+export async function dropIdleAgents(sql: Queryable): Promise<void> {
+  await sql`
+    delete from agent
+     using data
+      join run on run.id = data.run_id
+     where data.id = agent.knit_id
+       and agent.lease_until < now()
+       and (agent.mode = 'read' or run.status <> 'running')`
+}

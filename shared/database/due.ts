@@ -1,0 +1,58 @@
+import type { EventName } from '#shared/contracts/events.ts'
+import type { Queryable } from './sql.ts'
+
+/** Work that is due and that nobody serves, as the event that wakes the step for it. */
+export type Due = { name: EventName; subject: string; data: Record<string, unknown> }
+
+/** Everything that is due, by one question: some of each kind, the longest due first. */
+export async function findDue(sql: Queryable, limit: number): Promise<Due[]> {
+  return sql<Due[]>`
+    (
+      select 'run.' || case status when 'running' then 'starting' else status end as name,
+             id::text as subject,
+             jsonb_build_object('runId', id, 'attempt', attempt) as data
+        from run
+       where status in ('ready', 'starting', 'running', 'completing', 'aborting')
+         and due_at <= now()
+         and (claim is null or claimed_until < now())
+         and (status <> 'running' or plan_id in (select id from plan where name is null))
+       order by due_at
+       limit ${limit}
+    )
+    union all
+    (
+      select 'run.waiting', plan_id::text, jsonb_build_object('planId', plan_id)
+        from run
+       where status = 'waiting'
+         and due_at <= now()
+         and (claim is null or claimed_until < now())
+       limit 1
+    )
+    union all
+    (
+      select 'data.nominated', plan_id::text, jsonb_build_object('planId', plan_id)
+        from (select distinct plan_id from nomination where due) as nominated
+       limit ${limit}
+    )
+    union all
+    (
+      select 'plan.registered', plan_id::text, jsonb_build_object('planId', plan_id)
+        from match_task
+       where plan_id is not null
+       limit 1
+    )
+    union all
+    (
+      select 'data.tagged', knit_id::text, jsonb_build_object('knitId', knit_id)
+        from match_task
+       where knit_id is not null
+       limit 1
+    )
+    union all
+    (
+      select 'volume.dropped', 'garbage', '{}'
+        from garbage
+       where due_at <= now()
+       limit 1
+    )`
+}

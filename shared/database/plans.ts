@@ -1,0 +1,194 @@
+import { canonicalPlan, type PlanDefinition } from '#shared/domain/plan.ts'
+import type { Tag } from '#shared/domain/tag.ts'
+import { internTags } from './tags.ts'
+import { tell, type By } from './outbox.ts'
+import { begin, type Sql, type Tx } from './sql.ts'
+
+/** How registering a plan ended; a refusal names the plans it collides with. */
+export type Registration = { planId: string } | { equivalent: string } | { cycle: string[] }
+
+// Any number, the same in every release: registrations take turns, so that two cannot collide unseen.
+const turn = 4_127_090_816
+
+/** Registers a plan, with the task to match it, unless an equivalent one exists or it would feed itself. */
+export async function registerPlan(
+  sql: Sql,
+  plan: PlanDefinition,
+  by: By,
+  told: () => void,
+): Promise<Registration> {
+  const tagIds = await internMounts(sql, plan)
+  const result = await begin(sql, async (tx): Promise<Registration> => {
+    await tx`select pg_advisory_xact_lock(${turn})`
+    const canonical = canonicalPlan(plan)
+    const [equivalent] = await tx<{ id: string }[]>`
+      select id from plan where hash = sha256(convert_to(${canonical}, 'UTF8'))`
+    if (equivalent) return { equivalent: equivalent.id }
+    const cycle = await findCycle(tx, plan, tagIds)
+    if (cycle) return { cycle }
+    const planId = await insertPlan(tx, plan, canonical, tagIds)
+    await tx`insert into match_task (plan_id) values (${planId})`
+    await tell(tx, 'plan.registered', planId, { planId }, by)
+    return { planId }
+  })
+  if ('planId' in result) told()
+  return result
+}
+
+/** The tag ids of each mount point, in the order inputs, outputs, log. */
+type MountTags = { inputs: number[][]; outputs: number[][]; log: number[] }
+
+async function internMounts(sql: Sql, plan: PlanDefinition): Promise<MountTags> {
+  const ids = async (tags: readonly Tag[]) =>
+    (await internTags(sql, tags)).toSorted((a, b) => a - b)
+  const inputs: number[][] = []
+  for (const input of plan.inputs) inputs.push(await ids(input.tags))
+  const outputs: number[][] = []
+  for (const output of plan.outputs) outputs.push(await ids(output.tags))
+  return { inputs, outputs, log: await ids(plan.log?.tags ?? []) }
+}
+
+async function insertPlan(
+  tx: Tx,
+  plan: PlanDefinition,
+  canonical: string,
+  tagIds: MountTags,
+): Promise<string> {
+  const [row] = await tx<{ id: string }[]>`
+    insert into plan (
+      image, image_tag, entrypoint, args, on_node, resources, annotations, service_account, active, hash
+    )
+    values (
+      ${plan.image.repository}, ${plan.image.tag}, ${plan.entrypoint}, ${plan.args},
+      ${tx.json(plan.onNode)}, ${tx.json(plan.resources)}, ${tx.json(plan.annotations)},
+      ${plan.serviceAccount ?? null}, ${plan.active}, sha256(convert_to(${canonical}, 'UTF8'))
+    )
+    returning id`
+  if (!row) throw new Error('insert into plan returned no row')
+  for (const [position, input] of plan.inputs.entries()) {
+    const tags = tagIds.inputs[position] ?? []
+    await tx`
+      insert into input (plan_id, position, path, tags, rarest_tag, knit_id, knit_timestamp)
+      values (
+        ${row.id}, ${position}, ${input.path}, ${tags}, ${await rarestTag(tx, tags)},
+        ${input.knitId ?? null}, ${input.timestamp ?? null}
+      )`
+  }
+  const outputs = plan.outputs.map(({ path }, index) => ({
+    path,
+    tags: tagIds.outputs[index] ?? [],
+  }))
+  const written = plan.log ? [...outputs, { path: null, tags: tagIds.log }] : outputs
+  for (const [position, { path, tags }] of written.entries()) {
+    await tx`
+      insert into output (plan_id, position, path, tags)
+      values (${row.id}, ${position}, ${path}, ${tags})`
+  }
+  return row.id
+}
+
+// Counting further would cost more than a better choice could save.
+const countedData = 10_000
+
+/** Of the tags of an input, the one that fewest data carry; among equals the one that fewest inputs are found by. */
+async function rarestTag(tx: Tx, tags: readonly number[]): Promise<number | null> {
+  const [rarest] = await tx<{ tag: number }[]>`
+    select tag
+      from unnest(${[...tags]}::integer[]) as tag
+     cross join lateral (
+       select count(*) as data
+         from (select from data where tags @> array[tag] limit ${countedData}) as few
+     ) as carried
+     cross join lateral (
+       select count(*) as inputs
+         from (select from input where rarest_tag = tag limit ${countedData}) as few
+     ) as asked
+     order by data, inputs, tag
+     limit 1`
+  return rarest?.tag ?? null
+}
+
+/** The plans on the way from an output of the new plan back to one of its inputs; undefined when there is no way. */
+async function findCycle(
+  tx: Tx,
+  plan: PlanDefinition,
+  tagIds: MountTags,
+): Promise<string[] | undefined> {
+  const written = [...tagIds.outputs, ...(plan.log ? [tagIds.log] : [])]
+  const asked = tagIds.inputs.filter((_, index) => {
+    const input = plan.inputs[index]
+    return input && !input.knitId && !input.timestamp
+  })
+  const [found] = await tx<{ path: string[] }[]>`
+    with recursive written as (
+      select array(select jsonb_array_elements_text(value)::integer) as tags
+        from jsonb_array_elements(${tx.json(written)}) as value
+    ), asked as (
+      select array(select jsonb_array_elements_text(value)::integer) as tags
+        from jsonb_array_elements(${tx.json(asked)}) as value
+    ), fed (plan_id) as (
+      select input.plan_id
+        from written
+        join input on input.rarest_tag = any (written.tags) and input.tags <@ written.tags
+       where input.knit_id is null and input.knit_timestamp is null
+       union
+      select input.plan_id
+        from fed
+        join output on output.plan_id = fed.plan_id
+        join input on input.rarest_tag = any (output.tags) and input.tags <@ output.tags
+       where input.knit_id is null and input.knit_timestamp is null
+    )
+    select '{}'::uuid[] as path
+      from written
+      join asked on asked.tags <@ written.tags
+     union all
+    select array[fed.plan_id]
+      from fed
+      join output on output.plan_id = fed.plan_id
+      join asked on asked.tags <@ output.tags
+     limit 1`
+  return found?.path
+}
+
+/**
+ * Sets a plan active or inactive and lets its held runs wait, or holds its waiting ones; false when there is no such plan.
+ * The plan comes first, so that a projection that comes later sees what it is now.
+ */
+export async function setPlanActive(
+  sql: Sql,
+  planId: string,
+  active: boolean,
+  by: By,
+): Promise<boolean> {
+  const [from, to] = active ? ['deactivated', 'waiting'] : ['waiting', 'deactivated']
+  return begin(sql, async (tx) => {
+    const { count } = await tx`
+      update plan set active = ${active} where id = ${planId} and name is null`
+    if (count === 0) return false
+    await tx`
+      with held as (
+        select id from run where plan_id = ${planId} and status = ${from} order by id for update
+      ), moved as (
+        update run
+           set status = ${to},
+               claim = null,
+               claimed_by = null,
+               claimed_until = null,
+               failures = 0,
+               reason = null,
+               due_at = now()
+         where id in (select id from held)
+           and status = ${from}
+        returning id, plan_id, attempt, status
+      ), remembered as (
+        insert into run_history (run_id, attempt, from_status, status, actor)
+        select id, attempt, ${from}, status, ${by.actor}
+          from moved
+      )
+      insert into outbox (type, subject, data, traceparent)
+      select ${`run.${to}`}, plan_id, jsonb_build_object('planId', plan_id), ${by.traceparent ?? null}
+        from moved
+       limit 1`
+    return true
+  })
+}

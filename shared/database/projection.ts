@@ -1,0 +1,207 @@
+import type { PendingQuery, Row } from 'postgres'
+import type { By } from './outbox.ts'
+import type { Tx } from './sql.ts'
+
+/** The inputs of a plan, by id; undefined when there is no such plan. Holds the plan's `active` as it is. */
+export async function holdPlan(
+  tx: Tx,
+  planId: string,
+): Promise<{ active: boolean; inputs: number[] } | undefined> {
+  const [plan] = await tx<{ active: boolean }[]>`
+    select active from plan where id = ${planId} for share`
+  if (!plan) return undefined
+  const inputs = await tx<{ id: number }[]>`
+    select id from input where plan_id = ${planId} order by id`
+  return { active: plan.active, inputs: inputs.map(({ id }) => id) }
+}
+
+/** A data that may fill an input, whose combinations are still to be made. */
+export type Trigger = { inputId: number; knitId: string }
+
+/** The next due nominations, all for one input, that nobody else is projecting. */
+export async function takeTriggers(
+  tx: Tx,
+  planId: string,
+  inputs: readonly number[],
+  limit: number,
+): Promise<Trigger[]> {
+  for (const inputId of inputs) {
+    const triggers = await tx<Trigger[]>`
+      select input_id as "inputId", knit_id as "knitId"
+        from nomination
+       where plan_id = ${planId}
+         and input_id = ${inputId}
+         and due
+       order by knit_id
+       limit ${limit}
+         for update skip locked`
+    if (triggers.length > 0) return [...triggers]
+  }
+  return []
+}
+
+/** A data for each input, in the order of the input ids that were asked for. */
+export type Combination = string[]
+
+/**
+ * The next combinations of triggers with everything nominated for the other inputs, in order, each after the cursor of
+ * its trigger. The trigger's data comes first, the others in the order of `others`.
+ */
+export async function listCombinations(
+  tx: Tx,
+  triggers: readonly Trigger[],
+  others: readonly number[],
+  limit: number,
+): Promise<Combination[]> {
+  const [first] = triggers
+  if (!first) return []
+  const columns = others.map((_, index) => tx`${tx(`other${index}`)}.knit_id`)
+  const all = listed(tx, [tx`trigger.knit_id`, ...columns])
+  const cursor = listed(
+    tx,
+    others.map((_, index) => tx`trigger.cursor[${index + 1}::integer]`),
+  )
+  const joins = others.map((inputId, index) => {
+    const other = tx(`other${index}`)
+    return tx`join nomination as ${other} on ${other}.input_id = ${inputId}`
+  })
+  const rows = await tx<{ knitIds: Combination }[]>`
+    select array[${all}] as "knitIds"
+      from nomination as trigger
+      ${others.length > 0 ? joins : tx``}
+     where trigger.input_id = ${first.inputId}
+       and trigger.knit_id = any (${triggers.map(({ knitId }) => knitId)}::uuid[])
+       ${
+         columns[0]
+           ? tx`and (
+                  trigger.cursor is null
+                  or ${columns[0]} >= trigger.cursor[1] and (${listed(tx, columns)}) > (${cursor})
+                )`
+           : tx``
+       }
+     order by ${all}
+     limit ${limit}`
+  return rows.map(({ knitIds }) => knitIds)
+}
+
+/** Holds data as they are until the transaction ends, in id order. */
+export async function holdData(tx: Tx, knitIds: readonly string[]): Promise<void> {
+  await tx`
+    select from data where id = any (${[...knitIds]}::uuid[]) order by id for share`
+}
+
+/** Which of these pairs still fit: asked in a statement after `holdData`, so that the answer stays true. */
+export async function recheck(tx: Tx, pairs: readonly Trigger[]): Promise<Trigger[]> {
+  return tx<Trigger[]>`
+    select input.id as "inputId", data.id as "knitId"
+      from unnest(
+             ${pairs.map(({ inputId }) => inputId)}::integer[],
+             ${pairs.map(({ knitId }) => knitId)}::uuid[]
+           ) as pair (input_id, knit_id)
+      join input on input.id = pair.input_id
+      join data on data.id = pair.knit_id
+     where data.ready
+       and data.tags @> input.tags
+       and (input.knit_id is null or input.knit_id = data.id)
+       and (input.knit_timestamp is null or input.knit_timestamp = data.ended_at)`
+}
+
+/**
+ * Creates a run for each combination that has none yet, with its assignments, output data and history; gives back how
+ * many. `inputs` says which input each position of a combination is for.
+ */
+export async function createRuns(
+  tx: Tx,
+  planId: string,
+  inputs: readonly number[],
+  combinations: readonly Combination[],
+  active: boolean,
+  by: By,
+): Promise<number> {
+  const columns = inputs.map((_, index) => tx`${tx(`knit${index}`)}`)
+  const arrays = inputs.map(
+    (_, index) => tx`${combinations.map((combination) => combination[index] ?? '')}::uuid[]`,
+  )
+  const pairs = inputs.map((inputId, index) => tx`(${inputId}::integer, ${columns[index] ?? tx``})`)
+  // Sorted by input, so that a combination has one identity whichever of its data came last.
+  const identity = inputs
+    .map((inputId, index) => ({ inputId, column: columns[index] ?? tx`` }))
+    .toSorted((a, b) => a.inputId - b.inputId)
+    .map(({ inputId, column }) => tx`|| int4send(${inputId}) || uuid_send(${column})`)
+  const [made] = await tx<{ count: number }[]>`
+    with combination as materialized (
+      select uuidv7() as run_id, given.*
+        from unnest(${listed(tx, arrays)}) as given (${listed(tx, columns)})
+    ), made as (
+      insert into run (id, plan_id, status, combination)
+      select run_id, ${planId}::uuid, ${active ? 'waiting' : 'deactivated'}, sha256(''::bytea ${identity})
+        from combination
+          on conflict (plan_id, combination) do nothing
+      returning id, plan_id, status
+    ), assigned as (
+      insert into assign (run_id, plan_id, input_id, knit_id)
+      select made.id, made.plan_id, pair.input_id, pair.knit_id
+        from made
+        join combination on combination.run_id = made.id
+       cross join lateral (values ${listed(tx, pairs)}) as pair (input_id, knit_id)
+    ), written as (
+      insert into data (plan_id, run_id, output_id, tags)
+      select made.plan_id, made.id, output.id, output.tags
+        from made
+        join output on output.plan_id = made.plan_id
+    ), remembered as (
+      insert into run_history (run_id, attempt, status, actor)
+      select id, 1, status, ${by.actor}
+        from made
+    )
+    select count(*)::integer as count from made`
+  return made?.count ?? 0
+}
+
+/** Forgets nominations whose data no longer fits. */
+export async function dropNominations(tx: Tx, pairs: readonly Trigger[]): Promise<void> {
+  if (pairs.length === 0) return
+  await tx`
+    delete from nomination
+     where (input_id, knit_id) in (
+       select * from unnest(
+         ${pairs.map(({ inputId }) => inputId)}::integer[],
+         ${pairs.map(({ knitId }) => knitId)}::uuid[]
+       )
+     )`
+}
+
+/** Marks nominations of one input as projected. */
+export async function settleTriggers(
+  tx: Tx,
+  inputId: number,
+  knitIds: readonly string[],
+): Promise<void> {
+  if (knitIds.length === 0) return
+  await tx`
+    update nomination
+       set due = false,
+           cursor = null
+     where input_id = ${inputId}
+       and knit_id = any (${[...knitIds]}::uuid[])`
+}
+
+/** Remembers where the product of one nomination was left. */
+export async function leaveTrigger(
+  tx: Tx,
+  trigger: Trigger,
+  cursor: readonly string[],
+): Promise<void> {
+  await tx`
+    update nomination
+       set cursor = ${[...cursor]}::uuid[]
+     where input_id = ${trigger.inputId}
+       and knit_id = ${trigger.knitId}`
+}
+
+/** Fragments with commas between them. */
+function listed(tx: Tx, fragments: readonly Fragment[]): Fragment[] {
+  return fragments.map((fragment, index) => (index === 0 ? fragment : tx`, ${fragment}`))
+}
+
+type Fragment = PendingQuery<Row[]>

@@ -1,0 +1,149 @@
+import type { RunDetail, RunSummary } from '#shared/domain/run.ts'
+import type { RunStatus } from '#shared/domain/run-states.ts'
+import { formatTime } from '#shared/domain/time.ts'
+import { logPointOf, mountpointOf, mountsOfPlans, planSummaries } from './plan-view.ts'
+import type { Queryable } from './sql.ts'
+
+type RunRow = {
+  id: string
+  plan_id: string
+  status: RunStatus
+  updated_at: Date
+  exit_code: number | null
+  exit_message: string | null
+}
+
+async function runRows(sql: Queryable, ids: Iterable<string>): Promise<RunRow[]> {
+  return sql<RunRow[]>`
+    select run.id, run.plan_id, run.status, run.updated_at, exit_code, exit_message
+      from run
+      left join attempt on attempt.run_id = run.id and attempt.number = run.attempt
+     where run.id = any (${[...new Set(ids)]}::uuid[])`
+}
+
+/** What is shown of runs beside other things, by id. */
+export async function runSummaries(
+  sql: Queryable,
+  ids: Iterable<string>,
+): Promise<Map<string, RunSummary>> {
+  const rows = await runRows(sql, ids)
+  const plans = await planSummaries(
+    sql,
+    rows.map((row) => row.plan_id),
+  )
+  return new Map(rows.map((row) => [row.id, summaryOf(row, plans)]))
+}
+
+function summaryOf(row: RunRow, plans: ReadonlyMap<string, RunSummary['plan']>): RunSummary {
+  return {
+    runId: row.id,
+    status: row.status,
+    updatedAt: formatTime(row.updated_at),
+    ...(row.exit_code !== null && {
+      exit: { code: row.exit_code, message: row.exit_message ?? '' },
+    }),
+    plan: plans.get(row.plan_id) ?? { planId: row.plan_id },
+  }
+}
+
+type Fill = { runId: string; kind: 'input' | 'output'; mountId: number; knitId: string }
+
+/** Runs as the API shows them, in the order of the ids; what does not exist is left out. */
+export async function showRuns(sql: Queryable, ids: readonly string[]): Promise<RunDetail[]> {
+  if (ids.length === 0) return []
+  const [rows, fills] = await Promise.all([
+    runRows(sql, ids),
+    sql<Fill[]>`
+      select run_id as "runId", 'input' as kind, input_id as "mountId", knit_id as "knitId"
+        from assign
+       where run_id = any (${[...ids]}::uuid[])
+       union all
+      select run_id, 'output', output_id, id
+        from data
+       where run_id = any (${[...ids]}::uuid[])`,
+  ])
+  const planIds = rows.map((row) => row.plan_id)
+  const [plans, mounts] = await Promise.all([
+    planSummaries(sql, planIds),
+    mountsOfPlans(sql, planIds),
+  ])
+  const knitIds = new Map(
+    fills.map((fill) => [`${fill.runId} ${fill.kind} ${fill.mountId}`, fill.knitId]),
+  )
+  const byPlan = Map.groupBy(mounts, ({ planId }) => planId)
+  const shown = new Map(
+    rows.map((row): [string, RunDetail] => {
+      const filled = (byPlan.get(row.plan_id) ?? []).map((mount) => ({
+        ...mount,
+        data: { knitId: knitIds.get(`${row.id} ${mount.kind} ${mount.id}`) ?? '' },
+      }))
+      const log = filled.find(({ kind, path }) => kind === 'output' && path === null)
+      const mounted = (kind: 'input' | 'output') =>
+        filled
+          .filter((mount) => mount.kind === kind && mount.path !== null)
+          .map((mount) => ({ ...mountpointOf(mount), ...mount.data }))
+      return [
+        row.id,
+        {
+          ...summaryOf(row, plans),
+          inputs: mounted('input'),
+          outputs: mounted('output'),
+          log: log ? { ...logPointOf(log), ...log.data } : null,
+        },
+      ]
+    }),
+  )
+  return ids.flatMap((id) => shown.get(id) ?? [])
+}
+
+/** A window of time: from `since`, and for `duration` milliseconds when that is given. */
+export type TimeWindow = { since?: Date | undefined; duration?: number | undefined }
+
+/** The condition that a time is in the window. */
+export function inWindow(sql: Queryable, time: ReturnType<Queryable>, window: TimeWindow) {
+  const { since, duration } = window
+  if (!since) return sql`true`
+  if (duration === undefined) return sql`${time} >= ${since}`
+  return sql`${time} >= ${since} and ${time} < ${since}::timestamptz + ${duration} * interval '1 millisecond'`
+}
+
+export type RunFilter = TimeWindow & {
+  planIds?: readonly string[] | undefined
+  inputIds?: readonly string[] | undefined
+  outputIds?: readonly string[] | undefined
+  statuses?: readonly RunStatus[] | undefined
+}
+
+/** Ids of runs, the last updated last. */
+export async function findRunIds(sql: Queryable, filter: RunFilter): Promise<string[]> {
+  const { planIds, inputIds, outputIds, statuses } = filter
+  const rows = await sql<{ id: string }[]>`
+    select id
+      from run
+     where ${planIds ? sql`plan_id = any (${[...planIds]}::uuid[])` : sql`true`}
+       and ${inputIds ? sql`id in (select run_id from assign where knit_id = any (${[...inputIds]}::uuid[]))` : sql`true`}
+       and ${outputIds ? sql`id in (select run_id from data where id = any (${[...outputIds]}::uuid[]))` : sql`true`}
+       and ${statuses ? sql`status = any (${[...statuses]}::text[])` : sql`true`}
+       and ${inWindow(sql, sql`updated_at`, filter)}
+     order by updated_at, id`
+  return rows.map(({ id }) => id)
+}
+
+/** What reading a log needs to know of a run. */
+export type RunLog = { status: RunStatus; attempt: number; logId: string | null }
+
+export async function findRunLog(sql: Queryable, runId: string): Promise<RunLog | undefined> {
+  const [row] = await sql<RunLog[]>`
+    select run.status,
+           run.attempt,
+           (
+             select data.id
+               from data
+               join output on output.id = data.output_id
+              where data.run_id = run.id
+                and output.path is null
+           ) as "logId"
+      from run
+     where run.id = ${runId}`
+  return row
+}

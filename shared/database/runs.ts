@@ -1,0 +1,260 @@
+import type { FailureCause, RunExit } from '#shared/domain/run.ts'
+import { type Next, type RunStatus } from '#shared/domain/run-states.ts'
+import { toldPerPlan } from '#shared/contracts/events.ts'
+import type { By } from './outbox.ts'
+import { storable, type Queryable, type Sql, type Tx } from './sql.ts'
+
+/** A run that somebody serves: it may be moved only while status, attempt and claim are these. */
+export type Claimed<F extends RunStatus = RunStatus> = {
+  id: string
+  planId: string
+  status: F
+  attempt: number
+  claim: string
+  failures: number
+}
+
+/**
+ * Claims a run for a step, if it is in one of the statuses and nobody else serves it; undefined when there is nothing to do.
+ * One that failed lately is left alone until it is due.
+ */
+export async function claimRun<F extends RunStatus>(
+  sql: Queryable,
+  runId: string,
+  statuses: readonly F[],
+  step: string,
+  leaseSeconds: number,
+): Promise<Claimed<F> | undefined> {
+  const [run] = await sql<Claimed<F>[]>`
+    update run
+       set claim = gen_random_uuid(),
+           claimed_by = ${step},
+           claimed_until = now() + ${leaseSeconds} * interval '1 second'
+     where id = ${runId}
+       and status = any (${[...statuses]}::text[])
+       and (claim is null or claimed_until < now())
+       and (failures = 0 or due_at <= now())
+    returning id, plan_id as "planId", status, attempt, claim, failures`
+  return run
+}
+
+/** Holds a claim for longer; false when it is no longer ours. */
+export async function renewClaim(sql: Sql, run: Claimed, leaseSeconds: number): Promise<boolean> {
+  const { count } = await sql`
+    update run
+       set claimed_until = now() + ${leaseSeconds} * interval '1 second'
+     where id = ${run.id}
+       and claim = ${run.claim}`
+  return count > 0
+}
+
+/** Gives a claim back with nothing changed; the sweep looks again after `seconds`. */
+export async function releaseRun(
+  sql: Sql,
+  run: Claimed,
+  seconds: number,
+  reason?: string,
+): Promise<void> {
+  await sql`
+    update run
+       set claim = null,
+           claimed_by = null,
+           claimed_until = null,
+           failures = 0,
+           due_at = now() + ${seconds} * interval '1 second',
+           reason = ${reason === undefined ? null : storable(reason)}
+     where id = ${run.id}
+       and claim = ${run.claim}`
+}
+
+/** Gives a claim back after a failure, which is counted and told to users; the run is due again after `seconds`. */
+export async function postponeRun(
+  sql: Sql,
+  run: Claimed,
+  seconds: number,
+  reason: string,
+): Promise<void> {
+  await sql`
+    update run
+       set claim = null,
+           claimed_by = null,
+           claimed_until = null,
+           failures = least(failures + 1, 1000),
+           due_at = now() + ${seconds} * interval '1 second',
+           reason = ${storable(reason)}
+     where id = ${run.id}
+       and claim = ${run.claim}`
+}
+
+/** What a move says beside its status. `keepClaim` holds on to the run for the next move of the same handler. */
+export type MoveOptions = { reason?: string; keepClaim?: boolean }
+
+/**
+ * Moves a claimed run along one edge of the table, with its history and event, in one statement. Undefined when the
+ * claim, the attempt or the status is no longer the one that was claimed.
+ */
+export async function moveRun<F extends RunStatus, T extends Next<F>>(
+  tx: Tx,
+  run: Claimed<F>,
+  to: T,
+  by: By,
+  { reason, keepClaim = false }: MoveOptions = {},
+): Promise<Claimed<T> | undefined> {
+  const perPlan = toldPerPlan.has(to)
+  const kept = (column: string) => (keepClaim ? tx(column) : tx`null`)
+  const [moved] = await tx<Claimed<T>[]>`
+    with moved as (
+      update run
+         set status = ${to},
+             updated_at = now(),
+             due_at = now(),
+             failures = 0,
+             reason = ${reason === undefined ? null : storable(reason)},
+             claim = ${kept('claim')},
+             claimed_by = ${kept('claimed_by')},
+             claimed_until = ${kept('claimed_until')}
+       where id = ${run.id}
+         and (status, attempt, claim) = (${run.status}, ${run.attempt}, ${run.claim}::uuid)
+      returning *
+    ), remembered as (
+      insert into run_history (run_id, attempt, from_status, status, actor, reason)
+      select id, attempt, ${run.status}, status, ${by.actor}, reason
+        from moved
+    ), told as (
+      insert into outbox (type, subject, data, traceparent)
+      select ${`run.${to}`},
+             ${perPlan ? tx`plan_id` : tx`id`},
+             ${perPlan ? tx`jsonb_build_object('planId', plan_id)` : tx`jsonb_build_object('runId', id, 'attempt', attempt)`},
+             ${by.traceparent ?? null}
+        from moved
+    )
+    select id, plan_id as "planId", status, attempt, claim, failures
+      from moved`
+  return moved
+}
+
+/** What start-run gave to the attempt it began. */
+export type AttemptStart = { worker: string; workerUid: string; image: string }
+
+export async function recordAttempt(tx: Tx, run: Claimed, start: AttemptStart): Promise<void> {
+  await tx`
+    insert into attempt (run_id, number, worker, worker_uid, image)
+    values (${run.id}, ${run.attempt}, ${start.worker}, ${start.workerUid}, ${start.image})
+        on conflict (run_id, number) do update
+       set worker = excluded.worker,
+           worker_uid = excluded.worker_uid,
+           image = excluded.image`
+}
+
+/** When the program began and ended, how, and the image it really was, as far as known. */
+export type AttemptEnd = {
+  startedAt?: Date | undefined
+  endedAt?: Date | undefined
+  image?: string | undefined
+  exit?: RunExit
+  /** What a failure is to be laid to. */
+  cause?: FailureCause
+}
+
+export async function recordEnd(tx: Tx, run: Claimed, end: AttemptEnd): Promise<void> {
+  const { exit } = end
+  const message = exit ? storable(exit.message) : null
+  // A code that is none (some systems report others) still says that it failed.
+  const code = exit && (exit.code >= 0 && exit.code <= 255 ? exit.code : 255)
+  await tx`
+    insert into attempt (run_id, number, started_at, ended_at, exit_code, exit_message, image, cause)
+    values (
+      ${run.id}, ${run.attempt}, ${end.startedAt ?? null}, ${end.endedAt ?? null},
+      ${code ?? null}, ${message}, ${end.image ?? null}, ${end.cause ?? null}
+    )
+        on conflict (run_id, number) do update
+       set started_at = coalesce(excluded.started_at, attempt.started_at),
+           ended_at = coalesce(excluded.ended_at, attempt.ended_at),
+           exit_code = coalesce(excluded.exit_code, attempt.exit_code),
+           exit_message = coalesce(excluded.exit_message, attempt.exit_message),
+           image = coalesce(excluded.image, attempt.image),
+           cause = coalesce(excluded.cause, attempt.cause)`
+}
+
+/** Why the current attempt of a run failed; undefined when it did not, or nobody knows. */
+export async function findCause(
+  sql: Queryable,
+  run: Claimed,
+): Promise<{ cause: FailureCause; message: string } | undefined> {
+  const [row] = await sql<{ cause: FailureCause; message: string }[]>`
+    select cause, coalesce(exit_message, '') as message
+      from attempt
+     where run_id = ${run.id}
+       and number = ${run.attempt}
+       and cause is not null`
+  return row
+}
+
+/**
+ * Begins the next attempt of a run: it waits again, with new data for its outputs; the volumes of the old ones become
+ * garbage. False when the claim is no longer ours.
+ */
+export async function nextAttempt(
+  tx: Tx,
+  run: Claimed<'aborting'>,
+  reason: string,
+  by: By,
+): Promise<boolean> {
+  const { count } = await tx`
+    with moved as (
+      update run
+         set status = 'waiting',
+             attempt = attempt + 1,
+             updated_at = now(),
+             due_at = now(),
+             failures = 0,
+             reason = ${storable(reason)},
+             claim = null,
+             claimed_by = null,
+             claimed_until = null
+       where id = ${run.id}
+         and (status, attempt, claim) = (${run.status}, ${run.attempt}, ${run.claim}::uuid)
+      returning *
+    ), remembered as (
+      insert into run_history (run_id, attempt, from_status, status, actor, reason)
+      select id, attempt, ${run.status}, status, ${by.actor}, reason
+        from moved
+    )
+    insert into outbox (type, subject, data, traceparent)
+    select 'run.waiting', plan_id, jsonb_build_object('planId', plan_id), ${by.traceparent ?? null}
+      from moved`
+  if (count === 0) return false
+  await renewOutputs(tx, run.id)
+  return true
+}
+
+async function renewOutputs(tx: Tx, runId: string): Promise<void> {
+  await tx`
+    with dropped as (
+      delete from data where run_id = ${runId} returning id
+    )
+    insert into garbage (volume)
+    select 'data-knitid-' || id from dropped`
+  await tx`
+    insert into data (plan_id, run_id, output_id, tags)
+    select run.plan_id, run.id, output.id, output.tags
+      from run
+      join output on output.plan_id = run.plan_id
+     where run.id = ${runId}`
+  await tx`
+    insert into outbox (type, subject, data) values ('volume.dropped', ${runId}, '{}')`
+}
+
+/** Of these workers, by run and attempt, those that no run has any more. */
+export async function findStaleWorkers<W extends { id: string; attempt: number }>(
+  sql: Queryable,
+  workers: readonly W[],
+): Promise<W[]> {
+  const current = await sql<{ id: string; attempt: number }[]>`
+    select id, attempt
+      from run
+     where id = any (${workers.map(({ id }) => id)}::uuid[])
+       and status in ('ready', 'starting', 'running', 'completing', 'aborting')`
+  const keys = new Set(current.map(({ id, attempt }) => `${id} ${attempt}`))
+  return workers.filter(({ id, attempt }) => !keys.has(`${id} ${attempt}`))
+}

@@ -1,0 +1,63 @@
+import postgres from 'postgres'
+
+/** The pool of connections. Statements run one by one, each in a transaction of its own. */
+export type Sql = postgres.Sql
+/** A transaction: everything through it commits or vanishes together. */
+export type Tx = postgres.TransactionSql
+/** Either: for questions that may be asked inside a transaction or outside. */
+export type Queryable = Sql | Tx
+
+export type SqlOptions = postgres.Options<Record<string, postgres.PostgresType>>
+
+/** Opens a pool. Connections are made when needed and closed when idle. */
+export function connect(url: string, options: SqlOptions = {}): Sql {
+  return postgres(url, {
+    max: 10,
+    idle_timeout: 60,
+    connect_timeout: 10,
+    onnotice: () => {},
+    ...options,
+    connection: { application_name: 'knitfab', TimeZone: 'UTC', ...options.connection },
+  })
+}
+
+const serializationFailure = '40001'
+const deadlock = '40P01'
+const attempts = 4
+
+/**
+ * Runs `work` in one transaction. A serialization failure or deadlock is tried again, three times, so `work` must touch
+ * nothing but the transaction.
+ */
+export async function begin<T>(sql: Sql, work: (tx: Tx) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return (await sql.begin(work)) as T
+    } catch (error) {
+      const state = sqlState(error)
+      if (attempt === attempts || (state !== serializationFailure && state !== deadlock))
+        throw error
+    }
+  }
+}
+
+/** The five-character code of a PostgreSQL error; undefined for other errors. */
+export function sqlState(error: unknown): string | undefined {
+  return error instanceof postgres.PostgresError ? error.code : undefined
+}
+
+/** True when the database is away, full, out of connections or read-only: what a caller may try again later. */
+export function isUnavailable(error: unknown): boolean {
+  const state = sqlState(error)
+  // Classes 08 connection, 53 resources, 57P operator intervention, 58 system; 25006 read-only.
+  if (state) return /^(08|53|57P|58|25006)/.test(state)
+  if (!(error instanceof Error) || !('code' in error)) return false
+  const code = String(error.code)
+  return (
+    code.startsWith('CONNECT') || (code.startsWith('E') && 'syscall' in error && !('path' in error))
+  )
+}
+
+/** Text from outside as a column can hold it, cut where it is too long: PostgreSQL takes no NUL, and Unicode only if well-formed. */
+export const storable = (text: string, longest = 1024): string =>
+  text.slice(0, longest).replaceAll('\0', '\ufffd').toWellFormed()

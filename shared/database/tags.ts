@@ -1,0 +1,62 @@
+import type { Tag } from '#shared/domain/tag.ts'
+import type { Queryable, Sql } from './sql.ts'
+
+/**
+ * The ids of tags, in no order, made where they are new. In statements of its own, so that two who use a new tag at the same
+ * time both find it.
+ */
+export async function internTags(sql: Sql, tags: readonly Tag[]): Promise<number[]> {
+  if (tags.length === 0) return []
+  const known = await findTagIds(sql, tags)
+  const distinct = new Set(tags.map(({ key, value }) => JSON.stringify([key, value]))).size
+  if (known.length === distinct) return known
+  await sql`
+    insert into tag (key, value, digest)
+    select distinct on (digest) key, value, digest
+      from ${given(sql, tags)}
+     where not exists (select from tag where tag.digest = given.digest)
+     order by digest
+        on conflict do nothing`
+  return findTagIds(sql, tags)
+}
+
+/** The ids of those of the tags that exist. */
+export async function findTagIds(sql: Queryable, tags: readonly Tag[]): Promise<number[]> {
+  if (tags.length === 0) return []
+  const rows = await sql<{ id: number }[]>`
+    select tag.id
+      from tag
+     where digest in (select digest from ${given(sql, tags)})`
+  return rows.map(({ id }) => id)
+}
+
+/** The ids of tags that must all be carried; undefined when one of them exists nowhere, so that nothing can carry it. */
+export async function findAllTagIds(
+  sql: Queryable,
+  tags: readonly Tag[],
+): Promise<number[] | undefined> {
+  const ids = await findTagIds(sql, tags)
+  const distinct = new Set(tags.map(({ key, value }) => JSON.stringify([key, value]))).size
+  return ids.length === distinct ? ids : undefined
+}
+
+function given(sql: Queryable, tags: readonly Tag[]) {
+  const keys = tags.map(({ key }) => key)
+  const values = tags.map(({ value }) => value)
+  return sql`(
+    select key, value, sha256(convert_to(key, 'UTF8') || '\\x00'::bytea || convert_to(value, 'UTF8')) as digest
+      from unnest(${keys}::text[], ${values}::text[]) as pair (key, value)
+  ) as given`
+}
+
+/** Tags by id, for rows that carry ids. */
+export async function tagsById(sql: Queryable, ids: Iterable<number>): Promise<Map<number, Tag>> {
+  const distinct = [...new Set(ids)]
+  if (distinct.length === 0) return new Map()
+  const rows = await sql<(Tag & { id: number })[]>`
+    select id, key, value from tag where id = any (${distinct}::integer[])`
+  return new Map(rows.map(({ id, key, value }) => [id, { key, value }]))
+}
+
+export const pickTags = (byId: ReadonlyMap<number, Tag>, ids: readonly number[]): Tag[] =>
+  ids.flatMap((id) => byId.get(id) ?? [])
