@@ -1,0 +1,70 @@
+import { createHash, hash } from 'node:crypto'
+import type { Measure } from '#shared/ports/cluster.ts'
+import { contentOf, walk, type FoundFile } from './walk.ts'
+
+/** Size, number of files and digest of a directory tree: what `unpack` returned when it made the tree. */
+export async function measure(dir: string): Promise<Measure> {
+  const tree = new TreeMeasure()
+  for await (const found of walk(dir)) {
+    if (found.kind === 'directory') tree.directory(found.path)
+    else if (found.kind === 'symlink') tree.symlink(found.path, found.target)
+    else tree.file(found.path, found.stats.mode, found.stats.size, await contentHash(found))
+  }
+  const measured = tree.result()
+  if (!measured) throw new Error(`walked ${dir} out of order`)
+  return measured
+}
+
+async function contentHash(file: FoundFile): Promise<string> {
+  if (file.content) return hash('sha256', file.content)
+  const content = createHash('sha256')
+  for await (const piece of contentOf(file)) content.update(piece)
+  return content.digest('hex')
+}
+
+/**
+ * Builds a Measure from the entries of a tree. The digest is the SHA-256 of one record per entry except the root, in
+ * the order of paths where `/` counts lower than any other byte. A record is three fields, each ended by a NUL byte:
+ *
+ *     d      path   (nothing)
+ *     l      path   target of the link
+ *     f | x  path   size in bytes, a space, SHA-256 of the content in hex; x if the owner may execute it
+ *
+ * Nothing else counts: no times, owners, other permissions, hard links, nor how the tree was packed.
+ */
+export class TreeMeasure {
+  #digest = createHash('sha256')
+  #bytes = 0
+  #files = 0
+  #last = Buffer.alloc(0)
+  #inOrder = true
+
+  directory(path: string): void {
+    this.#record('d', path, '')
+  }
+
+  symlink(path: string, target: string): void {
+    this.#files++
+    this.#record('l', path, target)
+  }
+
+  file(path: string, mode: number, size: number, sha256: string): void {
+    this.#files++
+    this.#bytes += size
+    this.#record(mode & 0o100 ? 'x' : 'f', path, `${size} ${sha256}`)
+  }
+
+  /** Undefined when the entries did not come in order; keeping them all to sort them would cost memory without bound. */
+  result(): Measure | undefined {
+    if (!this.#inOrder) return undefined
+    const digest = `sha256:${this.#digest.copy().digest('hex')}`
+    return { bytes: this.#bytes, files: this.#files, digest }
+  }
+
+  #record(kind: string, path: string, detail: string): void {
+    const place = Buffer.from(path.replaceAll('/', '\0'))
+    if (Buffer.compare(this.#last, place) >= 0) this.#inOrder = false
+    this.#last = place
+    this.#digest.update(`${kind}\0${path}\0${detail}\0`)
+  }
+}
