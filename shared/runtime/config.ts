@@ -1,0 +1,83 @@
+import { z } from 'zod'
+
+const count = (fallback: number) => z.coerce.number().int().positive().default(fallback)
+const seconds = (fallback: number) => z.coerce.number().positive().default(fallback)
+
+/** Every setting, with its default. The variable of `maxTags` is `KNIT_MAX_TAGS`. */
+export const Config = z.object({
+  release: z
+    .string()
+    .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/)
+    .default('knitfab')
+    .describe('Name of this installation; part of the source of every event.'),
+  databaseUrl: z
+    .string()
+    .min(1)
+    .describe('Where PostgreSQL is: postgres://USER:PASSWORD@HOST/DATABASE.'),
+  databaseConnections: count(10).describe('Connections a function opens at most.'),
+  signingKey: z
+    .string()
+    .min(32)
+    .describe('Secret that signs identities and events between functions; at least 32 characters.'),
+  token: z
+    .string()
+    .min(16)
+    .optional()
+    .describe('Bearer token the gateway asks for; without it only this machine is answered.'),
+  functionUrl: z
+    .string()
+    .default('http://{function}')
+    .describe(
+      'Where the gateway finds a function; `{function}` stands for its name, such as `api-runs-show`.',
+    ),
+  brokerUrl: z.url().optional().describe('Where events are published, as CloudEvents over HTTP.'),
+  host: z.string().default('0.0.0.0').describe('Address to listen on.'),
+  port: z.coerce.number().int().min(0).max(65_535).default(8080).describe('Port to listen on.'),
+  logFormat: z
+    .enum(['json', 'text'])
+    .default('json')
+    .describe('`json` for machines, `text` for people.'),
+  logLevel: z
+    .enum(['debug', 'info', 'warn', 'error'])
+    .default('info')
+    .describe('The least level that is written.'),
+  grace: seconds(10).describe('Seconds that work in progress may still take after SIGTERM.'),
+  claimLease: seconds(30).describe(
+    'Seconds a step holds a run before another may serve it; renewed while it works.',
+  ),
+  lookInterval: seconds(30).describe(
+    'Seconds after which a worker is looked at again without an event.',
+  ),
+  uploadLease: seconds(60).describe(
+    'Seconds without a sign of life after which an upload is given up.',
+  ),
+  maxAttempts: count(3).describe(
+    'Attempts of a run the system makes by itself when machines fail.',
+  ),
+  maxStepFailures: count(8).describe(
+    'Failures of one step for one run after which the run is ended.',
+  ),
+  maxPlanBytes: count(64 * 1024).describe('Bytes a plan may have.'),
+  maxBodyBytes: count(1024 * 1024).describe('Bytes any other JSON body may have.'),
+  maxInputs: count(100).describe('Inputs a plan may have.'),
+  maxOutputs: count(100).describe('Outputs a plan may have.'),
+  maxTags: count(100).describe('Tags a data, or a mount point, may have.'),
+  maxTagBytes: count(4096).describe('Bytes key and value of a tag may have together.'),
+})
+export type Config = z.infer<typeof Config>
+
+export const variableOf = (setting: string): string =>
+  `KNIT_${setting.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`
+
+/** Reads the settings from an environment. Throws one error that names every mistake at once. */
+export function configFrom(env: Record<string, string | undefined>): Config {
+  const given = Object.keys(Config.shape)
+    .map((setting) => [setting, env[variableOf(setting)]] as const)
+    .filter(([, value]) => value !== undefined && value !== '')
+  const result = Config.safeParse(Object.fromEntries(given))
+  if (result.success) return result.data
+  const mistakes = result.error.issues.map(
+    (issue) => `  ${variableOf(String(issue.path[0]))}: ${issue.message}`,
+  )
+  throw new Error(`The settings are not as they should be:\n${mistakes.join('\n')}`)
+}

@@ -1,0 +1,45 @@
+import type { Config } from './config.ts'
+import type { Relay } from './relay.ts'
+import type { Clock } from '#shared/ports/clock.ts'
+import type { Cluster, Transfers } from '#shared/ports/cluster.ts'
+import type { EventBus } from '#shared/ports/event-bus.ts'
+import type { Log } from '#shared/ports/log.ts'
+import { begin, type Sql, type Tx } from '#shared/database/sql.ts'
+import type { By } from '#shared/database/outbox.ts'
+
+/** The world as functions see it: interfaces, chosen once by whoever starts them. */
+export type World = {
+  config: Config
+  sql: Sql
+  bus: EventBus
+  cluster: Cluster
+  transfers: Transfers
+  clock: Clock
+  log: Log
+  /** Publishes what transactions recorded; woken after each commit. */
+  relay: Relay
+}
+
+/** The world for one request or event: with who acts, and a log that says which. */
+export type Context = World & {
+  by: By
+  requestId: string
+  signal: AbortSignal
+  /** Runs `work` in one transaction, and publishes what it told once it has committed. */
+  begin<T>(work: (tx: Tx) => Promise<T>): Promise<T>
+}
+
+export function contextFor(
+  world: World,
+  call: { by: By; requestId: string; signal: AbortSignal; log: Log },
+): Context {
+  return {
+    ...world,
+    ...call,
+    async begin(work) {
+      const result = await begin(world.sql, work)
+      world.relay.wake()
+      return result
+    },
+  }
+}

@@ -1,0 +1,148 @@
+import { randomUUID } from 'node:crypto'
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
+import { Hono, type Context as HonoContext } from 'hono'
+import { Problem } from '#shared/contracts/problems.ts'
+import type {
+  BodyOf,
+  ParamsOf,
+  QueryOf,
+  ResponseOf,
+  Route,
+  RouteSpec,
+} from '#shared/contracts/route.ts'
+import { isId } from '#shared/domain/ids.ts'
+import { contextFor, type Context, type World } from './context.ts'
+import { identityHeader, mayAct, verifyIdentity, type Principal } from './identity.ts'
+import { readJson, readQuery, type NodeBindings } from './read-request.ts'
+import { refuse } from './refuse.ts'
+import { jsonResponse, problemResponse, toProblem } from './respond.ts'
+import { followTrace, traceId } from './trace.ts'
+
+/** How a function wants to be deployed; what it leaves out is the platform's default. */
+export type Deploy = {
+  /** `deployment` for what streams bytes and so must not pass through a proxy that counts and cuts. */
+  as?: 'service' | 'deployment'
+  /** Instances that are always there. */
+  minScale?: number
+  /** Requests or events one instance serves at a time. */
+  concurrency?: number
+}
+
+export type RouteInput<S extends RouteSpec> = {
+  params: ParamsOf<S>
+  query: QueryOf<S>
+  body: BodyOf<S>
+  request: Request
+  bindings: NodeBindings
+}
+
+export type RouteContext = Context & { principal: Principal }
+
+/** A route of the API: what the contract says, and how it is done. */
+export type RouteFunction = {
+  kind: 'route'
+  name: string
+  contract: Route
+  deploy: Deploy
+  app(world: World): Hono<{ Bindings: NodeBindings }>
+}
+
+/**
+ * Serves a contract. The caller's identity is verified and authorised, parameters and body are checked before `handle` is
+ * called; what it returns is sent as JSON, a `Response` as it is. A planned failure is thrown as a `Problem`.
+ */
+export function defineRoute<S extends RouteSpec>(
+  contract: Route<S>,
+  handle: (input: RouteInput<S>, ctx: RouteContext) => Promise<ResponseOf<S> | Response>,
+  deploy: Deploy = {},
+): RouteFunction {
+  const serve = async (c: RouteCall, world: World): Promise<Response> => {
+    const requestId = c.req.header('x-request-id') ?? randomUUID()
+    const traceparent = followTrace(c.req.header('traceparent'))
+    const log = world.log.child({ route: contract.name, requestId, trace: traceId(traceparent) })
+    const started = performance.now()
+    const done = (response: Response): Response => {
+      log.debug('served', { status: response.status, ms: Math.round(performance.now() - started) })
+      return response
+    }
+    try {
+      const principal = await authorise(c.req.header(identityHeader), contract, world)
+      const input = await readInput(contract, c, world)
+      const by = { actor: principal.name, traceparent }
+      const signal = c.req.raw.signal
+      const ctx = { ...contextFor(world, { by, requestId, signal, log }), principal }
+      const result = await handle(input, ctx)
+      if (isResponse(result)) return done(result)
+      return done(jsonResponse(result, c.req.query('pretty') !== undefined))
+    } catch (error) {
+      const problem = toProblem(error)
+      if (problem.code === 'unexpected') log.error('request failed', { error })
+      else log.debug('request refused', { problem: problem.code, detail: problem.message })
+      return refuse(done(problemResponse(problem, c.req.raw, requestId)), c.env ?? {})
+    }
+  }
+  return {
+    kind: 'route',
+    name: contract.name,
+    contract,
+    deploy,
+    app: (world) => {
+      const app = new Hono<{ Bindings: NodeBindings }>({ strict: false })
+      return app.on(contract.method.toUpperCase(), contract.path, (c) => serve(c, world))
+    },
+  }
+}
+
+type RouteCall = HonoContext<{ Bindings: NodeBindings }>
+
+/** The Node server puts a class of its own in the place of the global Response; its sign for "sent" is no instance of it. */
+const isResponse = (result: unknown): result is Response =>
+  result === RESPONSE_ALREADY_SENT || result instanceof Response
+
+async function authorise(
+  token: string | undefined,
+  contract: Route,
+  world: World,
+): Promise<Principal> {
+  const principal = await verifyIdentity(token, contract.name, world.config.signingKey)
+  if (!principal)
+    throw new Problem(
+      'unauthorized',
+      'The request carries no valid identity; call the API through the gateway.',
+    )
+  if (!mayAct(principal.role, contract.role))
+    throw new Problem(
+      'forbidden',
+      `${principal.name} is a ${principal.role}; this needs the role ${contract.role}.`,
+    )
+  return principal
+}
+
+async function readInput<S extends RouteSpec>(
+  contract: Route<S>,
+  c: RouteCall,
+  world: World,
+): Promise<RouteInput<S>> {
+  const params = c.req.param()
+  checkIds(params)
+  const query = readQuery(contract.query, new URL(c.req.url).searchParams)
+  const { maxPlanBytes, maxBodyBytes } = world.config
+  const maxBytes = contract.name === 'plans.apply' ? maxPlanBytes : maxBodyBytes
+  const bindings = c.env ?? {}
+  const body = await readJson(contract, c.req.raw, bindings, maxBytes)
+  return { params, query, body, request: c.req.raw, bindings } as RouteInput<S>
+}
+
+const absent = { planId: 'plan', runId: 'run', knitId: 'data' } as const
+
+/** An id that cannot be one names nothing: it never reaches a query. */
+function checkIds(params: Record<string, string>): void {
+  for (const [name, value] of Object.entries(params)) {
+    const thing = absent[name as keyof typeof absent]
+    if (thing && !isId(value))
+      throw new Problem(
+        `${thing}-not-found`,
+        `No ${thing} has the id "${value}"; ids are lower-case UUIDs.`,
+      )
+  }
+}

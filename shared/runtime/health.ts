@@ -1,0 +1,31 @@
+import type { World } from './context.ts'
+import type { NodeBindings } from './read-request.ts'
+
+/** What answers a request, as a server calls it. */
+export type Fetch = (request: Request, bindings: NodeBindings) => Response | Promise<Response>
+
+/**
+ * Answers `/healthz` (the process lives) and `/readyz` (the database answers), and leaves everything else to `fetch`. Around
+ * the function's own app and not inside it: Hono copies the answers of nested apps, and a copy of an answer that has been
+ * streamed already would be sent again.
+ */
+export function withHealth(world: Pick<World, 'sql' | 'log'>, fetch: Fetch): Fetch {
+  return (request, bindings) => {
+    const path = pathOf(request.url)
+    if (path === '/healthz') return new Response('ok\n')
+    if (path === '/readyz') return readiness(world)
+    return fetch(request, bindings)
+  }
+}
+
+const pathOf = (url: string): string => url.slice(url.indexOf('/', url.indexOf('//') + 2))
+
+async function readiness({ sql, log }: Pick<World, 'sql' | 'log'>): Promise<Response> {
+  try {
+    await sql`select 1`
+    return new Response('ok\n')
+  } catch (error) {
+    log.warn('not ready: the database does not answer', { error })
+    return new Response('the database does not answer\n', { status: 503 })
+  }
+}

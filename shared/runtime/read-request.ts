@@ -1,0 +1,94 @@
+import { Readable } from 'node:stream'
+import type { ReadableStream } from 'node:stream/web'
+import { z } from 'zod'
+import { Problem } from '#shared/contracts/problems.ts'
+import type { RouteSpec } from '#shared/contracts/route.ts'
+
+/** What Hono's Node server passes along: the raw request, which streams faster than the web one. */
+export type NodeBindings = {
+  incoming?: import('node:http').IncomingMessage
+  outgoing?: import('node:http').ServerResponse
+}
+
+/** Query parameters as a contract's schema wants them: arrays for repeated ones, the first of the others. */
+export function readQuery(schema: z.ZodObject | undefined, params: URLSearchParams): unknown {
+  if (!schema) return {}
+  const given = Object.entries(schema.shape).flatMap(([name, property]): [string, unknown][] => {
+    if (isArray(property)) return params.has(name) ? [[name, params.getAll(name)]] : []
+    const value = params.get(name)
+    const absent = value === null || (value === '' && name !== 'follow')
+    return absent ? [] : [[name, value]]
+  })
+  const result = schema.safeParse(Object.fromEntries(given))
+  if (result.success) return result.data
+  const [issue] = result.error.issues
+  throw new Problem('bad-request', `"${String(issue?.path[0])}": ${issue?.message}`, {
+    cause: result.error,
+  })
+}
+
+function isArray(schema: unknown): boolean {
+  if (schema instanceof z.ZodArray) return true
+  return schema instanceof z.ZodDefault || schema instanceof z.ZodOptional
+    ? isArray(schema.unwrap())
+    : false
+}
+
+/** The JSON body, checked against the contract. Other media types, broken JSON and too much of it are refused. */
+export async function readJson(
+  contract: RouteSpec,
+  request: Request,
+  bindings: NodeBindings,
+  maxBytes: number,
+): Promise<unknown> {
+  if (!(contract.body instanceof z.ZodType)) return undefined
+  const type = request.headers.get('content-type')
+  if (contract.method === 'post' && !/^application\/json\s*(;|$)/i.test(type ?? ''))
+    throw new Problem(
+      'bad-request',
+      `The content type should be application/json, but it is ${type ?? 'absent'}.`,
+    )
+  const text = await readText(request, bindings, maxBytes)
+  return contract.body.parse(parseJson(text))
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new Problem(
+      'bad-request',
+      'can not understand the requested json: the body is no JSON document.',
+      {
+        cause: error,
+      },
+    )
+  }
+}
+
+async function readText(
+  request: Request,
+  bindings: NodeBindings,
+  maxBytes: number,
+): Promise<string> {
+  const tooLarge = new Problem(
+    'too-large',
+    `The body has more than ${maxBytes} bytes, which is the limit.`,
+  )
+  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of bodyStream(request, bindings).iterator({ destroyOnReturn: false })) {
+    bytes += chunk.length
+    if (bytes > maxBytes) throw tooLarge
+    chunks.push(chunk)
+  }
+  return new TextDecoder().decode(Buffer.concat(chunks))
+}
+
+/** The body as a stream of bytes, with the trailers that follow it. */
+export function bodyStream(request: Request, bindings: NodeBindings): Readable {
+  if (bindings.incoming) return bindings.incoming
+  if (!request.body) return Readable.from([])
+  return Readable.fromWeb(request.body as ReadableStream)
+}

@@ -1,0 +1,31 @@
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
+import type { NodeBindings } from './read-request.ts'
+
+// As long as a caller may take to send the rest; the same as nginx lingers.
+const patience = 30_000
+
+/**
+ * Sends a refusal to a caller that may still be sending. It goes out at once; what still comes is read and passed over before
+ * the connection is let go, so that a caller that looks for the answer only when it has sent everything still finds it.
+ */
+export async function refuse(
+  response: Response,
+  { incoming, outgoing }: NodeBindings,
+): Promise<Response> {
+  if (!incoming || !outgoing || incoming.complete || incoming.destroyed) return response
+  const body = Buffer.from(await response.arrayBuffer())
+  outgoing.writeHead(response.status, {
+    ...Object.fromEntries(response.headers),
+    'content-length': body.length,
+  })
+  outgoing.write(body)
+  const enough = setTimeout(() => outgoing.end(), patience)
+  const over = (): void => {
+    clearTimeout(enough)
+    outgoing.end()
+  }
+  incoming.once('end', over).once('close', over).once('error', over)
+  // Somebody may still be about to stop reading: a listener flows on after that, a mere resume() would not.
+  incoming.on('data', () => {}).resume()
+  return RESPONSE_ALREADY_SENT
+}

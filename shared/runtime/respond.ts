@@ -1,0 +1,88 @@
+import { ZodError } from 'zod'
+import { Problem, problems } from '#shared/contracts/problems.ts'
+import { isUnavailable } from '#shared/database/sql.ts'
+import { Invalid } from '#shared/domain/invalid.ts'
+
+const escapes: Record<string, string> = {
+  '<': '\\u003c',
+  '>': '\\u003e',
+  '&': '\\u0026',
+  '\u2028': '\\u2028',
+  '\u2029': '\\u2029',
+}
+
+/** JSON as the API writes it: one document and a newline, safe inside HTML. */
+export function jsonText(value: unknown, pretty: boolean): string {
+  const text = JSON.stringify(value, null, pretty ? 2 : undefined)
+  return `${text.replace(/[<>&\u2028\u2029]/g, (char) => escapes[char] ?? char)}\n`
+}
+
+export function jsonResponse(value: unknown, pretty: boolean, status = 200): Response {
+  return new Response(jsonText(value, pretty), {
+    status,
+    headers: { 'content-type': 'application/json' },
+  })
+}
+
+/** What a failure is to the caller: planned, or `unexpected` with nothing of its inside shown. */
+export function toProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error
+  if (error instanceof Invalid) return new Problem('bad-request', sentence(error), { cause: error })
+  if (error instanceof ZodError) return new Problem('bad-request', issues(error), { cause: error })
+  if (isStorageFull(error))
+    return new Problem(
+      'storage-full',
+      'There is no room left on the volume; free some and try again.',
+      {
+        cause: error,
+      },
+    )
+  if (isUnavailable(error))
+    return new Problem(
+      'unavailable',
+      'The database does not answer just now; try again in a moment.',
+      {
+        cause: error,
+      },
+    )
+  return new Problem('unexpected', 'The log has the details under the request id.', {
+    cause: error,
+  })
+}
+
+const sentence = (invalid: Invalid): string => `${invalid.subject}: ${invalid.message}`
+
+function issues(error: ZodError): string {
+  return error.issues
+    .map((issue) =>
+      issue.path.length > 0 ? `${issue.path.join('.')}: ${issue.message}` : issue.message,
+    )
+    .join('\n')
+}
+
+const isStorageFull = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')
+
+/** Shows a problem in the form clients of the API know, or as problem details to those who accept them. */
+export function problemResponse(problem: Problem, request: Request, requestId: string): Response {
+  const { status, title, reason } = problems[problem.code]
+  const headers: Record<string, string> = { 'x-request-id': requestId }
+  if (status === 503) headers['retry-after'] = '1'
+  const pretty = new URL(request.url).searchParams.has('pretty')
+  if (request.headers.get('accept')?.includes('application/problem+json')) {
+    headers['content-type'] = 'application/problem+json'
+    const body = {
+      type: `urn:knitfab:problem:${problem.code}`,
+      title,
+      status,
+      detail: problem.message,
+      code: problem.code,
+      requestId,
+    }
+    return new Response(jsonText(body, pretty), { status, headers })
+  }
+  headers['content-type'] = 'application/json'
+  const known = reason === 'Not Found' || reason === 'Method Not Allowed'
+  const message = known ? reason : `${reason}\n${problem.message}`
+  return new Response(jsonText({ message }, pretty), { status, headers })
+}

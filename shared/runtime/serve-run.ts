@@ -1,0 +1,53 @@
+import type { RunStatus } from '#shared/domain/run-states.ts'
+import { claimRun, postponeRun, renewClaim, type Claimed } from '#shared/database/runs.ts'
+import type { Context } from './context.ts'
+
+/**
+ * Claims a run and lets `work` serve it; undefined when there is nothing to do: told twice, served by another, gone.
+ */
+export async function serveRun<F extends RunStatus, T>(
+  ctx: Context,
+  runId: string,
+  statuses: readonly F[],
+  work: (run: Claimed<F>) => Promise<T>,
+): Promise<T | undefined> {
+  const run = await claimRun(ctx.sql, runId, statuses, ctx.by.actor, ctx.config.claimLease)
+  return run && serveClaimed(ctx, run, work)
+}
+
+/**
+ * Serves a run that is claimed; the claim is renewed while that takes. A failure is not thrown: it is counted and shown on
+ * the run, which is due again after a while that doubles.
+ */
+export async function serveClaimed<F extends RunStatus, T>(
+  ctx: Context,
+  run: Claimed<F>,
+  work: (run: Claimed<F>) => Promise<T>,
+): Promise<T | undefined> {
+  const lease = ctx.config.claimLease
+  const renewal = setInterval(
+    () => void renewClaim(ctx.sql, run, lease).catch(() => {}),
+    (lease * 1000) / 3,
+  )
+  try {
+    return await work(run)
+  } catch (error) {
+    ctx.log.warn('a run could not be served', { runId: run.id, status: run.status, error })
+    await postponeRun(ctx.sql, run, backoff(run.failures), reasonOf(ctx, error))
+    return undefined
+  } finally {
+    clearInterval(renewal)
+  }
+}
+
+/** Seconds to wait after so many failures: 1, 2, 4, … up to a minute. */
+export const backoff = (failures: number): number => Math.min(2 ** failures, 60)
+
+/** True when a step has failed so often for this run that trying again is no help. */
+export const isHopeless = (ctx: Context, run: Claimed): boolean =>
+  run.failures + 1 >= ctx.config.maxStepFailures
+
+function reasonOf(ctx: Context, error: unknown): string {
+  const cause = error instanceof Error ? error.message : String(error)
+  return `${ctx.by.actor} failed and will try again: ${cause}`.slice(0, 1024)
+}

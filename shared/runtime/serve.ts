@@ -1,0 +1,52 @@
+import type { Server } from 'node:http'
+import type { Hono } from 'hono'
+import { httpBus } from '#shared/adapters/http-bus.ts'
+import { connect } from '#shared/database/sql.ts'
+import { systemClock } from '#shared/ports/clock.ts'
+import { configFrom, type Config } from './config.ts'
+import type { World } from './context.ts'
+import { withHealth } from './health.ts'
+import { closeServer, httpServer } from './http-server.ts'
+import { createLog } from './log.ts'
+import { createRelay } from './relay.ts'
+import type { NodeBindings } from './read-request.ts'
+
+/** What can be served: a route, a step, the gateway. */
+export type ServedFunction = { name: string; app(world: World): Hono<{ Bindings: NodeBindings }> }
+
+/** Serves one function over HTTP, as the environment says, until SIGTERM; ends with exit code 0 once its work is done. */
+export function serve(fn: ServedFunction): void {
+  const config = configFrom(process.env)
+  const log = createLog({ format: config.logFormat, level: config.logLevel }, { function: fn.name })
+  const world = worldOf(fn.name, config, log)
+  const server = httpServer(withHealth(world, fn.app(world).fetch))
+  server.listen(config.port, config.host, () => log.info('serving', { port: config.port }))
+  process.once('SIGTERM', () => void stop(server, world))
+}
+
+function worldOf(name: string, config: Config, log: World['log']): World {
+  const sql = connect(config.databaseUrl, { max: config.databaseConnections })
+  const bus = config.brokerUrl
+    ? httpBus(config.brokerUrl, name, config)
+    : absent<World['bus']>('KNIT_BROKER_URL')
+  const cluster = absent<World['cluster'] & World['transfers']>('a cluster')
+  const relay = createRelay(sql, bus, log)
+  return { config, sql, bus, cluster, transfers: cluster, clock: systemClock, log, relay }
+}
+
+/** Something a function may not need: it starts without, and says what is missing when it is used. */
+function absent<T extends object>(what: string): T {
+  return new Proxy({} as T, {
+    get: () => async () => {
+      throw new Error(`this function was started without ${what}`)
+    },
+  })
+}
+
+async function stop(server: Server, { sql, relay, config, log }: World): Promise<void> {
+  log.info('stopping: no new requests are taken')
+  await closeServer(server, config.grace)
+  await relay.settled()
+  await sql.end({ timeout: 5 })
+  process.exit(0)
+}
