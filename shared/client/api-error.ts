@@ -1,0 +1,68 @@
+import type { ProblemCode } from '#shared/contracts/problems.ts'
+
+type ErrorBody = { code?: ProblemCode; detail: string }
+
+/** The server refused a request, or answered what its contract does not promise. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError'
+  readonly status: number
+  /** Name of the route, such as `runs.show`. */
+  readonly route: string
+  /** Absent when the server does not say one, as servers of the reference implementation. */
+  readonly code?: ProblemCode
+  /** Seconds after which the server wants to be asked again. */
+  readonly retryAfter?: number
+
+  constructor(route: string, status: number, body: ErrorBody, retryAfter?: number) {
+    super(body.detail)
+    this.route = route
+    this.status = status
+    this.code = body.code
+    this.retryAfter = retryAfter
+  }
+}
+
+/** The server could not be reached, or the connection to it broke. */
+export class ConnectionError extends Error {
+  override readonly name = 'ConnectionError'
+  /** The system's code, such as `ECONNREFUSED`. */
+  readonly code: string
+
+  constructor(message: string, cause: unknown) {
+    super(message, { cause })
+    this.code = codeOf(cause)
+  }
+}
+
+const codeOf = (cause: unknown): string =>
+  cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+
+/** Reads the body of an error in any form servers send: problem+json, a `message`, a `reason`, or plain text. */
+export function readErrorBody(text: string): ErrorBody {
+  const body = parsed(text)
+  if (!isObject(body)) return { detail: oneLine(text.slice(0, 500)) || 'no reason given' }
+  const said = isObject(body.message) ? body.message : body
+  const detail = [said.detail ?? said.message ?? said.reason ?? said.title, said.advice]
+    .filter((part) => typeof part === 'string' && part !== '')
+    .join('\n')
+  const code = typeof body.code === 'string' ? (body.code as ProblemCode) : undefined
+  return { detail: oneLine(detail || text), code }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const oneLine = (text: string): string =>
+  text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(Boolean)
+    .join(': ')

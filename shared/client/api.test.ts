@@ -1,0 +1,134 @@
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { data } from '#shared/contracts/data.ts'
+import { plans } from '#shared/contracts/plans.ts'
+import { runs } from '#shared/contracts/runs.ts'
+import { apiOver } from './api.ts'
+import { connectApi } from './connect.ts'
+import { stubOfTheWire, type StubAnswer } from './stub-of-the-wire.ts'
+import { idOf, sampleData, sampleRun } from './wire-samples.ts'
+
+const run = sampleRun('t1', { inputs: [['/in', 'd1']], outputs: [['/out', 'm1']] })
+const runId = run.runId
+
+test('a request goes below the API root, with its ids and its query encoded', async () => {
+  await using stub = await stubOfTheWire(() => ({ json: [] }))
+  const api = connectApi({ apiRoot: `${stub.apiRoot}/` })
+  const since = '2025-01-02T03:04:05+09:00'
+  await api.call(data.find, { tag: ['knit#id:1', 'a b:c&d'], since })
+  await api.call(runs.show, { runId: 'a/b c' }).catch(() => {})
+  expect(stub.requests.map(({ method, url }) => `${method} ${url}`)).toEqual([
+    'GET /api/data?tag=knit%23id%3A1&tag=a+b%3Ac%26d&since=2025-01-02T03%3A04%3A05%2B09%3A00',
+    'GET /api/runs/a%2Fb%20c',
+  ])
+})
+
+test.each(['', '.', '..'])(
+  'the id "%s" is refused, as it would ask for something else',
+  async (id) => {
+    const api = connectApi({ apiRoot: 'http://127.0.0.1:9/api' })
+    await expect(api.call(runs.show, { runId: id })).rejects.toThrow('is no id')
+  },
+)
+
+test('a body is sent as exactly application/json, with the token', async () => {
+  await using stub = await stubOfTheWire(() => ({ json: sampleData('d1', run) }))
+  const api = connectApi({ apiRoot: stub.apiRoot, token: 'secret' })
+  await api.call(data.tag, { knitId: idOf('d1'), body: { add: ['a:b'] } })
+  const [request] = stub.requests
+  expect(request?.headers).toMatchObject({
+    'content-type': 'application/json',
+    authorization: 'Bearer secret',
+  })
+  expect(request?.body.toString()).toBe('{"add":["a:b"]}')
+})
+
+test('what the contract does not know is dropped, and keys come in its order', async () => {
+  const { status, ...rest } = run
+  await using stub = await stubOfTheWire(() => ({ json: { news: 1, ...rest, status } }))
+  const answer = await connectApi(stub).call(runs.show, { runId })
+  expect(JSON.stringify(answer)).toBe(JSON.stringify(run))
+})
+
+test.each<[string, StubAnswer, object]>([
+  [
+    'a message of several lines',
+    { status: 404, json: { message: 'not found\nlook twice\n caused by:x' } },
+    { message: 'not found: look twice: caused by:x' },
+  ],
+  [
+    'a structured message',
+    { status: 400, json: { message: { reason: 'bad', advice: 'mend it' } } },
+    { message: 'bad: mend it' },
+  ],
+  [
+    'problem details',
+    { status: 404, json: { code: 'run-not-found', title: 'No such run', detail: 'Nothing.' } },
+    { message: 'Nothing.', code: 'run-not-found' },
+  ],
+  ['plain text', { status: 500, body: 'dial tcp: refused' }, { message: 'dial tcp: refused' }],
+  ['nothing', { status: 502 }, { message: 'no reason given' }],
+])('an error told as %s is understood', async (_, answer, expected) => {
+  await using stub = await stubOfTheWire(() => answer)
+  const asked = connectApi(stub).call(runs.show, { runId })
+  await expect(asked).rejects.toMatchObject({
+    status: answer.status,
+    route: 'runs.show',
+    ...expected,
+  })
+})
+
+test('an answer that is not what the contract promises is an error, not a value', async () => {
+  await using stub = await stubOfTheWire(() => ({ body: '<html>' }))
+  await expect(connectApi(stub).call(plans.find, {})).rejects.toThrow('is this the API of Knitfab?')
+})
+
+test('a read is tried again after a broken connection and when the server asks for patience', async () => {
+  const answers: (StubAnswer | 'hang up')[] = [
+    'hang up',
+    { status: 503, headers: { 'retry-after': '0' } },
+    { json: run },
+  ]
+  await using stub = await stubOfTheWire(() => answers.shift() ?? 'hang up')
+  await expect(connectApi(stub).call(runs.show, { runId })).resolves.toEqual(run)
+})
+
+test('a write is never tried again', async () => {
+  await using stub = await stubOfTheWire(() => 'hang up')
+  const asked = connectApi(stub).call(plans.activate, { planId: idOf('p1') })
+  await expect(asked).rejects.toMatchObject({ name: 'ConnectionError', code: 'ECONNRESET' })
+  expect(stub.requests).toHaveLength(1)
+})
+
+test('an unavailable server that names no time is not asked again', async () => {
+  await using stub = await stubOfTheWire(() => ({ status: 503, json: { message: 'later' } }))
+  await expect(connectApi(stub).call(runs.show, { runId })).rejects.toMatchObject({ status: 503 })
+  expect(stub.requests).toHaveLength(1)
+})
+
+test('an aborted signal ends a call, also between two tries', async () => {
+  const interrupt = new AbortController()
+  await using stub = await stubOfTheWire(() => {
+    interrupt.abort(new Error('stop'))
+    return { status: 503, headers: { 'retry-after': '5' } }
+  })
+  const asked = connectApi(stub).call(runs.show, { runId }, { signal: interrupt.signal })
+  await expect(asked).rejects.toThrow()
+  expect(stub.requests).toHaveLength(1)
+})
+
+test('the fetch of a browser serves as well as that of Node', async () => {
+  await using stub = await stubOfTheWire(() => ({ json: run }))
+  await expect(apiOver(fetch, stub).call(runs.show, { runId })).resolves.toEqual(run)
+})
+
+test('a proxy of the environment is asked, but never for this machine', async () => {
+  await using stub = await stubOfTheWire(() => ({ json: run }))
+  vi.stubEnv('http_proxy', stub.apiRoot.replace('/api', ''))
+  onTestFinished(() => void vi.unstubAllEnvs())
+  await connectApi(stub).call(runs.show, { runId })
+  await connectApi({ apiRoot: 'http://knit.test/api' }).call(runs.show, { runId })
+  expect(stub.requests.map(({ url }) => url)).toEqual([
+    `/api/runs/${runId}`,
+    `http://knit.test/api/runs/${runId}`,
+  ])
+})

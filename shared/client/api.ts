@@ -1,0 +1,90 @@
+import { z } from 'zod'
+import type { RequestOf, ResponseOf, Route, RouteSpec } from '#shared/contracts/route.ts'
+import { ApiError, readErrorBody } from './api-error.ts'
+import { retried } from './retry.ts'
+import { routeUrl } from './route-url.ts'
+
+export type ApiOptions = { apiRoot: string; token?: string }
+export type CallOptions = { signal?: AbortSignal }
+
+/** As much of `fetch` as is needed here, so that a browser can pass its own. */
+export type Fetch = (url: URL, init: RequestInit) => Promise<Answer>
+type RequestInit = {
+  method: string
+  headers: Record<string, string>
+  body?: string
+  signal?: AbortSignal
+}
+type Answer = {
+  status: number
+  headers: { get(name: string): string | null }
+  text(): Promise<string>
+}
+
+type JsonRoute = RouteSpec & { response: z.ZodType }
+
+export type Api = {
+  /** Calls a route of which the answer is JSON. Reads are tried again when the server is away for a moment. */
+  call<S extends JsonRoute>(
+    route: Route<S>,
+    request: RequestOf<S>,
+    options?: CallOptions,
+  ): Promise<ResponseOf<S>>
+}
+
+export function apiOver(fetch: Fetch, { apiRoot, token }: ApiOptions): Api {
+  return {
+    async call(route, request, { signal } = {}) {
+      const url = routeUrl(apiRoot, route, request)
+      const body = request.body === undefined ? undefined : JSON.stringify(request.body)
+      const headers = { ...headersFor(token), ...(body && { 'content-type': 'application/json' }) }
+      const ask = async () => {
+        const answer = await fetch(url, {
+          method: route.method.toUpperCase(),
+          headers,
+          body,
+          signal,
+        })
+        return readAnswer(route, answer, await answer.text())
+      }
+      return route.method === 'get' ? retried(ask, signal) : ask()
+    },
+  }
+}
+
+export const headersFor = (token: string | undefined): Record<string, string> => ({
+  accept: 'application/json, application/problem+json',
+  ...(token && { authorization: `Bearer ${token}` }),
+})
+
+/** The value a text of an answer holds, without what the contract does not know. Throws `ApiError`. */
+export function readAnswer<S extends JsonRoute>(
+  route: Route<S>,
+  answer: Omit<Answer, 'text'>,
+  text: string,
+): ResponseOf<S> {
+  const { status } = answer
+  if (status < 200 || status > 299) throw refusal(route, answer, text)
+  const result = route.response.safeParse(valueOf(text))
+  if (result.success) return result.data as ResponseOf<S>
+  const detail = `the answer is not what ${route.name} promises; is this the API of Knitfab? ${z.prettifyError(result.error).split('\n')[0]}`
+  throw new ApiError(route.name, status, { detail })
+}
+
+export function refusal(route: Route, answer: Omit<Answer, 'text'>, text: string): ApiError {
+  const retryAfter = answer.headers.get('retry-after')
+  return new ApiError(
+    route.name,
+    answer.status,
+    readErrorBody(text),
+    retryAfter === null ? undefined : Number(retryAfter),
+  )
+}
+
+function valueOf(text: string): unknown {
+  try {
+    return text === '' ? undefined : JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

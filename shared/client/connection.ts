@@ -1,0 +1,91 @@
+import http, { type ClientRequest, type IncomingMessage } from 'node:http'
+import https from 'node:https'
+import { text } from 'node:stream/consumers'
+import { ConnectionError } from './api-error.ts'
+import type { Fetch } from './api.ts'
+
+type RequestOptions = { method: string; headers: Record<string, string>; signal?: AbortSignal }
+
+/** Requests of Node's own client: it alone can send and read trailers. Proxies of the environment are used. */
+export type Connection = {
+  open(url: URL, options: RequestOptions): ClientRequest
+  fetch: Fetch
+}
+
+/** `ca`: PEM of the authorities to trust, instead of the system's. */
+export function connect({ protocol, hostname }: URL, ca?: string): Connection {
+  const { Agent, request } = protocol === 'https:' ? https : http
+  // No proxy can know what this machine means by itself.
+  const proxyEnv = /^(localhost|127\.[\d.]+|\[::1\])$/.test(hostname) ? undefined : process.env
+  const agent = new Agent({ keepAlive: true, proxyEnv, ...(ca && { ca }) })
+  const open: Connection['open'] = (url, options) => request(url, { ...options, agent })
+  return {
+    open,
+    async fetch(url, { body, ...options }) {
+      const response = await responseOf(open(url, options).end(body))
+      return { ...headOf(response), text: () => received(response, text) }
+    },
+  }
+}
+
+/** Waits for the head of the answer. */
+export function responseOf(request: ClientRequest): Promise<IncomingMessage> {
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
+  request.once('response', resolve)
+  // Stays for good: what fails later is told by the streams.
+  request.on('error', (error) => reject(explained(error, request)))
+  return promise
+}
+
+/** Reads the whole body of an answer. */
+export async function received<T>(
+  response: IncomingMessage,
+  read: (body: IncomingMessage) => Promise<T>,
+): Promise<T> {
+  try {
+    return await read(response)
+  } catch (error) {
+    throw broken(error)
+  }
+}
+
+/** The body of an answer, piece by piece; a connection that breaks is an error, not an end. */
+export async function* pieces(response: IncomingMessage): AsyncGenerator<Buffer> {
+  try {
+    yield* response
+  } catch (error) {
+    throw broken(error)
+  }
+}
+
+export const headOf = ({ statusCode = 0, headers }: IncomingMessage) => ({
+  status: statusCode,
+  headers: { get: (name: string) => [headers[name]].flat()[0] ?? null },
+})
+
+function explained(error: Error, request: ClientRequest): Error {
+  if (!('code' in error) || !isNetwork(error)) return error
+  const origin = `${request.protocol}//${request.getHeader('host')}`
+  const why = reasons[String(error.code)] ?? error.message
+  return new ConnectionError(`cannot reach ${origin}: ${why}`, error)
+}
+
+function broken(error: unknown): unknown {
+  if (!(error instanceof Error) || !isNetwork(error)) return error
+  return new ConnectionError('the connection broke before the answer was complete', error)
+}
+
+const isNetwork = (error: Error): boolean =>
+  'code' in error &&
+  /^(E[A-Z]+$|HPE_|ERR_TLS|ERR_SSL|CERT_|DEPTH_|SELF_|UNABLE_)/.test(String(error.code))
+
+const untrusted = 'its certificate is not one that is trusted here'
+const reasons: Record<string, string> = {
+  ECONNREFUSED: 'nothing listens there',
+  ECONNRESET: 'the connection was closed before an answer',
+  ENOTFOUND: 'there is no such host',
+  DEPTH_ZERO_SELF_SIGNED_CERT: untrusted,
+  SELF_SIGNED_CERT_IN_CHAIN: untrusted,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrusted,
+}

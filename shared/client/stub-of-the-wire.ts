@@ -1,0 +1,63 @@
+import { createServer, type IncomingMessage } from 'node:http'
+import { once } from 'node:events'
+import type { AddressInfo, Socket } from 'node:net'
+import { buffer } from 'node:stream/consumers'
+
+/** What the stub answers. `cut` breaks the connection instead of ending the body. */
+export type StubAnswer = {
+  status?: number
+  headers?: Record<string, string>
+  json?: unknown
+  body?: string | Buffer
+  trailers?: Record<string, string>
+  cut?: boolean
+}
+
+export type Seen = {
+  method: string
+  /** Path and query. */
+  url: string
+  headers: IncomingMessage['headers']
+  trailers: IncomingMessage['trailers']
+  body: Buffer
+}
+
+export type StubHandler = (request: Seen) => StubAnswer | 'hang up'
+
+/**
+ * For tests: a server that says what it is told to say, on a real socket. It shows how a client speaks and listens,
+ * and nothing about whether the system works.
+ */
+export async function stubOfTheWire(handle: StubHandler) {
+  const requests: Seen[] = []
+  const sockets = new Set<Socket>()
+  const server = createServer(async (request, response) => {
+    const { method = '', url = '', headers } = request
+    const body = await buffer(request)
+    const seen = { method, url, headers, trailers: request.trailers, body }
+    requests.push(seen)
+    const answer = handle(seen)
+    if (answer === 'hang up') return void request.socket.destroy()
+    const { status = 200, trailers, cut } = answer
+    const announced = trailers ? { trailer: Object.keys(trailers).join(', ') } : {}
+    response.writeHead(status, { ...announced, ...answer.headers })
+    const content = answer.body ?? (answer.json === undefined ? '' : JSON.stringify(answer.json))
+    if (cut) return void response.write(content, () => request.socket.destroy())
+    if (content !== '') response.write(content)
+    if (trailers) response.addTrailers(trailers)
+    response.end()
+  })
+  server.on('connection', (socket) => sockets.add(socket))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  return {
+    apiRoot: `http://127.0.0.1:${port}/api`,
+    requests,
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}

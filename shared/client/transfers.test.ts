@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto'
+import { Readable } from 'node:stream'
+import { buffer, text } from 'node:stream/consumers'
+import { expect, test } from 'vitest'
+import { connectApi } from './connect.ts'
+import { stubOfTheWire } from './stub-of-the-wire.ts'
+import { idOf, sampleData, sampleRun } from './wire-samples.ts'
+
+const knitId = idOf('d1')
+const detail = sampleData('d1', sampleRun('u1', { outputs: [['/upload', 'd1']] }))
+const content = Buffer.alloc(300_000, 'knit')
+const md5 = createHash('md5').update(content).digest('hex')
+
+const inPieces = () => Readable.from([content.subarray(0, 7), content.subarray(7)])
+
+test('a push streams the archive with its tags, and its checksum behind it', async () => {
+  await using stub = await stubOfTheWire(() => ({ json: detail }))
+  const pushed = await connectApi(stub).push(inPieces(), { tags: ['a:b', 'c:d e'] })
+  expect(pushed).toEqual(detail)
+  const [request] = stub.requests
+  expect(request).toMatchObject({
+    method: 'POST',
+    url: '/api/data?tag=a%3Ab&tag=c%3Ad+e',
+    trailers: { 'x-checksum-md5': md5 },
+  })
+  expect(request?.headers).toMatchObject({
+    'content-type': 'application/tar+gzip',
+    'transfer-encoding': 'chunked',
+    trailer: 'x-checksum-md5',
+  })
+  expect(request?.body.equals(content)).toBe(true)
+})
+
+test('an archive that fails half-way breaks the request off and is the error that is told', async () => {
+  await using stub = await stubOfTheWire(() => ({ json: detail }))
+  async function* failing() {
+    yield content
+    throw new Error('the file shrank')
+  }
+  await expect(connectApi(stub).push(Readable.from(failing()))).rejects.toThrow('the file shrank')
+  expect(stub.requests).toEqual([])
+})
+
+test('a push that is refused tells why', async () => {
+  const refusal = { status: 400, json: { message: 'hash is not match.' } }
+  await using stub = await stubOfTheWire(() => refusal)
+  await expect(connectApi(stub).push(inPieces())).rejects.toMatchObject({
+    status: 400,
+    message: 'hash is not match.',
+  })
+})
+
+test('a pull gives the bytes when their checksum is right', async () => {
+  await using stub = await stubOfTheWire(() => ({
+    body: content,
+    trailers: { 'x-checksum-md5': md5 },
+  }))
+  const pulled = await buffer(await connectApi(stub).pull(knitId))
+  expect(pulled.equals(content)).toBe(true)
+  expect(stub.requests[0]?.url).toBe(`/api/data/${knitId}`)
+})
+
+test.each([
+  ['whose checksum is another', { trailers: { 'x-checksum-md5': 'f00' } }, 'checksum'],
+  ['without a checksum', {}, 'without its checksum'],
+  ['that is cut off', { cut: true }, 'the connection broke'],
+])('a pull %s fails at its end', async (_, end, message) => {
+  await using stub = await stubOfTheWire(() => ({ body: content, ...end }))
+  const stream = await connectApi(stub).pull(knitId)
+  await expect(buffer(stream)).rejects.toThrow(message)
+})
+
+test('a pull of unknown data fails before its first byte', async () => {
+  await using stub = await stubOfTheWire(() => ({ status: 404, json: { message: 'not found' } }))
+  await expect(connectApi(stub).pull(knitId)).rejects.toMatchObject({ status: 404 })
+})
+
+test('a log is followed when that is asked for', async () => {
+  await using stub = await stubOfTheWire(() => ({ body: 'one\ntwo\n' }))
+  const api = connectApi(stub)
+  expect(await text(await api.log('r1'))).toBe('one\ntwo\n')
+  await text(await api.log('r1', { follow: true }))
+  expect(stub.requests.map(({ url }) => url)).toEqual([
+    '/api/runs/r1/log',
+    '/api/runs/r1/log?follow=',
+  ])
+})
+
+test('a log that is cut off is an error', async () => {
+  await using stub = await stubOfTheWire(() => ({ body: 'one', cut: true }))
+  await expect(text(await connectApi(stub).log('r1'))).rejects.toThrow('the connection broke')
+})

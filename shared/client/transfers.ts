@@ -1,0 +1,101 @@
+import { createHash } from 'node:crypto'
+import { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { pipeline } from 'node:stream/promises'
+import type { ClientRequest, IncomingMessage } from 'node:http'
+import { data } from '#shared/contracts/data.ts'
+import type { Route } from '#shared/contracts/route.ts'
+import { runs } from '#shared/contracts/runs.ts'
+import type { DataDetail } from '#shared/domain/data.ts'
+import { headersFor, readAnswer, refusal, type ApiOptions, type CallOptions } from './api.ts'
+import { headOf, pieces, received, responseOf, type Connection } from './connection.ts'
+import { retried } from './retry.ts'
+import { routeUrl } from './route-url.ts'
+
+const checksumTrailer = 'x-checksum-md5'
+
+export type Transfers = {
+  /** Sends a tar.gz with its checksum behind it. `tags` are only a wish: some servers do not read them. */
+  push(archive: Readable, options?: CallOptions & { tags?: string[] }): Promise<DataDetail>
+  /** A tar.gz. The stream fails at its end when the checksum is missing or another. */
+  pull(knitId: string, options?: CallOptions): Promise<Readable>
+  /** The log as it is, or, with `follow`, until the program ends. */
+  log(runId: string, options?: CallOptions & { follow?: boolean }): Promise<Readable>
+}
+
+/** Thrown at the end of a download of which the bytes are not those that were sent. */
+export class DamagedTransfer extends Error {
+  override readonly name = 'DamagedTransfer'
+}
+
+export function transfersOver(connection: Connection, { apiRoot, token }: ApiOptions): Transfers {
+  const open = (route: Route, request: object, signal?: AbortSignal, headers = {}) =>
+    connection.open(routeUrl(apiRoot, route, request), {
+      method: route.method.toUpperCase(),
+      headers: { ...headersFor(token), ...headers },
+      signal,
+    })
+  const download = (route: Route, request: object, signal?: AbortSignal) =>
+    retried(
+      async () => accepted(route, await responseOf(open(route, request, signal).end())),
+      signal,
+    )
+
+  return {
+    async push(archive, { tags = [], signal } = {}) {
+      const headers = { 'content-type': data.push.body, trailer: checksumTrailer }
+      const response = await upload(archive, open(data.push, { tag: tags }, signal, headers))
+      const answer = await received(response, text)
+      // A server that refuses may answer before it has read all.
+      archive.destroy()
+      return readAnswer(data.push, headOf(response), answer)
+    },
+    async pull(knitId, { signal } = {}) {
+      const response = await download(data.pull, { knitId }, signal)
+      return Readable.from(verified(response), { objectMode: false })
+    },
+    async log(runId, { follow, signal } = {}) {
+      const response = await download(runs.log, { runId, follow: follow ? '' : undefined }, signal)
+      return Readable.from(pieces(response), { objectMode: false })
+    },
+  }
+}
+
+/** Sends the archive and waits for the head of the answer. What fails first, the archive or the request, is told. */
+function upload(archive: Readable, request: ClientRequest): Promise<IncomingMessage> {
+  const hash = createHash('md5')
+  async function* hashed(chunks: AsyncIterable<Buffer>) {
+    for await (const chunk of chunks) {
+      hash.update(chunk)
+      yield chunk
+    }
+    request.addTrailers({ [checksumTrailer]: hash.digest('hex') })
+  }
+  const packing = Promise.withResolvers<never>()
+  archive.once('error', packing.reject)
+  const response = responseOf(request)
+  // A failure on one end destroys the other, so this has nothing new to tell.
+  pipeline(archive, hashed, request).catch(() => {})
+  return Promise.race([response, packing.promise])
+}
+
+async function accepted(route: Route, response: IncomingMessage): Promise<IncomingMessage> {
+  const head = headOf(response)
+  if (head.status >= 200 && head.status < 300) return response
+  throw refusal(route, head, await received(response, text))
+}
+
+async function* verified(response: IncomingMessage): AsyncGenerator<Buffer> {
+  const hash = createHash('md5')
+  for await (const chunk of pieces(response)) {
+    hash.update(chunk)
+    yield chunk
+  }
+  const expected = response.trailers[checksumTrailer]
+  if (!expected)
+    throw new DamagedTransfer(
+      'the server ended the download without its checksum: it is incomplete',
+    )
+  if (expected !== hash.digest('hex'))
+    throw new DamagedTransfer('the checksum of the download is wrong: it was damaged on the way')
+}
