@@ -1,0 +1,7 @@
+import { plans } from '#shared/contracts/plans.ts'
+import { defineRoute } from '#shared/runtime/define-route.ts'
+import { setActive } from '#shared/runtime/set-active.ts'
+
+export default defineRoute(plans.deactivate, async ({ params: { planId } }, ctx) =>
+  setActive(ctx, planId, false),
+)

@@ -1,0 +1,48 @@
+import { runs } from '#shared/contracts/runs.ts'
+import { Problem } from '#shared/contracts/problems.ts'
+import { volumeOf, workerOf } from '#shared/domain/worker-spec.ts'
+import { findRunLog } from '#shared/database/run-view.ts'
+import { defineRoute } from '#shared/runtime/define-route.ts'
+import { streamResponse } from '#shared/runtime/stream-response.ts'
+
+/** Sends what a run has printed, or follows what it prints until its program ends. */
+export default defineRoute(
+  runs.log,
+  async ({ params: { runId }, query: { follow }, request, bindings }, ctx) => {
+    const run = await findRunLog(ctx.sql, runId)
+    if (!run || run.status === 'invalidated')
+      throw new Problem('run-not-found', `No run has the id ${runId}.`)
+    if (run.logId === null)
+      throw new Problem(
+        'log-not-found',
+        `The plan of the run ${runId} keeps no log; add log: to a plan to keep it.`,
+      )
+    if (run.status === 'deactivated' || run.status === 'waiting' || run.status === 'ready')
+      throw new Problem(
+        'not-yet',
+        `The run ${runId} is ${run.status}: it has not begun to print; please retry later.`,
+      )
+    const volume = volumeOf(run.logId)
+    const live = run.status === 'starting' || run.status === 'running'
+    const log =
+      live && follow !== undefined
+        ? await ctx.transfers.followLog(
+            workerOf({ id: runId, attempt: run.attempt }),
+            volume,
+            followSignal(request, bindings.outgoing),
+          )
+        : await ctx.transfers.readLog(volume)
+    return streamResponse(log, bindings, { type: 'application/octet-stream', log: ctx.log })
+  },
+  { as: 'deployment' },
+)
+
+/** Ends with the reader: the request's own signal does not tell once the answer has begun. */
+function followSignal(
+  request: Request,
+  outgoing: import('node:http').ServerResponse | undefined,
+): AbortSignal {
+  const gone = new AbortController()
+  outgoing?.once('close', () => gone.abort())
+  return AbortSignal.any([request.signal, gone.signal])
+}

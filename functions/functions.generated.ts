@@ -1,0 +1,51 @@
+// Generated from the folders of functions/ by `npm run generate`.
+import dataFind from './api/data-find/function.ts'
+import dataPull from './api/data-pull/function.ts'
+import dataPush from './api/data-push/function.ts'
+import dataTag from './api/data-tag/function.ts'
+import plansActivate from './api/plans-activate/function.ts'
+import plansApply from './api/plans-apply/function.ts'
+import plansDeactivate from './api/plans-deactivate/function.ts'
+import plansFind from './api/plans-find/function.ts'
+import plansShow from './api/plans-show/function.ts'
+import runsFind from './api/runs-find/function.ts'
+import runsLog from './api/runs-log/function.ts'
+import runsShow from './api/runs-show/function.ts'
+import cleanAgents from './steps/clean-agents/function.ts'
+import collectGarbage from './steps/collect-garbage/function.ts'
+import finishRun from './steps/finish-run/function.ts'
+import initializeRun from './steps/initialize-run/function.ts'
+import matchData from './steps/match-data/function.ts'
+import observeWorker from './steps/observe-worker/function.ts'
+import projectRuns from './steps/project-runs/function.ts'
+import startRun from './steps/start-run/function.ts'
+import sweep from './steps/sweep/function.ts'
+
+/** Every route of the API. */
+export const routeFunctions = [
+  dataFind,
+  dataPull,
+  dataPush,
+  dataTag,
+  plansActivate,
+  plansApply,
+  plansDeactivate,
+  plansFind,
+  plansShow,
+  runsFind,
+  runsLog,
+  runsShow,
+]
+
+/** Every step of the workflow. */
+export const stepFunctions = [
+  cleanAgents,
+  collectGarbage,
+  finishRun,
+  initializeRun,
+  matchData,
+  observeWorker,
+  projectRuns,
+  startRun,
+  sweep,
+]

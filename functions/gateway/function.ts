@@ -1,0 +1,27 @@
+import { routes } from '#shared/contracts/index.ts'
+import type { World } from '#shared/runtime/context.ts'
+import { authenticator } from './authenticate.ts'
+import { forwardOverHttp } from './forward.ts'
+import { gateway } from './gateway.ts'
+import openapi from './openapi.generated.json' with { type: 'json' }
+
+/** The gateway on its own, in front of functions that are reached over HTTP. */
+export default {
+  kind: 'gateway' as const,
+  name: 'gateway',
+  deploy: { as: 'deployment' as const, minScale: 1 },
+  app: ({ config }: World) => {
+    const isLocal = config.host === '127.0.0.1' || config.host === 'localhost'
+    if (config.token === undefined && !isLocal)
+      throw new Error(
+        'Without KNIT_TOKEN the gateway listens on 127.0.0.1 only: set KNIT_TOKEN, or KNIT_HOST=127.0.0.1.',
+      )
+    return gateway({
+      routes,
+      signingKey: config.signingKey,
+      authenticate: authenticator(config.token),
+      forward: forwardOverHttp(config.functionUrl),
+      openapi,
+    })
+  },
+}

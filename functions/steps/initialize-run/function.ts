@@ -1,0 +1,77 @@
+import { admit } from '#shared/domain/admission.ts'
+import { unstartableCode } from '#shared/domain/run.ts'
+import { volumeOf } from '#shared/domain/worker-spec.ts'
+import { claimWaiting, readDemand } from '#shared/database/admission.ts'
+import { moveRun, recordEnd, type Claimed } from '#shared/database/runs.ts'
+import { loadWork } from '#shared/database/work.ts'
+import type { Context } from '#shared/runtime/context.ts'
+import { defineStep } from '#shared/runtime/define-step.ts'
+import { isHopeless, serveClaimed } from '#shared/runtime/serve-run.ts'
+
+const runsAtOnce = 16
+
+/** Admits runs that wait, as far as there is room for them, and makes the volumes of their outputs. */
+export default defineStep(
+  'initialize-run',
+  async (_event, ctx) => {
+    for (;;) {
+      const { admitted, impossible } = await admitSome(ctx)
+      if (admitted.length + impossible.length === 0) return
+      await Promise.all([
+        ...admitted.map((run) => serveClaimed(ctx, run, () => makeVolumes(ctx, run))),
+        ...impossible.map(({ run, reason }) =>
+          serveClaimed(ctx, run, () => refuse(ctx, run, reason)),
+        ),
+      ])
+    }
+  },
+  { minScale: 1, concurrency: 1 },
+)
+
+type Admitted = {
+  admitted: Claimed<'waiting'>[]
+  impossible: { run: Claimed<'waiting'>; reason: string }[]
+}
+
+/** Claims the runs that fit now, and those that never will, in one transaction. */
+async function admitSome(ctx: Context): Promise<Admitted> {
+  const capacity = await ctx.cluster.capacity()
+  return ctx.begin(async (tx) => {
+    const decision = admit(await readDemand(tx, runsAtOnce), capacity, runsAtOnce)
+    const reasons = new Map(decision.impossible.map(({ runId, reason }) => [runId, reason]))
+    const wanted = [...decision.admitted, ...reasons.keys()]
+    if (wanted.length === 0) return { admitted: [], impossible: [] }
+    const claimed = await claimWaiting(tx, wanted, ctx.by.actor, ctx.config.claimLease)
+    return {
+      admitted: claimed.filter(({ id }) => !reasons.has(id)),
+      impossible: claimed.flatMap((run) => {
+        const reason = reasons.get(run.id)
+        return reason === undefined ? [] : [{ run, reason }]
+      }),
+    }
+  })
+}
+
+async function makeVolumes(ctx: Context, run: Claimed<'waiting'>): Promise<void> {
+  const work = await loadWork(ctx.sql, run.id)
+  if (!work) return
+  try {
+    await Promise.all(
+      work.outputs.map(({ knitId }) =>
+        ctx.cluster.ensureVolume({ name: volumeOf(knitId), labels: { knitid: knitId } }),
+      ),
+    )
+  } catch (error) {
+    if (!isHopeless(ctx, run)) throw error
+    return refuse(ctx, run, `its volumes cannot be made: ${(error as Error).message}`)
+  }
+  await ctx.begin((tx) => moveRun(tx, run, 'ready', ctx.by))
+}
+
+async function refuse(ctx: Context, run: Claimed<'waiting'>, reason: string): Promise<void> {
+  await ctx.begin(async (tx) => {
+    if (!(await moveRun(tx, run, 'aborting', ctx.by, { reason }))) return
+    const exit = { code: unstartableCode, message: reason }
+    await recordEnd(tx, run, { endedAt: ctx.clock.now(), exit, cause: 'plan' })
+  })
+}

@@ -1,0 +1,86 @@
+import type { Worker, WorkerState } from '#shared/ports/cluster.ts'
+import { systemExits } from '#shared/domain/run.ts'
+import { runOfWorker, workerOf } from '#shared/domain/worker-spec.ts'
+import { moveRun, recordEnd, releaseRun, type Claimed } from '#shared/database/runs.ts'
+import type { Context } from '#shared/runtime/context.ts'
+import { defineStep } from '#shared/runtime/define-step.ts'
+import { serveRun } from '#shared/runtime/serve-run.ts'
+
+/** Reads the true state of a run's worker and moves the run to where that is. */
+export default defineStep(
+  'observe-worker',
+  async (event, ctx) => {
+    const run =
+      event.name === 'worker.changed'
+        ? runOfWorker(event.data.worker)
+        : { id: event.data.runId, attempt: event.data.attempt }
+    if (!run) return
+    // What changes while the run is claimed wakes nobody, so whoever held the claim looks once more.
+    for (let seen: string | undefined; ;) {
+      const phase = await serveRun(ctx, run.id, ['starting', 'running'], (held) => look(ctx, held))
+      if (phase === undefined || phase === seen) return
+      const now = await ctx.cluster.findWorker(workerOf(run))
+      if (now?.state.phase === phase) return
+      seen = phase
+    }
+  },
+  { minScale: 1, concurrency: 8 },
+)
+
+type Observed = Claimed<'starting'> | Claimed<'running'>
+
+/** Looks at the worker and moves, or leaves, the run; gives back what was seen. */
+async function look(ctx: Context, run: Observed): Promise<WorkerState['phase'] | 'gone'> {
+  const worker = await ctx.cluster.findWorker(workerOf(run))
+  if (!worker) {
+    await end(ctx, run, 'aborting', {
+      exit: systemExits.lost,
+      cause: 'machine',
+      endedAt: ctx.clock.now(),
+    })
+    return 'gone'
+  }
+  const { state } = worker
+  if (state.phase === 'succeeded')
+    await end(ctx, run, 'completing', { ...times(state), exit: { code: 0, message: '' } })
+  else if (state.phase === 'failed')
+    await end(ctx, run, 'aborting', {
+      ...times(state),
+      exit: { code: state.exitCode, message: state.message },
+      cause: state.cause,
+    })
+  else await goOn(ctx, run, worker)
+  return state.phase
+}
+
+async function goOn(ctx: Context, run: Observed, { state, name, uid }: Worker): Promise<void> {
+  if (state.phase === 'suspended') await ctx.cluster.releaseWorker({ name, uid })
+  if (state.phase === 'running' && isStarting(run)) {
+    await ctx.begin(async (tx) => {
+      if (await moveRun(tx, run, 'running', ctx.by)) await recordEnd(tx, run, times(state))
+    })
+    return
+  }
+  const reason = state.phase === 'pending' ? state.reason : undefined
+  await releaseRun(ctx.sql, run, ctx.config.lookInterval, reason)
+}
+
+const isStarting = (run: Observed): run is Claimed<'starting'> => run.status === 'starting'
+
+async function end(
+  ctx: Context,
+  run: Observed,
+  to: 'completing' | 'aborting',
+  how: Parameters<typeof recordEnd>[2],
+): Promise<void> {
+  await ctx.begin(async (tx) => {
+    const reason = how.cause ? how.exit?.message : undefined
+    if (await moveRun(tx, run, to, ctx.by, reason ? { reason } : {})) await recordEnd(tx, run, how)
+  })
+}
+
+const times = (state: { startedAt?: Date; endedAt?: Date; image?: string }) => ({
+  startedAt: state.startedAt,
+  endedAt: state.endedAt,
+  image: state.image,
+})

@@ -1,0 +1,44 @@
+import { randomUUID } from 'node:crypto'
+import { runOfWorker } from '#shared/domain/worker-spec.ts'
+import { findDue } from '#shared/database/due.ts'
+import { findStaleWorkers } from '#shared/database/runs.ts'
+import type { Context } from '#shared/runtime/context.ts'
+import { defineClockStep } from '#shared/runtime/define-step.ts'
+
+const dueAtOnce = 500
+
+/**
+ * Finds what a crash or a lost event left behind: events in the outbox are published, work that is due and unserved is told
+ * of again, workers nobody needs are removed. Whatever happens to events, this keeps work going.
+ */
+export default defineClockStep(
+  'sweep',
+  async (ctx) => {
+    await ctx.relay.drain()
+    await tellDue(ctx)
+    await removeStaleWorkers(ctx)
+  },
+  { minScale: 1, concurrency: 1 },
+)
+
+async function tellDue(ctx: Context): Promise<void> {
+  const due = await findDue(ctx.sql, dueAtOnce)
+  if (due.length === 0) return
+  ctx.log.debug('work was due that no event had woken', { count: due.length })
+  const { traceparent } = ctx.by
+  await ctx.bus.publish(
+    due.map((event) => ({ ...event, id: randomUUID(), time: ctx.clock.now(), traceparent })),
+  )
+}
+
+async function removeStaleWorkers(ctx: Context): Promise<void> {
+  const workers = (await ctx.cluster.listWorkers()).flatMap(({ name }) => {
+    const run = runOfWorker(name)
+    return run ? [{ name, ...run }] : []
+  })
+  if (workers.length === 0) return
+  for (const { name } of await findStaleWorkers(ctx.sql, workers)) {
+    ctx.log.warn('a worker was removed: its run does not need it', { worker: name })
+    await ctx.cluster.deleteWorker(name)
+  }
+}

@@ -1,0 +1,69 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { format, resolveConfig } from 'prettier'
+import { routes } from '#shared/contracts/index.ts'
+import { functionsModule } from './functions.ts'
+import { openapi } from './openapi.ts'
+import { problemsTable } from './problems-page.ts'
+import { settingsTable } from './settings-page.ts'
+import { stateDiagram, triggerTable } from './workflow-diagram.ts'
+
+const root = new URL('../../', import.meta.url)
+const { version } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as {
+  version: string
+}
+
+/** Whole files that are derived, and parts of pages between `<!-- name -->` and `<!-- /name -->`. */
+const files: Record<string, () => string> = {
+  'functions/functions.generated.ts': functionsModule,
+  'functions/gateway/openapi.generated.json': () => JSON.stringify(openapi(routes, version)),
+  'shared/README.md': () =>
+    withParts('shared/README.md', {
+      problems: problemsTable(),
+      settings: settingsTable(),
+      states: stateDiagram(),
+      triggers: triggerTable(),
+    }),
+}
+
+function withParts(path: string, parts: Record<string, string>): string {
+  return Object.entries(parts).reduce(
+    (page, [name, text]) => {
+      const between = new RegExp(`(<!-- ${name}[^>]*-->)[\\s\\S]*?(<!-- /${name} -->)`)
+      if (!between.test(page))
+        throw new Error(`${path} has no place for ${name}: <!-- ${name} --> … <!-- /${name} -->`)
+      return page.replace(
+        between,
+        (_, open: string, close: string) => `${open}\n\n${text}\n\n${close}`,
+      )
+    },
+    readFileSync(new URL(path, root), 'utf8'),
+  )
+}
+
+/** Writes what is derived, or with `--check` only tells what is not as it would be written. */
+async function generate(check: boolean): Promise<string[]> {
+  const stale: string[] = []
+  for (const [path, make] of Object.entries(files)) {
+    const url = new URL(path, root)
+    const config = await resolveConfig(url)
+    const text = await format(make(), { ...config, filepath: url.pathname })
+    if (text === readOr(url)) continue
+    stale.push(path)
+    if (!check) writeFileSync(url, text)
+  }
+  return stale
+}
+
+function readOr(url: URL): string | undefined {
+  try {
+    return readFileSync(url, 'utf8')
+  } catch {
+    return undefined
+  }
+}
+
+const check = process.argv.includes('--check')
+const stale = await generate(check)
+for (const path of stale)
+  console.error(check ? `${path} is stale; run npm run generate` : `wrote ${path}`)
+process.exitCode = check && stale.length > 0 ? 1 : 0
