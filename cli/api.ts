@@ -1,0 +1,9 @@
+import { connectApi, type KnitApi } from '#shared/client/connect.ts'
+import type { Context } from './context.ts'
+import { loadProfile } from './profile.ts'
+
+/** The API of the profile this command uses. */
+export function api(ctx: Context): KnitApi {
+  const { apiRoot, cert, token } = loadProfile(ctx)
+  return connectApi({ apiRoot, ca: cert.ca, token })
+}

@@ -1,0 +1,85 @@
+import type { ArgDef } from 'citty'
+import { z } from 'zod'
+
+/** One argument of a command: what citty needs for the help, and the schema that decides what is legal and read. */
+export type Arg<S extends z.ZodType = z.ZodType> = ArgDef & { schema: S; many: boolean }
+export type Args = Record<string, Arg>
+
+/** What a command gets for its arguments. */
+export type Values<A extends Args> = { [K in keyof A]: z.output<A[K]['schema']> }
+
+type Look = {
+  /** The one-letter form of the flag. */
+  short?: string
+  /** What stands for the value in the help. */
+  hint?: string
+}
+
+/** A flag with a value; an array schema makes it repeatable. */
+export function flag<S extends z.ZodType>(schema: S, { short, hint }: Look = {}): Arg<S> {
+  const { item, many, shown } = shapeOf(schema)
+  const look = { alias: short, default: shown, schema, many }
+  const description = [schema.description, many && '(repeatable)'].filter(Boolean).join(' ')
+  if (item instanceof z.ZodEnum)
+    return { type: 'enum', options: item.options.map(String), description, ...look }
+  return { type: 'string', valueHint: hint, description, ...look }
+}
+
+/** A flag without value. */
+export const toggle = (
+  description: string,
+  { short }: Look = {},
+): Arg<z.ZodDefault<z.ZodBoolean>> => ({
+  type: 'boolean',
+  description,
+  alias: short,
+  schema: z.boolean().default(false),
+  many: false,
+})
+
+/** An argument known by its place; an array schema takes all that are left. */
+export const positional = <S extends z.ZodType>(schema: S): Arg<S> => ({
+  type: 'positional',
+  description: schema.description,
+  required: !schema.safeParse(undefined).success,
+  schema,
+  many: shapeOf(schema).many,
+})
+
+type Shape = { item: z.core.$ZodType; many: boolean; shown?: string }
+
+function shapeOf(schema: z.core.$ZodType): Shape {
+  if (schema instanceof z.ZodDefault) {
+    const value = schema.def.defaultValue
+    return { ...shapeOf(schema.unwrap()), ...(typeof value === 'string' && { shown: value }) }
+  }
+  if (schema instanceof z.ZodOptional) return shapeOf(schema.unwrap())
+  if (schema instanceof z.ZodPipe) return shapeOf(schema.in)
+  if (schema instanceof z.ZodArray) return { item: schema.element, many: true }
+  return { item: schema, many: false }
+}
+
+export const globalArgs = {
+  profile: flag(
+    z.string().optional().describe('Name of the profile; else $KNIT_PROFILE, else .knitprofile.'),
+    { hint: 'NAME' },
+  ),
+  'profile-store': flag(
+    z
+      .string()
+      .optional()
+      .describe('File of the profiles; else $KNIT_PROFILE_STORE, else ~/.knit/profile.'),
+    { hint: 'FILE' },
+  ),
+  env: flag(
+    z.string().optional().describe('File of project defaults; else $KNIT_ENV, else knitenv.'),
+    { hint: 'FILE' },
+  ),
+  help: toggle('Show this help.', { short: 'h' }),
+} satisfies Args
+
+export const outputArgs = {
+  output: flag(
+    z.enum(['json', 'table']).default('json').describe('json for programs, table for people.'),
+  ),
+} satisfies Args

@@ -1,0 +1,35 @@
+import type { DataDetail } from '#shared/domain/data.ts'
+import type { PlanDetail, PlanSummary } from '#shared/domain/plan.ts'
+import type { RunDetail } from '#shared/domain/run.ts'
+import { localTime } from './formats.ts'
+import type { Column } from './output.ts'
+
+const systemTag = (data: DataDetail, key: string): string =>
+  data.tags.find((tag) => tag.startsWith(`${key}:`))?.slice(key.length + 1) ?? ''
+
+const nameOf = (plan: PlanSummary): string => plan.image ?? plan.name ?? ''
+
+const paths = (points: { path: string }[]): string => points.map(({ path }) => path).join(' ')
+
+export const dataColumns: Column<DataDetail>[] = [
+  ['KNIT ID', (data) => data.knitId],
+  ['TIMESTAMP', (data) => localTime(systemTag(data, 'knit#timestamp'))],
+  ['STATE', (data) => systemTag(data, 'knit#transient') || 'ready'],
+  ['TAGS', (data) => data.tags.filter((tag) => !tag.startsWith('knit#')).join(', ')],
+]
+
+export const planColumns: Column<PlanDetail>[] = [
+  ['PLAN ID', (plan) => plan.planId],
+  ['ACTIVE', (plan) => (plan.active ? 'yes' : 'no')],
+  ['IMAGE', nameOf],
+  ['INPUTS', (plan) => paths(plan.inputs)],
+  ['OUTPUTS', (plan) => [paths(plan.outputs), plan.log && '(log)'].filter(Boolean).join(' ')],
+]
+
+export const runColumns: Column<RunDetail>[] = [
+  ['RUN ID', (run) => run.runId],
+  ['STATUS', (run) => run.status],
+  ['UPDATED', (run) => localTime(run.updatedAt)],
+  ['IMAGE', (run) => nameOf(run.plan)],
+  ['EXIT', ({ exit }) => (exit ? [exit.code, exit.message].join(' ').trim() : '')],
+]

@@ -1,0 +1,183 @@
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
+import { expect, test } from 'vitest'
+import { pack } from '#shared/archive/pack.ts'
+import { unpack } from '#shared/archive/unpack.ts'
+import { stubOfTheWire, type Seen, type StubAnswer } from '#shared/client/stub-of-the-wire.ts'
+import { idOf, sampleData, sampleRun } from '#shared/client/wire-samples.ts'
+import { knit, projectFor, tempDir } from '../../testing.ts'
+
+const knitId = idOf('d1')
+const upload = sampleRun('u1', { outputs: [['/upload', 'd1']] })
+const bare = sampleData('d1', upload)
+const md5 = (bytes: Buffer) => createHash('md5').update(bytes).digest('hex')
+
+async function archiveOf(files: Record<string, string>): Promise<Buffer> {
+  const dir = tempDir()
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(dir, name), text)
+  return buffer(pack(dir))
+}
+
+test('find sends its filters, keeps what is wanted and prints an array', async () => {
+  const failed = sampleData('d2', upload, [], ['knit#transient:failed', 'note:a<b>&c'])
+  await using stub = await stubOfTheWire(() => ({ json: [bare, failed] }))
+  const words = ['data', 'find', '-t', 'a: b', '--transient', 'yes', '--since', '2025-01-01Z']
+  const { code, stdout } = await knit([...words, '--duration', '24h'], projectFor(stub))
+  expect(code).toBe(0)
+  expect(stdout).toContain('"note:a\\u003cb\\u003e\\u0026c"')
+  expect(stdout).toMatch(/^\[\n {4}\{\n {8}"knitId"[^]*\n\]\n$/)
+  expect(JSON.parse(stdout)).toEqual([failed])
+  expect(stub.requests[0]?.url).toBe(
+    '/api/data?tag=a%3Ab&since=2025-01-01T00%3A00%3A00Z&duration=86400000000000ns',
+  )
+})
+
+test('find prints [] where nothing fits, and a table for people', async () => {
+  await using stub = await stubOfTheWire(() => ({ json: [] }))
+  const dir = projectFor(stub)
+  expect((await knit(['data', 'find'], dir)).stdout).toBe('[]\n')
+  expect((await knit(['data', 'find', '--output', 'table'], dir)).stdout).toBe(
+    'KNIT ID  TIMESTAMP  STATE  TAGS\n',
+  )
+})
+
+test('tag prints the data as it is now', async () => {
+  await using stub = await stubOfTheWire(() => ({ json: bare }))
+  const words = ['data', 'tag', knitId, '--add', 'a:b', '--remove', 'c:d', '--remove-key', 'e']
+  const { stdout } = await knit(words, projectFor(stub))
+  expect(JSON.parse(stdout)).toEqual(bare)
+  expect(JSON.parse(String(stub.requests[0]?.body))).toEqual({
+    add: [{ key: 'a', value: 'b' }],
+    remove: [{ key: 'c', value: 'd' }],
+    remove_key: ['e'],
+  })
+})
+
+test('push sends directories and files with their tags, and prints one object for each', async () => {
+  const tagged = (request: Seen) =>
+    sampleData('d1', upload, [], new URL(request.url, 'http://h').searchParams.getAll('tag'))
+  await using stub = await stubOfTheWire((request) => ({ json: tagged(request) }))
+  const dir = projectFor(stub)
+  mkdirSync(join(dir, 'set'))
+  writeFileSync(join(dir, 'set/a.txt'), 'hello')
+  writeFileSync(join(dir, 'one.csv'), '1,2')
+  writeFileSync(join(dir, 'knitenv'), 'tag: ["project:p", "knit#id:x"]\n')
+  const { code, stdout } = await knit(['data', 'push', 'set/', 'one.csv', '-n', '-t', 'a:b'], dir)
+  expect(code).toBe(0)
+  expect(stdout.match(/^\{$[^]*?^\}$\n/gm)).toHaveLength(2)
+  expect(stub.requests.map(({ url }) => decodeURIComponent(url))).toEqual([
+    '/api/data?tag=a:b&tag=name:set&tag=project:p',
+    '/api/data?tag=a:b&tag=name:one.csv&tag=project:p',
+  ])
+  for (const request of stub.requests)
+    expect(request.trailers['x-checksum-md5']).toBe(md5(request.body))
+  const out = tempDir()
+  await unpack(Readable.from([stub.requests[0]?.body]), out)
+  expect(readFileSync(join(out, 'a.txt'), 'utf8')).toBe('hello')
+})
+
+test('push tags afterwards where the server passes over the tags of an upload', async () => {
+  const after = sampleData('d1', upload, [], ['a:b'])
+  await using stub = await stubOfTheWire(({ method }) => ({
+    json: method === 'POST' ? bare : after,
+  }))
+  const dir = projectFor(stub)
+  const { stdout } = await knit(['data', 'push', 'store', '-t', 'a:b'], dir)
+  expect(JSON.parse(stdout)).toEqual(after)
+  expect(stub.requests.map(({ method }) => method)).toEqual(['POST', 'PUT'])
+  expect(JSON.parse(String(stub.requests[1]?.body))).toEqual({ add: [{ key: 'a', value: 'b' }] })
+})
+
+test('push names the data it could not tag', async () => {
+  const answers = ({ method }: Seen): StubAnswer =>
+    method === 'POST' ? { json: bare } : { status: 500, json: { message: 'no' } }
+  await using stub = await stubOfTheWire(answers)
+  const { code, stdout, stderr } = await knit(
+    ['data', 'push', 'store', '-t', 'a:b'],
+    projectFor(stub),
+  )
+  expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+  expect(stderr).toContain(
+    `${knitId} is registered, but could not be tagged: no\ntry: knit data tag ${knitId} --add "a:b"\n`,
+  )
+})
+
+test('push goes on past a missing source, and fails at the end', async () => {
+  await using stub = await stubOfTheWire(() => ({ json: bare }))
+  const { code, stdout, stderr } = await knit(['data', 'push', 'none', 'store'], projectFor(stub))
+  expect(code).toBe(1)
+  expect(JSON.parse(stdout)).toEqual(bare)
+  expect(stderr).toContain('not pushed, as there is no such file: none\n')
+})
+
+test('pull saves the archive under its id once it is whole', async () => {
+  const body = await archiveOf({ a: '1' })
+  await using stub = await stubOfTheWire(() => ({
+    body,
+    trailers: { 'x-checksum-md5': md5(body) },
+  }))
+  const dir = projectFor(stub)
+  expect(await knit(['data', 'pull', knitId, 'to/there'], dir)).toMatchObject({
+    code: 0,
+    stdout: '',
+  })
+  expect(readdirSync(join(dir, 'to/there'))).toEqual([`${knitId}.tar.gz`])
+  expect(readFileSync(join(dir, 'to/there', `${knitId}.tar.gz`)).equals(body)).toBe(true)
+})
+
+test('pull -x unpacks into a directory of the id, and not over one that is there', async () => {
+  const body = await archiveOf({ a: '1', b: '2' })
+  await using stub = await stubOfTheWire(() => ({
+    body,
+    trailers: { 'x-checksum-md5': md5(body) },
+  }))
+  const dir = projectFor(stub)
+  expect((await knit(['data', 'pull', '-x', knitId, 'out'], dir)).code).toBe(0)
+  expect(readdirSync(join(dir, 'out'))).toEqual([knitId])
+  expect(readdirSync(join(dir, 'out', knitId))).toEqual(['a', 'b'])
+  const again = await knit(['data', 'pull', '-x', knitId, 'out'], dir)
+  expect(again.code).toBe(1)
+  expect(again.stderr).toContain('is there already')
+})
+
+test('pull - writes the archive to stdout', async () => {
+  const body = Buffer.from('any bytes')
+  await using stub = await stubOfTheWire(() => ({
+    body,
+    trailers: { 'x-checksum-md5': md5(body) },
+  }))
+  expect(await knit(['data', 'pull', knitId, '-'], projectFor(stub))).toEqual({
+    code: 0,
+    stdout: 'any bytes',
+    stderr: '',
+  })
+})
+
+test.each<[string, StubAnswer]>([
+  ['its checksum is wrong', { trailers: { 'x-checksum-md5': 'f00' } }],
+  ['it has no checksum', {}],
+  ['the connection breaks', { cut: true }],
+])('pull leaves nothing behind when %s', async (_, end) => {
+  const body = await archiveOf({ a: '1' })
+  await using stub = await stubOfTheWire(() => ({ body, ...end }))
+  const dir = projectFor(stub)
+  for (const flags of [[], ['-x']]) {
+    const { code, stderr } = await knit(['data', 'pull', knitId, 'out', ...flags], dir)
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/checksum|connection broke|too early/)
+    expect(readdirSync(join(dir, 'out'))).toEqual([])
+  }
+})
+
+test('pull of unknown data makes no directory', async () => {
+  const answer = { status: 404, json: { message: 'not found' } }
+  await using stub = await stubOfTheWire(() => answer)
+  const dir = projectFor(stub)
+  const { code, stderr } = await knit(['data', 'pull', knitId, 'out'], dir)
+  expect(code).toBe(1)
+  expect(stderr).toBe(`data pull ${knitId} out: not found (HTTP 404)\ntry: knit data find\n`)
+  expect(existsSync(join(dir, 'out'))).toBe(false)
+})

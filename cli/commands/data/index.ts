@@ -1,0 +1,9 @@
+import { group } from '../../command.ts'
+
+export default group('Push, find, tag and pull data, and see where they come from.', {
+  find: () => import('./find.ts'),
+  push: () => import('./push.ts'),
+  pull: () => import('./pull.ts'),
+  tag: () => import('./tag.ts'),
+  lineage: () => import('./lineage.ts'),
+})

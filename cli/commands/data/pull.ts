@@ -1,0 +1,75 @@
+import { createWriteStream, existsSync } from 'node:fs'
+import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { z } from 'zod'
+import { unpack } from '#shared/archive/unpack.ts'
+import { data } from '#shared/contracts/data.ts'
+import { isId } from '#shared/domain/ids.ts'
+import { api } from '../../api.ts'
+import { positional, toggle } from '../../args.ts'
+import { command } from '../../command.ts'
+import type { Context } from '../../context.ts'
+import { Failure, UsageError } from '../../failure.ts'
+import { note } from '../../output.ts'
+import { progress } from '../../progress.ts'
+
+export default command({
+  about: data.pull.summary,
+  args: {
+    // It becomes a file name, so it must be nothing but an id.
+    knitId: positional(
+      z.string().refine(isId, 'expected the id of data').describe('Id of the data.'),
+    ),
+    dest: positional(
+      z.string().default('.').describe('Directory it goes to; - writes the archive to stdout.'),
+    ),
+    extract: toggle('Unpack into DEST/KNIT_ID/ instead of keeping the archive.', { short: 'x' }),
+  },
+  async run({ knitId, dest, extract }, ctx) {
+    if (dest === '-' && extract) throw new UsageError('a tree cannot be extracted to stdout')
+    const dir = resolve(ctx.cwd, dest.replace(/^~(?=\/|$)/, ctx.home))
+    const path = join(dir, extract ? knitId : `${knitId}.tar.gz`)
+    if (extract && existsSync(path))
+      throw new Failure(`${path} is there already`, 'remove it, or choose another directory')
+
+    const archive = await api(ctx).pull(knitId, ctx)
+    if (dest === '-') return pipeline(archive, ctx.stdout, { end: false })
+    await receive(archive, { dir, path, extract }, ctx)
+    note(ctx, `saved as ${path}`)
+  },
+})
+
+type Target = { dir: string; path: string; extract: boolean }
+
+/** What comes is kept aside until it is complete and its checksum right, and only then gets its name. */
+async function receive(archive: Readable, { dir, path, extract }: Target, ctx: Context) {
+  await mkdir(dir, { recursive: true })
+  const aside = await mkdtemp(join(dir, '.knit-pull-'))
+  const part = join(aside, 'part')
+  const bar = progress(ctx)
+  try {
+    const bytes = Readable.from(counted(archive, path, bar), { objectMode: false })
+    if (extract) await unpackInto(part, bytes, ctx)
+    else await pipeline(bytes, createWriteStream(part), ctx)
+    await rename(part, path)
+  } finally {
+    bar.end()
+    await rm(aside, { recursive: true, force: true })
+  }
+}
+
+async function unpackInto(dir: string, bytes: Readable, { signal }: Context): Promise<void> {
+  await mkdir(dir)
+  await unpack(bytes, dir, { signal })
+}
+
+async function* counted(archive: Readable, path: string, bar: ReturnType<typeof progress>) {
+  let bytes = 0
+  for await (const chunk of archive as AsyncIterable<Buffer>) {
+    bytes += chunk.length
+    bar.update({ bytes, path })
+    yield chunk
+  }
+}

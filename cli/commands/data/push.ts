@@ -1,0 +1,82 @@
+import { existsSync } from 'node:fs'
+import { basename, resolve } from 'node:path'
+import { z } from 'zod'
+import { pack } from '#shared/archive/pack.ts'
+import type { KnitApi } from '#shared/client/connect.ts'
+import { data } from '#shared/contracts/data.ts'
+import type { DataDetail } from '#shared/domain/data.ts'
+import { formatTag, isSystemTag, sortTags, type Tag } from '#shared/domain/tag.ts'
+import { api } from '../../api.ts'
+import { flag, positional, toggle } from '../../args.ts'
+import { command } from '../../command.ts'
+import type { Context } from '../../context.ts'
+import { Failure } from '../../failure.ts'
+import { UserTag } from '../../formats.ts'
+import { loadKnitenv } from '../../knitenv.ts'
+import { note, printJson } from '../../output.ts'
+import { progress } from '../../progress.ts'
+
+export default command({
+  about: data.push.summary,
+  args: {
+    source: positional(z.array(z.string()).min(1).describe('A directory, or a single file.')),
+    tag: flag(
+      z.array(UserTag).default([]).describe('A tag to put on the data, besides those of knitenv.'),
+      { short: 't', hint: 'KEY:VALUE' },
+    ),
+    name: toggle('Also put the tag name:<name of the source>.', { short: 'n' }),
+    dereference: toggle('Follow symbolic links instead of keeping them.', { short: 'L' }),
+  },
+  async run({ source: sources, tag, name, dereference }, ctx) {
+    const shared = [...loadKnitenv(ctx).tag, ...tag]
+    const present = sources.filter((source) => existsSync(resolve(ctx.cwd, source)))
+    const client = api(ctx)
+    for (const source of present) {
+      const tags = sortTags([...shared, ...(name ? [nameTag(source)] : [])])
+      const pushed = await push(client, { source, tags, dereference }, ctx)
+      printJson(ctx, await completeTags(client, pushed, tags, ctx))
+    }
+    const missing = sources.filter((source) => !present.includes(source))
+    if (missing.length > 0)
+      throw new Failure(
+        `not pushed, as there is no such file: ${missing.join(', ')}`,
+        'check the path',
+      )
+  },
+})
+
+const nameTag = (source: string): Tag => ({ key: 'name', value: basename(source) })
+
+type Upload = { source: string; tags: Tag[]; dereference: boolean }
+
+async function push(client: KnitApi, { source, tags, dereference }: Upload, ctx: Context) {
+  const { signal } = ctx
+  const bar = progress(ctx)
+  try {
+    const options = { dereference, signal, onProgress: bar.update }
+    const archive = pack(resolve(ctx.cwd, source), options)
+    const pushed = await client.push(archive, { tags: tags.map(formatTag), signal })
+    note(ctx, `${source}: registered as ${pushed.knitId}`)
+    return pushed
+  } finally {
+    bar.end()
+  }
+}
+
+/** Puts the tags that the server left out: some know no tags at an upload. */
+async function completeTags(client: KnitApi, pushed: DataDetail, tags: Tag[], ctx: Context) {
+  const add = tags.filter((tag) => !isSystemTag(tag) && !pushed.tags.includes(formatTag(tag)))
+  if (add.length === 0) return pushed
+  const { knitId } = pushed
+  try {
+    return await client.call(data.tag, { knitId, body: { add } }, ctx)
+  } catch (cause) {
+    const wanted = add.map((tag) => `--add ${JSON.stringify(formatTag(tag))}`)
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new Failure(
+      `${knitId} is registered, but could not be tagged: ${why}`,
+      `knit data tag ${knitId} ${wanted.join(' ')}`,
+      { cause },
+    )
+  }
+}

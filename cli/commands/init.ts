@@ -1,0 +1,40 @@
+import { existsSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { z } from 'zod'
+import { positional } from '../args.ts'
+import { command } from '../command.ts'
+import { Failure } from '../failure.ts'
+import { note } from '../output.ts'
+import {
+  checkProfile,
+  ownProfileName,
+  readMapping,
+  readStore,
+  saveStore,
+  storeFile,
+} from '../profile.ts'
+
+export default command({
+  about: 'Make this directory a project of the system that a profile file describes.',
+  args: {
+    knitProfileFile: positional(z.string().describe('A YAML file with apiRoot and cert.')),
+  },
+  run(args, ctx) {
+    const file = resolve(ctx.cwd, args.knitProfileFile)
+    if (!existsSync(file))
+      throw new Failure(
+        `there is no file ${file}`,
+        'ask the administrator for one, or: knit local start',
+      )
+    const profile = readMapping(file)
+    checkProfile(profile, `the profile in ${file}`)
+
+    const name = ownProfileName(ctx)
+    const store = storeFile(ctx)
+    const saved = readStore(store)
+    const verb = Object.hasOwn(saved, name) ? 'replaced' : 'saved'
+    saveStore(store, { ...saved, [name]: profile })
+    writeFileSync(join(ctx.cwd, '.knitprofile'), name, { mode: 0o600 })
+    note(ctx, `${verb} the profile "${name}" in ${store}`)
+  },
+})

@@ -1,0 +1,19 @@
+import { resolve } from 'node:path'
+import { z } from 'zod'
+import { positional } from '../../args.ts'
+import { command } from '../../command.ts'
+import { runInForeground } from '../../foreground.mjs'
+import { homeArgs, localHome } from '../../local-home.ts'
+
+export default command({
+  about: 'Make a root file system, or the archive of an image, known under a name.',
+  args: {
+    image: positional(z.string().describe('Name of the image, as NAME:TAG.')),
+    source: positional(z.string().describe('A directory with a root file system, or an archive.')),
+    ...homeArgs,
+  },
+  run(args, ctx) {
+    const words = ['image', 'add', args.image, resolve(ctx.cwd, args.source)]
+    return runInForeground([...ctx.localProgram, ...words, '--home', localHome(ctx, args.home)])
+  },
+})

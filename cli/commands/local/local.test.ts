@@ -1,0 +1,104 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { startTimeOf } from '../../local-home.ts'
+import { knit, tempDir } from '../../testing.ts'
+
+/** Stands for the program of the local home: writes what that writes, answers /healthz, and ends on SIGTERM. */
+const program = `
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+const home = process.argv[process.argv.indexOf('--home') + 1]
+console.error('arguments: ' + process.argv.slice(2).join(' '))
+if (process.argv.includes('podman')) { console.error('there is no podman'); process.exit(3) }
+const server = createServer((_, response) => response.end('{}')).listen(0, '127.0.0.1', () => {
+  const { pid } = process
+  const startTime = readFileSync('/proc/self/stat', 'utf8').split(') ')[1].split(' ')[19]
+  const apiRoot = 'http://127.0.0.1:' + server.address().port + '/api'
+  writeFileSync(home + '/KNIT_HOME', '')
+  writeFileSync(home + '/knitprofile', 'apiRoot: ' + apiRoot)
+  writeFileSync(home + '/local.json', JSON.stringify({ pid, startTime, apiRoot, engine: 'sandbox', home, startedAt: '' }))
+})
+process.on('SIGTERM', () => process.exit(0))
+`
+
+function home() {
+  const dir = tempDir()
+  const path = join(dir, 'home')
+  const file = join(dir, 'program.mjs')
+  writeFileSync(file, program)
+  const world = { localProgram: [process.execPath, file] }
+  return {
+    path,
+    local: (...words: string[]) => knit(['local', ...words, '--home', path], dir, world),
+  }
+}
+
+test('it is started in the background, found, not reset while it runs, and stopped', async () => {
+  const { path, local } = home()
+  const started = await local('start', '--detach', '--port', '0')
+  expect(started.code).toBe(0)
+  expect(started.stdout).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/api\n$/)
+  expect(started.stderr).toContain(`now: knit init ${path}/knitprofile\n`)
+  expect(readFileSync(join(path, 'local.log'), 'utf8')).toContain(`start --home ${path} --port 0`)
+
+  const status = await local('status', '--json')
+  const { pid, ...rest } = JSON.parse(status.stdout)
+  expect({ code: status.code, ...rest }).toEqual({
+    code: 0,
+    running: true,
+    apiRoot: started.stdout.trim(),
+    engine: 'sandbox',
+    home: path,
+  })
+  expect(startTimeOf(pid)).toBeDefined()
+  expect((await local('start', '--detach')).stdout).toBe(started.stdout)
+  expect((await local('start')).stderr).toContain('it runs already')
+  expect((await local('reset', '--yes')).stderr).toContain('try: knit local stop')
+
+  expect((await local('stop')).code).toBe(0)
+  expect(startTimeOf(pid)).toBeUndefined()
+  expect(await local('status')).toMatchObject({ code: 1, stdout: `not running in ${path}\n` })
+  expect((await local('stop')).code).toBe(0)
+  expect((await local('reset')).stderr).toContain('--yes')
+  expect((await local('reset', '--yes')).code).toBe(0)
+  expect(existsSync(path)).toBe(false)
+})
+
+test('one that ends at once is told with its last words', async () => {
+  const { local } = home()
+  const { code, stderr } = await local('start', '--detach', '--engine', 'podman')
+  expect(code).toBe(1)
+  expect(stderr).toContain(
+    'there is no podman\nthe system ended before it answered (exit code 3)\n',
+  )
+})
+
+test('another process that was given the same number is never stopped', async () => {
+  const { path, local } = home()
+  mkdirSync(path)
+  const stale = { apiRoot: 'http://h/api', engine: 'sandbox', home: path, startedAt: '' }
+  const state = { ...stale, pid: process.pid, startTime: '1' }
+  writeFileSync(join(path, 'local.json'), JSON.stringify(state))
+  expect((await local('stop')).stderr).toContain('nothing runs')
+})
+
+test('reset never deletes a directory that is no home', async () => {
+  const { path, local } = home()
+  mkdirSync(path)
+  writeFileSync(join(path, 'thesis.tex'), '')
+  const { code, stderr } = await local('reset', '--yes')
+  expect(code).toBe(1)
+  expect(stderr).toContain('is no home of knit')
+  expect(existsSync(join(path, 'thesis.tex'))).toBe(true)
+})
+
+test('what the program of the local home is asked in the foreground, it answers with its exit code', async () => {
+  const dir = tempDir()
+  const localProgram = [
+    process.execPath,
+    '-e',
+    'process.exit(process.argv.includes("list") ? 7 : 0)',
+  ]
+  expect((await knit(['local', 'image', 'list'], dir, { localProgram })).code).toBe(7)
+})

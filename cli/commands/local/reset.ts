@@ -1,0 +1,36 @@
+import { existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline/promises'
+import { toggle } from '../../args.ts'
+import { command } from '../../command.ts'
+import type { Context } from '../../context.ts'
+import { Failure, UsageError } from '../../failure.ts'
+import { findRunning, homeArgs, localHome } from '../../local-home.ts'
+import { note } from '../../output.ts'
+
+export default command({
+  about: 'Delete the system of this machine with all its data, plans and runs.',
+  args: { ...homeArgs, yes: toggle('Do not ask.') },
+  async run(args, ctx) {
+    const home = localHome(ctx, args.home)
+    if (!existsSync(home)) return note(ctx, `there is nothing at ${home}`)
+    if (findRunning(home)) throw new Failure(`the system in ${home} runs`, 'knit local stop')
+    if (!existsSync(join(home, 'KNIT_HOME')))
+      throw new Failure(`${home} is no home of knit: it has no file KNIT_HOME`, 'check --home')
+    if (!args.yes && !(await agreed(`Delete ${home} with all data in it?`, ctx)))
+      return note(ctx, 'nothing was deleted')
+    await rm(home, { recursive: true, force: true })
+    note(ctx, `deleted ${home}`)
+  },
+})
+
+async function agreed(question: string, { stdin, stderr, signal }: Context): Promise<boolean> {
+  if (!stdin.isTTY) throw new UsageError('there is nobody to ask', 'the same command with --yes')
+  const terminal = createInterface({ input: stdin, output: stderr })
+  try {
+    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `, { signal })).trim())
+  } finally {
+    terminal.close()
+  }
+}

@@ -1,0 +1,62 @@
+import { join } from 'node:path'
+import { z } from 'zod'
+import { flag, toggle } from '../../args.ts'
+import { command } from '../../command.ts'
+import type { Context } from '../../context.ts'
+import { Failure } from '../../failure.ts'
+import { runInForeground } from '../../foreground.mjs'
+import { findRunning, homeArgs, localHome, type Running } from '../../local-home.ts'
+import { startDetached } from '../../start-detached.ts'
+
+const passedOn = {
+  port: flag(
+    z
+      .string()
+      .regex(/^\d{1,5}$/, 'expected the number of a port')
+      .optional()
+      .describe('Port to listen on.'),
+    { hint: 'PORT' },
+  ),
+  engine: flag(
+    z
+      .enum(['auto', 'docker', 'podman', 'sandbox'])
+      .optional()
+      .describe('What runs the containers.'),
+  ),
+  database: flag(z.string().optional().describe('A Postgres to use instead of the one inside.'), {
+    hint: 'URL',
+  }),
+}
+
+export default command({
+  about: 'Start the system on this machine.',
+  args: {
+    ...homeArgs,
+    ...passedOn,
+    detach: toggle('Start it in the background, and return once it answers.'),
+  },
+  async run(args, ctx) {
+    const home = localHome(ctx, args.home)
+    const running = findRunning(home)
+    if (running && args.detach) return tell(running, ctx)
+    if (running)
+      throw new Failure(
+        `it runs already in ${home}, as process ${running.pid}`,
+        'knit local status',
+      )
+    const { port, engine, database } = args
+    const given = Object.entries({ home, port, engine, database })
+    const flags = given.flatMap(([name, value]) =>
+      value === undefined ? [] : [`--${name}`, value],
+    )
+    const words = [...ctx.localProgram, 'start', ...flags]
+    if (!args.detach) return runInForeground(words)
+    tell(await startDetached(words, home, ctx), ctx)
+  },
+})
+
+function tell({ apiRoot, home }: Running, ctx: Context): void {
+  ctx.stdout.write(`${apiRoot}\n`)
+  ctx.stderr.write(`now: knit init ${join(home, 'knitprofile')}\n`)
+  ctx.stderr.write('then: knit data push DIRECTORY --tag KEY:VALUE\n')
+}

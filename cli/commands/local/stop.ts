@@ -1,0 +1,25 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { command } from '../../command.ts'
+import { Failure } from '../../failure.ts'
+import { findRunning, homeArgs, isAlive, localHome } from '../../local-home.ts'
+import { note } from '../../output.ts'
+
+const patience = 60_000
+const lookedEvery = 50
+
+export default command({
+  about: 'Stop the system of this machine; its data stay.',
+  args: homeArgs,
+  async run(args, ctx) {
+    const home = localHome(ctx, args.home)
+    const running = findRunning(home)
+    if (!running) return note(ctx, `nothing runs in ${home}`)
+    process.kill(running.pid, 'SIGTERM')
+    for (let waited = 0; isAlive(running); waited += lookedEvery) {
+      if (waited > patience)
+        throw new Failure(`process ${running.pid} does not end`, `look at ${home}/local.log`)
+      await pause(lookedEvery, undefined, ctx)
+    }
+    note(ctx, `stopped in ${home}`)
+  },
+})

@@ -1,0 +1,10 @@
+import { group } from '../../command.ts'
+
+export default group('Write, register and look at plans.', {
+  template: () => import('./template.ts'),
+  apply: () => import('./apply.ts'),
+  find: () => import('./find.ts'),
+  show: () => import('./show.ts'),
+  active: () => import('./active.ts'),
+  graph: () => import('./graph.ts'),
+})

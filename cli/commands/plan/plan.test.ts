@@ -1,0 +1,85 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { expect, test } from 'vitest'
+import { stubOfTheWire } from '#shared/client/stub-of-the-wire.ts'
+import { idOf, samplePlan } from '#shared/client/wire-samples.ts'
+import { knit, projectFor, tempDir } from '../../testing.ts'
+
+test.each([
+  ['yes', 'PUT'],
+  ['no', 'DELETE'],
+])('plan active %s is a %s', async (word, method) => {
+  const plan = samplePlan('p1')
+  await using stub = await stubOfTheWire(() => ({ json: plan }))
+  const { stdout } = await knit(['plan', 'active', word, plan.planId], projectFor(stub))
+  expect(JSON.parse(stdout)).toEqual(plan)
+  expect(stub.requests[0]).toMatchObject({ method, url: `/api/plans/${plan.planId}/active` })
+})
+
+test('plan find sends its filters', async () => {
+  await using stub = await stubOfTheWire(() => ({ json: [] }))
+  const words = [
+    'plan',
+    'find',
+    '--active',
+    'no',
+    '--image',
+    'h:5000/a:v1',
+    '-i',
+    'a:b',
+    '-o',
+    'c:d',
+  ]
+  await knit([...words, '-i', 'e:f'], projectFor(stub))
+  expect(decodeURIComponent(stub.requests[0]?.url ?? '')).toBe(
+    '/api/plans?active=false&image=h:5000/a:v1&in_tag=a:b&in_tag=e:f&out_tag=c:d',
+  )
+})
+
+test('plan apply sends what the file says, from stdin too', async () => {
+  const plan = samplePlan('p1')
+  await using stub = await stubOfTheWire(() => ({ json: plan }))
+  const dir = projectFor(stub)
+  const text = 'image: a/b:v1\r\ninputs:\r\n  - path: /in\r\n    tags: ["a:b"]\r\nargs: [1.0]\r\n'
+  writeFileSync(join(dir, 'plan.yaml'), text)
+  expect((await knit(['plan', 'apply', 'plan.yaml'], dir)).code).toBe(0)
+  const stdin = Readable.from([Buffer.from(text)])
+  expect(JSON.parse((await knit(['plan', 'apply', '-'], dir, { stdin })).stdout)).toEqual(plan)
+  for (const { body, headers } of stub.requests) {
+    expect(headers['content-type']).toBe('application/json')
+    expect(JSON.parse(String(body))).toEqual({
+      image: 'a/b:v1',
+      inputs: [{ path: '/in', tags: ['a:b'] }],
+      args: ['1.0'],
+    })
+  }
+})
+
+test('a file larger than any plan is refused before it is read as YAML', async () => {
+  const dir = tempDir()
+  writeFileSync(join(dir, 'big'), 'x'.repeat(64 * 1024 + 1))
+  const { code, stderr } = await knit(['plan', 'apply', 'big'], dir)
+  expect(code).toBe(1)
+  expect(stderr).toContain('larger than 64 KiB')
+})
+
+test('an equivalent plan is named, with the command that shows it', async () => {
+  const detail = `The plan ${idOf('p1')} is equivalent.`
+  const answer = { status: 409, json: { code: 'plan-equivalent', detail } }
+  await using stub = await stubOfTheWire(() => answer)
+  const dir = projectFor(stub)
+  writeFileSync(join(dir, 'p.yaml'), 'image: a/b:v1\n')
+  const { code, stderr } = await knit(['plan', 'apply', 'p.yaml'], dir)
+  expect(code).toBe(1)
+  expect(stderr).toBe(
+    `plan apply p.yaml: ${detail} (HTTP 409)\ntry: knit plan show ${idOf('p1')}\n`,
+  )
+})
+
+test('a plan is drawn with what feeds it', async () => {
+  const plan = samplePlan('p1')
+  await using stub = await stubOfTheWire(() => ({ json: plan }))
+  const { stdout } = await knit(['plan', 'graph', plan.planId], projectFor(stub))
+  expect(stdout).toMatch(/^digraph G \{[^]*\n\}\n$/)
+})

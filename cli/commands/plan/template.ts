@@ -1,0 +1,52 @@
+import { createReadStream } from 'node:fs'
+import { resolve } from 'node:path'
+import { z } from 'zod'
+import { flag, positional, toggle } from '../../args.ts'
+import { command } from '../../command.ts'
+import type { Context } from '../../context.ts'
+import { Failure, UsageError } from '../../failure.ts'
+import { loadKnitenv } from '../../knitenv.ts'
+import { note } from '../../output.ts'
+import { readImages, selectImage } from '../../template/image-archive.ts'
+import { inferPlan, scratchPlan } from '../../template/infer.ts'
+import { planYaml } from '../../template/plan-yaml.ts'
+
+export default command({
+  about: 'Write the file of a new plan, from an image or from scratch.',
+  args: {
+    image: positional(
+      z.string().optional().describe('Which image of the archive, as IMAGE:TAG, if it holds more.'),
+    ),
+    scratch: toggle('Read no image; write a plan to fill in.'),
+    input: flag(
+      z.string().default('-').describe('Archive of the image (docker save); - reads stdin.'),
+      { short: 'i', hint: 'FILE' },
+    ),
+  },
+  async run(args, ctx) {
+    const plan = args.scratch ? fromScratch(args, ctx) : await fromImage(args, ctx)
+    ctx.stdout.write(`\n${planYaml(plan)}\n`)
+    note(ctx, 'written; look through it, then: knit plan apply FILE')
+  },
+})
+
+const saving = 'docker save IMAGE | knit plan template'
+
+type Given = { image?: string; input: string }
+
+function fromScratch({ image }: Given, ctx: Context) {
+  if (image !== undefined) throw new UsageError('--scratch reads no image, so none can be named')
+  return scratchPlan(loadKnitenv(ctx))
+}
+
+async function fromImage({ image, input }: Given, ctx: Context) {
+  if (input === '-' && ctx.stdin.isTTY)
+    throw new UsageError('there is no image to read; give one, or --scratch', saving)
+  note(ctx, 'reading the image')
+  const archive = input === '-' ? ctx.stdin : createReadStream(resolve(ctx.cwd, input))
+  const images = await readImages(archive, ctx.signal).catch((cause: Error) => {
+    const what = input === '-' ? 'what came on stdin' : input
+    throw new Failure(`${what} cannot be read as an image: ${cause.message}`, saving, { cause })
+  })
+  return inferPlan(selectImage(images, image), loadKnitenv(ctx))
+}

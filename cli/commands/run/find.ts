@@ -1,0 +1,40 @@
+import { z } from 'zod'
+import { runs } from '#shared/contracts/runs.ts'
+import { api } from '../../api.ts'
+import { flag, outputArgs } from '../../args.ts'
+import { runColumns } from '../../columns.ts'
+import { command } from '../../command.ts'
+import { windowArgs, windowOf } from '../../formats.ts'
+import { print } from '../../output.ts'
+
+const { plan, knitIdInput, knitIdOutput, status } = runs.find.query.shape
+
+// In a query these are one text with commas; here each is a flag that can be repeated.
+const repeated = (list: z.ZodOptional<z.ZodType<string[], string>>) =>
+  z
+    .array(list.unwrap())
+    .default([])
+    .transform((lists) => lists.flat().join(',') || undefined)
+    .describe(list.description ?? '')
+
+export default command({
+  about: runs.find.summary,
+  args: {
+    planid: flag(repeated(plan), { short: 'p', hint: 'PLAN_ID' }),
+    'in-knitid': flag(repeated(knitIdInput), { short: 'i', hint: 'KNIT_ID' }),
+    'out-knitid': flag(repeated(knitIdOutput), { short: 'o', hint: 'KNIT_ID' }),
+    status: flag(repeated(status), { short: 's', hint: 'STATUS' }),
+    ...windowArgs,
+    ...outputArgs,
+  },
+  async run(args, ctx) {
+    const query = {
+      plan: args.planid,
+      knitIdInput: args['in-knitid'],
+      knitIdOutput: args['out-knitid'],
+      status: args.status,
+      ...windowOf(args),
+    }
+    print(ctx, await api(ctx).call(runs.find, query, ctx), args, runColumns)
+  },
+})

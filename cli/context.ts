@@ -1,0 +1,23 @@
+import type { Readable, Writable } from 'node:stream'
+
+/** The world a command runs in, as a value: tests pass their own. */
+export type World = {
+  env: Record<string, string | undefined>
+  cwd: string
+  /** Home directory of the user. */
+  home: string
+  stdin: Readable & { isTTY?: boolean }
+  stdout: Writable & { isTTY?: boolean }
+  stderr: Writable & { isTTY?: boolean }
+  /** The words that start the system of this machine. */
+  localProgram: string[]
+  /** Aborted by Ctrl-C. */
+  signal: AbortSignal
+}
+
+export type Context = World & {
+  /** Full name of the command, such as `knit data push`. */
+  name: string
+  /** The global flags that were given. */
+  flags: { profile?: string; 'profile-store'?: string; env?: string }
+}

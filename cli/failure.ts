@@ -1,0 +1,22 @@
+/** A failure we planned for: what happened, to which thing, and what to try next. */
+export class Failure extends Error {
+  override readonly name: string = 'Failure'
+  readonly next: string
+  readonly exitCode: number = 1
+
+  constructor(message: string, next: string, options?: ErrorOptions) {
+    super(message, options)
+    this.next = next
+  }
+}
+
+/** The command line is not as it should be. */
+export class UsageError extends Failure {
+  override readonly name = 'UsageError'
+  override readonly exitCode = 2
+
+  /** Without `next` it is the help of the command that is advised. */
+  constructor(message: string, next = '') {
+    super(message, next)
+  }
+}

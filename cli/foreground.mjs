@@ -1,0 +1,27 @@
+import { spawn } from 'node:child_process'
+import { constants } from 'node:os'
+
+const passedOn = /** @type {const} */ (['SIGTERM', 'SIGHUP', 'SIGINT'])
+
+/**
+ * Runs a program on this terminal in our place: it gets the signals we get, and its exit code is answered.
+ * Ctrl-C reaches it from the terminal itself, so that one is passed on only where there is none.
+ *
+ * @param {readonly string[]} words
+ * @returns {Promise<number>}
+ */
+export function runInForeground([file = '', ...args]) {
+  const child = spawn(file, args, { stdio: 'inherit' })
+  /** @param {NodeJS.Signals} signal */
+  const passOn = (signal) => {
+    if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal)
+  }
+  for (const signal of passedOn) process.on(signal, passOn)
+  return new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('exit', (code, signal) => {
+      for (const signal of passedOn) process.off(signal, passOn)
+      resolve(code ?? 128 + (signal ? constants.signals[signal] : 0))
+    })
+  })
+}

@@ -1,0 +1,74 @@
+import { z } from 'zod'
+import { windowQuery } from '#shared/contracts/data.ts'
+import { isSystemTag, TagText, formatTag } from '#shared/domain/tag.ts'
+import { parseTime } from '#shared/domain/time.ts'
+import { flag } from './args.ts'
+import { UsageError } from './failure.ts'
+
+const loose =
+  /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2})(?::(\d{2})(?::(\d{2})(\.\d+)?)?)?)?(Z|[+-]\d{2}:\d{2})?$/
+
+/** Reads a date, or a date and time, as strict RFC 3339: what is missing is 0, a missing offset that of this machine. */
+export function strictTime(text: string): string | undefined {
+  const match = loose.exec(text)
+  if (!match) return undefined
+  const [, day, hour = '00', minute = '00', second = '00', fraction = '', given] = match
+  const local = `${day}T${hour}:${minute}:${second}`
+  const time = `${local}${fraction}${given ?? offsetText(-new Date(local).getTimezoneOffset())}`
+  return parseTime(time) && time
+}
+
+const two = (value: number): string => String(Math.trunc(value)).padStart(2, '0')
+
+/** Minutes east of Greenwich as `+09:00`. */
+export const offsetText = (minutes: number): string =>
+  `${minutes < 0 ? '-' : '+'}${two(Math.abs(minutes) / 60)}:${two(Math.abs(minutes) % 60)}`
+
+/** A time in the zone of this machine: `2026-01-31T12:34:56.7+09:00`. */
+export function localTime(text: string): string {
+  const time = parseTime(text)
+  if (!time) return text
+  const offset = -time.getTimezoneOffset()
+  const iso = new Date(time.getTime() + offset * 60_000).toISOString()
+  return `${iso.slice(0, -1).replace(/\.?0+$/, '')}${offsetText(offset)}`
+}
+
+const LooseTime = z.string().transform((text, ctx) => {
+  const time = strictTime(text)
+  if (time) return time
+  const message = `"${text}" is no date-time; write 2026-01-31, 2026-01-31T12:34 or 2026-01-31T12:34:56+09:00`
+  ctx.addIssue({ code: 'custom', message })
+  return z.NEVER
+})
+
+/** The window of time of a search. */
+export const windowArgs = {
+  since: flag(LooseTime.optional().describe(windowQuery.since.description ?? ''), {
+    hint: 'DATE-TIME',
+  }),
+  duration: flag(windowQuery.duration.describe('Length of the window from --since on.'), {
+    hint: 'DURATION',
+  }),
+}
+
+/** The query of a window. Throws `UsageError` for a length without a beginning. */
+export function windowOf({ since, duration }: { since?: string; duration?: number }) {
+  if (duration !== undefined && since === undefined)
+    throw new UsageError('--duration needs --since, where it begins')
+  return { since, duration: duration === undefined ? undefined : durationText(duration) }
+}
+
+/** Milliseconds as the API reads a duration. Nanoseconds, because large and tiny numbers then have no exponent. */
+export const durationText = (millis: number): string => `${BigInt(Math.round(millis * 1e6))}ns`
+
+/** `yes`, `no` or `both`: undefined is both. */
+export const YesNoBoth = z
+  .enum(['yes', 'true', 'no', 'false', 'both'], 'expected yes, no or both')
+  .default('both')
+  .transform((word) => (word === 'both' ? undefined : word === 'yes' || word === 'true'))
+
+/** A tag that users may put or take away. */
+export const UserTag = TagText.refine((tag) => !isSystemTag(tag), {
+  error: ({ input }) =>
+    `${formatTag(input as never)} is a tag of the system, which nobody may change`,
+})

@@ -1,0 +1,97 @@
+import type { DataDetail } from '#shared/domain/data.ts'
+import type { RunDetail } from '#shared/domain/run.ts'
+import { walk, type Reach } from './direction.ts'
+
+/** Where data and runs are looked up; undefined is what cannot be found. */
+export type LineageSource = {
+  data(knitId: string): Promise<DataDetail | undefined>
+  run(runId: string): Promise<RunDetail | undefined>
+}
+
+export type LineageNode = { kind: 'data' | 'run' | 'root'; id: string }
+export type LineageEdge = { from: LineageNode; to: LineageNode; label?: string }
+
+/** In the order of discovery. Data that could not be found are there without detail. */
+export type LineageGraph = {
+  start: string
+  data: Map<string, DataDetail | undefined>
+  runs: Map<string, RunDetail>
+  roots: string[]
+  edges: LineageEdge[]
+}
+
+/** The ancestors and descendants of data, and what their runs read and wrote besides. */
+export async function traceLineage(
+  source: LineageSource,
+  start: string,
+  { upstream, downstream, depth }: Reach,
+): Promise<LineageGraph> {
+  const graph: LineageGraph = { start, data: new Map(), runs: new Map(), roots: [], edges: [] }
+  graph.data.set(start, await source.data(start))
+  if (upstream) await walk(start, depth, stepUp)
+  if (downstream) await walk(start, depth, stepDown)
+  return graph
+
+  async function stepUp(level: string[]): Promise<string[]> {
+    const makers = level.flatMap((id) => graph.data.get(id)?.upstream.run.runId ?? [])
+    const runs = await newRuns(makers)
+    await addData(runs.flatMap((run) => [...writtenBy(run), ...readBy(run)]))
+    for (const run of runs) addEdges([...writes(run), ...reads(run)])
+    return runs.flatMap(readBy)
+  }
+
+  async function stepDown(level: string[]): Promise<string[]> {
+    const users = level.flatMap((id) => graph.data.get(id)?.downstreams ?? [])
+    const runs = await newRuns(users.map(({ run }) => run.runId))
+    await addData(runs.flatMap((run) => [...readBy(run), ...writtenBy(run)]))
+    for (const run of runs) addEdges([...reads(run), ...writes(run)])
+    return runs.flatMap(writtenBy)
+  }
+
+  async function newRuns(ids: string[]): Promise<RunDetail[]> {
+    const unknown = [...new Set(ids)].filter((id) => !graph.runs.has(id))
+    const runs = (await Promise.all(unknown.map(source.run))).filter((run) => run !== undefined)
+    for (const run of runs) graph.runs.set(run.runId, run)
+    return runs
+  }
+
+  async function addData(ids: string[]): Promise<void> {
+    const unknown = [...new Set(ids)].filter((id) => !graph.data.has(id))
+    const found = await Promise.all(unknown.map(source.data))
+    for (const [index, id] of unknown.entries()) graph.data.set(id, found[index])
+  }
+
+  function addEdges(edges: LineageEdge[]): void {
+    graph.edges.push(...edges)
+  }
+
+  function reads(run: RunDetail): LineageEdge[] {
+    const to: LineageNode = { kind: 'run', id: run.runId }
+    if (run.inputs.length > 0)
+      return existing(run.inputs).map(({ knitId, path }) => ({
+        from: dataNode(knitId),
+        to,
+        label: path,
+      }))
+    const root = String(graph.roots.length)
+    graph.roots.push(root)
+    return [{ from: { kind: 'root', id: root }, to }]
+  }
+}
+
+function writes(run: RunDetail): LineageEdge[] {
+  const from: LineageNode = { kind: 'run', id: run.runId }
+  const written = [...run.outputs, ...(run.log ? [{ ...run.log, path: '(log)' }] : [])]
+  return existing(written).map(({ knitId, path }) => ({ from, to: dataNode(knitId), label: path }))
+}
+
+const dataNode = (id: string): LineageNode => ({ kind: 'data', id })
+
+const readBy = (run: RunDetail): string[] => existing(run.inputs).map(({ knitId }) => knitId)
+
+const writtenBy = (run: RunDetail): string[] =>
+  existing([...run.outputs, ...(run.log ? [run.log] : [])]).map(({ knitId }) => knitId)
+
+/** Without those of which the data has been deleted. */
+const existing = <T extends { knitId: string }>(points: T[]): T[] =>
+  points.filter(({ knitId }) => knitId !== '')

@@ -1,0 +1,34 @@
+import { ApiError } from '#shared/client/api-error.ts'
+import type { CallOptions } from '#shared/client/api.ts'
+import type { KnitApi } from '#shared/client/connect.ts'
+import { data } from '#shared/contracts/data.ts'
+import { plans } from '#shared/contracts/plans.ts'
+import { runs } from '#shared/contracts/runs.ts'
+import { bounded } from './bounded.ts'
+import type { LineageSource } from './lineage.ts'
+
+const most = 8
+
+/** Looks data and runs up at the API, a few at a time. */
+export function lineageSource(api: KnitApi, options: CallOptions): LineageSource {
+  return {
+    data: bounded(most, async (knitId: string) => {
+      const found = await api.call(data.find, { tag: [`knit#id:${knitId}`] }, options)
+      return found[0]
+    }),
+    run: bounded(most, (runId: string) => unlessGone(api.call(runs.show, { runId }, options))),
+  }
+}
+
+export function planSource(api: KnitApi, options: CallOptions) {
+  return bounded(most, (planId: string) => unlessGone(api.call(plans.show, { planId }, options)))
+}
+
+async function unlessGone<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return undefined
+    throw error
+  }
+}

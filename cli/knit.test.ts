@@ -1,0 +1,76 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { copyFileSync, existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { once } from 'node:events'
+import { expect, test } from 'vitest'
+import { stubOfTheWire } from '#shared/client/stub-of-the-wire.ts'
+import { projectFor, tempDir } from './testing.ts'
+
+const launcher = join(import.meta.dirname, 'knit.mjs')
+
+async function spawnKnit(words: string[], cwd: string, node = process.execPath, script = launcher) {
+  const env = { ...process.env, KNIT_PROFILE_STORE: join(cwd, 'store'), KNIT_HOME: cwd }
+  const child = spawn(node, [script, ...words], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const exit = once(child, 'exit')
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
+  const [code] = await exit
+  return { code, stdout, stderr }
+}
+
+test('done is 0', async () => {
+  await using stub = await stubOfTheWire(() => ({ json: [] }))
+  expect(await spawnKnit(['run', 'find'], projectFor(stub))).toEqual({
+    code: 0,
+    stdout: '[]\n',
+    stderr: '',
+  })
+})
+
+test('failed is 1', async () => {
+  const answer = { status: 404, json: { message: 'not found' } }
+  await using stub = await stubOfTheWire(() => answer)
+  expect(await spawnKnit(['run', 'show', 'x'], projectFor(stub))).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: 'run show x: not found (HTTP 404)\ntry: knit run find\n',
+  })
+})
+
+test('misused is 2', async () => {
+  const { code, stdout } = await spawnKnit(['data', 'find', '--bogus'], tempDir())
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+})
+
+test('interrupted is 130', async () => {
+  const cwd = tempDir()
+  const child = spawn(process.execPath, [launcher, 'plan', 'template'], { cwd })
+  // It says so once it reads the image, for which it waits.
+  await once(child.stderr, 'data')
+  child.kill('SIGINT')
+  expect(await once(child, 'exit')).toEqual([130, null])
+})
+
+const oldNode = (process.env.PATH ?? '')
+  .split(delimiter)
+  .map((dir) => join(dir, 'node'))
+  .find((node) => existsSync(node) && Number(versionOf(node).split('.')[0]) < 24)
+
+function versionOf(node: string): string {
+  return execFileSync(node, ['-p', 'process.versions.node'], { encoding: 'utf8' })
+}
+
+test.skipIf(!oldNode)('an older Node hands over to the Node that npm brought', async () => {
+  const { code, stderr } = await spawnKnit(['data', 'find', '--bogus'], tempDir(), oldNode)
+  expect(stderr).toContain('unknown flag --bogus')
+  expect(code).toBe(2)
+})
+
+test.skipIf(!oldNode)('an older Node without a newer one says what it needs', async () => {
+  const dir = tempDir()
+  for (const name of ['knit.mjs', 'foreground.mjs'])
+    copyFileSync(join(import.meta.dirname, name), join(dir, name))
+  const { code, stderr } = await spawnKnit(['version'], dir, oldNode, join(dir, 'knit.mjs'))
+  expect(code).toBe(1)
+  expect(stderr).toMatch(/^knit needs Node 24 or newer, and this is Node [\d.]+\ntry: npm ci/)
+})

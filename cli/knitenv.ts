@@ -1,0 +1,49 @@
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { z } from 'zod'
+import { Quantity } from '#shared/domain/quantity.ts'
+import { isSystemTag, TagIn } from '#shared/domain/tag.ts'
+import type { Context } from './context.ts'
+import { didYouMean } from './did-you-mean.ts'
+import { Failure } from './failure.ts'
+import { findUp } from './find-up.ts'
+import { note } from './output.ts'
+import { readMapping } from './profile.ts'
+
+/** What a project gives its uploads and its new plans. */
+const Knitenv = z.object({
+  tag: z
+    .array(TagIn)
+    .nullish()
+    .transform((tags) => (tags ?? []).filter((tag) => !isSystemTag(tag))),
+  resource: z
+    .record(z.string(), Quantity)
+    .nullish()
+    .transform((resources) => resources ?? {}),
+})
+export type Knitenv = z.output<typeof Knitenv>
+
+/** The nearest knitenv, or the one that was named; empty when there is none. */
+export function loadKnitenv(ctx: Context): Knitenv {
+  const given = ctx.flags.env ?? ctx.env.KNIT_ENV
+  const file = given === undefined ? findUp('knitenv', ctx.cwd) : resolve(ctx.cwd, given)
+  if (file === undefined) return Knitenv.parse({})
+  if (!existsSync(file))
+    throw new Failure(`there is no file ${file}`, 'the same command with another --env')
+  return read(file, ctx)
+}
+
+function read(file: string, ctx: Context): Knitenv {
+  const content = readMapping(file)
+  const known = Object.keys(Knitenv.shape)
+  for (const key of Object.keys(content))
+    if (!known.includes(key))
+      note(ctx, `${file}: "${key}" means nothing here${didYouMean(key, known)}`)
+  const result = Knitenv.safeParse(content)
+  if (result.success) return result.data
+  const issue = result.error.issues[0]
+  throw new Failure(
+    `${file} cannot be read: ${issue?.path.join('.')}: ${issue?.message}`,
+    'correct it; tags are "KEY:VALUE" in quotes, resources NAME: QUANTITY',
+  )
+}

@@ -1,0 +1,95 @@
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parse } from 'yaml'
+import { expect, test } from 'vitest'
+import { stubOfTheWire } from '#shared/client/stub-of-the-wire.ts'
+import { knit, projectFor, tempDir } from './testing.ts'
+
+const profile = 'apiRoot: http://127.0.0.1:1/api\ncert: {}\n'
+const storeOf = (dir: string) => parse(readFileSync(join(dir, 'store'), 'utf8'))
+
+test('init saves the profile under the path of the directory, for its owner alone', async () => {
+  const dir = tempDir()
+  writeFileSync(join(dir, 'given'), profile)
+  const { code, stdout, stderr } = await knit(['init', 'given'], dir)
+  expect({ code, stdout }).toEqual({ code: 0, stdout: '' })
+  expect(stderr).toMatch(
+    /^\[knit init\] \d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d saved the profile ".*" in .*store\n$/,
+  )
+  expect(storeOf(dir)).toEqual({ [dir]: { apiRoot: 'http://127.0.0.1:1/api', cert: {} } })
+  expect(readFileSync(join(dir, '.knitprofile'), 'utf8')).toBe(dir)
+  expect(statSync(join(dir, 'store')).mode & 0o777).toBe(0o600)
+  expect(statSync(join(dir, '.knitprofile')).mode & 0o777).toBe(0o600)
+})
+
+test('init below a project leaves the profile of that project alone', async () => {
+  const dir = projectFor({ apiRoot: 'http://127.0.0.1:1/api' })
+  const below = join(dir, 'below')
+  mkdirSync(below)
+  writeFileSync(join(below, 'given'), profile)
+  const env = { KNIT_PROFILE_STORE: join(dir, 'store') }
+  expect((await knit(['init', 'given'], below, { env })).code).toBe(0)
+  expect(Object.keys(storeOf(dir))).toEqual(['test', below])
+})
+
+test.each([
+  ['apiRoot: here\n', 'apiRoot: expected the URL of an API'],
+  ['cert: {}\n', 'apiRoot: '],
+  [
+    'apiRoot: http://h/api\ncert: {ca: "!!"}\n',
+    'cert.ca: expected the base64 of a PEM certificate',
+  ],
+  ['apiRoot: [', 'cannot be read'],
+])('init refuses the profile %j and saves nothing', async (text, message) => {
+  const dir = tempDir()
+  writeFileSync(join(dir, 'given'), text)
+  const { code, stderr } = await knit(['init', 'given'], dir)
+  expect(code).toBe(1)
+  expect(stderr).toContain(message)
+  expect(() => statSync(join(dir, 'store'))).toThrow()
+})
+
+test('the nearest .knitprofile above counts, then $KNIT_PROFILE, then --profile', async () => {
+  await using stub = await stubOfTheWire(() => ({ json: [] }))
+  const dir = projectFor(stub)
+  const deep = join(dir, 'a/b')
+  mkdirSync(join(dir, 'a/.knitprofile'), { recursive: true })
+  mkdirSync(deep)
+  const env = { KNIT_PROFILE_STORE: join(dir, 'store') }
+  expect((await knit(['data', 'find'], deep, { env })).code).toBe(0)
+  const named = await knit(['data', 'find'], deep, { env: { ...env, KNIT_PROFILE: 'other' } })
+  expect(named.stderr).toContain('there is no profile "other"')
+  const words = ['--profile', 'test', 'data', 'find']
+  expect((await knit(words, deep, { env: { ...env, KNIT_PROFILE: 'other' } })).code).toBe(0)
+})
+
+test('without a profile the error says how to get one', async () => {
+  const dir = tempDir()
+  expect(await knit(['data', 'find'], dir)).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: `there is no profile "${dir}" in ${join(dir, 'store')}\ntry: knit init KNIT_PROFILE_FILE, or start a system on this machine: knit local start\n`,
+  })
+})
+
+test('with a local home, the error names its profile', async () => {
+  const dir = tempDir()
+  mkdirSync(join(dir, 'no-home'))
+  writeFileSync(join(dir, 'no-home/knitprofile'), profile)
+  const { stderr } = await knit(['data', 'find'], dir)
+  expect(stderr).toContain(`try: knit init ${join(dir, 'no-home/knitprofile')}\n`)
+})
+
+test('a named knitenv that is missing is an error', async () => {
+  const { code, stderr } = await knit(['plan', 'template', '--scratch', '--env', 'none'], tempDir())
+  expect(code).toBe(1)
+  expect(stderr).toContain('there is no file')
+})
+
+test('a key that means nothing in a knitenv is told', async () => {
+  const dir = tempDir()
+  writeFileSync(join(dir, 'knitenv'), 'tags: ["a:b"]\n')
+  const { code, stderr } = await knit(['plan', 'template', '--scratch'], dir)
+  expect(code).toBe(0)
+  expect(stderr).toContain('"tags" means nothing here; did you mean tag?')
+})

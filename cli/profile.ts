@@ -1,0 +1,115 @@
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { parse as parseYaml, stringify as toYaml } from 'yaml'
+import { z } from 'zod'
+import type { Context } from './context.ts'
+import { Failure } from './failure.ts'
+import { findUp, isFile } from './find-up.ts'
+import { localHome } from './local-home.ts'
+
+/** Where an API is and how to trust it. `token` is ours; other clients pass over it. */
+export const Profile = z.object({
+  apiRoot: z.url('expected the URL of an API, such as https://HOST:30803/api'),
+  cert: z
+    .object({ ca: z.string().transform(decodeCa).optional() })
+    .nullish()
+    .transform((cert) => cert ?? {}),
+  token: z.string().optional(),
+})
+export type Profile = z.output<typeof Profile>
+
+type Store = Record<string, unknown>
+
+/** The profile this command uses. */
+export function loadProfile(ctx: Context): Profile {
+  const name = profileName(ctx)
+  const file = storeFile(ctx)
+  const store = readStore(file)
+  if (!Object.hasOwn(store, name))
+    throw new Failure(`there is no profile "${name}" in ${file}`, waysToProfile(ctx))
+  return checkProfile(store[name], `the profile "${name}" in ${file}`)
+}
+
+export function profileName(ctx: Context): string {
+  const given = ctx.flags.profile ?? ctx.env.KNIT_PROFILE
+  if (given !== undefined) return given
+  const file = findUp('.knitprofile', ctx.cwd)
+  return file === undefined ? ctx.cwd : nameIn(file)
+}
+
+/** The name `init` saves under: never one of a directory above, of which the profile would be overwritten. */
+export function ownProfileName(ctx: Context): string {
+  const file = join(ctx.cwd, '.knitprofile')
+  return ctx.flags.profile ?? ctx.env.KNIT_PROFILE ?? (isFile(file) ? nameIn(file) : ctx.cwd)
+}
+
+const nameIn = (file: string): string => (readFileSync(file, 'utf8').split('\n')[0] ?? '').trim()
+
+export function storeFile(ctx: Context): string {
+  const given = ctx.flags['profile-store'] ?? ctx.env.KNIT_PROFILE_STORE
+  return given === undefined ? join(ctx.home, '.knit', 'profile') : resolve(ctx.cwd, given)
+}
+
+/** Checks a profile as it stands in YAML; `where` names it in the message. */
+export function checkProfile(value: unknown, where: string): Profile {
+  const result = Profile.safeParse(value)
+  if (result.success) return result.data
+  const issue = result.error.issues[0]
+  throw new Failure(
+    `${where} cannot be used: ${issue?.path.join('.') || 'profile'}: ${issue?.message}`,
+    'ask the administrator for a profile file, then: knit init KNIT_PROFILE_FILE',
+  )
+}
+
+export function readStore(file: string): Store {
+  return existsSync(file) ? readMapping(file) : {}
+}
+
+export function readMapping(file: string): Store {
+  let value: unknown
+  try {
+    value = parseYaml(readFileSync(file, 'utf8'))
+  } catch (error) {
+    const why = error instanceof Error ? error.message.split('\n')[0] : error
+    throw new Failure(`${file} cannot be read: ${why}`, `look at the file ${file}`)
+  }
+  if (value === null) return {}
+  if (typeof value === 'object' && !Array.isArray(value)) return value as Store
+  throw new Failure(`${file} is no YAML mapping`, `look at the file ${file}`)
+}
+
+/** Writes the store in place, for the owner alone; until that is done the old content is kept beside it. */
+export function saveStore(file: string, store: Store): void {
+  const backup = `${file}.backup`
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  if (existsSync(file)) {
+    copyFileSync(file, backup)
+    chmodSync(backup, 0o600)
+    chmodSync(file, 0o600)
+  }
+  writeFileSync(file, toYaml(store, { indent: 4 }), { mode: 0o600 })
+  rmSync(backup, { force: true })
+}
+
+function decodeCa(text: string, ctx: z.RefinementCtx): string {
+  const packed = text.replace(/\s/g, '')
+  const pem = Buffer.from(packed, 'base64').toString()
+  const whole = /^[A-Za-z0-9+/]+={0,2}$/.test(packed) && packed.length % 4 === 0
+  if (whole && /-----BEGIN [^-]+-----[^-]+-----END [^-]+-----/.test(pem)) return pem
+  ctx.addIssue({ code: 'custom', message: 'expected the base64 of a PEM certificate' })
+  return z.NEVER
+}
+
+function waysToProfile(ctx: Context): string {
+  const local = join(localHome(ctx), 'knitprofile')
+  if (isFile(local)) return `knit init ${local}`
+  return 'knit init KNIT_PROFILE_FILE, or start a system on this machine: knit local start'
+}

@@ -1,0 +1,33 @@
+import type { Context } from './context.ts'
+
+const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
+const drawnEvery = 100
+
+/** A line on the terminal that counts bytes; nothing where there is no terminal. */
+export function progress({ stderr }: Context) {
+  const start = Date.now()
+  let drawn = 0
+  return {
+    update({ bytes, path }: { bytes: number; path: string }): void {
+      const now = Date.now()
+      if (!stderr.isTTY || now - drawn < drawnEvery) return
+      drawn = now
+      const rate = bytes / Math.max(0.001, (now - start) / 1000)
+      stderr.write(`\r\u001B[K${shownBytes(bytes)}  ${shownBytes(rate)}/s  ${tail(path)}`)
+    },
+    end(): void {
+      if (drawn > 0) stderr.write('\r\u001B[K')
+    },
+  }
+}
+
+export function shownBytes(bytes: number): string {
+  const power = Math.min(units.length - 1, Math.floor(Math.log2(Math.max(1, bytes)) / 10))
+  return `${(bytes / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`
+}
+
+const tail = (path: string): string => {
+  // oxlint-disable-next-line no-control-regex
+  const shown = path.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?')
+  return shown.length > 50 ? `…${shown.slice(-49)}` : shown
+}

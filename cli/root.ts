@@ -1,0 +1,10 @@
+import { group } from './command.ts'
+
+export const root = group('Data and plans in, models and their lineage out.', {
+  init: () => import('./commands/init.ts'),
+  data: () => import('./commands/data/index.ts'),
+  plan: () => import('./commands/plan/index.ts'),
+  run: () => import('./commands/run/index.ts'),
+  local: () => import('./commands/local/index.ts'),
+  version: () => import('./commands/version.ts'),
+})

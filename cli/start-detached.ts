@@ -1,0 +1,74 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { connect } from '#shared/client/connection.ts'
+import type { Context } from './context.ts'
+import { Failure } from './failure.ts'
+import { findRunning, type Running } from './local-home.ts'
+import { checkProfile, readMapping } from './profile.ts'
+
+const lookedEvery = 100
+const shownLines = 20
+
+/** Starts the system in the background, with its output in HOME/local.log, and waits until it answers. */
+export async function startDetached(words: string[], home: string, ctx: Context): Promise<Running> {
+  mkdirSync(home, { recursive: true, mode: 0o700 })
+  const log = join(home, 'local.log')
+  const output = openSync(log, 'a', 0o600)
+  const { size: before } = statSync(log)
+  const [file = '', ...args] = words
+  const child = spawn(file, args, { detached: true, stdio: ['ignore', output, output] })
+  closeSync(output)
+  child.unref()
+  try {
+    return await firstAnswer(child, home, ctx)
+  } catch (error) {
+    if (child.exitCode === null) child.kill()
+    ctx.stderr.write(tailOf(log, before))
+    throw error
+  }
+}
+
+/** Looks again and again until the system answers, or has ended. */
+async function firstAnswer(
+  child: ChildProcess,
+  home: string,
+  { signal }: Context,
+): Promise<Running> {
+  const ended = once(child, 'exit', { signal })
+  // It may come while nobody waits for it.
+  ended.catch(() => {})
+  for (;;) {
+    const running = findRunning(home)
+    if (running && (await answers(running))) return running
+    if (child.exitCode !== null || child.signalCode !== null)
+      throw new Failure(
+        `the system ended before it answered (${child.signalCode ?? `exit code ${child.exitCode}`})`,
+        'knit local start, to see more, once what it says is mended',
+      )
+    await Promise.race([ended, pause(lookedEvery)])
+  }
+}
+
+async function answers({ apiRoot, home }: Running): Promise<boolean> {
+  const url = new URL('/healthz', apiRoot)
+  const file = join(home, 'knitprofile')
+  try {
+    const { cert } = checkProfile(readMapping(file), file)
+    const answer = await connect(url, cert.ca).fetch(url, { method: 'GET', headers: {} })
+    await answer.text()
+    return answer.status === 200
+  } catch {
+    return false
+  }
+}
+
+function tailOf(log: string, from: number): string {
+  const text = readFileSync(log).subarray(from).toString()
+  return text
+    .split('\n')
+    .slice(-shownLines - 1)
+    .join('\n')
+}

@@ -1,0 +1,115 @@
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { createGunzip } from 'node:zlib'
+import { extract } from 'tar-stream'
+import { z } from 'zod'
+import { Failure } from '../failure.ts'
+
+const texts = z
+  .array(z.string())
+  .nullish()
+  .transform((list) => list ?? [])
+
+/** What an image says about itself, as far as a plan needs it. */
+const ImageConfig = z.object({
+  os: z.string(),
+  architecture: z.string(),
+  rootfs: z.looseObject({}),
+  config: z
+    .object({
+      Entrypoint: texts,
+      Cmd: texts,
+      Volumes: z
+        .record(z.string(), z.unknown())
+        .nullish()
+        .transform((volumes) => Object.keys(volumes ?? {})),
+      WorkingDir: z
+        .string()
+        .nullish()
+        .transform((dir) => dir || '/'),
+    })
+    .default({ Entrypoint: [], Cmd: [], Volumes: [], WorkingDir: '/' }),
+})
+
+const Manifest = z.array(z.object({ Config: z.string(), RepoTags: texts }))
+
+export type Image = { tags: string[]; config: z.output<typeof ImageConfig>['config'] }
+
+const largestConfig = 8 * 1024 * 1024
+
+/** The images in an archive as `docker save` writes it, compressed or not. Layers are passed over. */
+export async function readImages(archive: Readable, signal?: AbortSignal): Promise<Image[]> {
+  const configs = new Map<string, Image['config']>()
+  let manifest: z.output<typeof Manifest> = []
+  for await (const { name, content } of jsonMembers(archive, signal)) {
+    if (name === 'manifest.json') manifest = Manifest.safeParse(content).data ?? []
+    const image = ImageConfig.safeParse(content).data
+    // Attestations look like images of an unknown system.
+    if (image && image.os !== 'unknown') configs.set(name, image.config)
+  }
+  return [...configs].map(([name, config]) => ({
+    config,
+    tags: manifest.flatMap(({ Config, RepoTags }) => (Config === name ? RepoTags : [])),
+  }))
+}
+
+/** The image of this tag; without one, the only image there is. */
+export function selectImage(images: Image[], tag: string | undefined): Image {
+  const tags = images.flatMap((image) => image.tags)
+  const candidates = tag === undefined ? images : images.filter((image) => image.tags.includes(tag))
+  const [image, ...others] = candidates
+  const list = tags.length > 0 ? `; it has ${tags.join(', ')}` : ''
+  if (!image && tag) throw new Failure(`the archive has no image ${tag}${list}`, namingOne)
+  if (!image)
+    throw new Failure('the archive has no image', 'docker save IMAGE | knit plan template')
+  if (others.length > 0) throw new Failure(`the archive has several images${list}`, namingOne)
+  return tag === undefined ? image : { ...image, tags: [tag] }
+}
+
+const namingOne = 'knit plan template IMAGE:TAG, with one of them'
+
+async function* jsonMembers(archive: Readable, signal?: AbortSignal) {
+  const members = extract()
+  // What fails on the way ends `members`, which tells.
+  pipeline(archive, uncompressed, members as unknown as NodeJS.WritableStream, { signal }).catch(
+    (error) => members.destroy(error),
+  )
+  for await (const member of members) {
+    const { name, size, type } = member.header
+    const wanted = type === 'file' && size > 1 && size <= largestConfig
+    const text = wanted ? await textIfJson(member) : ''
+    if (text === '') member.resume()
+    else yield { name, content: parsed(text) }
+  }
+}
+
+/** Looks at the first byte, so that layers are not gathered. */
+async function textIfJson(member: AsyncIterable<unknown>): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of member as AsyncIterable<Buffer>)
+    if (chunks.length > 0 || /^[[{]/.test(String.fromCharCode(chunk[0] ?? 0))) chunks.push(chunk)
+  return Buffer.concat(chunks).toString()
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** Undoes gzip where the first two bytes say so. */
+async function* uncompressed(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const chunks = source[Symbol.asyncIterator]()
+  const first = await chunks.next()
+  if (first.done) return
+  async function* all() {
+    yield first.value
+    yield* { [Symbol.asyncIterator]: () => chunks }
+  }
+  if (first.value[0] !== 0x1f || first.value[1] !== 0x8b) return yield* all()
+  const content = createGunzip()
+  pipeline(all, content).catch((error) => content.destroy(error))
+  yield* content
+}

@@ -1,0 +1,47 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Readable, Writable } from 'node:stream'
+import { onTestFinished } from 'vitest'
+import type { World } from './context.ts'
+import { root } from './root.ts'
+import { runCommandLine } from './run-command-line.ts'
+
+/** For tests: a directory that is gone afterwards. */
+export function tempDir(): string {
+  const dir = mkdtempSync(join(tmpdir(), 'knit-cli-'))
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
+  return dir
+}
+
+/** For tests: a directory whose profile leads to `apiRoot`. */
+export function projectFor({ apiRoot }: { apiRoot: string }): string {
+  const dir = tempDir()
+  writeFileSync(join(dir, '.knitprofile'), 'test')
+  writeFileSync(join(dir, 'store'), `test:\n    apiRoot: ${apiRoot}\n    cert: {}\n`)
+  return dir
+}
+
+/** For tests: runs a command line in this process. */
+export async function knit(words: string[], cwd: string, world: Partial<World> = {}) {
+  const output = { stdout: '', stderr: '' }
+  const into = (name: keyof typeof output) =>
+    new Writable({
+      write(chunk, _, done) {
+        output[name] += chunk
+        done()
+      },
+    })
+  const code = await runCommandLine(root, words, {
+    env: { KNIT_PROFILE_STORE: join(cwd, 'store'), KNIT_HOME: join(cwd, 'no-home') },
+    cwd,
+    home: cwd,
+    stdin: Readable.from([]),
+    stdout: into('stdout'),
+    stderr: into('stderr'),
+    localProgram: [],
+    signal: new AbortController().signal,
+    ...world,
+  })
+  return { code, ...output }
+}

@@ -1,0 +1,155 @@
+import { expect, test } from 'vitest'
+import { knit, tempDir } from './testing.ts'
+
+test('the root says what there is', async () => {
+  const { code, stdout, stderr } = await knit(['--help'], tempDir())
+  expect({ code, stdout }).toEqual({ code: 0, stdout: '' })
+  expect(stderr).toMatchInlineSnapshot(`
+    "Data and plans in, models and their lineage out. (knit)
+
+    USAGE knit init|data|plan|run|local|version
+
+    COMMANDS
+
+         init    Make this directory a project of the system that a profile file describes.
+         data    Push, find, tag and pull data, and see where they come from.
+         plan    Write, register and look at plans.
+          run    Find runs, read their logs and wait for them.
+        local    Run the whole system on this machine.
+      version    Print the version of this program.
+
+    Use knit <command> --help for more information about a command.
+    "
+  `)
+})
+
+test('a command shows its arguments, its flags and the global ones', async () => {
+  const { code, stderr } = await knit(['data', 'pull', '-h', '--bogus'], tempDir())
+  expect(code).toBe(0)
+  expect(stderr).toMatchInlineSnapshot(`
+    "Download data as an archive. (knit data pull)
+
+    USAGE knit data pull [OPTIONS] <KNIT_ID> [DEST]
+
+    ARGUMENTS
+
+      KNIT_ID    Id of the data. (Required)
+         DEST    Directory it goes to; - writes the archive to stdout.
+
+    OPTIONS
+
+               -x, --extract    Unpack into DEST/KNIT_ID/ instead of keeping the archive.
+            --profile=<NAME>    Name of the profile; else $KNIT_PROFILE, else .knitprofile.
+      --profile-store=<FILE>    File of the profiles; else $KNIT_PROFILE_STORE, else ~/.knit/profile.
+                --env=<FILE>    File of project defaults; else $KNIT_ENV, else knitenv.
+                  -h, --help    Show this help.
+    "
+  `)
+})
+
+test('find shows what its contract says of each filter', async () => {
+  expect((await knit(['run', 'find', '--help'], tempDir())).stderr).toMatchInlineSnapshot(`
+    "Find runs. (knit run find)
+
+    USAGE knit run find [OPTIONS]
+
+    OPTIONS
+
+          -p, --planid=<PLAN_ID>    Ids of plans, any of them. (repeatable)
+       -i, --in-knitid=<KNIT_ID>    Ids of data read, any of them. (repeatable)
+      -o, --out-knitid=<KNIT_ID>    Ids of data written, any of them. (repeatable)
+           -s, --status=<STATUS>    Statuses, any of them. (repeatable)
+             --since=<DATE-TIME>    Only what ended, or last changed, at or after this time.
+           --duration=<DURATION>    Length of the window from --since on.
+           --output=<json|table>    json for programs, table for people. (Default: json)
+                --profile=<NAME>    Name of the profile; else $KNIT_PROFILE, else .knitprofile.
+          --profile-store=<FILE>    File of the profiles; else $KNIT_PROFILE_STORE, else ~/.knit/profile.
+                    --env=<FILE>    File of project defaults; else $KNIT_ENV, else knitenv.
+                      -h, --help    Show this help.
+    "
+  `)
+})
+
+test('a command that only has others below it, named alone, is misused and shows its help', async () => {
+  const { code, stderr } = await knit(['plan'], tempDir())
+  expect(code).toBe(2)
+  expect(stderr).toMatchInlineSnapshot(`
+    "usage error: knit plan needs the name of a command
+
+    Write, register and look at plans. (knit plan)
+
+    USAGE knit plan template|apply|find|show|active|graph
+
+    COMMANDS
+
+      template    Write the file of a new plan, from an image or from scratch.
+         apply    Register a plan.
+          find    Find plans.
+          show    Show one plan.
+        active    Activate a plan (yes), or hold its runs back (no).
+         graph    Draw which plans feed a plan and which it feeds, as a Graphviz document.
+
+    Use knit plan <command> --help for more information about a command.
+    "
+  `)
+})
+
+test.each([
+  [['dta', 'find'], 'there is no command "knit dta"; did you mean knit data?', 'knit --help'],
+  [
+    ['run', 'fnd'],
+    'there is no command "knit run fnd"; did you mean knit run find?',
+    'knit run --help',
+  ],
+  [['data', 'constructor'], 'there is no command "knit data constructor"', 'knit data --help'],
+  [['data', 'push'], 'SOURCE is missing', 'knit data push --help'],
+  [
+    ['data', 'find', '--tag', 'x'],
+    '--tag: the tag "x" has no colon; write it as KEY:VALUE',
+    'knit data find --help',
+  ],
+  [
+    ['data', 'find', '--duration', '1h'],
+    '--duration needs --since, where it begins',
+    'knit data find --help',
+  ],
+  [
+    ['data', 'find', '--since', '1h'],
+    '--since: "1h" is no date-time; write 2026-01-31, 2026-01-31T12:34 or 2026-01-31T12:34:56+09:00',
+    'knit data find --help',
+  ],
+  [
+    ['data', 'find', '--transient', 'maybe'],
+    '--transient: expected yes, no or both',
+    'knit data find --help',
+  ],
+  [
+    ['data', 'lineage', 'x', '-n', '0'],
+    '--numbers: expected a number from 1 on, or "all"',
+    'knit data lineage --help',
+  ],
+  [['data', 'pull', '../x'], 'KNIT_ID: expected the id of data', 'knit data pull --help'],
+  [
+    ['run', 'find', '--status', 'invalidated'],
+    '--status: "invalidated" is no status to search for; there are deactivated, waiting, ready, starting, running, completing, aborting, done, failed',
+    'knit run find --help',
+  ],
+  [['run', 'show', 'x', '--follow'], '--follow needs --log', 'knit run show --help'],
+  [
+    ['plan', 'active', 'true', 'x'],
+    'ACTIVE: Invalid option: expected one of "yes"|"no"',
+    'knit plan active --help',
+  ],
+  [
+    ['plan', 'template', '--scratch', 'a:b'],
+    '--scratch reads no image, so none can be named',
+    'knit plan template --help',
+  ],
+])('%j is misused, told in two lines, with exit code 2', async (words, message, next) => {
+  const { code, stdout, stderr } = await knit(words, tempDir())
+  expect({ code, stdout, stderr }).toEqual({
+    code: 2,
+    stdout: '',
+    stderr: `usage error: ${message}\ntry: ${next}\n`,
+  })
+})

@@ -1,0 +1,23 @@
+import { stripVTControlCharacters } from 'node:util'
+import { renderUsage, type CommandDef } from 'citty'
+import { globalArgs, type Args } from './args.ts'
+import type { Command } from './command.ts'
+import { placeholder } from './parse.ts'
+
+/** The help of a command; `name` is its full name, such as `knit data push`. */
+export async function helpOf(command: Command, name: string, { colour = false } = {}) {
+  const meta = { ...(await command.meta), name }
+  const args = command.subCommands ? {} : { ...shown(command.args ?? {}), ...globalArgs }
+  const usage = await renderUsage({ ...command, meta, args } as unknown as CommandDef)
+  const text = colour ? usage : stripVTControlCharacters(usage)
+  return `${text.replace(/ +$/gm, '').trimEnd()}\n`
+}
+
+/** citty writes the name of a positional in capitals: it gets SOURCE... and KNIT_ID this way. */
+function shown(args: Args): Args {
+  const renamed = Object.entries(args).map(([name, arg]) => {
+    if (arg.type !== 'positional') return [name, arg]
+    return [`${placeholder(name)}${arg.many ? '...' : ''}`, arg]
+  })
+  return Object.fromEntries(renamed)
+}
