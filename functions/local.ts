@@ -1,0 +1,49 @@
+import { parseArgs } from 'node:util'
+import { errorText } from '#shared/runtime/log.ts'
+import { CannotStart } from './local/home.ts'
+import { startLocalHome } from './local/start.ts'
+
+/** Every function in one process: a one-machine installation, `npm start`, `npm run dev`. */
+async function main(args: string[]): Promise<void> {
+  const [command = 'start', ...rest] = args[0]?.startsWith('-') ? ['start', ...args] : args
+  if (command === 'image') {
+    const { image } = await import('./local/image.ts')
+    return image(rest, process.env)
+  }
+  if (command !== 'start')
+    throw new CannotStart(`There is no command "${command}"; there are start and image.`)
+  const { values } = parseArgs({
+    args: rest,
+    options: {
+      home: { type: 'string' },
+      port: { type: 'string' },
+      engine: { type: 'string' },
+      database: { type: 'string' },
+    },
+  })
+  const stopAsked = Promise.withResolvers<void>()
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => stopAsked.resolve())
+  const home = await startLocalHome(values, process.env)
+  console.error(welcome(home))
+  await Promise.race([stopAsked.promise, home.failed]).finally(() => home.stop())
+}
+
+const welcome = (home: { apiRoot: string; folder: string }): string => `
+The local home is ready.
+
+  API   ${home.apiRoot}
+  data  ${home.folder}
+
+  npx knit init ${home.folder}/knitprofile   use it from the current folder
+  Ctrl-C                                     stop it
+`
+
+try {
+  await main(process.argv.slice(2))
+  process.exit(0)
+} catch (error) {
+  const expected = error instanceof CannotStart || (error as Error).name === 'PostgresUnavailable'
+  console.error(expected ? (error as Error).message : errorText(error))
+  process.exit(1)
+}

@@ -1,0 +1,83 @@
+import { once } from 'node:events'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { World } from '#shared/runtime/context.ts'
+import { withHealth } from '#shared/runtime/health.ts'
+import { closeServer, httpServer } from '#shared/runtime/http-server.ts'
+import { clockSteps, type EventStep } from '#shared/workflow/triggers.ts'
+import { routeFunctions, stepFunctions } from '../functions.generated.ts'
+import { authenticator } from '../gateway/authenticate.ts'
+import { gateway } from '../gateway/gateway.ts'
+import openapi from '../gateway/openapi.generated.json' with { type: 'json' }
+import { CannotStart } from './home.ts'
+
+/** Where a local home is entered: the gateway over HTTP, and the functions behind it in this process. */
+export type Door = {
+  apiRoot: string
+  /** Gives a CloudEvent to a step. */
+  deliver(step: EventStep, request: Request): Promise<Response>
+  /** Events a step serves at a time. */
+  concurrency(step: EventStep): number
+  /** Wakes the steps that the clock wakes. */
+  tick(): Promise<void>
+  /** Takes no more requests and waits for those in progress, as long as the grace allows. */
+  close(): Promise<void>
+}
+
+const defaultConcurrency = 4
+
+export async function openDoor(world: World): Promise<Door> {
+  const routes = new Map(routeFunctions.map((fn) => [fn.name, fn.app(world)]))
+  const steps = new Map(stepFunctions.map((fn) => [fn.name, fn]))
+  const apps = new Map([...steps].map(([name, fn]) => [name, fn.app(world)]))
+  const call = async (step: string, request: Request): Promise<Response> => {
+    const app = apps.get(step)
+    if (!app) throw new Error(`there is no step ${step}`)
+    return app.fetch(request)
+  }
+
+  const front = gateway({
+    routes: routeFunctions.map(({ contract }) => contract),
+    signingKey: world.config.signingKey,
+    authenticate: authenticator(world.config.token),
+    forward: async (route, request, bindings) => {
+      const target = routes.get(route.name)
+      if (!target) throw new Error(`no function serves ${route.name}`)
+      return target.fetch(request, bindings)
+    },
+    openapi,
+  })
+
+  const server = httpServer(withHealth(world, front.fetch))
+  const port = await listen(server, world.config.host, world.config.port)
+  return {
+    apiRoot: `http://${world.config.host}:${port}/api`,
+    deliver: call,
+    concurrency: (step) => steps.get(step)?.deploy.concurrency ?? defaultConcurrency,
+    tick: async () => {
+      for (const step of clockSteps) {
+        await call(step, new Request('http://steps.local/', { method: 'POST' })).catch(
+          (error: unknown) => world.log.error('a step of the clock failed', { step, error }),
+        )
+      }
+    },
+    close: () => closeServer(server, world.config.grace),
+  }
+}
+
+async function listen(server: Server, host: string, port: number): Promise<number> {
+  try {
+    server.listen(port, host)
+    await once(server, 'listening')
+    return (server.address() as AddressInfo).port
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    const why =
+      code === 'EADDRINUSE'
+        ? `The port ${port} is taken by another program.`
+        : `Cannot listen on ${host}:${port}: ${message}`
+    throw new CannotStart(
+      `${why}\nChoose another one: knit local start --port N (0 takes any free one)`,
+    )
+  }
+}
