@@ -1,0 +1,268 @@
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { test as base, expect } from 'vitest'
+import { pack } from '#shared/archive/pack.ts'
+import { unpack } from '#shared/archive/unpack.ts'
+import { connectApi, type KnitApi } from '#shared/client/connect.ts'
+import { data } from '#shared/contracts/data.ts'
+import { plans } from '#shared/contracts/plans.ts'
+import { runs } from '#shared/contracts/runs.ts'
+import type { RunDetail } from '#shared/domain/run.ts'
+import {
+  killAll,
+  processesOf,
+  refusedHome,
+  startHome,
+  temporaryFolder,
+} from '#tests/support/local-home.ts'
+import { until } from '#tests/support/until.ts'
+
+const test = base.extend<{ folder: string }>({
+  folder: async ({}, use) => {
+    const folder = await temporaryFolder()
+    await use(folder.path)
+    await folder.remove()
+  },
+})
+
+const home = (folder: string) => join(folder, 'home')
+
+async function pushText(
+  api: KnitApi,
+  folder: string,
+  content: string,
+  ...tags: string[]
+): Promise<string> {
+  const source = join(folder, `source-${tags.join('-').replaceAll(':', '_')}`)
+  mkdirSync(source, { recursive: true })
+  writeFileSync(join(source, 'text'), content)
+  const { knitId } = await api.push(pack(source), { tags })
+  return knitId
+}
+
+async function pullText(api: KnitApi, folder: string, knitId: string): Promise<string> {
+  const target = join(folder, `pulled-${knitId}`)
+  mkdirSync(target)
+  await unpack(await api.pull(knitId), target)
+  return readFileSync(join(target, 'text'), 'utf8')
+}
+
+/** A plan that reads the text of data with `tag` and runs a line of shell, with the input at /in and the output at /out. */
+async function shellPlan(api: KnitApi, tag: string, line: string, put: string): Promise<string> {
+  const plan = await api.call(plans.apply, {
+    body: {
+      image: 'knit.local/host:1',
+      entrypoint: ['sh', '-c', line],
+      inputs: [{ path: '/in', tags: [tag] }],
+      outputs: [{ path: '/out', tags: [put] }],
+      log: { tags: ['type:log'] },
+    },
+  })
+  return plan.planId
+}
+
+const runsOf = (api: KnitApi, planId: string): Promise<RunDetail[]> =>
+  api.call(runs.find, { plan: planId })
+
+const ended = async (api: KnitApi, planId: string): Promise<RunDetail | undefined> => {
+  const [run] = await runsOf(api, planId)
+  return run && ['done', 'failed'].includes(run.status) ? run : undefined
+}
+
+test('a chain of plans runs real programs, and lineage leads back to what was pushed', async ({
+  folder,
+}) => {
+  const running = await startHome(home(folder))
+  const api = connectApi({ apiRoot: running.apiRoot })
+  const first = await shellPlan(
+    api,
+    'type:raw',
+    'echo working; tr a-z A-Z < /in/text > /out/text',
+    'type:loud',
+  )
+  const second = await shellPlan(api, 'type:loud', 'rev < /in/text > /out/text', 'type:reversed')
+  const knitId = await pushText(api, folder, 'hello', 'type:raw')
+  const last = await until(() => ended(api, second))
+  expect(last).toMatchObject({ status: 'done', exit: { code: 0, message: '' } })
+  expect(await pullText(api, folder, last.outputs[0]?.knitId ?? '')).toBe('OLLEH')
+  const [made] = await runsOf(api, first)
+  expect(made?.inputs[0]?.knitId).toBe(knitId)
+  expect(last.inputs[0]?.knitId).toBe(made?.outputs[0]?.knitId)
+  expect(await text(await api.log(made?.runId ?? ''))).toBe('working\n')
+  expect(await running.stop()).toBe(0)
+})
+
+test('a log is followed while the program runs, to its last line', async ({ folder }) => {
+  const running = await startHome(home(folder))
+  const api = connectApi({ apiRoot: running.apiRoot })
+  const gate = join(folder, 'gate')
+  const plan = await shellPlan(
+    api,
+    'type:raw',
+    `echo begun; until [ -e ${gate} ]; do :; done; echo ended`,
+    'type:x',
+  )
+  await pushText(api, folder, 'x', 'type:raw')
+  const run = await until(async () =>
+    (await runsOf(api, plan)).find(({ status }) => status === 'running'),
+  )
+  const log = await api.log(run.runId, { follow: true })
+  const [begun] = (await once(log, 'data')) as [Buffer]
+  expect(begun.toString()).toBe('begun\n')
+  writeFileSync(gate, '')
+  expect(await text(log)).toBe('ended\n')
+  await running.stop()
+})
+
+test('Ctrl-C leaves no process behind, and a second start goes on where it was', async ({
+  folder,
+}) => {
+  const first = await startHome(home(folder))
+  const api = connectApi({ apiRoot: first.apiRoot })
+  const gate = join(folder, 'gate')
+  const plan = await shellPlan(
+    api,
+    'type:raw',
+    `until [ -e ${gate} ]; do :; done; cp /in/text /out/text`,
+    'type:x',
+  )
+  const knitId = await pushText(api, folder, 'kept', 'type:raw')
+  await until(async () => (await runsOf(api, plan)).some(({ status }) => status === 'running'))
+  expect(await first.stop('SIGINT')).toBe(0)
+  expect(processesOf(folder)).toEqual([])
+
+  writeFileSync(gate, '')
+  const second = await startHome(home(folder))
+  const again = connectApi({ apiRoot: second.apiRoot })
+  expect(await pullText(again, folder, knitId)).toBe('kept')
+  const run = await until(() => ended(again, plan))
+  expect(run).toMatchObject({ status: 'done' })
+  expect(await pullText(again, folder, run.outputs[0]?.knitId ?? '')).toBe('kept')
+  expect(await runsOf(again, plan)).toHaveLength(1)
+  expect(await second.stop('SIGTERM')).toBe(0)
+  expect(processesOf(folder)).toEqual([])
+})
+
+test('a program that runs when the local home is killed is found again and ends as if nothing had been', async ({
+  folder,
+}) => {
+  const first = await startHome(home(folder))
+  const api = connectApi({ apiRoot: first.apiRoot })
+  const gate = join(folder, 'gate')
+  const plan = await shellPlan(
+    api,
+    'type:raw',
+    `echo once; until [ -e ${gate} ]; do :; done; cp /in/text /out/text`,
+    'type:x',
+  )
+  await pushText(api, folder, 'kept', 'type:raw')
+  await until(async () => (await runsOf(api, plan)).some(({ status }) => status === 'running'))
+  await first.stop('SIGKILL')
+
+  const second = await startHome(home(folder))
+  const again = connectApi({ apiRoot: second.apiRoot })
+  expect(await runsOf(again, plan)).toMatchObject([{ status: 'running' }])
+  writeFileSync(gate, '')
+  const run = await until(() => ended(again, plan))
+  expect(run).toMatchObject({ status: 'done', exit: { code: 0 } })
+  expect(await text(await again.log(run.runId))).toBe('once\n')
+  await second.stop()
+})
+
+test('kill −9 of everything loses nothing that was acknowledged', async ({ folder }) => {
+  const first = await startHome(home(folder))
+  const api = connectApi({ apiRoot: first.apiRoot })
+  const plan = await shellPlan(api, 'type:raw', 'cp /in/text /out/text', 'type:copy')
+  const knitIds: string[] = []
+  for (const name of ['a', 'b', 'c', 'd', 'e', 'f'])
+    knitIds.push(await pushText(api, folder, name, 'type:raw', `name:${name}`))
+  killAll(home(folder))
+  await first.stop('SIGKILL')
+  await until(() => processesOf(home(folder)).length === 0)
+
+  const second = await startHome(home(folder))
+  const again = connectApi({ apiRoot: second.apiRoot })
+  const found = await again.call(data.find, { tag: ['type:raw'] })
+  expect(found.map(({ knitId }) => knitId)).toEqual(knitIds)
+  for (const [index, knitId] of knitIds.entries())
+    expect(await pullText(again, folder, knitId)).toBe('abcdef'[index])
+  const done = await until(async () => {
+    const all = await runsOf(again, plan)
+    return all.length === 6 && all.every(({ status }) => status === 'done') ? all : undefined
+  })
+  expect(done.map(({ inputs }) => inputs[0]?.knitId).sort()).toEqual(knitIds.toSorted())
+  await second.stop()
+})
+
+test('a database that dies is started again', async ({ folder }) => {
+  const running = await startHome(home(folder))
+  const api = connectApi({ apiRoot: running.apiRoot })
+  const knitId = await pushText(api, folder, 'kept', 'type:raw')
+  const [postmaster] = readFileSync(
+    join(home(folder), 'postgres/data/postmaster.pid'),
+    'utf8',
+  ).split('\n')
+  process.kill(Number(postmaster), 'SIGKILL')
+  const found = await until(() => api.call(data.find, {}).catch(() => undefined))
+  expect(found).toMatchObject([{ knitId }])
+  expect(await running.stop()).toBe(0)
+})
+
+test('a second instance on one home is refused, and the first goes on', async ({ folder }) => {
+  const running = await startHome(home(folder))
+  const { code, output } = await refusedHome(home(folder), '--port', '0')
+  expect(code).toBe(1)
+  expect(output).toBe(
+    `The local home ${home(folder)} is in use by process ${running.pid}.\nUse it as it is, or stop it first: knit local stop --home ${home(folder)}\n`,
+  )
+  expect(await connectApi({ apiRoot: running.apiRoot }).call(data.find, {})).toEqual([])
+  await running.stop()
+})
+
+test('a taken port is refused in one clear message, and nothing is left running', async ({
+  folder,
+}) => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const { code, output } = await refusedHome(home(folder), '--port', String(port))
+  expect(code).toBe(1)
+  expect(output).toBe(
+    `The port ${port} is taken by another program.\nChoose another one: knit local start --port N (0 takes any free one)\n`,
+  )
+  expect(processesOf(folder)).toEqual([])
+  server.close()
+})
+
+test('a folder that is no home is refused and left as it is', async ({ folder }) => {
+  writeFileSync(join(folder, 'mine.txt'), 'mine')
+  const { code, output } = await refusedHome(folder)
+  expect(code).toBe(1)
+  expect(output).toBe(
+    `The folder ${folder} is not empty and is no local home.\nChoose another one: knit local start --home DIR\n`,
+  )
+  const underFile = await refusedHome(join(folder, 'mine.txt', 'below'))
+  expect(underFile.code).toBe(1)
+  expect(underFile.output).toContain(`The folder ${folder}/mine.txt/below cannot be used: ENOTDIR`)
+})
+
+const isRoot = process.getuid?.() === 0
+
+test.runIf(isRoot)('a full disk is refused in one clear message', async ({ folder }) => {
+  const small = join(folder, 'small')
+  mkdirSync(small)
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', small])
+  try {
+    const { code, output } = await refusedHome(join(small, 'home'))
+    expect(code).toBe(1)
+    expect(output).toMatch(/full/i)
+    expect(output).not.toMatch(/^\s+at /m)
+    expect(processesOf(folder)).toEqual([])
+  } finally {
+    execFileSync('umount', [small])
+  }
+})

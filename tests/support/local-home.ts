@@ -1,0 +1,119 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { until } from './until.ts'
+
+const entry = new URL('../../functions/local.ts', import.meta.url).pathname
+
+/** A local home as its user starts it: a process of its own. */
+export type RunningHome = {
+  folder: string
+  apiRoot: string
+  pid: number
+  /** What it has written so far. */
+  output(): string
+  /** Asks it to stop, as Ctrl-C does; gives back its exit code. */
+  stop(signal?: NodeJS.Signals): Promise<number | null>
+}
+
+/** Starts a local home and waits until it answers; rejects with its output when it ends instead. */
+export async function startHome(folder: string, ...args: string[]): Promise<RunningHome> {
+  const { child, output } = launch(folder, '--port', '0', ...args)
+  const status = join(folder, 'local.json')
+  await until(() => child.exitCode !== null || readStatus(status)?.pid === child.pid)
+  const found = readStatus(status)
+  if (!found || child.exitCode !== null) throw new Error(`the local home ended: ${output()}`)
+  return {
+    folder,
+    apiRoot: found.apiRoot,
+    pid: found.pid,
+    output,
+    stop: async (signal = 'SIGINT') => {
+      child.kill(signal)
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+      return child.exitCode
+    },
+  }
+}
+
+/** Starts one that is expected not to: gives back its exit code and what it said. */
+export async function refusedHome(
+  folder: string,
+  ...args: string[]
+): Promise<{ code: number | null; output: string }> {
+  const { child, output } = launch(folder, ...args)
+  if (child.exitCode === null) await once(child, 'close')
+  return { code: child.exitCode, output: output() }
+}
+
+function launch(folder: string, ...args: string[]): { child: ChildProcess; output: () => string } {
+  const child = spawn(process.execPath, [entry, 'start', '--home', folder, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let text = ''
+  child.stdout?.on('data', (chunk: Buffer) => (text += chunk.toString()))
+  child.stderr?.on('data', (chunk: Buffer) => (text += chunk.toString()))
+  return { child, output: () => text }
+}
+
+function readStatus(path: string): { pid: number; apiRoot: string } | undefined {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as { pid: number; apiRoot: string }
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * A folder that is gone after the test, with every process that still uses it. Not below /tmp, which is each program's own in
+ * the sandbox: programs see what tests put here.
+ */
+export async function temporaryFolder(
+  name = 'knit-test-',
+): Promise<{ path: string; remove(): Promise<void> }> {
+  const path = await mkdtemp(join('/var/tmp', name))
+  return {
+    path,
+    remove: async () => {
+      killAll(path)
+      await until(() => processesOf(path).length === 0)
+      await rm(path, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Ids of the processes that have a folder in their command line, environment of work, or as working directory. */
+export function processesOf(folder: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .map(Number)
+    .filter((pid) => uses(pid, folder))
+}
+
+function uses(pid: number, folder: string): boolean {
+  try {
+    const isZombie = /\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+    if (isZombie) return false
+    return (
+      readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(folder) ||
+      readlinkSync(`/proc/${pid}/cwd`).startsWith(folder)
+    )
+  } catch {
+    return false
+  }
+}
+
+/** Kills everything that uses a folder, at once and without warning. */
+export function killAll(folder: string): void {
+  for (const pid of processesOf(folder)) {
+    try {
+      process.kill(pid, 'SIGKILL')
+    } catch {
+      // It was faster.
+    }
+  }
+}
+
+export const fileExists = existsSync

@@ -1,0 +1,147 @@
+import { Readable } from 'node:stream'
+import type {
+  Cluster,
+  Measure,
+  Transfers,
+  Worker,
+  WorkerSpec,
+  WorkerState,
+} from '#shared/ports/cluster.ts'
+
+const empty: Measure = { bytes: 0, files: 0, digest: 'sha256:empty' }
+
+/**
+ * A cluster whose workers end when the test says so: for faults and orders of events that no real one would show on demand.
+ * It executes nothing, so no test may use it to claim that something works on a machine.
+ */
+export class ScriptedCluster implements Cluster, Transfers {
+  readonly volumes = new Map<string, Measure>()
+  readonly workers = new Map<string, Worker & { spec: WorkerSpec }>()
+  readonly calls: string[] = []
+  readonly room = new Map([
+    ['cpu', 1000],
+    ['memory', 1e15],
+  ])
+  /** Called before each operation; a test throws from here to make it fail. */
+  before: (operation: string, name: string) => void | Promise<void> = () => {}
+  /** The state a worker has right after its release. */
+  afterRelease: (spec: WorkerSpec) => WorkerState = () => ({
+    phase: 'running',
+    startedAt: new Date(),
+  })
+  onChange: (worker: string) => void = () => {}
+  #uids = 0
+
+  async #call(operation: string, name: string): Promise<void> {
+    this.calls.push(`${operation} ${name}`)
+    await this.before(operation, name)
+  }
+
+  async ensureVolume({ name }: { name: string }): Promise<void> {
+    await this.#call('ensureVolume', name)
+    if (!this.volumes.has(name)) this.volumes.set(name, empty)
+  }
+
+  async deleteVolume(name: string): Promise<void> {
+    await this.#call('deleteVolume', name)
+    this.volumes.delete(name)
+  }
+
+  async measureVolume(name: string): Promise<Measure | undefined> {
+    await this.#call('measureVolume', name)
+    return this.volumes.get(name)
+  }
+
+  async ensureWorker(spec: WorkerSpec): Promise<Worker> {
+    await this.#call('ensureWorker', spec.name)
+    const there = this.workers.get(spec.name)
+    if (there) return there
+    this.#uids += 1
+    const worker: Worker = {
+      name: spec.name,
+      uid: `uid-${this.#uids}`,
+      labels: spec.labels,
+      state: { phase: 'suspended' },
+    }
+    this.workers.set(spec.name, { ...worker, spec })
+    return worker
+  }
+
+  async releaseWorker({ name, uid }: { name: string; uid: string }): Promise<void> {
+    await this.#call('releaseWorker', name)
+    const worker = this.workers.get(name)
+    if (worker?.uid !== uid || worker.state.phase !== 'suspended') return
+    worker.state = this.afterRelease(worker.spec)
+    this.onChange(name)
+  }
+
+  async findWorker(name: string): Promise<Worker | undefined> {
+    await this.#call('findWorker', name)
+    return this.workers.get(name)
+  }
+
+  async listWorkers(): Promise<Worker[]> {
+    return [...this.workers.values()]
+  }
+
+  async deleteWorker(name: string): Promise<void> {
+    await this.#call('deleteWorker', name)
+    if (this.workers.delete(name)) this.onChange(name)
+  }
+
+  async capacity(): Promise<ReadonlyMap<string, number>> {
+    return this.room
+  }
+
+  /** The test's word on a worker, as if it had happened. */
+  set(name: string, state: WorkerState): void {
+    const worker = this.workers.get(name)
+    if (!worker) throw new Error(`there is no worker ${name}`)
+    worker.state = state
+    this.onChange(name)
+  }
+
+  async receive(volume: string, archive: Readable): Promise<Measure> {
+    await this.#call('receive', volume)
+    let bytes = 0
+    for await (const chunk of archive) bytes += (chunk as Buffer).length
+    const measure = { bytes, files: 1, digest: `sha256:${bytes}` }
+    this.volumes.set(volume, measure)
+    return measure
+  }
+
+  async send(volume: string): Promise<Readable> {
+    await this.#call('send', volume)
+    return Readable.from([])
+  }
+
+  async readLog(volume: string): Promise<Readable> {
+    await this.#call('readLog', volume)
+    return Readable.from([])
+  }
+
+  async followLog(worker: string): Promise<Readable> {
+    await this.#call('followLog', worker)
+    return Readable.from([])
+  }
+}
+
+/** How a program ends well. */
+export const succeeded = (): WorkerState => ({
+  phase: 'succeeded',
+  startedAt: new Date(),
+  endedAt: new Date(),
+})
+
+/** How it ends badly. */
+export const failed = (
+  exitCode = 1,
+  cause: 'program' | 'machine' | 'plan' = 'program',
+): WorkerState => ({
+  phase: 'failed',
+  startedAt: new Date(),
+  endedAt: new Date(),
+  exitCode,
+  message: '(container main) Error',
+  cause,
+})

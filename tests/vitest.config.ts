@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    root: new URL('../', import.meta.url).pathname,
+    include: ['{functions,shared,cli,knative,tests}/**/*.test.ts'],
+    globalSetup: ['tests/support/global-postgres.ts'],
+    reporters: ['default', 'tests/support/closing-line.ts'],
+    maxWorkers: 2,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+})
