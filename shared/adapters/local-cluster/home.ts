@@ -1,0 +1,124 @@
+import { randomUUID } from 'node:crypto'
+import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
+import { chmod, readdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ENTER, SUPERVISE } from './scripts.ts'
+
+/** The folders below the state folder; everything the local cluster knows is in them. */
+export type Home = {
+  volumes: string
+  /** One folder per worker. */
+  workers: string
+  /** One small file per worker that has ended. Apart, so that one watch tells of all ends. */
+  ended: string
+  images: string
+  /** Trees to mount file systems on, shared by workers. */
+  skeletons: string
+  /** What is being removed; moved here first, so that it is gone at once. */
+  trash: string
+  supervise: string
+  enter: string
+}
+
+export function openHome(folder: string): Home {
+  const home: Home = {
+    volumes: join(folder, 'volumes'),
+    workers: join(folder, 'workers'),
+    ended: join(folder, 'ended'),
+    images: join(folder, 'images'),
+    skeletons: join(folder, 'skeletons'),
+    trash: join(folder, 'trash'),
+    supervise: join(folder, 'supervise.sh'),
+    enter: join(folder, 'enter.sh'),
+  }
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  for (const part of ['volumes', 'workers', 'ended', 'images', 'skeletons', 'trash']) {
+    mkdirSync(join(folder, part), { recursive: true, mode: 0o700 })
+  }
+  replaceFile(home.supervise, SUPERVISE)
+  replaceFile(home.enter, ENTER)
+  return home
+}
+
+const UUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}'
+const VOLUME = new RegExp(`^data-knitid-${UUID}$`)
+const WORKER = /^[a-z0-9](?:[a-z0-9-]{0,251}[a-z0-9])?$/
+
+/** Names become parts of paths, so whoever makes a path checks them, whatever was checked before. */
+export function volumeFolder(home: Home, name: string): string {
+  if (!VOLUME.test(name)) throw new Error(`${JSON.stringify(name)} cannot be the name of a volume`)
+  return join(home.volumes, name)
+}
+
+export function isWorkerName(name: string): boolean {
+  return WORKER.test(name)
+}
+
+export function workerFolder(home: Home, name: string): string {
+  if (!isWorkerName(name)) throw new Error(`${JSON.stringify(name)} cannot be the name of a worker`)
+  return join(home.workers, name)
+}
+
+/** Writes a file so that readers see all of it or the one before; a shell still reading that one is not disturbed. */
+export function replaceFile(path: string, content: string): void {
+  const draft = `${path}.${randomUUID()}`
+  writeFileSync(draft, content, { mode: 0o600, flush: true })
+  renameSync(draft, path)
+}
+
+/** Removes a folder at once for everybody else, then what is in it. */
+export async function discard(home: Home, folder: string): Promise<void> {
+  const doomed = join(home.trash, randomUUID())
+  try {
+    await rename(folder, doomed)
+  } catch (error) {
+    if (isMissing(error)) return
+    throw error
+  }
+  await removeTree(doomed)
+}
+
+/** Skeletons of plans that are gone would stay for ever; while nothing runs, nobody needs any. */
+export function dropSkeletons(home: Home): void {
+  if (readdirSync(home.workers).length > 0) return
+  for (const name of readdirSync(home.skeletons)) {
+    renameSync(join(home.skeletons, name), join(home.trash, randomUUID()))
+  }
+}
+
+/** Removes what an earlier process did not get to remove; nothing that comes while it does so. */
+export async function emptyTrash(home: Home): Promise<void> {
+  for (const name of readdirSync(home.trash)) await removeTree(join(home.trash, name))
+}
+
+/** Programs may leave folders that not even their owner may change. */
+export async function removeTree(folder: string): Promise<void> {
+  try {
+    await rm(folder, { recursive: true, force: true })
+  } catch {
+    await makeRemovable(folder)
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+async function makeRemovable(folder: string): Promise<void> {
+  await chmod(folder, 0o700)
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    if (entry.isDirectory()) await makeRemovable(join(folder, entry.name))
+  }
+}
+
+/** Programs of any user may write here; who may come near it at all, the folder above decides. */
+export function makeVolume(folder: string): void {
+  if (existsSync(folder)) return
+  mkdirSync(folder, { recursive: true })
+  chmodSync(folder, 0o777)
+}
+
+export function isMissing(error: unknown): boolean {
+  return codeOf(error) === 'ENOENT'
+}
+
+export function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException | undefined)?.code
+}

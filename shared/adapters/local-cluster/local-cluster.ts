@@ -1,0 +1,140 @@
+import { randomUUID } from 'node:crypto'
+import { existsSync, realpathSync } from 'node:fs'
+import { availableParallelism, totalmem } from 'node:os'
+import { resolve } from 'node:path'
+import type { Cluster, Transfers, WorkerSpec } from '#shared/ports/cluster.ts'
+import { chooseEngine, type EngineName } from './engines.ts'
+import { follow } from './follow.ts'
+import { dropSkeletons, emptyTrash, openHome, volumeFolder } from './home.ts'
+import * as images from './images.ts'
+import type { LocalImage } from './images.ts'
+import { TOOLS, type Setting } from './launch.ts'
+import { findLimits, type Enforced } from './limits.ts'
+import { volumesIn } from './volumes.ts'
+import { Workers } from './workers.ts'
+
+export type LocalClusterOptions = {
+  /** Where all state is kept. One process at a time may use it. */
+  folder: string
+  /** Folders programs find empty, besides the one above. */
+  hide?: string[]
+  env?: { PATH?: string | undefined }
+  /** Called soon after a worker has ended or is gone. A hint: ask `findWorker` what is true. */
+  onChange?: (worker: string) => void
+  /** How long programs may take to end by themselves when they are stopped, in milliseconds. */
+  grace?: number
+  /** Chosen by what is installed if not given. */
+  engine?: EngineName
+  /** Most processes of a worker. */
+  processes?: number
+  /** Device nodes of the host that programs may use, such as `/dev/nvidia0`. */
+  devices?: string[]
+}
+
+export type LocalCluster = Cluster &
+  Transfers & {
+    readonly engine: EngineName
+    /** Which limits this machine lets us enforce. */
+    readonly limitsEnforced: Enforced
+    /** Tries the sandbox; the reason, if programs cannot be run here. */
+    check(): Promise<string | undefined>
+    addImage(name: string, source: string): Promise<LocalImage>
+    listImages(): Promise<LocalImage[]>
+    removeImage(name: string): Promise<void>
+    /** Without `stopWorkers` programs go on, and are found again by the next one to open the folder. */
+    close(options: { stopWorkers: boolean }): Promise<void>
+  }
+
+const CHECK = 'check-'
+
+/** Runs programs on this Linux machine without a container engine, in a sandbox of namespaces. */
+export function localCluster(options: LocalClusterOptions): LocalCluster {
+  const { hide = [], grace = 2000, processes = 8192, devices = [], onChange = () => {} } = options
+  const path = options.env?.PATH || TOOLS
+  const home = openHome(resolve(options.folder))
+  const folder = realpathSync(options.folder)
+  const { name: engine, engine: command } = chooseEngine(`${TOOLS}:${path}`, options.engine)
+  const limits = findLimits()
+  const memory = Math.min(totalmem(), process.constrainedMemory() || Infinity)
+  const setting: Setting = {
+    home,
+    engine: command,
+    limits,
+    path,
+    hide: [folder, ...hide.map(realOf)],
+    devices,
+    processes,
+    memory,
+  }
+  const tell = (worker: string) => worker.startsWith(CHECK) || onChange(worker)
+  const workers = new Workers({ setting, grace, onChange: tell })
+  workers.tidy()
+  dropSkeletons(home)
+  const tidied = emptyTrash(home)
+  tidied.catch(() => {})
+
+  return {
+    ...volumesIn(home),
+    engine,
+    limitsEnforced: limits.enforced,
+    ensureWorker: async (spec) => workers.ensure(spec),
+    releaseWorker: async (worker) => workers.release(worker),
+    findWorker: async (name) => workers.find(name),
+    listWorkers: async () => workers.list(),
+    deleteWorker: (name) => workers.delete(name),
+    async capacity() {
+      return new Map([
+        ['cpu', availableParallelism()],
+        ['memory', memory],
+      ])
+    },
+    async followLog(worker, volume, signal) {
+      const isOver = () => workers.isOver(worker)
+      const listen = (listener: () => void) => workers.listen(worker, listener)
+      return follow({ folder: volumeFolder(home, volume), file: 'log', isOver, listen, signal })
+    },
+    check: () => check(workers),
+    addImage: (name, source) => images.addImage(home, name, source),
+    listImages: async () => images.listImages(home),
+    removeImage: (name) => images.removeImage(home, name),
+    async close({ stopWorkers }) {
+      if (stopWorkers) await workers.stopAll()
+      await workers.close()
+      await tidied
+    },
+  }
+}
+
+/** Runs a program that does nothing, to see whether programs can be run. */
+async function check(workers: Workers): Promise<string | undefined> {
+  const name = CHECK + randomUUID()
+  const nothing = {
+    labels: {},
+    args: [],
+    env: {},
+    inputs: [],
+    outputs: [],
+    limits: {},
+    network: false,
+  }
+  const onNode = { may: [], prefer: [], must: [] }
+  const spec: WorkerSpec = {
+    name,
+    image: images.HOST_IMAGE,
+    entrypoint: ['true'],
+    onNode,
+    ...nothing,
+  }
+  try {
+    workers.release(workers.ensure(spec))
+    const { state } = await workers.ended(name)
+    return state.phase === 'failed' ? state.message : undefined
+  } finally {
+    await workers.delete(name)
+  }
+}
+
+/** Links on the way would let programs see what is hidden by another path. */
+function realOf(folder: string): string {
+  return existsSync(folder) ? realpathSync(folder) : resolve(folder)
+}

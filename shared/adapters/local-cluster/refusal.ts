@@ -1,0 +1,14 @@
+import type { FailureCause } from '#shared/ports/cluster.ts'
+
+/** A worker's program cannot begin; the message tells people why and what to do. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal'
+  readonly blame: FailureCause
+  readonly exitCode: number
+
+  constructor(blame: FailureCause, message: string, exitCode = 125) {
+    super(message)
+    this.blame = blame
+    this.exitCode = exitCode
+  }
+}

@@ -1,0 +1,322 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { describe, expect } from 'vitest'
+import { engines, eventually, start, test } from './test-home.ts'
+
+const node = (script: string) => [process.execPath, '--eval', script]
+
+describe.each(engines)('a program in a sandbox of %s', (engine) => {
+  test('can write nothing but its outputs, /tmp and /dev/shm', async ({ home }) => {
+    const cluster = home.open({ engine })
+    const input = await home.volume(cluster)
+    const output = await home.volume(cluster)
+    const own = mkdtempSync('/var/tmp/knit-own-')
+    const places = [
+      '',
+      '/usr',
+      '/etc',
+      '/var/tmp',
+      '/dev',
+      '/run',
+      '/proc/sys/kernel',
+      '/in/data',
+      own,
+    ]
+    const { log, phase } = await home.run(cluster, {
+      entrypoint: [
+        'sh',
+        '-c',
+        'for d; do touch "$d/x" 2>/dev/null && echo "$d"; done; exit 0',
+        'sh',
+      ],
+      args: [...places, '/tmp', '/dev/shm', '/out'],
+      inputs: [{ volume: input, path: '/in/data' }],
+      outputs: [{ volume: output, path: '/out' }],
+    })
+    rmSync(own, { recursive: true })
+
+    expect({ phase, log }).toEqual({ phase: 'succeeded', log: '/tmp\n/dev/shm\n/out\n' })
+    expect(readdirSync(home.file(output, ''))).toEqual(['x'])
+  })
+
+  test('cannot mount, unmount or remount, nor gain what it takes', async ({ home }) => {
+    const { log } = await home.sh(
+      home.open({ engine }),
+      `mount -o remount,rw / && echo remounted
+       mount -o remount,bind,rw /usr && echo remounted
+       umount -l /usr && echo unmounted
+       mount -t tmpfs none /tmp && echo mounted
+       unshare --user --map-root-user true && echo namespace
+       chroot / true && echo chroot
+       grep -E '^(CapPrm|CapEff|CapAmb|NoNewPrivs)' /proc/self/status >&3`.replace('>&3', ''),
+    )
+
+    expect(log).not.toMatch(/^(remounted|unmounted|mounted|namespace|chroot)$/m)
+    expect(log).toMatch(/^CapPrm:\s0+\nCapEff:\s0+\nCapAmb:\s0+\nNoNewPrivs:\s1$/m)
+  })
+
+  test('does not see the home, nor what else is hidden, by any path', async ({ home }) => {
+    const hidden = mkdtempSync('/var/tmp/knit-hidden-')
+    writeFileSync(join(hidden, 'secret'), 'secret')
+    const alias = `${hidden}-alias`
+    symlinkSync(hidden, alias)
+    const cluster = home.open({ engine, hide: [alias] })
+    const { log } = await home.run(cluster, {
+      entrypoint: ['sh', '-c', 'for d; do echo "$(ls -A "$d")."; done'],
+      args: ['sh', home.folder, hidden, alias, `/proc/1/root${hidden}`, '/run'],
+    })
+    rmSync(hidden, { recursive: true })
+    rmSync(alias)
+
+    expect(log.replace(/^ls: .*\n/gm, '')).toBe('.\n.\n.\n.\n.\n')
+  })
+
+  test('sees no process but its own, and can signal none', async ({ home }) => {
+    const { log } = await home.run(home.open({ engine }), {
+      entrypoint: ['sh', '-c', 'kill -0 "$1" || echo none; ls -d /proc/[0-9]* | wc -l'],
+      args: ['sh', `${process.pid}`],
+    })
+
+    expect(log).toMatch(/none\n[1-6]\n$/)
+  })
+
+  test('reaches no network but its own loopback, unless it may', async ({ home }) => {
+    const server = createServer((socket) => socket.end()).listen(0, '127.0.0.1')
+    await new Promise((resolve) => server.once('listening', resolve))
+    const { port } = server.address() as AddressInfo
+    const entrypoint = node(
+      `const net = require('net')
+       const dial = (port, then) => net.connect(port, '127.0.0.1')
+         .on('connect', () => { console.log('reached'); then() }).on('error', (e) => { console.log(e.code); then() })
+       dial(${port}, () => { const own = net.createServer().listen(0, '127.0.0.1', () =>
+         dial(own.address().port, () => process.exit())) })`,
+    )
+    const cluster = home.open({ engine })
+    const [without, with_] = await Promise.all([
+      home.run(cluster, { entrypoint }),
+      home.run(cluster, { entrypoint, network: true }),
+    ])
+    server.close()
+
+    expect(without.log).toBe('ECONNREFUSED\nreached\n')
+    expect(with_.log).toBe('reached\nreached\n')
+  })
+
+  test('gets arguments, variables and paths exactly as they were given', async ({ home }) => {
+    const cluster = home.open({ engine })
+    const input = await home.volume(cluster)
+    writeFileSync(home.file(input, 'found'), '')
+    const path = `/in/it's "a" \\040 $HOME\n\tünï*`
+    const args = [
+      '',
+      ' a  b ',
+      `it's`,
+      '"',
+      '$HOME `id` $(id)',
+      'a\nb\n',
+      '*',
+      '\\n',
+      '--',
+      '-c',
+      'ü\u00a0',
+      'A=1',
+      path,
+    ]
+    const env = { 'a.b-c': `it's\n"x" $HOME`, EMPTY: '', PLAIN: 'a=b' }
+    const { log } = await home.run(cluster, {
+      entrypoint: node(
+        `console.log(JSON.stringify([process.argv.slice(1), process.env, require('fs').readdirSync(process.argv.at(-1))]))`,
+      ).concat('--'),
+      args,
+      env,
+      inputs: [{ volume: input, path }],
+    })
+
+    const [seen, { PWD: _, ...variables }, files] = JSON.parse(log)
+    expect(seen).toEqual(args)
+    expect(variables).toEqual({ HOME: '/tmp', PATH: expect.any(String), ...env })
+    expect(files).toEqual(['found'])
+  })
+
+  test('can even be named like a variable', async ({ home }) => {
+    const cluster = home.open({ engine })
+    const input = await home.volume(cluster)
+    writeFileSync(home.file(input, 'a=b'), '#!/bin/sh\necho "$X"', { mode: 0o755 })
+
+    const { log } = await home.run(cluster, {
+      entrypoint: ['/in/a=b'],
+      env: { X: 'y' },
+      inputs: [{ volume: input, path: '/in' }],
+    })
+    expect(log).toBe('y\n')
+  })
+
+  test('finds its volumes at any path, whatever the host has there', async ({ home }) => {
+    const cluster = home.open({ engine })
+    const volume = await home.volume(cluster)
+    writeFileSync(home.file(volume, 'found'), '')
+    const paths = [
+      '/in/data',
+      '/usr/in',
+      '/usr/share',
+      '/home/x/data',
+      '/etc/passwd/x',
+      '/tmp/a/b',
+      '/dev/shm/c',
+    ]
+    const { log } = await home.run(cluster, {
+      entrypoint: ['sh', '-c', 'for d; do ls "$d"; done; ls /usr/bin/env /etc/group'],
+      args: ['sh', ...paths, join(home.folder, 'in')],
+      inputs: [...paths, join(home.folder, 'in')].map((path) => ({ volume, path })),
+    })
+
+    expect(log).toBe(`${'found\n'.repeat(paths.length + 1)}/etc/group\n/usr/bin/env\n`)
+  })
+
+  test('follows links of Data within its own view only', async ({ home }) => {
+    const cluster = home.open({ engine })
+    const input = await home.volume(cluster)
+    writeFileSync(join(home.folder, 'secret'), 'secret')
+    symlinkSync(join(home.folder, 'secret'), home.file(input, 'out'))
+    symlinkSync('../../out/here', home.file(input, 'in'))
+    const { log } = await home.sh(
+      cluster,
+      'cat /in/data/out || echo hidden; echo x > /out/here; cat /in/data/in',
+      {
+        inputs: [{ volume: input, path: '/in/data' }],
+        outputs: [{ volume: await home.volume(cluster), path: '/out' }],
+      },
+    )
+
+    expect(log).toMatch(/hidden\nx\n$/)
+  })
+
+  test('is refused with advice where it cannot begin', async ({ home }) => {
+    const cluster = home.open({ engine })
+    const volume = await home.volume(cluster)
+    writeFileSync(home.file(volume, 'plain'), '')
+    writeFileSync(home.file(volume, 'script'), '#!/no/such/shell\n', { mode: 0o755 })
+    const inputs = [{ volume, path: '/in' }]
+    const refusal = async (entrypoint: string[], more: object = {}) => {
+      const state = await home.run(cluster, { entrypoint, inputs, ...more })
+      return state.phase === 'failed' && [state.cause, state.exitCode, state.message]
+    }
+
+    expect(await refusal(['no such'])).toEqual(['plan', 127, expect.stringContaining('"no such"')])
+    expect(await refusal(['/in/none'])).toEqual([
+      'plan',
+      127,
+      expect.stringContaining('"/in/none"'),
+    ])
+    expect(await refusal(['/in/plain'])).toEqual([
+      'plan',
+      126,
+      expect.stringContaining('"/in/plain"'),
+    ])
+    expect(await refusal(['/usr'])).toEqual(['plan', 126, expect.stringContaining('"/usr"')])
+    expect(await refusal(['/in/script'])).toEqual([
+      'plan',
+      127,
+      expect.stringContaining('/no/such/shell'),
+    ])
+    expect(await refusal([], { args: ['true'] })).toEqual([
+      'plan',
+      125,
+      expect.stringContaining('entrypoint'),
+    ])
+    expect(await refusal(['true'], { inputs: [{ volume, path: '/proc/x' }] })).toEqual([
+      'plan',
+      125,
+      expect.stringContaining('/proc/x'),
+    ])
+    expect(await refusal(['sh', '-c', 'no such'])).toEqual([
+      'program',
+      127,
+      '(container main) Error',
+    ])
+  })
+
+  test('is asked to end before it is killed, and takes all it has started with it', async ({
+    home,
+  }) => {
+    const cluster = home.open({ engine })
+    const output = await home.volume(cluster)
+    const outputs = [{ volume: output, path: '/out' }]
+    const stubborn = `trap 'echo asked > /out/asked' TERM; setsid sleep 1234.5 & touch /out/up; while :; do wait; done`
+    const worker = await start(cluster, { entrypoint: ['sh', '-c', stubborn], outputs })
+    await eventually(() => readFileSync(home.file(output, 'up')))
+
+    await cluster.deleteWorker(worker.name)
+    expect(await cluster.findWorker(worker.name)).toMatchObject({ state: { phase: 'running' } })
+    await eventually(async () => expect(await cluster.findWorker(worker.name)).toBeUndefined())
+
+    expect(readFileSync(home.file(output, 'asked'), 'utf8')).toBe('asked\n')
+    expect(commandLines().filter((line) => line.startsWith('sleep 1234.5'))).toEqual([])
+    expect(home.changes.at(-1)).toBe(worker.name)
+  })
+
+  test('ends with all it has started in the background', async ({ home }) => {
+    const { phase } = await home.sh(home.open({ engine }), 'setsid sleep 2345.6 & exit 0')
+
+    expect(phase).toBe('succeeded')
+    expect(commandLines().filter((line) => line.startsWith('sleep 2345.6'))).toEqual([])
+  })
+
+  test('may leave folders nobody may write to', async ({ home }) => {
+    const cluster = home.open({ engine })
+    const volume = await home.volume(cluster)
+    const script = 'mkdir -p /out/a/b && touch /out/a/b/c && chmod 0 /out/a/b/c /out/a/b /out/a'
+    expect(await home.sh(cluster, script, { outputs: [{ volume, path: '/out' }] })).toMatchObject({
+      phase: 'succeeded',
+    })
+
+    await cluster.deleteVolume(volume)
+    expect(readdirSync(join(home.folder, 'trash'))).toEqual([])
+  })
+
+  test('has as much memory as its limit says, where this machine enforces it', async ({
+    home,
+    skip,
+  }) => {
+    const cluster = home.open({ engine })
+    if (!cluster.limitsEnforced.memory) skip('needs a memory cgroup we may write to')
+    const state = await home.run(cluster, {
+      entrypoint: ['tail', '/dev/zero'],
+      limits: { memory: 64 * 2 ** 20, cpu: 1 },
+    })
+
+    expect(state).toMatchObject({
+      phase: 'failed',
+      cause: 'program',
+      exitCode: 137,
+      message: '(container main) OOMKilled',
+    })
+    const ids = readdirSync(join(home.folder, 'ended')).map((name) => name.split('.')[1])
+    const groups = readdirSync('/sys/fs/cgroup', { recursive: true, encoding: 'utf8' })
+    expect(groups.filter((path) => ids.some((id) => path.endsWith(`knit-${id}`)))).toEqual([])
+  })
+
+  test('has no more processes than it may', async ({ home, skip }) => {
+    const cluster = home.open({ engine, processes: 30 })
+    if (!cluster.limitsEnforced.processes && engine === 'bwrap')
+      skip('needs a cgroup we may write to')
+    const script = 'i=0; while [ $i -lt 60 ]; do sleep 3456.7 & i=$((i+1)); done'
+    const { phase, log } = await home.sh(cluster, script)
+
+    expect(phase).toBe('failed')
+    expect(log).toContain('fork')
+  })
+})
+
+function commandLines(): string[] {
+  return readdirSync('/proc')
+    .filter((name) => Number(name) > 0)
+    .map((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
+      } catch {
+        return ''
+      }
+    })
+}

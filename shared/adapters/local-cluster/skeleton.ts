@@ -1,0 +1,33 @@
+import { hash, randomUUID } from 'node:crypto'
+import { existsSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { Home } from './home.ts'
+
+/** A tree of folders, empty files and links, which other file systems are mounted on. */
+export type Skeleton = {
+  folders: string[]
+  files: string[]
+  links: { path: string; target: string }[]
+}
+
+/**
+ * A folder with such a tree. Programs cannot change it, so all that need the same share it: making one costs more than
+ * everything else before a program starts.
+ */
+export function skeletonIn(home: Home, skeleton: Skeleton): string {
+  const root = join(home.skeletons, hash('sha256', JSON.stringify(skeleton)))
+  if (existsSync(root)) return root
+  const draft = join(home.trash, randomUUID())
+  make(draft, skeleton)
+  renameSync(draft, root)
+  return root
+}
+
+function make(root: string, { folders, files, links }: Skeleton): void {
+  mkdirSync(root, { mode: 0o755 })
+  for (const path of [...folders, ...files.map(dirname)]) {
+    mkdirSync(root + path, { recursive: true, mode: 0o755 })
+  }
+  for (const path of files) writeFileSync(root + path, '')
+  for (const { path, target } of links) symlinkSync(target, root + path)
+}

@@ -1,0 +1,57 @@
+import { access } from 'node:fs/promises'
+import { Readable } from 'node:stream'
+import { measure } from '#shared/archive/measure.ts'
+import { pack } from '#shared/archive/pack.ts'
+import { unpack } from '#shared/archive/unpack.ts'
+import { contentOf, walk } from '#shared/archive/walk.ts'
+import type { Cluster, Transfers } from '#shared/ports/cluster.ts'
+import { discard, isMissing, makeVolume, volumeFolder, type Home } from './home.ts'
+
+type Volumes = Pick<Cluster, 'ensureVolume' | 'deleteVolume' | 'measureVolume'> &
+  Omit<Transfers, 'followLog'>
+
+/** Volumes as folders, and how bytes get into them and out. */
+export function volumesIn(home: Home): Volumes {
+  const existing = async (name: string) => {
+    const folder = volumeFolder(home, name)
+    if (!(await isThere(folder))) throw new Error(`there is no volume ${name}`)
+    return folder
+  }
+  return {
+    async ensureVolume({ name }) {
+      makeVolume(volumeFolder(home, name))
+    },
+    async deleteVolume(name) {
+      await discard(home, volumeFolder(home, name))
+    },
+    async measureVolume(name) {
+      const folder = volumeFolder(home, name)
+      return (await isThere(folder)) ? measure(folder) : undefined
+    },
+    async receive(volume, archive) {
+      return unpack(archive, await existing(volume))
+    },
+    async send(volume) {
+      return pack(await existing(volume))
+    },
+    async readLog(volume) {
+      return Readable.from(contents(await existing(volume)), { objectMode: false })
+    },
+  }
+}
+
+async function* contents(folder: string) {
+  for await (const found of walk(folder)) {
+    if (found.kind === 'file') yield* contentOf(found)
+  }
+}
+
+async function isThere(folder: string): Promise<boolean> {
+  try {
+    await access(folder)
+    return true
+  } catch (error) {
+    if (isMissing(error)) return false
+    throw error
+  }
+}

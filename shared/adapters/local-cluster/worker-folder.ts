@@ -1,0 +1,186 @@
+import { randomUUID } from 'node:crypto'
+import {
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import type { FailureCause, Worker, WorkerSpec, WorkerState } from '#shared/ports/cluster.ts'
+import {
+  codeOf,
+  discard,
+  isMissing,
+  isWorkerName,
+  replaceFile,
+  workerFolder,
+  type Home,
+} from './home.ts'
+import { isAlive, parseProcess, type Process } from './processes.ts'
+
+/*
+ * What is known about a worker, file by file, in the order they appear:
+ *
+ *     worker.json  uid and spec
+ *     released     it may run, once
+ *     begun        which process supervises it; whoever makes this file decides whether it begins at all
+ *     verdict      why it counts as failed, whatever its exit code; written by us, before its end is recorded
+ *     trouble      what the engine had to complain about (unshare)
+ *     status       how far the engine came (bubblewrap)
+ *
+ * and in the folder `ended`, under its name and uid, exit code and number of OOM kills. The times of these files are
+ * the times of what they say. All are tiny and local, so they are read and written at once.
+ */
+
+export type Stored = { uid: string; spec: WorkerSpec; folder: string; record: string }
+export type Verdict = { cause: FailureCause; message: string; exitCode?: number }
+
+export function createWorker(home: Home, spec: WorkerSpec): void {
+  const uid = randomUUID()
+  const draft = join(home.trash, uid)
+  mkdirSync(draft, { mode: 0o700 })
+  replaceFile(join(draft, 'worker.json'), JSON.stringify({ uid, spec }))
+  try {
+    renameSync(draft, workerFolder(home, spec.name))
+  } catch (error) {
+    rmSync(draft, { recursive: true })
+    if (!['ENOTEMPTY', 'EEXIST'].includes(codeOf(error) ?? '')) throw error
+  }
+}
+
+export function readWorker(home: Home, name: string): Stored | undefined {
+  const folder = workerFolder(home, name)
+  try {
+    const { uid, spec } = JSON.parse(readFileSync(join(folder, 'worker.json'), 'utf8'))
+    return { uid, spec, folder, record: join(home.ended, `${name}.${uid}`) }
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw new Error(`the worker ${name} cannot be read from ${folder}`, { cause: error })
+  }
+}
+
+export function workerNames(home: Home): string[] {
+  return readdirSync(home.workers).filter(isWorkerName)
+}
+
+export async function forgetWorker(home: Home, { folder, record }: Stored): Promise<void> {
+  await discard(home, folder)
+  rmSync(record, { force: true })
+}
+
+/** True for the one caller who may start the program. */
+export function markReleased({ folder }: Stored): boolean {
+  return makeOnce(join(folder, 'released'), '')
+}
+
+/** Keeps a worker that was released from ever beginning; false when it has begun. */
+export function giveUp({ folder }: Stored): boolean {
+  return makeOnce(join(folder, 'begun'), 'never\n')
+}
+
+export function writeVerdict({ folder }: Stored, verdict: Verdict): void {
+  replaceFile(join(folder, 'verdict'), JSON.stringify(verdict))
+}
+
+/** Ends a worker for which no supervisor will do it. */
+export function recordEnd({ record }: Stored, exitCode: number): void {
+  makeOnce(record, `${exitCode} 0\n`)
+}
+
+/** The supervisor, if it is still there. */
+export function supervisorOf({ folder }: Stored): Process | undefined {
+  const found = parseProcess(read(join(folder, 'begun')) ?? '')
+  return found && isAlive(found) ? found : undefined
+}
+
+/** Undefined when it was released but nothing shows that it has begun, or will. */
+export function stateOf(worker: Stored): WorkerState | undefined {
+  const { folder } = worker
+  const state = endOf(worker)
+  if (state) return state
+  if (read(join(folder, 'released')) === undefined) return { phase: 'suspended' }
+  const begun = read(join(folder, 'begun'))
+  if (begun === undefined) return undefined
+  // It is just being written; unless the machine failed at that very moment.
+  if (begun === '' && isFresh(join(folder, 'begun'))) return { phase: 'pending' }
+  if (supervisorOf(worker)) return { phase: 'running', startedAt: timeOf(join(folder, 'begun')) }
+  // Between the two looks it may have ended properly.
+  return endOf(worker) ?? vanished(worker)
+}
+
+function vanished(worker: Stored): WorkerState {
+  writeVerdict(worker, {
+    cause: 'machine',
+    message:
+      'the program vanished: the machine was restarted, or its processes were killed from outside',
+  })
+  recordEnd(worker, 137)
+  return endOf(worker) ?? { phase: 'pending' }
+}
+
+function endOf(worker: Stored): WorkerState | undefined {
+  const { folder, record } = worker
+  const [, code, kills] = /^(\d+) (\d+)\n$/.exec(read(record) ?? '') ?? []
+  if (code === undefined) return undefined
+  const endedAt = timeOf(record)
+  const begun = join(folder, 'begun')
+  const startedAt = parseProcess(read(begun) ?? '') && timeOf(begun)
+  const verdict = verdictOf(worker, Number(code), Number(kills))
+  if (!verdict) return { phase: 'succeeded', startedAt: startedAt ?? endedAt, endedAt }
+  const { cause, message } = verdict
+  const exitCode = verdict.exitCode ?? Number(code)
+  return { phase: 'failed', ...(startedAt && { startedAt }), endedAt, exitCode, message, cause }
+}
+
+function verdictOf({ folder }: Stored, code: number, oomKills: number): Verdict | undefined {
+  const written = read(join(folder, 'verdict'))
+  if (written) return JSON.parse(written)
+  if (code === 0) return undefined
+  if (code === 137 && oomKills > 0)
+    return { cause: 'program', message: '(container main) OOMKilled' }
+  const trouble = troubleOf(folder)
+  if (trouble) return { cause: 'machine', message: `the sandbox could not be made: ${trouble}` }
+  return { cause: 'program', message: '(container main) Error' }
+}
+
+function troubleOf(folder: string): string | undefined {
+  const status = read(join(folder, 'status'))
+  // Bubblewrap reports an exit code only of programs it has executed.
+  if (status !== undefined) return status.includes('exit-code') ? undefined : 'see the log'
+  return read(join(folder, 'trouble'))?.trim().slice(0, 900)
+}
+
+function makeOnce(path: string, content: string): boolean {
+  try {
+    writeFileSync(path, content, { flag: 'wx', mode: 0o600 })
+    return true
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false
+    throw error
+  }
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
+  }
+}
+
+function isFresh(path: string): boolean {
+  return Date.now() - timeOf(path).getTime() < 5000
+}
+
+function timeOf(path: string): Date {
+  return statSync(path).mtime
+}
+
+export function workerOf(worker: Stored, state: WorkerState): Worker {
+  const { name, labels } = worker.spec
+  return { name, uid: worker.uid, labels, state }
+}
