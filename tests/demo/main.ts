@@ -1,0 +1,132 @@
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { connectApi } from '#shared/client/connect.ts'
+import {
+  demoFolder,
+  freshHome,
+  knitOf,
+  profileName,
+  profileStore,
+  startLocalHome,
+  stopLocalHome,
+  type LocalHome,
+} from './local-home.ts'
+import { playScenario, type Outcome } from './scenario.ts'
+import { alignColumns, makeScreen, shortPath, type Screen } from './screen.ts'
+import { DemoFailed } from './stage.ts'
+
+const usage = `Usage: npm run demo -- [--home DIR] [--keep]
+
+The main job on this machine, from data to report: starts a local home, pushes handwritten digits, lets plans
+train, evaluate and report, and checks what has run.
+
+  --home DIR   keep everything in DIR, and use what an earlier demo left there; default: a new folder in .knit
+  --keep       leave the local home running
+  --help       show this
+`
+
+type Options = { home: string; keep: boolean }
+
+process.exitCode = await main(process.argv.slice(2))
+
+async function main(args: string[]): Promise<number> {
+  const options = readOptions(args)
+  if (typeof options === 'number') return options
+
+  const screen = makeScreen(process.stdout, process.env)
+  const interruption = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(name, () => {
+      screen.live('stopping …')
+      interruption.abort()
+    })
+  // Nobody reads any more, as in `npm run demo | head`.
+  process.stdout.on('error', () => interruption.abort())
+  try {
+    await demonstrate(options, screen, interruption.signal)
+    return 0
+  } catch (error) {
+    if (interruption.signal.aborted) screen.line('interrupted; what was started has been stopped')
+    else showFailure(screen, error)
+    return interruption.signal.aborted ? 130 : 1
+  }
+}
+
+function readOptions(args: string[]): Options | number {
+  try {
+    const { values } = parseArgs({
+      args,
+      options: {
+        home: { type: 'string' },
+        keep: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h' },
+      },
+    })
+    if (!values.help) return { keep: values.keep, home: resolve(values.home ?? freshHome()) }
+    process.stdout.write(usage)
+    return 0
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n\n${usage}`)
+    return 2
+  }
+}
+
+async function demonstrate(options: Options, screen: Screen, signal: AbortSignal): Promise<void> {
+  screen.line(screen.paint('bold', 'Knitfab, from data to report: reading handwritten digits'))
+  screen.heading('Starting a local home')
+  screen.live(`in ${shortPath(options.home)} …`)
+  let runsOn = false
+  try {
+    const local = await startLocalHome(options.home)
+    runsOn = local.wasRunning
+    signal.throwIfAborted()
+    const note = local.wasRunning ? ', which runs already' : ''
+    screen.line(`${shortPath(local.home)}: ${local.apiRoot}${note}`)
+
+    const knit = await knitOf(local, signal)
+    const folder = demoFolder(local.home)
+    const outcome = await playScenario({ knit, api: connectApi(local), folder, screen, signal })
+    runsOn ||= options.keep
+    showWhereToLook(screen, { outcome, local, runsOn })
+  } finally {
+    if (!runsOn) await stopLocalHome(options.home)
+  }
+  const end = runsOn ? 'the local home runs on' : 'the local home has been stopped'
+  screen.heading(`Done: everything ran as it should; ${end}`)
+}
+
+function showWhereToLook(
+  screen: Screen,
+  { outcome, local, runsOn }: { outcome: Outcome; local: LocalHome; runsOn: boolean },
+): void {
+  const { results, lineageFile, run, report } = outcome
+  const home = shortPath(local.home)
+  const pictures = results.map(({ name, folder }) => [
+    `picture of ${name}`,
+    shortPath(join(folder, 'report', 'report.svg')),
+  ])
+  const lines = (rows: string[][]) => alignColumns(rows).forEach((text) => screen.line(text))
+
+  screen.heading('Where to look')
+  lines([...pictures, ['lineage as a graph', `${shortPath(lineageFile)} (for Graphviz)`]])
+
+  screen.heading(runsOn ? 'The local home runs on' : 'To look further')
+  const store = shortPath(profileStore(local.home))
+  const start = `npx knit local start --home ${home} --port ${new URL(local.apiRoot).port} --detach`
+  lines([
+    ...(runsOn ? [] : [[start, '# starts it again']]),
+    [`export KNIT_PROFILE_STORE=${store} KNIT_PROFILE=${profileName}`],
+    ['npx knit run find', '# every run'],
+    [`npx knit run show --log ${run}`, '# what the last one printed'],
+    [`npx knit data lineage -n all ${report}`, '# what the last report was made of'],
+    [`npx knit local stop --home ${home}`, '# stops it; all is kept'],
+  ])
+}
+
+function showFailure(screen: Screen, error: unknown): void {
+  const message = error instanceof Error ? error.message : String(error)
+  screen.line()
+  screen.line(screen.paint('red', `The demo failed: ${message}`))
+  const details = error instanceof DemoFailed ? error.details : [String((error as Error)?.stack)]
+  for (const detail of details) screen.line(`  ${detail}`)
+}
