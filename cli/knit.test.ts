@@ -60,17 +60,19 @@ function versionOf(node: string): string {
   return execFileSync(node, ['-p', 'process.versions.node'], { encoding: 'utf8' })
 }
 
-test.skipIf(!oldNode)('an older Node hands over to the Node that npm brought', async () => {
+test('an older Node hands over to the Node that npm brought', async ({ skip }) => {
+  if (!oldNode) return skip('needs a Node older than 24 on the PATH')
   const { code, stderr } = await spawnKnit(['data', 'find', '--bogus'], tempDir(), oldNode)
   expect(stderr).toContain('unknown flag --bogus')
   expect(code).toBe(2)
 })
 
-test.skipIf(!oldNode)('an older Node without a newer one says what it needs', async () => {
+test('an older Node without a newer one says what it needs', async ({ skip }) => {
+  if (!oldNode) return skip('needs a Node older than 24 on the PATH')
   const dir = tempDir()
-  for (const name of ['knit.mjs', 'foreground.mjs'])
+  for (const name of ['knit.mjs', 'own-node.mjs', 'foreground.mjs'])
     copyFileSync(join(import.meta.dirname, name), join(dir, name))
   const { code, stderr } = await spawnKnit(['version'], dir, oldNode, join(dir, 'knit.mjs'))
   expect(code).toBe(1)
-  expect(stderr).toMatch(/^knit needs Node 24 or newer, and this is Node [\d.]+\ntry: npm ci/)
+  expect(stderr).toMatch(/^Knitfab needs Node 24 or newer, and this is Node [\d.]+\ntry: npm ci/)
 })

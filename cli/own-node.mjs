@@ -1,0 +1,58 @@
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { delimiter, dirname, join } from 'node:path'
+import { runInForeground } from './foreground.mjs'
+
+const needed = 24
+
+export const isNewEnough = Number(process.versions.node.split('.')[0]) >= needed
+
+/**
+ * Runs a program with the Node that npm brought with this package, which its children find first as well; answers its exit code.
+ *
+ * @param {readonly string[]} words
+ * @returns {Promise<number>}
+ */
+export async function runWithOwnNode(words) {
+  const node = ownNode()
+  if (node) {
+    process.env.PATH = [dirname(node), process.env.PATH].join(delimiter)
+    return runInForeground([node, ...words])
+  }
+  process.stderr.write(
+    `Knitfab needs Node ${needed} or newer, and this is Node ${process.versions.node}\n` +
+      'try: npm ci (with optional packages), or install Node from https://nodejs.org\n',
+  )
+  return 1
+}
+
+/** @returns {string | undefined} */
+function ownNode() {
+  const names = [
+    `node-${process.platform}-${process.arch}`,
+    `node-bin-${process.platform}-${process.arch}`,
+    `node-${process.platform.slice(0, 3)}-${process.arch}`,
+  ]
+  const require = createRequire(import.meta.url)
+  for (const name of names) {
+    for (const file of ['node', 'node.exe']) {
+      const path = resolved(require, name, file)
+      if (path) return path
+    }
+  }
+  return undefined
+}
+
+/**
+ * @param {NodeJS.Require} require
+ * @param {string} name
+ * @param {string} file
+ */
+function resolved(require, name, file) {
+  try {
+    const path = join(dirname(require.resolve(`${name}/package.json`)), 'bin', file)
+    return existsSync(path) ? path : undefined
+  } catch {
+    return undefined
+  }
+}
