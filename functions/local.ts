@@ -29,6 +29,13 @@ async function main(args: string[]): Promise<void> {
   await Promise.race([stopAsked.promise, home.failed]).finally(() => home.stop())
 }
 
+/** What a user can mend is said in its own words; anything else with all that is known. */
+function isExpected(error: unknown): error is Error {
+  if (!(error instanceof Error)) return false
+  const isMisuse = 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')
+  return isMisuse || ['CannotStart', 'PostgresUnavailable', 'BadSettings'].includes(error.name)
+}
+
 const welcome = (home: { apiRoot: string; folder: string }): string => `
 The local home is ready.
 
@@ -43,7 +50,6 @@ try {
   await main(process.argv.slice(2))
   process.exit(0)
 } catch (error) {
-  const expected = error instanceof CannotStart || (error as Error).name === 'PostgresUnavailable'
-  console.error(expected ? (error as Error).message : errorText(error))
+  console.error(isExpected(error) ? error.message : errorText(error))
   process.exit(1)
 }

@@ -2,9 +2,18 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { Problem } from '#shared/contracts/problems.ts'
 import type { Principal } from '#shared/runtime/identity.ts'
 
-export type Authenticate = (request: Request) => Promise<Principal>
-
 const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i
+
+/** True for settings that would let everybody in who can reach this machine: such a gateway must not start. */
+export const isOpenToAll = ({
+  host,
+  token,
+}: {
+  host: string
+  token?: string | undefined
+}): boolean => token === undefined && !loopback.test(host === '::1' ? '[::1]' : host)
+
+export type Authenticate = (request: Request) => Promise<Principal>
 
 /**
  * How a gateway knows who calls. With a token, by that alone. Without one everybody on this machine is its owner, and nobody

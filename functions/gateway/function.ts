@@ -1,6 +1,6 @@
 import { routes } from '#shared/contracts/index.ts'
 import type { World } from '#shared/runtime/context.ts'
-import { authenticator } from './authenticate.ts'
+import { authenticator, isOpenToAll } from './authenticate.ts'
 import { forwardOverHttp } from './forward.ts'
 import { gateway } from './gateway.ts'
 import openapi from './openapi.generated.json' with { type: 'json' }
@@ -11,8 +11,7 @@ export default {
   name: 'gateway',
   deploy: { as: 'deployment' as const, minScale: 1 },
   app: ({ config }: World) => {
-    const isLocal = config.host === '127.0.0.1' || config.host === 'localhost'
-    if (config.token === undefined && !isLocal)
+    if (isOpenToAll(config))
       throw new Error(
         'Without KNIT_TOKEN the gateway listens on 127.0.0.1 only: set KNIT_TOKEN, or KNIT_HOST=127.0.0.1.',
       )

@@ -10,10 +10,11 @@ import { keepDeadLetter } from '#shared/database/outbox.ts'
 import { connect, type Sql } from '#shared/database/sql.ts'
 import { systemClock } from '#shared/ports/clock.ts'
 import type { Log } from '#shared/ports/log.ts'
-import { configFrom, variableOf } from '#shared/runtime/config.ts'
+import { configFrom, variableOf, type Config } from '#shared/runtime/config.ts'
 import type { World } from '#shared/runtime/context.ts'
 import { createLog } from '#shared/runtime/log.ts'
 import { createRelay } from '#shared/runtime/relay.ts'
+import { isOpenToAll } from '../gateway/authenticate.ts'
 import { CannotStart, homeFolder, openHome, secretOf, startTime, type Home } from './home.ts'
 import { openDoor } from './door.ts'
 
@@ -41,28 +42,18 @@ const sweepInterval = 10_000
 export async function startLocalHome(
   options: StartOptions,
   env: NodeJS.ProcessEnv,
-  log: Log = createLog({ format: 'text', level: 'info' }),
 ): Promise<LocalHome> {
   // What has been started is ended again, in reverse, when something after it cannot start.
   await using started = new AsyncDisposableStack()
   const home = openHome(homeFolder(options.home, env))
   started.defer(() => home.leave())
+  const config = settingsOf(options, home, env)
+  const log = createLog({ format: config.logFormat, level: config.logLevel })
   const failure = Promise.withResolvers<never>()
   failure.promise.catch(() => {})
 
   const database = await openDatabase(options.database, home, log, failure.reject)
   started.defer(() => database.close())
-  await migrate(database.sql)
-
-  const config = configFrom({
-    KNIT_LOG_FORMAT: 'text',
-    KNIT_HOST: '127.0.0.1',
-    KNIT_PORT: '30803',
-    ...env,
-    ...(options.port !== undefined && { KNIT_PORT: options.port }),
-    [variableOf('databaseUrl')]: options.database ?? 'embedded',
-    [variableOf('signingKey')]: secretOf(home, 'signing-key'),
-  })
   const { sql } = database
   const bus = inProcessBus({
     signer: config,
@@ -128,6 +119,23 @@ async function openCluster(
   throw new CannotStart(`Programs cannot be run on this machine: ${problem}`)
 }
 
+function settingsOf(options: StartOptions, home: Home, env: NodeJS.ProcessEnv): Config {
+  const config = configFrom({
+    KNIT_LOG_FORMAT: 'text',
+    KNIT_HOST: '127.0.0.1',
+    KNIT_PORT: '30803',
+    ...env,
+    ...(options.port !== undefined && { KNIT_PORT: options.port }),
+    [variableOf('databaseUrl')]: options.database ?? 'embedded',
+    [variableOf('signingKey')]: secretOf(home, 'signing-key'),
+  })
+  if (isOpenToAll(config))
+    throw new CannotStart(
+      `Listening on ${config.host} would let everybody in.\nSet KNIT_TOKEN, which callers then have to know, or listen on 127.0.0.1.`,
+    )
+  return config
+}
+
 type Database = { sql: Sql; close(): Promise<void> }
 
 async function openDatabase(
@@ -136,12 +144,10 @@ async function openDatabase(
   log: Log,
   fail: (error: Error) => void,
 ): Promise<Database> {
-  if (url !== undefined) {
-    const sql = connect(url)
-    return { sql, close: () => sql.end({ timeout: 5 }) }
-  }
+  if (url !== undefined) return openExternal(url)
   let server = await startPostgres({ folder: home.path('postgres'), log })
   const sql = connect(server.url, server.options)
+  await migrate(sql)
   let closing = false
   // A database that dies is started again: what it acknowledged is on disk.
   const watch = async (watched: RunningPostgres): Promise<void> => {
@@ -160,6 +166,21 @@ async function openDatabase(
       await sql.end({ timeout: 5 })
       await server.stop()
     },
+  }
+}
+
+async function openExternal(url: string): Promise<Database> {
+  const sql = connect(url)
+  const close = () => sql.end({ timeout: 5 })
+  try {
+    await migrate(sql)
+    return { sql, close }
+  } catch (error) {
+    await close()
+    const { message } = error as Error
+    throw new CannotStart(
+      `The database of --database cannot be used: ${message}\nCheck that it runs and that its URL is right: postgres://USER:PASSWORD@HOST/DATABASE`,
+    )
   }
 }
 

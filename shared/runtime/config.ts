@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { defaultHost, defaultPort } from './address.ts'
 
 const count = (fallback: number) => z.coerce.number().int().positive().default(fallback)
 const seconds = (fallback: number) => z.coerce.number().positive().default(fallback)
@@ -31,8 +32,8 @@ export const Config = z.object({
       'Where the gateway finds a function; `{function}` stands for its name, such as `api-runs-show`.',
     ),
   brokerUrl: z.url().optional().describe('Where events are published, as CloudEvents over HTTP.'),
-  host: z.string().default('0.0.0.0').describe('Address to listen on.'),
-  port: z.coerce.number().int().min(0).max(65_535).default(8080).describe('Port to listen on.'),
+  host: z.string().default(defaultHost).describe('Address to listen on.'),
+  port: z.coerce.number().int().min(0).max(65_535).default(defaultPort).describe('Port to listen on.'),
   logFormat: z
     .enum(['json', 'text'])
     .default('json')
@@ -69,6 +70,11 @@ export type Config = z.infer<typeof Config>
 export const variableOf = (setting: string): string =>
   `KNIT_${setting.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`
 
+/** Settings that are not as they should be: the message names every mistake. */
+export class BadSettings extends Error {
+  override readonly name = 'BadSettings'
+}
+
 /** Reads the settings from an environment. Throws one error that names every mistake at once. */
 export function configFrom(env: Record<string, string | undefined>): Config {
   const given = Object.keys(Config.shape)
@@ -79,5 +85,5 @@ export function configFrom(env: Record<string, string | undefined>): Config {
   const mistakes = result.error.issues.map(
     (issue) => `  ${variableOf(String(issue.path[0]))}: ${issue.message}`,
   )
-  throw new Error(`The settings are not as they should be:\n${mistakes.join('\n')}`)
+  throw new BadSettings(`The settings are not as they should be:\n${mistakes.join('\n')}`)
 }
