@@ -1,11 +1,11 @@
 import { createHash, hash } from 'node:crypto'
-import type { Measure } from '#shared/ports/cluster.ts'
-import { contentOf, walk, type FoundFile } from './walk.ts'
+import type { Measure } from '#shared/domain/worker.ts'
+import { contentOf, walk, type FoundFile, type WalkOptions } from './walk.ts'
 
 /** Size, number of files and digest of a directory tree: what `unpack` returned when it made the tree. */
-export async function measure(dir: string): Promise<Measure> {
+export async function measure(dir: string, options: WalkOptions = {}): Promise<Measure> {
   const tree = new TreeMeasure()
-  for await (const found of walk(dir)) {
+  for await (const found of walk(dir, options)) {
     if (found.kind === 'directory') tree.directory(found.path)
     else if (found.kind === 'symlink') tree.symlink(found.path, found.target)
     else tree.file(found.path, found.stats.mode, found.stats.size, await contentHash(found))

@@ -2,11 +2,9 @@ import { addAbortSignal, pipeline, type Readable } from 'node:stream'
 import { pipeline as finished } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import { pack as tarStream, type Pack } from 'tar-stream'
-import { contentOf, walk, type Found, type FoundFile } from './walk.ts'
+import { contentOf, walk, type Found, type FoundFile, type WalkOptions } from './walk.ts'
 
-export type PackOptions = {
-  /** Packs what links point to instead of the links. */
-  dereference?: boolean
+export type PackOptions = WalkOptions & {
   /** Of gzip, 1 to 9. */
   level?: number
   /** Called after each file with the bytes of content packed so far, and within large ones. */
@@ -28,12 +26,12 @@ const LAST_TIME = 0x7fffffff
  */
 export function pack(
   dir: string,
-  { level = LEVEL, signal, onProgress, dereference }: PackOptions = {},
+  { level = LEVEL, signal, onProgress, ...options }: PackOptions = {},
 ): Readable {
   const gzip = createGzip({ level, chunkSize: CHUNK })
   if (signal) addAbortSignal(signal, gzip)
   // An error on the way destroys `gzip`, whose reader is the one to be told.
-  pipeline(tarOf(walk(dir, { dereference }), onProgress), gzip, () => {})
+  pipeline(tarOf(walk(dir, options), onProgress), gzip, () => {})
   return gzip
 }
 

@@ -1,7 +1,7 @@
 import { readdir, realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
-import type { Measure } from '#shared/ports/cluster.ts'
+import type { Measure } from '#shared/domain/worker.ts'
 import { ArchiveError, quoted } from './archive-error.ts'
 import { LOST_AND_FOUND } from './entry-name.ts'
 import { Extraction } from './extraction.ts'

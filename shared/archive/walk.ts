@@ -21,9 +21,11 @@ export type FoundFile = {
   content?: Buffer
 }
 
-type WalkOptions = {
+export type WalkOptions = {
   /** Whether what a link points to takes the place of the link. */
   dereference?: boolean
+  /** Whether sockets, FIFOs and devices, which hold no bytes to keep, are passed over instead of refused. */
+  skipSpecial?: boolean
 }
 
 // Not through a link, and not waiting for the other end of a FIFO, that has taken the place of a file since we looked.
@@ -37,13 +39,10 @@ const WIDTH = 16
  * Everything below a directory, depth first, each directory's entries in byte order of their names; a directory comes
  * before what is in it. A single file is a tree of one, under its own name.
  */
-export async function* walk(
-  root: string,
-  { dereference = false }: WalkOptions = {},
-): AsyncGenerator<Found> {
+export async function* walk(root: string, options: WalkOptions = {}): AsyncGenerator<Found> {
   const location = await realpath(root)
   const stats = await lstat(location)
-  if (stats.isDirectory()) yield* contents({ location, path: '' }, [location], dereference)
+  if (stats.isDirectory()) yield* contents({ location, path: '' }, [location], options)
   else yield await lookAtFile({ location, path: basename(root) }, stats)
 }
 
@@ -71,28 +70,29 @@ export async function* contentOf(file: FoundFile): AsyncGenerator<Buffer> {
 /** `location` is free of links, but for the last name where links are not followed. */
 type Place = { location: string; path: string }
 type Directory = Place & { kind: 'directory'; stats: Stats }
-type Seen = Exclude<Found, { kind: 'directory' }> | Directory
+type Special = { kind: 'special' }
+type Seen = Exclude<Found, { kind: 'directory' }> | Directory | Special
 
 /** `chain` holds the directories we are in, to notice a link that leads back into one of them. */
 async function* contents(
   place: Place,
   chain: string[],
-  dereference: boolean,
+  options: WalkOptions,
 ): AsyncGenerator<Found> {
   const names = await sortedNames(place)
-  for await (const seen of inOrder(names, (name) => lookAt(below(place, name), dereference))) {
-    if (seen.kind === 'directory') yield* directory(seen, chain, dereference)
-    else yield seen
+  for await (const seen of inOrder(names, (name) => lookAt(below(place, name), options))) {
+    if (seen.kind === 'directory') yield* directory(seen, chain, options)
+    else if (seen.kind !== 'special') yield seen
   }
 }
 
 async function* directory(
   { kind, path, stats, location }: Directory,
   chain: string[],
-  dereference: boolean,
+  options: WalkOptions,
 ): AsyncGenerator<Found> {
   if (chain.includes(location)) throw unfit(path, 'is a link that leads back to where it is')
-  const inside = contents({ location, path }, [...chain, location], dereference)
+  const inside = contents({ location, path }, [...chain, location], options)
   const first = await inside.next()
   yield { kind, path, stats, empty: first.done === true }
   if (!first.done) yield first.value
@@ -113,11 +113,13 @@ function below(place: Place, bytes: string): Place {
   return { location: join(place.location, name), path }
 }
 
-async function lookAt(place: Place, dereference: boolean): Promise<Seen> {
+async function lookAt(place: Place, options: WalkOptions): Promise<Seen> {
   const stats = await lstat(place.location)
   if (stats.isDirectory()) return { kind: 'directory', ...place, stats }
+  const isSpecial = !stats.isFile() && !stats.isSymbolicLink()
+  if (isSpecial && options.skipSpecial) return { kind: 'special' }
   if (!stats.isSymbolicLink()) return lookAtFile(place, stats)
-  if (dereference) return lookAt(await follow(place), dereference)
+  if (options.dereference) return lookAt(await follow(place), options)
   const target = await readlink(place.location)
   return { kind: 'symlink', path: place.path, stats, target }
 }

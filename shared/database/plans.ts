@@ -11,14 +11,9 @@ export type Registration = { planId: string } | { equivalent: string } | { cycle
 const turn = 4_127_090_816
 
 /** Registers a plan, with the task to match it, unless an equivalent one exists or it would feed itself. */
-export async function registerPlan(
-  sql: Sql,
-  plan: PlanDefinition,
-  by: By,
-  told: () => void,
-): Promise<Registration> {
+export async function registerPlan(sql: Sql, plan: PlanDefinition, by: By): Promise<Registration> {
   const tagIds = await internMounts(sql, plan)
-  const result = await begin(sql, async (tx): Promise<Registration> => {
+  return begin(sql, async (tx): Promise<Registration> => {
     await tx`select pg_advisory_xact_lock(${turn})`
     const canonical = canonicalPlan(plan)
     const [equivalent] = await tx<{ id: string }[]>`
@@ -31,8 +26,6 @@ export async function registerPlan(
     await tell(tx, 'plan.registered', planId, { planId }, by)
     return { planId }
   })
-  if ('planId' in result) told()
-  return result
 }
 
 /** The tag ids of each mount point, in the order inputs, outputs, log. */

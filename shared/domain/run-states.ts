@@ -42,7 +42,7 @@ export const runStates = {
   completing: {
     summary: 'it succeeded; the worker is being removed',
     data: 'processing',
-    moves: { done: ['finish-run', 'data-push'] },
+    moves: { done: ['finish-run', 'data-push'], aborting: ['finish-run'] },
   },
   aborting: {
     summary: 'it failed; the worker is being removed',

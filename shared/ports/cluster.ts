@@ -13,7 +13,10 @@ export interface Cluster {
   ensureVolume(volume: VolumeSpec): Promise<void>
   /** Deletes a volume with everything in it. */
   deleteVolume(name: string): Promise<void>
-  /** Size, files and digest of a volume nobody writes to any more; undefined when it does not exist. */
+  /**
+   * Size, files and digest of a volume nobody writes to any more; undefined when it does not exist. Throws `ArchiveError` for
+   * content that cannot be kept as data.
+   */
   measureVolume(name: string): Promise<Measure | undefined>
 
   /** Creates a worker, suspended: its program does not run before `releaseWorker`. A worker of that name is returned as it is. */

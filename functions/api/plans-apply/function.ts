@@ -7,7 +7,8 @@ import { defineRoute } from '#shared/runtime/define-route.ts'
 
 export default defineRoute(plans.apply, async ({ body }, ctx) => {
   const definition = definePlan(body, ctx.config)
-  const registration = await registerPlan(ctx.sql, definition, ctx.by, () => ctx.relay.wake())
+  const registration = await registerPlan(ctx.sql, definition, ctx.by)
+  ctx.relay.wake()
   if ('equivalent' in registration)
     throw new Problem(
       'plan-equivalent',

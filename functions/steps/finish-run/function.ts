@@ -1,7 +1,17 @@
+import { ArchiveError } from '#shared/archive/archive-error.ts'
+import { unstartableCode } from '#shared/domain/run.ts'
 import { runOfWorker, volumeOf, workerOf } from '#shared/domain/worker-spec.ts'
 import type { Measure } from '#shared/domain/worker.ts'
 import { stampData } from '#shared/database/data.ts'
-import { findCause, moveRun, nextAttempt, releaseRun, type Claimed } from '#shared/database/runs.ts'
+import {
+  findCause,
+  moveRun,
+  nextAttempt,
+  recordEnd,
+  releaseRun,
+  type Claimed,
+} from '#shared/database/runs.ts'
+import type { Tx } from '#shared/database/sql.ts'
 import { loadWork } from '#shared/database/work.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineStep } from '#shared/runtime/define-step.ts'
@@ -37,15 +47,31 @@ async function finish(ctx: Context, run: Ending): Promise<boolean> {
     return false
   }
   if (run.status === 'aborting' && (await tryAgain(ctx, run))) return true
-  const measures = await measureOutputs(ctx, run)
+  const outputs = await measureOutputs(ctx, run)
   await ctx.begin(async (tx) => {
-    const done = run.status === 'completing'
+    if (isCompleting(run) && outputs.unfit !== undefined) return refuse(tx, ctx, run, outputs.unfit)
+    const done = isCompleting(run)
     const moved = done
       ? await moveRun(tx, run, 'done', ctx.by)
       : await moveRun(tx, run, 'failed', ctx.by)
-    if (moved) await stampData(tx, run.id, done, measures, ctx.by)
+    if (moved) await stampData(tx, run.id, done, outputs.measures, ctx.by)
+    if (moved) ctx.log.info(`run ${moved.status}`, { run: run.id, attempt: run.attempt })
   })
   return true
+}
+
+const isCompleting = (run: Ending): run is Claimed<'completing'> => run.status === 'completing'
+
+/** A run whose outputs cannot be kept has not succeeded, whatever its program said. */
+async function refuse(
+  tx: Tx,
+  ctx: Context,
+  run: Claimed<'completing'>,
+  why: string,
+): Promise<void> {
+  if (!(await moveRun(tx, run, 'aborting', ctx.by, { reason: why }))) return
+  const exit = { code: unstartableCode, message: why }
+  await recordEnd(tx, run, { exit, cause: 'program' })
 }
 
 /** A failure of the machine is tried again, with new data and volumes, as often as the configuration says. */
@@ -56,13 +82,20 @@ async function tryAgain(ctx: Context, run: Claimed<'aborting'>): Promise<boolean
   return ctx.begin((tx) => nextAttempt(tx, run, reason, ctx.by))
 }
 
-async function measureOutputs(ctx: Context, run: Ending): Promise<Map<string, Measure>> {
+type Outputs = { measures: Map<string, Measure>; unfit?: string }
+
+/** What the outputs hold; `unfit` says what in them cannot be kept. */
+async function measureOutputs(ctx: Context, run: Ending): Promise<Outputs> {
   const work = await loadWork(ctx.sql, run.id)
-  const measured = await Promise.all(
-    (work?.outputs ?? []).map(async ({ knitId }) => {
+  const outputs: Outputs = { measures: new Map() }
+  for (const { path, knitId } of work?.outputs ?? []) {
+    try {
       const measure = await ctx.cluster.measureVolume(volumeOf(knitId))
-      return measure ? ([[knitId, measure]] as const) : []
-    }),
-  )
-  return new Map(measured.flat())
+      if (measure) outputs.measures.set(knitId, measure)
+    } catch (error) {
+      if (!(error instanceof ArchiveError)) throw error
+      outputs.unfit = `what it wrote to ${path ?? 'its log'} cannot be kept: ${error.message}`
+    }
+  }
+  return outputs
 }

@@ -32,7 +32,9 @@ async function startWorker(ctx: Context, run: Claimed<'ready'>): Promise<void> {
     return moved
   })
   // Somebody else serves the run now: the worker stays suspended, and is adopted or swept.
-  if (started) await ctx.cluster.releaseWorker({ name, uid })
+  if (!started) return
+  await ctx.cluster.releaseWorker({ name, uid })
+  ctx.log.info('run started', { run: run.id, attempt: run.attempt, image: work.image })
 }
 
 async function giveUp(ctx: Context, run: Claimed<'ready'>, reason: string): Promise<void> {

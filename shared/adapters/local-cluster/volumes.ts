@@ -10,6 +10,9 @@ import { discard, isMissing, makeVolume, volumeFolder, type Home } from './home.
 type Volumes = Pick<Cluster, 'ensureVolume' | 'deleteVolume' | 'measureVolume'> &
   Omit<Transfers, 'followLog'>
 
+// Programs leave such things behind; they are no part of what is kept.
+const lenient = { skipSpecial: true }
+
 /** Volumes as folders, and how bytes get into them and out. */
 export function volumesIn(home: Home): Volumes {
   const existing = async (name: string) => {
@@ -26,13 +29,13 @@ export function volumesIn(home: Home): Volumes {
     },
     async measureVolume(name) {
       const folder = volumeFolder(home, name)
-      return (await isThere(folder)) ? measure(folder) : undefined
+      return (await isThere(folder)) ? measure(folder, lenient) : undefined
     },
     async receive(volume, archive) {
       return unpack(archive, await existing(volume))
     },
     async send(volume) {
-      return pack(await existing(volume))
+      return pack(await existing(volume), lenient)
     },
     async readLog(volume) {
       return Readable.from(contents(await existing(volume)), { objectMode: false })
@@ -41,7 +44,7 @@ export function volumesIn(home: Home): Volumes {
 }
 
 async function* contents(folder: string) {
-  for await (const found of walk(folder)) {
+  for await (const found of walk(folder, lenient)) {
     if (found.kind === 'file') yield* contentOf(found)
   }
 }
