@@ -48,7 +48,12 @@ export async function answer<T = unknown>(
 }
 
 const escaped = (text: string): string =>
-  text.replaceAll('<', '\\u003c').replaceAll('>', '\\u003e').replaceAll('&', '\\u0026')
+  text
+    .replaceAll('<', '\\u003c')
+    .replaceAll('>', '\\u003e')
+    .replaceAll('&', '\\u0026')
+    .replaceAll('\u2028', '\\u2028')
+    .replaceAll('\u2029', '\\u2029')
 
 // What any route may answer, whatever its contract says.
 const always: ProblemCode[] = ['unauthorized', 'forbidden', 'unexpected', 'unavailable']

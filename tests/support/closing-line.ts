@@ -1,15 +1,28 @@
-import type { Reporter, TestModule } from 'vitest/node'
+import type { Reporter, TestCase, TestModule } from 'vitest/node'
 
-/** Closes the run with one line that any machine can read: `N passed, N failed`. */
+/**
+ * Closes the run: what could not be tested on this machine, with the reason, and one line that any machine can read,
+ * `N passed, N failed`. With `CI=true` nothing may be left untested.
+ */
 export default class ClosingLine implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], unhandled: readonly unknown[]): void {
     const tests = modules.flatMap((module) => [...module.children.allTests()])
-    const count = (state: string) => tests.filter((test) => test.result().state === state).length
+    const inState = (state: string) => tests.filter((test) => test.result().state === state)
+    const skipped = inState('skipped')
+    if (skipped.length > 0)
+      console.log(`Not tested on this machine:\n${skipped.map(reason).join('\n')}`)
+    const isCi = process.env['CI'] === 'true'
+    if (isCi && skipped.length > 0) process.exitCode = 1
     const broken = modules.filter((module) => module.errors().length > 0).length
-    const failed = count('failed') + broken + unhandled.length
-    const skipped = count('skipped')
-    console.log(
-      `${count('passed')} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ''}`,
-    )
+    const failed =
+      inState('failed').length + broken + unhandled.length + (isCi ? skipped.length : 0)
+    const left = isCi || skipped.length === 0 ? '' : `, ${skipped.length} skipped`
+    console.log(`${inState('passed').length} passed, ${failed} failed${left}`)
   }
+}
+
+function reason(test: TestCase): string {
+  const result = test.result()
+  const note = 'note' in result && result.note ? result.note : 'no reason was given'
+  return `  ${test.fullName}: ${note}`
 }

@@ -37,7 +37,7 @@ export async function makePlan(
     },
     limits,
   )
-  const result = await registerPlan(world.sql, plan, by, () => {})
+  const result = await registerPlan(world.sql, plan, by)
   if (!('planId' in result)) throw new Error(`the plan was refused: ${JSON.stringify(result)}`)
   return result.planId
 }

@@ -59,11 +59,17 @@ export async function send(front: Pick<Front, 'root'>, wish: Wish): Promise<Repl
   const request = begin(front, wish)
   const answered = replyTo(request)
   answered.catch(() => {})
-  if (body instanceof Readable) {
-    await pipeline(body, request, { end: false }).catch(() => {})
-    if (wish.trailers) request.addTrailers(wish.trailers)
-    request.end()
-  } else request.end(body)
+  if (!(body instanceof Readable)) request.end(body)
+  else {
+    const sent = pipeline(body, request, { end: false }).catch(() => {})
+    const early = await Promise.race([sent, answered])
+    // Who has the answer has no reason to send the rest.
+    if (early) request.destroy()
+    else {
+      if (wish.trailers) request.addTrailers(wish.trailers)
+      request.end()
+    }
+  }
   return answered
 }
 
