@@ -1,0 +1,61 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { expect } from 'vitest'
+import { test as base } from 'vitest'
+import { temporaryFolder } from '#tests/support/local-home.ts'
+
+const root = new URL('../../', import.meta.url).pathname
+
+const test = base.extend<{ folder: string }>({
+  folder: async ({}, use) => {
+    const folder = await temporaryFolder()
+    await use(folder.path)
+    await folder.remove()
+    for (const left of ['/tmp/words', '/tmp/count.yaml', '/tmp/counted', '/tmp/lineage.dot'])
+      rmSync(left, { recursive: true, force: true })
+    rmSync(join(root, '.knitprofile'), { force: true })
+  },
+})
+
+/** The shell blocks of a section of a page, as one script. */
+function scriptOf(page: string, section: string): string {
+  const [, after = ''] = page.split(`## ${section}\n`)
+  const [body = ''] = after.split('\n## ')
+  return [...body.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block]) => block).join('\n')
+}
+
+test('the five minutes of use in the README run as written', async ({ folder }) => {
+  const script = scriptOf(readFileSync(join(root, 'README.md'), 'utf8'), 'Five minutes of use')
+  const shell = spawn('bash', ['-euo', 'pipefail', '-c', script], {
+    cwd: root,
+    env: {
+      ...process.env,
+      HOME: folder,
+      XDG_STATE_HOME: undefined,
+      npm_config_cache: join(folder, 'npm'),
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const [output, errors] = await Promise.all([
+    text(shell.stdout),
+    text(shell.stderr),
+    once(shell, 'exit'),
+  ])
+  expect(shell.exitCode, errors).toBe(0)
+  expect(output).toMatch(/^ +2 be$/m)
+  expect(readFileSync('/tmp/lineage.dot', 'utf8')).toMatch(/^digraph G \{/)
+})
+
+test('every npm script the README names is there', () => {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8')
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    scripts: object
+  }
+  const table = readme.slice(readme.indexOf('| `npm run`'))
+  const named = [...table.matchAll(/^\| `(\w+)` +\|/gm)].map(([, name]) => name)
+  expect(named.length).toBeGreaterThan(5)
+  expect(Object.keys(scripts)).toEqual(expect.arrayContaining(named))
+})
