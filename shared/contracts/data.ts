@@ -54,6 +54,6 @@ export const data = resource('data', {
     params,
     body: TagChange,
     response: DataDetail,
-    problems: ['bad-request', 'bad-tag-change', 'data-not-found'],
+    problems: ['bad-request', 'bad-tag-change', 'too-large', 'data-not-found'],
   }),
 })

@@ -38,7 +38,7 @@ export const eventType = (name: EventName): string => `${eventPrefix}${name}`
 /** The name of an event type; undefined when it is none of ours. */
 export function eventName(type: string): EventName | undefined {
   const name = type.startsWith(eventPrefix) ? type.slice(eventPrefix.length) : ''
-  return name in events ? (name as EventName) : undefined
+  return Object.hasOwn(events, name) ? (name as EventName) : undefined
 }
 
 /** Statuses whose facts are told per plan, because they happen to many runs at once. */

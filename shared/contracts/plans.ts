@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { PlanDetail, PlanSpec } from '#shared/domain/plan.ts'
-import { TagText } from '#shared/domain/tag.ts'
+import { SoughtTagText } from '#shared/domain/tag.ts'
 import { resource, route } from './route.ts'
 
 const params = z.object({ planId: z.string().describe('Id of the plan.') })
@@ -21,9 +21,12 @@ export const plans = resource('plans', {
         .string()
         .optional()
         .describe('Image, as REPOSITORY[:TAG]; without a tag any tag fits.'),
-      in_tag: z.array(TagText).default([]).describe('A tag; one input must ask for all of them.'),
+      in_tag: z
+        .array(SoughtTagText)
+        .default([])
+        .describe('A tag; one input must ask for all of them.'),
       out_tag: z
-        .array(TagText)
+        .array(SoughtTagText)
         .default([])
         .describe('A tag; one output, or the log, must put all of them.'),
     }),

@@ -22,7 +22,7 @@ export function admit(
   const admission: Admission = { admitted: [], impossible: [] }
   const queues = demands.map((demand) => ({
     ...demand,
-    limits: resourceLimits(demand.resources),
+    limits: needs(demand.resources),
     waiting: [...demand.waiting],
   }))
   const used = new Map<string, number>()
@@ -46,6 +46,12 @@ export function admit(
     admission.admitted.push(runId)
   }
   return admission
+}
+
+/** What a run takes from the machine; a negative quantity gives nothing to others. */
+function needs(resources: Record<string, string>): Record<string, number> {
+  const limits = Object.entries(resourceLimits(resources))
+  return Object.fromEntries(limits.map(([name, amount]) => [name, Math.max(amount, 0)]))
 }
 
 function use(used: Map<string, number>, limits: Record<string, number>, times: number): void {

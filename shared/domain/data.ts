@@ -31,7 +31,10 @@ export const TagChange = z
   .object({
     add: z.array(TagIn).nullish().describe('Tags to put; one that is there already stays.'),
     remove: z.array(TagIn).nullish().describe('Exact tags to take away.'),
-    remove_key: z.array(z.string()).nullish().describe('Keys of which every tag is taken away.'),
+    remove_key: z
+      .array(z.string().refine((key) => !key.includes('\0'), 'a key has no NUL character'))
+      .nullish()
+      .describe('Keys of which every tag is taken away.'),
   })
   .nullable()
   .meta({ id: 'TagChange' })

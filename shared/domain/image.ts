@@ -55,6 +55,8 @@ export function parseImageQuery(text: string): { repository: string; tag?: strin
       'bad request',
       `"image" should be REPOSITORY[:TAG], but "${text}" names no repository`,
     )
+  if (text.includes('\0'))
+    throw new Invalid('bad request', '"image" has a NUL character, which no image name has')
   const tag = colon < 0 ? '' : text.slice(colon + 1)
   return tag ? { repository, tag } : { repository }
 }

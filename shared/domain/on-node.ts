@@ -35,7 +35,9 @@ export function checkedOnNode(onNode: Partial<OnNode>): OnNode {
     for (const label of labels) checkLabel(label)
     return [...new Map(labels.map((label) => [formatLabel(label), label])).values()]
   }
-  return { may: checked('may'), prefer: checked('prefer'), must: checked('must') }
+  // Checked in the order of the alphabet, as the API tells faults.
+  const [may, must, prefer] = [checked('may'), checked('must'), checked('prefer')]
+  return { may, prefer, must }
 }
 
 function checkLabel({ key, value }: Label): void {

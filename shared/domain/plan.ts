@@ -81,13 +81,13 @@ export type PlanLimits = TagLimits & { maxInputs: number; maxOutputs: number }
 
 /** Checks a spec, in the order in which the API reports its faults. Throws `Invalid`. */
 export function definePlan(spec: PlanSpec, limits: PlanLimits): PlanDefinition {
+  const image = spec.image ? parseImage(spec.image) : undefined
   const onNode = checkedOnNode(present(spec.on_node))
-  if (!spec.image)
+  if (!image)
     throw new Invalid(
       'nameless or versionless image',
       'the plan names no image; add image: REPOSITORY:TAG',
     )
-  const image = parseImage(spec.image)
   const inputs = spec.inputs ?? []
   const outputs = spec.outputs ?? []
   if (inputs.length === 0)
@@ -147,7 +147,7 @@ function defineInput(path: string, tags: Tag[], limits: PlanLimits): InputDefini
       'bad tag',
       `the input "${path}" cannot ask for "${forbidden.key}"; of the system's tags only knit#id and knit#timestamp are allowed`,
     )
-  checkTagLimits(tags, limits)
+  checkTagLimits(sortTags(tags), limits)
   const query = readTagQuery(tags)
   if (query.impossible)
     throw new Invalid(
@@ -169,8 +169,9 @@ function putTags(where: string, tags: Tag[], limits: PlanLimits): Tag[] {
       'bad tag',
       `${where} cannot put "${system.key}": tags that begin with knit# are the system's`,
     )
-  checkTagLimits(tags, limits)
-  return sortTags(tags)
+  const sorted = sortTags(tags)
+  checkTagLimits(sorted, limits)
+  return sorted
 }
 
 function checkedServiceAccount(name: string): string {

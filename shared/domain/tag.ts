@@ -16,13 +16,17 @@ export const formatTag = (tag: Tag): string => `${tag.key}:${tag.value}`
 
 /** Reads `KEY:VALUE`: split at the first colon, both sides trimmed. Throws `Invalid`. */
 export function parseTag(text: string): Tag {
+  return checkedTag(splitTag(text))
+}
+
+function splitTag(text: string): Tag {
   const colon = text.indexOf(':')
   if (colon < 0)
     throw new Invalid('bad tag', `the tag "${text}" has no colon; write it as KEY:VALUE`)
-  return checkedTag({ key: text.slice(0, colon).trim(), value: text.slice(colon + 1).trim() })
+  return checkedText({ key: text.slice(0, colon).trim(), value: text.slice(colon + 1).trim() })
 }
 
-function checkedTag(tag: Tag): Tag {
+function checkedText(tag: Tag): Tag {
   if (tag.key.includes('\0') || tag.value.includes('\0'))
     throw new Invalid(
       'bad tag',
@@ -30,6 +34,11 @@ function checkedTag(tag: Tag): Tag {
     )
   if (!tag.key.isWellFormed() || !tag.value.isWellFormed())
     throw new Invalid('bad tag', `the tag "${tag.key.toWellFormed()}" is not valid Unicode text`)
+  return tag
+}
+
+function checkedTag(tag: Tag): Tag {
+  checkedText(tag)
   if (tag.key === 'knit#timestamp') timestampOf(tag)
   if (tag.key === 'knit#transient' && !transientValues.includes(tag.value as Transient))
     throw new Invalid(
@@ -51,20 +60,25 @@ function timestampOf(tag: Tag): Date {
 
 /** A tag as text `KEY:VALUE`, or as an object; the object form is taken as it is. */
 export const TagIn = z
-  .union([
-    z.string().transform((text, ctx) => tagOrIssue(() => parseTag(text), ctx)),
-    z
-      .object({ key: z.string(), value: z.string() })
-      .transform((tag, ctx) =>
-        tagOrIssue(() => checkedTag({ key: tag.key, value: tag.value }), ctx),
-      ),
-  ])
+  .union([z.string(), z.object({ key: z.string(), value: z.string() })], {
+    error: 'a tag is text KEY:VALUE, or an object with the texts key and value',
+  })
+  // Read behind the union: one of its branches could not say what is wrong with a tag.
+  .transform((tag, ctx) =>
+    tagOrIssue(() => (typeof tag === 'string' ? parseTag(tag) : checkedTag(tag)), ctx),
+  )
   .describe('A tag, as "KEY:VALUE" or as an object with key and value.')
 
 /** A tag in a query parameter. */
 export const TagText = z
   .string()
   .transform((text, ctx) => tagOrIssue(() => parseTag(text), ctx))
+  .describe('A tag: KEY:VALUE.')
+
+/** A tag plans are searched by: a system tag whose value can never be is no fault there, but finds nothing. */
+export const SoughtTagText = z
+  .string()
+  .transform((text, ctx) => tagOrIssue(() => splitTag(text), ctx))
   .describe('A tag: KEY:VALUE.')
 
 function tagOrIssue(parse: () => Tag, ctx: z.RefinementCtx): Tag {
@@ -138,7 +152,8 @@ function addSystemTag(query: TagQuery, { key, value }: Tag): boolean {
   }
   if (key === 'knit#timestamp') {
     const time = parseTime(value)
-    if (!time || (query.timestamp ?? time).getTime() !== time.getTime()) return false
+    if (!time || !isInCalendar(time) || (query.timestamp ?? time).getTime() !== time.getTime())
+      return false
     query.timestamp = time
     return true
   }
@@ -149,6 +164,10 @@ function addSystemTag(query: TagQuery, { key, value }: Tag): boolean {
   }
   return false
 }
+
+// With an offset a time can lie a day beyond what four digits of a year can show; no data ever ended there.
+const isInCalendar = (time: Date): boolean =>
+  time.getUTCFullYear() >= 1 && time.getUTCFullYear() <= 9999
 
 /** The tags a data shows: the user's own and the computed ones, sorted. */
 export function shownTags(data: {

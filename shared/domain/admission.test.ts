@@ -1,0 +1,72 @@
+import { expect, test } from 'vitest'
+import { admit, type PlanDemand } from './admission.ts'
+
+const room = (cpu: number, more: Record<string, number> = {}) =>
+  new Map(Object.entries({ cpu, memory: 100, ...more }))
+const demand = (waiting: string[], more: Partial<PlanDemand> = {}): PlanDemand => ({
+  resources: { cpu: '1', memory: '1' },
+  live: 0,
+  waiting,
+  ...more,
+})
+
+test('as many go on as there is room for, the oldest first', () => {
+  expect(admit([demand(['a', 'b', 'c'])], room(2), 10)).toEqual({
+    admitted: ['a', 'b'],
+    impossible: [],
+  })
+})
+
+test('runs that are live take their room', () => {
+  expect(
+    admit([demand(['a', 'b'], { live: 2 }), demand([], { live: 1 })], room(4), 10).admitted,
+  ).toEqual(['a'])
+})
+
+test('turns go to the plan with the fewest live runs', () => {
+  const demands = [demand(['a1', 'a2', 'a3'], { live: 2 }), demand(['b1', 'b2', 'b3', 'b4'])]
+  expect(admit(demands, room(6), 10).admitted.toSorted()).toEqual(['a1', 'b1', 'b2', 'b3'])
+})
+
+test('a plan with a thousand runs takes one turn for one of another', () => {
+  const many = Array.from({ length: 1000 }, (_, index) => `m${index}`)
+  expect(admit([demand(many), demand(['o'])], room(2), 10).admitted).toEqual(['m0', 'o'])
+})
+
+test('a large run whose turn it is, is not starved by small ones', () => {
+  const large = demand(['large'], { resources: { cpu: '4', memory: '1' } })
+  const small = demand(['s1', 's2', 's3'], { live: 2 })
+  expect(admit([small, large], room(5), 10).admitted).toEqual([])
+  expect(admit([{ ...small, live: 1 }, large], room(5), 10).admitted).toEqual(['large'])
+})
+
+test('what can never fit is told with the reason, and holds no other back', () => {
+  const large = demand(['x', 'y'], { resources: { cpu: '8', memory: '1' } })
+  const strange = demand(['z'], { resources: { cpu: '1', 'example.test/gpu': '1' } })
+  const decision = admit([large, strange, demand(['a'])], room(4), 10)
+  expect(decision.admitted).toEqual(['a'])
+  expect(decision.impossible).toEqual([
+    { runId: 'x', reason: expect.stringMatching(/8 cpu.*4/) },
+    { runId: 'y', reason: expect.stringMatching(/8 cpu.*4/) },
+    { runId: 'z', reason: expect.stringMatching(/example\.test\/gpu/) },
+  ])
+})
+
+test('custom resources are counted like others, and one of which none is asked needs not exist', () => {
+  const gpu = demand(['a', 'b'], { resources: { cpu: '1', gpu: '1', tpu: '0' } })
+  expect(admit([gpu], room(9, { gpu: 1 }), 10).admitted).toEqual(['a'])
+})
+
+test('a negative quantity makes no room for others', () => {
+  const odd = demand(['odd'], { resources: { cpu: '-100', memory: '1' }, live: 1 })
+  expect(admit([odd, demand(['a', 'b'], { live: 1 })], room(2), 10).admitted.toSorted()).toEqual([
+    'a',
+    'odd',
+  ])
+})
+
+test('no more are admitted at a time than asked for, and the demands are left as they were', () => {
+  const demands = [demand(['a', 'b', 'c'])]
+  expect(admit(demands, room(9), 2).admitted).toEqual(['a', 'b'])
+  expect(demands).toEqual([demand(['a', 'b', 'c'])])
+})
