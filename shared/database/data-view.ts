@@ -5,7 +5,7 @@ import { showTags } from '#shared/domain/wire.ts'
 import { logPointOf, mountpointOf, mountsOfPlans, planSummaries } from './plan-view.ts'
 import { inWindow, runSummaries, type TimeWindow } from './run-view.ts'
 import type { Queryable } from './sql.ts'
-import { findAllTagIds, pickTags, tagsById } from './tags.ts'
+import { findAllTagIds, pickTags, tagsById, tagStatistics } from './tags.ts'
 
 type DataRow = {
   id: string
@@ -100,11 +100,18 @@ function tagsOf(row: DataRow, byId: ReadonlyMap<number, Tag>): Tag[] {
   })
 }
 
-/** Ids of data that carry all the tags, the last ended last, those that have not ended after them. */
+/** A page of a list that begins with the newest: at most so many, from behind the last one of the page before. */
+export type Page = { limit: number; after?: { endedAt: Date | null; id: string } | undefined }
+
+/**
+ * Ids of data that carry all the tags, the last ended last, those that have not ended after them. With a page it is the other
+ * way round, and no more than that page.
+ */
 export async function findDataIds(
   sql: Queryable,
   tags: readonly Tag[],
   window: TimeWindow = {},
+  page?: Page,
 ): Promise<string[]> {
   const query = readTagQuery(tags)
   if (query.impossible) return []
@@ -112,15 +119,59 @@ export async function findDataIds(
   if (!tagIds) return []
   const statuses = runStatuses.filter((status) => runStates[status].data === query.transient)
   const withRun = query.transient !== undefined || window.since !== undefined
+  const { source, condition, order } = page
+    ? await pageOf(sql, tagIds, page)
+    : {
+        source: sql`data`,
+        condition: tagIds.length > 0 ? sql`data.tags @> ${tagIds}::integer[]` : sql`true`,
+        order: sql`order by data.ended_at, data.id`,
+      }
   const rows = await sql<{ id: string }[]>`
     select data.id
-      from data
+      from ${source}
       ${withRun ? sql`join run on run.id = data.run_id` : sql``}
-     where ${tagIds.length > 0 ? sql`data.tags @> ${tagIds}::integer[]` : sql`true`}
+     where ${condition}
        and ${query.knitId ? sql`data.id = ${query.knitId}` : sql`true`}
        and ${query.timestamp ? sql`data.ended_at = ${query.timestamp}` : sql`true`}
        and ${query.transient ? sql`run.status = any (${statuses}::text[])` : sql`true`}
        and ${inWindow(sql, sql`coalesce(data.ended_at, run.updated_at)`, window)}
-     order by data.ended_at, data.id`
+     ${order}`
   return rows.map(({ id }) => id)
 }
+
+// So few are looked at faster than the lists of more tags are intersected.
+const fewData = 2000
+
+/**
+ * How a page is found: along time, which sees as many data as it takes to fill the page, or by the tags that are not common, which
+ * sees all that carry them. Decided here, because a prepared statement is planned for any tags and so for none; `is not false`
+ * and `offset 0` keep the other index out.
+ */
+async function pageOf(sql: Queryable, tagIds: readonly number[], { limit, after }: Page) {
+  const order = sql`order by data.ended_at desc, data.id desc limit ${limit}`
+  const behind = after ? isBehind(sql, after) : sql`true`
+  const { data, shares, bound } = await tagStatistics(sql)
+  const shareOf = (id: number): number => shares.get(id) ?? bound
+  const rarest = Math.min(...tagIds.map(shareOf))
+  const together = tagIds.reduce((share, id) => share * shareOf(id), 1)
+  if (tagIds.length === 0 || limit / together < rarest * data) {
+    const condition = sql`(data.tags @> ${[...tagIds]}::integer[]) is not false and ${behind}`
+    return { source: sql`data`, condition, order }
+  }
+  const uncommon = tagIds.filter((id) => shareOf(id) <= Math.max(rarest, bound))
+  const searched = rarest * data < fewData ? uncommon : tagIds
+  const source = sql`(
+    select *
+      from data
+     where tags @> ${[...searched]}::integer[]
+       and (tags @> ${[...tagIds]}::integer[]) is not false
+    offset 0
+  ) as data`
+  return { source, condition: behind, order }
+}
+
+/** Those that have not ended come first, and have no time that could be compared. */
+const isBehind = (sql: Queryable, { endedAt, id }: NonNullable<Page['after']>) =>
+  endedAt
+    ? sql`(data.ended_at, data.id) < (${endedAt}::timestamptz, ${id}::uuid)`
+    : sql`(data.ended_at is not null or data.id < ${id}::uuid)`

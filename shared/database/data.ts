@@ -38,12 +38,17 @@ export async function changeTags(
     if (tags.length > maxTags) return { tags: tags.length }
     await tx`
       update data set tags = ${tags.toSorted((a, b) => a - b)}::integer[] where id = ${knitId}`
+    // What is being projected is left to that projection: it waits for this data, will find out, and deletes it itself.
     await tx`
       delete from nomination
-       using input
-       where nomination.knit_id = ${knitId}
-         and input.id = nomination.input_id
-         and not input.tags <@ ${tags}::integer[]`
+       where (input_id, knit_id) in (
+         select nomination.input_id, nomination.knit_id
+           from nomination
+           join input on input.id = nomination.input_id
+          where nomination.knit_id = ${knitId}
+            and not input.tags <@ ${tags}::integer[]
+            for update of nomination skip locked
+       )`
     await tx`insert into match_task (knit_id) values (${knitId})`
     await tell(tx, 'data.tagged', knitId, { knitId }, by)
     return undefined

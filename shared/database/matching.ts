@@ -23,6 +23,7 @@ export async function takeMatchTasks(tx: Tx, limit: number): Promise<MatchTask[]
 
 /** Nominates data for every input they fit; gives back the plans that have something new. */
 export async function matchData(tx: Tx, knitIds: readonly string[]): Promise<string[]> {
+  if (knitIds.length === 0) return []
   const rows = await tx<{ planId: string }[]>`
     with fact as materialized (
       select id, tags, ended_at
@@ -102,6 +103,7 @@ export async function matchPlan(
 
 /** Forgets the facts that have been matched. */
 export async function dropMatchTasks(tx: Tx, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return
   await tx`delete from match_task where id = any (${[...ids]}::bigint[])`
 }
 

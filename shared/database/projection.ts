@@ -7,12 +7,12 @@ export async function holdPlan(
   tx: Tx,
   planId: string,
 ): Promise<{ active: boolean; inputs: number[] } | undefined> {
-  const [plan] = await tx<{ active: boolean }[]>`
-    select active from plan where id = ${planId} for share`
-  if (!plan) return undefined
-  const inputs = await tx<{ id: number }[]>`
-    select id from input where plan_id = ${planId} order by id`
-  return { active: plan.active, inputs: inputs.map(({ id }) => id) }
+  const [plan] = await tx<{ active: boolean; inputs: number[] }[]>`
+    select active, array(select id from input where plan_id = plan.id order by id) as inputs
+      from plan
+     where id = ${planId}
+       for share`
+  return plan
 }
 
 /** A data that may fill an input, whose combinations are still to be made. */
@@ -92,18 +92,27 @@ export async function holdData(tx: Tx, knitIds: readonly string[]): Promise<void
 
 /** Which of these pairs still fit: asked in a statement after `holdData`, so that the answer stays true. */
 export async function recheck(tx: Tx, pairs: readonly Trigger[]): Promise<Trigger[]> {
+  // Materialized: the planner would find the few data that are asked for by their tags, among all that carry those.
   return tx<Trigger[]>`
-    select input.id as "inputId", data.id as "knitId"
-      from unnest(
-             ${pairs.map(({ inputId }) => inputId)}::integer[],
-             ${pairs.map(({ knitId }) => knitId)}::uuid[]
-           ) as pair (input_id, knit_id)
-      join input on input.id = pair.input_id
-      join data on data.id = pair.knit_id
-     where data.ready
-       and data.tags @> input.tags
-       and (input.knit_id is null or input.knit_id = data.id)
-       and (input.knit_timestamp is null or input.knit_timestamp = data.ended_at)`
+    with asked as materialized (
+      select input.id as input_id,
+             input.tags as wanted,
+             input.knit_id as wanted_id,
+             input.knit_timestamp as wanted_time,
+             data.*
+        from unnest(
+               ${pairs.map(({ inputId }) => inputId)}::integer[],
+               ${pairs.map(({ knitId }) => knitId)}::uuid[]
+             ) as pair (input_id, knit_id)
+        join input on input.id = pair.input_id
+        join data on data.id = pair.knit_id
+       where data.ready
+    )
+    select input_id as "inputId", id as "knitId"
+      from asked
+     where tags @> wanted
+       and (wanted_id is null or wanted_id = id)
+       and (wanted_time is null or wanted_time = ended_at)`
 }
 
 /**
@@ -158,16 +167,21 @@ export async function createRuns(
   return made?.count ?? 0
 }
 
-/** Forgets nominations whose data no longer fits. */
+/** Forgets nominations whose data no longer fits, but for those that somebody else projects just now and finds out about. */
 export async function dropNominations(tx: Tx, pairs: readonly Trigger[]): Promise<void> {
   if (pairs.length === 0) return
   await tx`
     delete from nomination
      where (input_id, knit_id) in (
-       select * from unnest(
-         ${pairs.map(({ inputId }) => inputId)}::integer[],
-         ${pairs.map(({ knitId }) => knitId)}::uuid[]
-       )
+       select input_id, knit_id
+         from nomination
+        where (input_id, knit_id) in (
+          select * from unnest(
+            ${pairs.map(({ inputId }) => inputId)}::integer[],
+            ${pairs.map(({ knitId }) => knitId)}::uuid[]
+          )
+        )
+          for update skip locked
      )`
 }
 

@@ -103,8 +103,10 @@ export type TimeWindow = { since?: Date | undefined; duration?: number | undefin
 export function inWindow(sql: Queryable, time: ReturnType<Queryable>, window: TimeWindow) {
   const { since, duration } = window
   if (!since) return sql`true`
-  if (duration === undefined) return sql`${time} >= ${since}`
-  return sql`${time} >= ${since} and ${time} < ${since}::timestamptz + ${duration} * interval '1 millisecond'`
+  // As a number: Postgres reads no year 0 and none of five digits, which an offset can make of the first and the last.
+  const begin = sql`to_timestamp(${since.getTime() / 1000})`
+  if (duration === undefined) return sql`${time} >= ${begin}`
+  return sql`${time} >= ${begin} and ${time} < ${begin} + ${duration} * interval '1 millisecond'`
 }
 
 export type RunFilter = TimeWindow & {

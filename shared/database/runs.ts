@@ -86,8 +86,14 @@ export async function postponeRun(
        and claim = ${run.claim}`
 }
 
-/** What a move says beside its status. `keepClaim` holds on to the run for the next move of the same handler. */
-export type MoveOptions = { reason?: string; keepClaim?: boolean }
+export type MoveOptions = {
+  /** Why, in words for users. */
+  reason?: string
+  /** Holds on to the run for the next move of the same handler. */
+  keepClaim?: boolean
+  /** Begins another attempt. */
+  nextAttempt?: boolean
+}
 
 /**
  * Moves a claimed run along one edge of the table, with its history and event, in one statement. Undefined when the
@@ -98,7 +104,7 @@ export async function moveRun<F extends RunStatus, T extends Next<F>>(
   run: Claimed<F>,
   to: T,
   by: By,
-  { reason, keepClaim = false }: MoveOptions = {},
+  { reason, keepClaim = false, nextAttempt = false }: MoveOptions = {},
 ): Promise<Claimed<T> | undefined> {
   const perPlan = toldPerPlan.has(to)
   const kept = (column: string) => (keepClaim ? tx(column) : tx`null`)
@@ -106,6 +112,7 @@ export async function moveRun<F extends RunStatus, T extends Next<F>>(
     with moved as (
       update run
          set status = ${to},
+             attempt = attempt + ${nextAttempt ? 1 : 0},
              updated_at = now(),
              due_at = now(),
              failures = 0,
@@ -194,36 +201,13 @@ export async function findCause(
  * Begins the next attempt of a run: it waits again, with new data for its outputs; the volumes of the old ones become
  * garbage. False when the claim is no longer ours.
  */
-export async function nextAttempt(
+export async function tryAgain(
   tx: Tx,
   run: Claimed<'aborting'>,
   reason: string,
   by: By,
 ): Promise<boolean> {
-  const { count } = await tx`
-    with moved as (
-      update run
-         set status = 'waiting',
-             attempt = attempt + 1,
-             updated_at = now(),
-             due_at = now(),
-             failures = 0,
-             reason = ${storable(reason)},
-             claim = null,
-             claimed_by = null,
-             claimed_until = null
-       where id = ${run.id}
-         and (status, attempt, claim) = (${run.status}, ${run.attempt}, ${run.claim}::uuid)
-      returning *
-    ), remembered as (
-      insert into run_history (run_id, attempt, from_status, status, actor, reason)
-      select id, attempt, ${run.status}, status, ${by.actor}, reason
-        from moved
-    )
-    insert into outbox (type, subject, data, traceparent)
-    select 'run.waiting', plan_id, jsonb_build_object('planId', plan_id), ${by.traceparent ?? null}
-      from moved`
-  if (count === 0) return false
+  if (!(await moveRun(tx, run, 'waiting', by, { reason, nextAttempt: true }))) return false
   await renewOutputs(tx, run.id)
   return true
 }

@@ -60,3 +60,34 @@ export async function tagsById(sql: Queryable, ids: Iterable<number>): Promise<M
 
 export const pickTags = (byId: ReadonlyMap<number, Tag>, ids: readonly number[]): Tag[] =>
   ids.flatMap((id) => byId.get(id) ?? [])
+
+/** How many data there are, and which share of them carries a tag: counted for common tags, a bound for all others. */
+export type TagStatistics = { data: number; shares: ReadonlyMap<number, number>; bound: number }
+
+const statistics = new WeakMap<Queryable, { at: number; read: Promise<TagStatistics> }>()
+const minute = 60_000
+
+/** What the server last counted, asked for once a minute. All zero where nothing has been counted yet. */
+export async function tagStatistics(sql: Queryable): Promise<TagStatistics> {
+  const known = statistics.get(sql)
+  if (known && performance.now() - known.at < minute) return known.read
+  const read = readStatistics(sql)
+  statistics.set(sql, { at: performance.now(), read })
+  read.catch(() => statistics.delete(sql))
+  return read
+}
+
+async function readStatistics(sql: Queryable): Promise<TagStatistics> {
+  const [row] = await sql<{ data: number; tags: number[] | null; shares: number[] | null }[]>`
+    select greatest(reltuples, 0) as data,
+           most_common_elems::text::integer[] as tags,
+           most_common_elem_freqs::float8[] as shares
+      from pg_class
+      join pg_namespace on pg_namespace.oid = relnamespace
+      left join pg_stats on schemaname = nspname and tablename = relname and attname = 'tags'
+     where pg_class.oid = 'data'::regclass`
+  const { data = 0, tags, shares } = row ?? {}
+  const known = (tags ?? []).map((id, index): [number, number] => [id, shares?.[index] ?? 0])
+  // Behind the shares stands, first, the least of them.
+  return { data, shares: new Map(known), bound: shares?.[known.length] ?? 0 }
+}

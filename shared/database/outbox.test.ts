@@ -1,0 +1,112 @@
+import { expect } from 'vitest'
+import type { KnitEvent } from '#shared/ports/event-bus.ts'
+import { outbox, test, type TestWorld } from '#tests/support/world.ts'
+import { drainOutbox, keepDeadLetter, tell } from './outbox.ts'
+import { begin, type Tx } from './sql.ts'
+
+const planId = '00000000-0000-7000-8000-000000000001'
+const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+
+async function record(ctx: TestWorld, count: number): Promise<void> {
+  for (let index = 0; index < count; index += 1)
+    await begin(ctx.sql, (tx) =>
+      tell(tx, 'run.waiting', `s${index}`, { planId }, { actor: 'test', traceparent }),
+    )
+}
+
+const subjects = (events: readonly KnitEvent[]): string[] => events.map(({ subject }) => subject)
+const expected = (count: number): string[] =>
+  Array.from({ length: count }, (_, index) => `s${index}`)
+
+test('events are drained in batches, the oldest first, with id, time and trace', async ({
+  ctx,
+}) => {
+  await record(ctx, 25)
+  const batches: KnitEvent[][] = []
+  const count = await drainOutbox(ctx.sql, async (events) => void batches.push(events), 10)
+  expect(count).toBe(25)
+  expect(batches.map(({ length }) => length)).toEqual([10, 10, 5])
+  expect(subjects(batches.flat())).toEqual(expected(25))
+  expect(batches[0]?.[0]).toEqual({
+    id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+    name: 'run.waiting',
+    subject: 's0',
+    data: { planId },
+    time: expect.any(Date),
+    traceparent,
+  })
+  expect(await outbox(ctx)).toEqual([])
+})
+
+test('a crash while a batch is published publishes it again, and loses none', async ({ ctx }) => {
+  await record(ctx, 25)
+  const told: KnitEvent[] = []
+  const crash = drainOutbox(
+    ctx.sql,
+    async (events) => {
+      told.push(...events)
+      if (told.length > 15) throw new Error('the process died')
+    },
+    10,
+  )
+  await expect(crash).rejects.toThrow('the process died')
+  expect(await outbox(ctx)).toHaveLength(15)
+  const again: KnitEvent[] = []
+  await drainOutbox(ctx.sql, async (events) => void again.push(...events), 10)
+  expect(subjects(again)).toEqual(expected(25).slice(10))
+  const ids = new Map(told.map(({ id, subject }) => [subject, id]))
+  for (const { id, subject } of again) if (ids.has(subject)) expect(ids.get(subject)).toBe(id)
+})
+
+test('a connection that breaks before the commit publishes again', async ({ ctx }) => {
+  await record(ctx, 3)
+  const told: KnitEvent[] = []
+  const publish = async (events: KnitEvent[]) => void told.push(...events)
+  const breaking = new Proxy(ctx.sql, {
+    get: (sql, property, receiver) =>
+      property === 'begin'
+        ? (work: (tx: Tx) => Promise<unknown>) =>
+            sql.begin(async (tx) => {
+              await work(tx)
+              throw new Error('the connection broke')
+            })
+        : Reflect.get(sql, property, receiver),
+  })
+  await expect(drainOutbox(breaking, publish)).rejects.toThrow('the connection broke')
+  await drainOutbox(ctx.sql, publish)
+  expect(subjects(told)).toEqual([...expected(3), ...expected(3)])
+})
+
+test('many relays at the same time publish every event once', async ({ ctx }) => {
+  await record(ctx, 60)
+  const told: KnitEvent[] = []
+  const drain = () => drainOutbox(ctx.sql, async (events) => void told.push(...events), 7)
+  await Promise.all([drain(), drain(), drain(), drain()])
+  await drain()
+  expect(subjects(told).toSorted()).toEqual(expected(60).toSorted())
+  expect(new Set(told.map(({ id }) => id)).size).toBe(60)
+})
+
+test('an empty outbox publishes nothing', async ({ ctx }) => {
+  let calls = 0
+  expect(await drainOutbox(ctx.sql, async () => void (calls += 1))).toBe(0)
+  expect(calls).toBe(0)
+})
+
+test('an event that kept failing is kept whole, with the step and the cause', async ({ ctx }) => {
+  const event: KnitEvent = {
+    id: 'x',
+    name: 'run.waiting',
+    subject: 's',
+    data: { planId },
+    time: new Date('2026-01-02T03:04:05.678Z'),
+    traceparent,
+  }
+  await keepDeadLetter(ctx.sql, 'initialize-run', event, `why \0 ${'x'.repeat(1e6)}`)
+  const [kept] = await ctx.sql`select step, event, left(cause, 5) as cause from dead_letter`
+  expect(kept).toEqual({
+    step: 'initialize-run',
+    event: { ...event, time: '2026-01-02T03:04:05.678Z' },
+    cause: 'why \ufffd',
+  })
+})
