@@ -125,7 +125,8 @@ function components(routes: readonly Route[]): Json {
       const { $schema: _, $defs = {}, ...json } = convert(schema, io)
       for (const [id, part] of Object.entries($defs)) found[id] = relocate(withoutId(part))
       const id = schema.meta()?.id
-      if (id !== undefined) found[id] = relocate(withoutId(json))
+      // One that is used inside of itself, or named by the converter, is among the parts already.
+      if (id !== undefined && !(id in $defs)) found[id] = relocate(withoutId(json))
     }
   }
   return Object.fromEntries(Object.entries(found).sort(([a], [b]) => (a < b ? -1 : 1)))

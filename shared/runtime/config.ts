@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { defaultHost, defaultPort } from './address.ts'
+import { defaultPort } from './default-port.ts'
 
 const count = (fallback: number) => z.coerce.number().int().positive().default(fallback)
 const seconds = (fallback: number) => z.coerce.number().positive().default(fallback)
@@ -32,7 +32,7 @@ export const Config = z.object({
       'Where the gateway finds a function; `{function}` stands for its name, such as `api-runs-show`.',
     ),
   brokerUrl: z.url().optional().describe('Where events are published, as CloudEvents over HTTP.'),
-  host: z.string().default(defaultHost).describe('Address to listen on.'),
+  host: z.string().default('0.0.0.0').describe('Address to listen on; every one unless given.'),
   port: z.coerce.number().int().min(0).max(65_535).default(defaultPort).describe('Port to listen on.'),
   logFormat: z
     .enum(['json', 'text'])

@@ -88,6 +88,7 @@ export function defineRoute<S extends RouteSpec>(
     deploy,
     app: (world) => {
       const app = new Hono<{ Bindings: NodeBindings }>({ strict: false })
+      app.notFound((c) => problemResponse(nothingThere(contract), c.req.raw, randomUUID()))
       return app.on(contract.method.toUpperCase(), contract.path, (c) => serve(c, world))
     },
   }
@@ -126,14 +127,23 @@ async function readInput<S extends RouteSpec>(
   const params = c.req.param()
   checkIds(params)
   const query = readQuery(contract.query, new URL(c.req.url).searchParams)
-  const { maxPlanBytes, maxBodyBytes } = world.config
-  const maxBytes = contract.name === 'plans.apply' ? maxPlanBytes : maxBodyBytes
+  const setting = contract.name === 'plans.apply' ? 'maxPlanBytes' : 'maxBodyBytes'
+  const limit = { setting, bytes: world.config[setting] }
   const bindings = c.env ?? {}
-  const body = await readJson(contract, c.req.raw, bindings, maxBytes)
+  const body = await readJson(contract, c.req.raw, bindings, limit)
   return { params, query, body, request: c.req.raw, bindings } as RouteInput<S>
 }
 
 const absent = { planId: 'plan', runId: 'run', knitId: 'data' } as const
+
+/** Of the path of a contract, only one with an empty id is not found by the router. */
+function nothingThere({ params }: Route): Problem {
+  const [name] = Object.keys(params?.shape ?? {})
+  const thing = absent[name as keyof typeof absent]
+  return thing
+    ? new Problem(`${thing}-not-found`, `No ${thing} has an empty id.`)
+    : new Problem('route-not-found', 'This function serves another path.')
+}
 
 /** An id that cannot be one names nothing: it never reaches a query. */
 function checkIds(params: Record<string, string>): void {

@@ -2,6 +2,7 @@ import { HTTP } from 'cloudevents'
 import { Hono } from 'hono'
 import { type EventData } from '#shared/contracts/events.ts'
 import { Problem, problems } from '#shared/contracts/problems.ts'
+import type { KnitEvent } from '#shared/ports/event-bus.ts'
 import type { EventsOf, EventStep, clockSteps } from '#shared/workflow/triggers.ts'
 import { contextFor, type Context, type World } from './context.ts'
 import type { Deploy } from './define-route.ts'
@@ -37,32 +38,11 @@ export function defineStep<S extends EventStep>(
   handle: (event: EventFor<S>, ctx: Context) => Promise<void>,
   deploy: Deploy = {},
 ): StepFunction {
-  const serve = async (request: Request, world: World): Promise<Response> => {
-    try {
-      const arrived = HTTP.toEvent({
-        headers: Object.fromEntries(request.headers),
-        body: await request.text(),
-      })
-      if (Array.isArray(arrived))
-        throw new Problem('event-refused', 'Batches of events are not served.')
-      const event = fromCloudEvent(arrived, world.config)
-      const traceparent = followTrace(event.traceparent)
-      const log = world.log.child({ step: name, event: event.name, trace: traceId(traceparent) })
-      const by = { actor: name, traceparent }
-      const ctx = contextFor(world, { by, requestId: event.id, signal: request.signal, log })
-      await handle({ name: event.name, data: event.data } as EventFor<S>, ctx)
-      return new Response(null, { status: 202 })
-    } catch (error) {
-      return refusal(error, name, world)
-    }
-  }
-  return {
-    kind: 'step',
-    name,
-    deploy,
-    app: (world) =>
-      new Hono<{ Bindings: NodeBindings }>().post('/', (c) => serve(c.req.raw, world)),
-  }
+  return stepFunction(name, deploy, async (request, world) => {
+    const event = await readEvent(request, world)
+    const ctx = stepContext(name, request, world, event)
+    await handle({ name: event.name, data: event.data } as EventFor<S>, ctx)
+  })
 }
 
 /** A step woken by the clock alone: what arrives says nothing, and nothing in it is believed. */
@@ -71,14 +51,17 @@ export function defineClockStep(
   handle: (ctx: Context) => Promise<void>,
   deploy: Deploy = {},
 ): StepFunction {
-  const serve = async (request: Request, world: World): Promise<Response> => {
+  return stepFunction(name, deploy, (request, world) => handle(stepContext(name, request, world)))
+}
+
+function stepFunction(
+  name: string,
+  deploy: Deploy,
+  serve: (request: Request, world: World) => Promise<void>,
+): StepFunction {
+  const answer = async (request: Request, world: World): Promise<Response> => {
     try {
-      const traceparent = followTrace(undefined)
-      const log = world.log.child({ step: name })
-      const by = { actor: name, traceparent }
-      await handle(
-        contextFor(world, { by, requestId: traceId(traceparent), signal: request.signal, log }),
-      )
+      await serve(request, world)
       return new Response(null, { status: 202 })
     } catch (error) {
       return refusal(error, name, world)
@@ -89,8 +72,32 @@ export function defineClockStep(
     name,
     deploy,
     app: (world) =>
-      new Hono<{ Bindings: NodeBindings }>().post('/', (c) => serve(c.req.raw, world)),
+      new Hono<{ Bindings: NodeBindings }>().post('/', (c) => answer(c.req.raw, world)),
   }
+}
+
+/** The world as a step sees it, in the trace of the event that woke it. */
+function stepContext(name: string, request: Request, world: World, event?: KnitEvent): Context {
+  const traceparent = followTrace(event?.traceparent)
+  const trace = traceId(traceparent)
+  const log = world.log.child({ step: name, ...(event && { event: event.name }), trace })
+  const by = { actor: name, traceparent }
+  return contextFor(world, { by, requestId: event?.id ?? trace, signal: request.signal, log })
+}
+
+/** The event of a request. Throws `Problem` for what is none, or may not be served. */
+async function readEvent(request: Request, world: World): Promise<KnitEvent> {
+  const body = await request.text()
+  let arrived
+  try {
+    arrived = HTTP.toEvent({ headers: Object.fromEntries(request.headers), body })
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new Problem('event-refused', `This is no CloudEvent: ${why}`, { cause: error })
+  }
+  if (Array.isArray(arrived))
+    throw new Problem('event-refused', 'Batches of events are not served.')
+  return fromCloudEvent(arrived, world.config)
 }
 
 /** 422 goes to the dead letters at once; anything from 500 on is delivered again. */
@@ -99,12 +106,7 @@ function refusal(error: unknown, step: string, world: World): Response {
     world.log.error('gave an event up', { step, error })
     return new Response(error.message, { status: 422 })
   }
-  // What the SDK throws for an event that is none.
-  const invalid =
-    error instanceof TypeError || (error instanceof Error && error.name === 'ValidationError')
-  const problem = invalid
-    ? new Problem('event-refused', `This is no CloudEvent: ${error.message}`, { cause: error })
-    : toProblem(error)
+  const problem = toProblem(error)
   world.log.warn('an event was not served', { step, problem: problem.code, error })
   return new Response(problem.message, { status: problems[problem.code].status })
 }

@@ -1,12 +1,13 @@
 import type { Server } from 'node:http'
 import { createAdaptorServer, type HttpBindings } from '@hono/node-server'
+import { serverOptions } from './boot.ts'
 import type { Fetch } from './health.ts'
 
-/** An HTTP server around `fetch`. Uploads take as long as they take; headers do not. */
+/** An HTTP server around `fetch`. */
 export function httpServer(fetch: Fetch): Server {
   return createAdaptorServer({
     fetch: (request, bindings) => fetch(request, bindings as HttpBindings),
-    serverOptions: { requestTimeout: 0, headersTimeout: 20_000 },
+    serverOptions,
   }) as Server
 }
 

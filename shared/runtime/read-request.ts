@@ -3,6 +3,7 @@ import type { ReadableStream } from 'node:stream/web'
 import { z } from 'zod'
 import { Problem } from '#shared/contracts/problems.ts'
 import type { RouteSpec } from '#shared/contracts/route.ts'
+import { issues } from './respond.ts'
 
 /** What Hono's Node server passes along: the raw request, which streams faster than the web one. */
 export type NodeBindings = {
@@ -34,12 +35,15 @@ function isArray(schema: unknown): boolean {
     : false
 }
 
+/** How many bytes a body may have, and the setting that says so. */
+export type BodyLimit = { setting: string; bytes: number }
+
 /** The JSON body, checked against the contract. Other media types, broken JSON and too much of it are refused. */
 export async function readJson(
   contract: RouteSpec,
   request: Request,
   bindings: NodeBindings,
-  maxBytes: number,
+  limit: BodyLimit,
 ): Promise<unknown> {
   if (!(contract.body instanceof z.ZodType)) return undefined
   const type = request.headers.get('content-type')
@@ -48,32 +52,31 @@ export async function readJson(
       'bad-request',
       `The content type should be application/json, but it is ${type ?? 'absent'}.`,
     )
-  const text = await readText(request, bindings, maxBytes)
-  return contract.body.parse(parseJson(text))
+  const text = await readText(request, bindings, limit)
+  const result = contract.body.safeParse(parseJson(text))
+  if (result.success) return result.data
+  throw notUnderstood(issues(result.error), result.error)
 }
 
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw new Problem(
-      'bad-request',
-      'can not understand the requested json: the body is no JSON document.',
-      {
-        cause: error,
-      },
-    )
+    throw notUnderstood('the body is no JSON document.', error)
   }
 }
+
+const notUnderstood = (why: string, cause: unknown): Problem =>
+  new Problem('bad-request', `can not understand the requested json: ${why}`, { cause })
 
 async function readText(
   request: Request,
   bindings: NodeBindings,
-  maxBytes: number,
+  { setting, bytes: maxBytes }: BodyLimit,
 ): Promise<string> {
   const tooLarge = new Problem(
     'too-large',
-    `The body has more than ${maxBytes} bytes, which is the limit.`,
+    `The body has more than ${maxBytes} bytes, which is the limit (${setting}).`,
   )
   if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge
   const chunks: Uint8Array[] = []

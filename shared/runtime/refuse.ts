@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import type { NodeBindings } from './read-request.ts'
 
@@ -12,20 +13,35 @@ export async function refuse(
   response: Response,
   { incoming, outgoing }: NodeBindings,
 ): Promise<Response> {
-  if (!incoming || !outgoing || incoming.complete || incoming.destroyed) return response
+  if (!incoming || !outgoing || !isStillSent(incoming)) return response
   const body = Buffer.from(await response.arrayBuffer())
   outgoing.writeHead(response.status, {
     ...Object.fromEntries(response.headers),
     'content-length': body.length,
   })
   outgoing.write(body)
-  const enough = setTimeout(() => outgoing.end(), patience)
-  const over = (): void => {
-    clearTimeout(enough)
-    outgoing.end()
-  }
-  incoming.once('end', over).once('close', over).once('error', over)
-  // Somebody may still be about to stop reading: a listener flows on after that, a mere resume() would not.
-  incoming.on('data', () => {}).resume()
+  void passedOver(incoming).then(() => outgoing.end())
   return RESPONSE_ALREADY_SENT
+}
+
+// HEAD never: Hono answers it with a copy, and a copy of an answer that has been sent would be sent again.
+const isStillSent = ({ method, headers, complete, destroyed }: IncomingMessage): boolean =>
+  method !== 'HEAD' &&
+  !complete &&
+  !destroyed &&
+  (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0)
+
+/** Resolves when a caller has sent the rest of a body that nobody wants, is gone, or has taken too long. */
+export function passedOver(incoming: IncomingMessage): Promise<void> {
+  return new Promise((resolve) => {
+    if (incoming.readableEnded || incoming.destroyed) return resolve()
+    const enough = setTimeout(resolve, patience)
+    const over = (): void => {
+      clearTimeout(enough)
+      resolve()
+    }
+    incoming.once('end', over).once('close', over).once('error', over)
+    // Somebody may still be about to stop reading: a listener flows on after that, a mere resume() would not.
+    incoming.on('data', () => {}).resume()
+  })
 }

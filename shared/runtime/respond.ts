@@ -50,9 +50,12 @@ export function toProblem(error: unknown): Problem {
   })
 }
 
-const sentence = (invalid: Invalid): string => `${invalid.subject}: ${invalid.message}`
+// The reason of the problem has said "bad request" already.
+const sentence = ({ subject, message }: Invalid): string =>
+  subject === problems['bad-request'].reason ? message : `${subject}: ${message}`
 
-function issues(error: ZodError): string {
+/** What is wrong with a value, and where in it. */
+export function issues(error: ZodError): string {
   return error.issues
     .map((issue) =>
       issue.path.length > 0 ? `${issue.path.join('.')}: ${issue.message}` : issue.message,

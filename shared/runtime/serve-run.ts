@@ -1,6 +1,16 @@
+import type { EventData } from '#shared/contracts/events.ts'
+import { runOfWorker } from '#shared/domain/worker-spec.ts'
 import type { RunStatus } from '#shared/domain/run-states.ts'
 import { claimRun, postponeRun, renewClaim, type Claimed } from '#shared/database/runs.ts'
 import type { Context } from './context.ts'
+
+/** The run and attempt an event tells of, by their ids or by the worker's name; undefined when it is no worker of ours. */
+export function runToldOf(
+  data: EventData<'worker.changed'> | EventData<'run.ready'>,
+): { id: string; attempt: number } | undefined {
+  if ('worker' in data) return runOfWorker(data.worker)
+  return { id: data.runId, attempt: data.attempt }
+}
 
 /**
  * Claims a run and lets `work` serve it; undefined when there is nothing to do: told twice, served by another, gone.

@@ -1,12 +1,14 @@
-import type { Server } from 'node:http'
+import type { RequestListener, Server } from 'node:http'
+import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import type { Hono } from 'hono'
 import { httpBus } from '#shared/adapters/http-bus.ts'
 import { connect } from '#shared/database/sql.ts'
 import { systemClock } from '#shared/ports/clock.ts'
+import { boot } from './boot.ts'
 import { configFrom, type Config } from './config.ts'
 import type { World } from './context.ts'
 import { withHealth } from './health.ts'
-import { closeServer, httpServer } from './http-server.ts'
+import { closeServer } from './http-server.ts'
 import { createLog } from './log.ts'
 import { createRelay } from './relay.ts'
 import type { NodeBindings } from './read-request.ts'
@@ -15,13 +17,17 @@ import type { NodeBindings } from './read-request.ts'
 export type ServedFunction = { name: string; app(world: World): Hono<{ Bindings: NodeBindings }> }
 
 /** Serves one function over HTTP, as the environment says, until SIGTERM; ends with exit code 0 once its work is done. */
-export function serve(fn: ServedFunction): void {
+export const serve = (fn: ServedFunction): Server => boot((server) => serveOn(server, fn))
+
+/** Prepares a function to answer what reaches a server, and to end with it; gives back what answers. */
+export function serveOn(server: Server, fn: ServedFunction): RequestListener {
   const config = configFrom(process.env)
   const log = createLog({ format: config.logFormat, level: config.logLevel }, { function: fn.name })
   const world = worldOf(fn.name, config, log)
-  const server = httpServer(withHealth(world, fn.app(world).fetch))
-  server.listen(config.port, config.host, () => log.info('serving', { port: config.port }))
+  const fetch = withHealth(world, fn.app(world).fetch)
   process.once('SIGTERM', () => void stop(server, world))
+  log.info('serving', { port: config.port })
+  return getRequestListener((request, bindings) => fetch(request, bindings as HttpBindings))
 }
 
 function worldOf(name: string, config: Config, log: World['log']): World {

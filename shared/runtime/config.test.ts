@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest'
+import { Config, configFrom, variableOf } from './config.ts'
+
+const needed = {
+  KNIT_DATABASE_URL: 'postgres://u:p@h/d',
+  KNIT_SIGNING_KEY: 'k'.repeat(32),
+}
+
+test('with only what is needed, every setting has its default', () => {
+  expect(configFrom(needed)).toMatchObject({
+    release: 'knitfab',
+    databaseUrl: 'postgres://u:p@h/d',
+    port: 8080,
+    logFormat: 'json',
+    claimLease: 30,
+    lookInterval: 30,
+    maxAttempts: 3,
+    maxPlanBytes: 65_536,
+    maxInputs: 100,
+    maxTags: 100,
+    maxTagBytes: 4096,
+  })
+})
+
+test('a setting is read from its variable, and an empty one is as if absent', () => {
+  expect(variableOf('maxTagBytes')).toBe('KNIT_MAX_TAG_BYTES')
+  const config = configFrom({ ...needed, KNIT_MAX_TAG_BYTES: '17', KNIT_PORT: '' })
+  expect(config).toMatchObject({ maxTagBytes: 17, port: 8080 })
+})
+
+test('every mistake is named at once, by its variable, and no secret is shown', () => {
+  const read = () =>
+    configFrom({
+      KNIT_SIGNING_KEY: 'too short a secret',
+      KNIT_PORT: '99999',
+      KNIT_LOG_LEVEL: 'loud',
+      KNIT_CLAIM_LEASE: '-1',
+      KNIT_MAX_TAGS: '1.5',
+      KNIT_RELEASE: 'Not A Name',
+    })
+  expect(read).toThrow(
+    expect.objectContaining({
+      message: expect.stringMatching(
+        /KNIT_RELEASE[^]*KNIT_DATABASE_URL[^]*KNIT_SIGNING_KEY[^]*KNIT_PORT[^]*KNIT_LOG_LEVEL[^]*KNIT_CLAIM_LEASE[^]*KNIT_MAX_TAGS/,
+      ),
+    }),
+  )
+  expect(read).not.toThrow(/too short a secret/)
+})
+
+test('variables of others are not looked at', () => {
+  expect(configFrom({ ...needed, PORT: '1', KNIT_UNKNOWN: 'x' })).toMatchObject({ port: 8080 })
+})
+
+test('every setting says what it is for', () => {
+  const silent = Object.entries(Config.shape).filter(([, schema]) => !schema.description)
+  expect(silent.map(([name]) => name)).toEqual([])
+})

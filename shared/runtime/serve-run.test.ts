@@ -1,0 +1,124 @@
+import { randomUUID } from 'node:crypto'
+import { expect } from 'vitest'
+import { claimRun, moveRun, releaseRun } from '#shared/database/runs.ts'
+import { makeRun, passTime, readRun, steal } from '#tests/support/runs.ts'
+import { test, type TestWorld } from '#tests/support/world.ts'
+import { contextFor, type Context } from './context.ts'
+import { backoff, serveRun } from './serve-run.ts'
+
+const contextOf = (ctx: TestWorld): Context =>
+  contextFor(ctx, {
+    by: { actor: 'start-run' },
+    requestId: 'test',
+    signal: new AbortController().signal,
+    log: ctx.log,
+  })
+
+test('a run is served under a claim that says who holds it', async ({ ctx }) => {
+  const { runId } = await makeRun(ctx, { status: 'ready' })
+  const result = await serveRun(contextOf(ctx), runId, ['ready'], async (run) => {
+    expect(run).toMatchObject({ id: runId, status: 'ready', attempt: 1, failures: 0 })
+    expect(await readRun(ctx, runId)).toMatchObject({ claim: run.claim, claimedBy: 'start-run' })
+    return 'result'
+  })
+  expect(result).toBe('result')
+})
+
+test('a run that is gone, in another status, or served by somebody else is nothing to do', async ({
+  ctx,
+}) => {
+  const { runId } = await makeRun(ctx, { status: 'ready' })
+  const serve = (id: string, status: 'ready' | 'starting') =>
+    serveRun(contextOf(ctx), id, [status], async () => 'served')
+  expect(await serve(randomUUID(), 'ready')).toBeUndefined()
+  expect(await serve(runId, 'starting')).toBeUndefined()
+  await steal(ctx, runId)
+  expect(await serve(runId, 'ready')).toBeUndefined()
+})
+
+test('of many who claim a run at the same time one gets it', async ({ ctx }) => {
+  const { runId } = await makeRun(ctx, { status: 'ready' })
+  const claims = await Promise.all(
+    Array.from({ length: 12 }, () => claimRun(ctx.sql, runId, ['ready'], 'start-run', 30)),
+  )
+  expect(claims.filter((claim) => claim !== undefined)).toHaveLength(1)
+})
+
+test('a failure is counted and told to users, not thrown; the run is due again after a while', async ({
+  ctx,
+}) => {
+  const { runId } = await makeRun(ctx, { status: 'ready' })
+  const fail = () =>
+    serveRun(contextOf(ctx), runId, ['ready'], async () => {
+      throw new Error(`no \0 luck ${'x'.repeat(5000)}`)
+    })
+  expect(await fail()).toBeUndefined()
+  expect(await readRun(ctx, runId)).toMatchObject({
+    claim: null,
+    failures: 1,
+    later: true,
+    reason: expect.stringMatching(/^start-run failed and will try again: no . luck x+$/),
+  })
+  // Not due yet: an event changes nothing.
+  await fail()
+  expect(await readRun(ctx, runId)).toMatchObject({ failures: 1 })
+  await passTime(ctx)
+  await fail()
+  expect(await readRun(ctx, runId)).toMatchObject({ failures: 2 })
+})
+
+test('a look in vain forgets the failures before it', async ({ ctx }) => {
+  const { runId } = await makeRun(ctx, { status: 'ready' })
+  await ctx.sql`update run set failures = 3`
+  await serveRun(contextOf(ctx), runId, ['ready'], (run) => releaseRun(ctx.sql, run, 30))
+  expect(await readRun(ctx, runId)).toMatchObject({ failures: 0, claim: null, later: true })
+})
+
+test('a failure after the claim went to another leaves the run to that', async ({ ctx }) => {
+  const { runId } = await makeRun(ctx, { status: 'ready' })
+  await serveRun(contextOf(ctx), runId, ['ready'], async () => {
+    await steal(ctx, runId)
+    throw new Error('too late')
+  })
+  expect(await readRun(ctx, runId)).toMatchObject({
+    claimedBy: 'another',
+    failures: 0,
+    reason: null,
+  })
+})
+
+test.for(['status', 'attempt', 'claim'] as const)(
+  'a claimed run whose %s is no longer what it was cannot be moved',
+  async (what, { ctx }) => {
+    const { runId } = await makeRun(ctx, { status: 'ready' })
+    const run = await claimRun(ctx.sql, runId, ['ready'], 'start-run', 30)
+    if (!run) throw new Error('not claimed')
+    if (what === 'status') await ctx.sql`update run set status = 'aborting' where id = ${runId}`
+    if (what === 'attempt') await ctx.sql`update run set attempt = 2 where id = ${runId}`
+    if (what === 'claim') await steal(ctx, runId)
+    const before = await readRun(ctx, runId)
+    const moved = await ctx.sql.begin((tx) => moveRun(tx, run, 'starting', { actor: 'start-run' }))
+    expect(moved).toBeUndefined()
+    expect(await readRun(ctx, runId)).toEqual(before)
+    expect(await ctx.sql`select from outbox`).toHaveLength(0)
+    expect(await ctx.sql`select from run_history where status = 'starting'`).toHaveLength(0)
+  },
+)
+
+test('a claim is renewed while its work takes longer than the lease', async ({ ctx }) => {
+  const { runId } = await makeRun(ctx, { status: 'ready' })
+  const short = { ...contextOf(ctx), config: { ...ctx.config, claimLease: 0.3 } }
+  await serveRun(short, runId, ['ready'], async (run) => {
+    const ends = new Set<string>()
+    while (ends.size < 4) {
+      const [row] = await ctx.sql<{ until: string }[]>`
+        select claimed_until::text as until from run where id = ${runId} and claim = ${run.claim}`
+      ends.add(row?.until ?? '')
+    }
+    expect([...ends]).toEqual([...ends].toSorted())
+  })
+})
+
+test('the pause after failures doubles, to a minute at most', () => {
+  expect([0, 1, 2, 5, 6, 30, 1000].map(backoff)).toEqual([1, 2, 4, 32, 60, 60, 60])
+})
