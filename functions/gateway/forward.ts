@@ -4,6 +4,7 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { Problem } from '#shared/contracts/problems.ts'
 import { routeFolder, type Route } from '#shared/contracts/route.ts'
 import type { NodeBindings } from '#shared/runtime/read-request.ts'
+import { passedOver } from '#shared/runtime/refuse.ts'
 
 const hopByHop = new Set([
   'connection',
@@ -32,24 +33,39 @@ export function forwardOverHttp(template: string) {
       `${pathname}${search}`,
       template.replace('{function}', `api-${routeFolder(route)}`),
     )
-    const headers = { ...Object.fromEntries(request.headers), host: target.host }
-    const onward = http.request(target, {
-      agent,
-      method: request.method,
-      headers: endToEnd(headers),
-    })
+    const headers = endToEnd({ ...Object.fromEntries(request.headers), host: target.host })
+    // What has no body by contract is sent without one, whatever the caller sends.
+    if (!route.body) delete headers['content-length']
+    const onward = http.request(target, { agent, method: request.method, headers })
     const answered = answerOf(onward)
-    const sent = pipeline(incoming, onward)
-    sent.catch(() => {})
-    await passOn(await answered, outgoing)
+    if (route.body) passBody(incoming, onward)
+    else onward.end()
+    await passOn(await answered, outgoing, async () => {
+      // Refused while it is being sent: the function has no use for the rest, but the caller must find the line open.
+      incoming.unpipe(onward)
+      if (!onward.writableEnded) onward.destroy()
+      await passedOver(incoming)
+    })
     return RESPONSE_ALREADY_SENT
   }
+}
+
+/** Not by `pipeline`: that would cut the caller's line, and with it the answer, when the function takes no more. */
+function passBody(incoming: IncomingMessage, onward: http.ClientRequest): void {
+  incoming.pipe(onward, { end: false })
+  incoming.once('end', () => {
+    onward.addTrailers(incoming.trailers as Record<string, string>)
+    onward.end()
+  })
+  incoming.once('close', () => {
+    if (!incoming.complete) onward.destroy()
+  })
 }
 
 function answerOf(onward: http.ClientRequest): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     onward.once('response', resolve)
-    onward.once('error', (cause) =>
+    onward.on('error', (cause) =>
       reject(
         new Problem(
           'unavailable',
@@ -61,11 +77,16 @@ function answerOf(onward: http.ClientRequest): Promise<IncomingMessage> {
   })
 }
 
-async function passOn(answer: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+async function passOn(
+  answer: IncomingMessage,
+  outgoing: ServerResponse,
+  heardOut: () => Promise<void>,
+): Promise<void> {
   outgoing.writeHead(answer.statusCode ?? 502, endToEnd(answer.headers))
   try {
     await pipeline(answer, outgoing, { end: false })
     outgoing.addTrailers(answer.trailers as Record<string, string>)
+    await heardOut()
     outgoing.end()
   } catch {
     // Cut, so that nobody takes a part for the whole.

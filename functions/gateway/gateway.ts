@@ -5,7 +5,7 @@ import type { Route } from '#shared/contracts/route.ts'
 import { identityHeader, signIdentity } from '#shared/runtime/identity.ts'
 import type { NodeBindings } from '#shared/runtime/read-request.ts'
 import { refuse } from '#shared/runtime/refuse.ts'
-import { problemResponse, toProblem } from '#shared/runtime/respond.ts'
+import { jsonResponse, problemResponse, toProblem } from '#shared/runtime/respond.ts'
 import { followTrace } from '#shared/runtime/trace.ts'
 import type { Authenticate } from './authenticate.ts'
 import { findRoute, pathTable } from './path-table.ts'
@@ -21,15 +21,24 @@ export type GatewayOptions = {
   openapi: object
 }
 
+/** The one thing at a path that no function serves. Everybody may read it. */
+const description: Route = {
+  name: 'openapi',
+  method: 'get',
+  path: '/api/openapi.json',
+  summary: 'What there is.',
+  role: 'viewer',
+  response: 'application/json',
+  problems: [],
+}
+
 /**
  * The front door: the only thing that outside clients reach. It finds the route, finds out who calls, and passes the request
  * on with a signed identity; headers that speak for our own functions are taken away from what comes from outside.
  */
 export function gateway(options: GatewayOptions): Hono<{ Bindings: NodeBindings }> {
-  const table = pathTable(options.routes)
+  const table = pathTable([...options.routes, description])
   const app = new Hono<{ Bindings: NodeBindings }>()
-  const openapi = JSON.stringify(options.openapi)
-  app.get('/api/openapi.json', (c) => c.body(openapi, 200, { 'content-type': 'application/json' }))
   app.all('*', async (c) => {
     const requestId = randomUUID()
     try {
@@ -44,6 +53,8 @@ export function gateway(options: GatewayOptions): Hono<{ Bindings: NodeBindings 
           `There is nothing at ${c.req.path}; /api/openapi.json lists what there is.`,
         )
       const { route } = found
+      if (route === description)
+        return jsonResponse(options.openapi, c.req.query('pretty') !== undefined)
       const principal = await options.authenticate(c.req.raw)
       const headers = new Headers(c.req.raw.headers)
       headers.set(identityHeader, await signIdentity(principal, route.name, options.signingKey))

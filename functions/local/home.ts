@@ -6,10 +6,11 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import { homedir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 
 /** The folder of a local home, held by this process alone. */
 export type Home = {
@@ -46,7 +47,7 @@ export function openHome(folder: string): Home {
 
 function prepare(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    makeFolder(folder)
     const isOurs = existsSync(join(folder, marker))
     // The log is opened by whoever starts a home in the background, before there is one.
     if (
@@ -66,6 +67,19 @@ function prepare(folder: string): void {
     throw new CannotStart(
       `The folder ${folder} cannot be used: ${(error as Error).message}\nChoose another one: knit local start --home DIR`,
     )
+  }
+}
+
+/** One by one: where nothing can be made, as below /proc, Node's own `recursive` tries for ever. */
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { mode: 0o700 })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST' && statSync(folder).isDirectory()) return
+    if (code !== 'ENOENT') throw error
+    makeFolder(dirname(folder))
+    mkdirSync(folder, { mode: 0o700 })
   }
 }
 

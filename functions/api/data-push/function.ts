@@ -18,7 +18,7 @@ import type { Context } from '#shared/runtime/context.ts'
 import { defineRoute } from '#shared/runtime/define-route.ts'
 import { bodyStream } from '#shared/runtime/read-request.ts'
 
-/** Keeps an uploaded archive as data. Until it is whole and on disk, nothing of it can be found. */
+/** Keeps an uploaded archive as data. Until it is whole and on disk it is shown as in progress, and fits no input. */
 export default defineRoute(
   data.push,
   async ({ query, request, bindings }, ctx) => {
@@ -75,7 +75,7 @@ async function receive(
   } catch (error) {
     if (error instanceof ArchiveError)
       throw new Problem('bad-archive', error.message, { cause: error })
-    if (isBrokenLine(error))
+    if (isBrokenLine(error, incoming))
       throw new Problem(
         'bad-archive',
         'The connection broke before the archive was whole; push it again.',
@@ -105,7 +105,9 @@ function checkSum(own: string, sent: string | string[] | undefined): void {
   )
 }
 
-const isBrokenLine = (error: unknown): boolean =>
+/** True when it was the caller's line that broke, and not one of our own. */
+const isBrokenLine = (error: unknown, incoming: IncomingMessage | undefined): boolean =>
+  (!incoming || (incoming.destroyed && !incoming.complete)) &&
   error instanceof Error &&
   'code' in error &&
   ['ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE', 'ABORT_ERR'].includes(String(error.code))

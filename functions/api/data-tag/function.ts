@@ -1,7 +1,7 @@
 import { data } from '#shared/contracts/data.ts'
 import { Problem } from '#shared/contracts/problems.ts'
 import { forbiddenInChange } from '#shared/domain/data.ts'
-import { checkTagLimits } from '#shared/domain/tag.ts'
+import { checkTagLimits, sortTags } from '#shared/domain/tag.ts'
 import { changeTags } from '#shared/database/data.ts'
 import { showData } from '#shared/database/data-view.ts'
 import { defineRoute } from '#shared/runtime/define-route.ts'
@@ -13,7 +13,7 @@ export default defineRoute(data.tag, async ({ params: { knitId }, body: change }
       'bad-tag-change',
       `"${forbidden}" is a tag of the system, which nobody can change.`,
     )
-  checkTagLimits(change?.add ?? [], ctx.config)
+  checkTagLimits(sortTags(change?.add ?? []), ctx.config)
   const refusal = await changeTags(ctx.sql, knitId, change, ctx.config.maxTags, ctx.by)
   if (refusal === 'absent') throw new Problem('data-not-found', `No data has the id ${knitId}.`)
   if (refusal)

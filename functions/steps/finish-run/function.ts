@@ -1,30 +1,27 @@
 import { ArchiveError } from '#shared/archive/archive-error.ts'
 import { unstartableCode } from '#shared/domain/run.ts'
-import { runOfWorker, volumeOf, workerOf } from '#shared/domain/worker-spec.ts'
+import { volumeOf, workerOf } from '#shared/domain/worker-spec.ts'
 import type { Measure } from '#shared/domain/worker.ts'
 import { stampData } from '#shared/database/data.ts'
 import {
   findCause,
   moveRun,
-  nextAttempt,
   recordEnd,
   releaseRun,
+  tryAgain,
   type Claimed,
 } from '#shared/database/runs.ts'
 import type { Tx } from '#shared/database/sql.ts'
 import { loadWork } from '#shared/database/work.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineStep } from '#shared/runtime/define-step.ts'
-import { serveRun } from '#shared/runtime/serve-run.ts'
+import { runToldOf, serveRun } from '#shared/runtime/serve-run.ts'
 
 /** Removes the worker of a run that is ending; when it is gone, the run has ended and its data are stamped. */
 export default defineStep(
   'finish-run',
   async (event, ctx) => {
-    const run =
-      event.name === 'worker.changed'
-        ? runOfWorker(event.data.worker)
-        : { id: event.data.runId, attempt: event.data.attempt }
+    const run = runToldOf(event.data)
     if (!run) return
     for (;;) {
       const ended = await serveRun(ctx, run.id, ['completing', 'aborting'], (held) =>
@@ -46,7 +43,7 @@ async function finish(ctx: Context, run: Ending): Promise<boolean> {
     await releaseRun(ctx.sql, run, ctx.config.lookInterval, 'its worker is being removed')
     return false
   }
-  if (run.status === 'aborting' && (await tryAgain(ctx, run))) return true
+  if (run.status === 'aborting' && (await startOver(ctx, run))) return true
   const outputs = await measureOutputs(ctx, run)
   await ctx.begin(async (tx) => {
     if (isCompleting(run) && outputs.unfit !== undefined) return refuse(tx, ctx, run, outputs.unfit)
@@ -75,11 +72,11 @@ async function refuse(
 }
 
 /** A failure of the machine is tried again, with new data and volumes, as often as the configuration says. */
-async function tryAgain(ctx: Context, run: Claimed<'aborting'>): Promise<boolean> {
+async function startOver(ctx: Context, run: Claimed<'aborting'>): Promise<boolean> {
   const failure = await findCause(ctx.sql, run)
   if (failure?.cause !== 'machine' || run.attempt >= ctx.config.maxAttempts) return false
   const reason = `attempt ${run.attempt} was lost: ${failure.message}`
-  return ctx.begin((tx) => nextAttempt(tx, run, reason, ctx.by))
+  return ctx.begin((tx) => tryAgain(tx, run, reason, ctx.by))
 }
 
 type Outputs = { measures: Map<string, Measure>; unfit?: string }

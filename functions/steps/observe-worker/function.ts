@@ -1,19 +1,16 @@
 import type { Worker, WorkerState } from '#shared/ports/cluster.ts'
 import { systemExits } from '#shared/domain/run.ts'
-import { runOfWorker, workerOf } from '#shared/domain/worker-spec.ts'
+import { workerOf } from '#shared/domain/worker-spec.ts'
 import { moveRun, recordEnd, releaseRun, type Claimed } from '#shared/database/runs.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineStep } from '#shared/runtime/define-step.ts'
-import { serveRun } from '#shared/runtime/serve-run.ts'
+import { runToldOf, serveRun } from '#shared/runtime/serve-run.ts'
 
 /** Reads the true state of a run's worker and moves the run to where that is. */
 export default defineStep(
   'observe-worker',
   async (event, ctx) => {
-    const run =
-      event.name === 'worker.changed'
-        ? runOfWorker(event.data.worker)
-        : { id: event.data.runId, attempt: event.data.attempt }
+    const run = runToldOf(event.data)
     if (!run) return
     // What changes while the run is claimed wakes nobody, so whoever held the claim looks once more.
     for (let seen: string | undefined; ;) {

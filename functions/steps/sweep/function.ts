@@ -14,9 +14,11 @@ const dueAtOnce = 500
 export default defineClockStep(
   'sweep',
   async (ctx) => {
-    await ctx.relay.drain()
-    await tellDue(ctx)
-    await removeStaleWorkers(ctx)
+    const errors: unknown[] = []
+    // What fails keeps nothing else from being done.
+    for (const part of [ctx.relay.drain, () => tellDue(ctx), () => removeStaleWorkers(ctx)])
+      await part().catch((error: unknown) => errors.push(error))
+    if (errors.length > 0) throw errors[0]
   },
   { minScale: 1, concurrency: 1 },
 )

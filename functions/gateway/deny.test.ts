@@ -1,0 +1,121 @@
+import { SignJWT, UnsecuredJWT } from 'jose'
+import { expect } from 'vitest'
+import { roles } from '#shared/contracts/route.ts'
+import { identityHeader, signIdentity } from '#shared/runtime/identity.ts'
+import { test } from '#tests/support/api.ts'
+import { signingKey, type TestWorld } from '#tests/support/world.ts'
+import { routeFunctions } from '../functions.generated.ts'
+
+const key = new TextEncoder().encode(signingKey)
+const jwt = (claims: object, audience: string) =>
+  new SignJWT({ role: 'admin', ...claims })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setSubject('eve')
+    .setAudience(audience)
+    .setIssuedAt()
+
+/** Each is a way to have no valid identity for a route. */
+const invalid: Record<string, (route: string) => string | Promise<string>> = {
+  'no identity': () => '',
+  'an identity that is no token': () => 'admin',
+  'an identity signed with another key': (route) =>
+    signIdentity({ name: 'eve', role: 'admin' }, route, `${signingKey}!`),
+  'an identity with a changed role': async (route) => {
+    const [head, body, signature] = (
+      await signIdentity({ name: 'eve', role: 'viewer' }, route, signingKey)
+    ).split('.')
+    const claims = JSON.parse(Buffer.from(body ?? '', 'base64url').toString()) as object
+    const changed = Buffer.from(JSON.stringify({ ...claims, role: 'admin' })).toString('base64url')
+    return `${head}.${changed}.${signature}`
+  },
+  'an identity that is not signed': (route) =>
+    new UnsecuredJWT({ role: 'admin' })
+      .setSubject('eve')
+      .setAudience(route)
+      .setExpirationTime('1h')
+      .encode(),
+  'an identity signed in another way': (route) =>
+    new SignJWT({ role: 'admin' })
+      .setProtectedHeader({ alg: 'HS512' })
+      .setSubject('eve')
+      .setAudience(route)
+      .setExpirationTime('1h')
+      .sign(key),
+  'an expired identity': (route) => jwt({}, route).setExpirationTime('-10m').sign(key),
+  'an identity that never expires': (route) => jwt({}, route).sign(key),
+  'an identity for another audience': (route) =>
+    signIdentity(
+      { name: 'eve', role: 'admin' },
+      route === 'runs.show' ? 'runs.find' : 'runs.show',
+      signingKey,
+    ),
+  'an identity for nobody': (route) =>
+    new SignJWT({ role: 'admin' })
+      .setProtectedHeader({ alg: 'HS256' })
+      .setAudience(route)
+      .setExpirationTime('1m')
+      .sign(key),
+  'an identity with an unknown role': (route) =>
+    jwt({ role: 'root' }, route).setExpirationTime('1m').sign(key),
+}
+
+async function callWith(ctx: TestWorld, fn: (typeof routeFunctions)[number], token: string) {
+  const { method, path } = fn.contract
+  const url = `http://api.local${path.replace(/:\w+/g, '0d9fd6f0-0000-4000-8000-000000000000')}`
+  const headers: Record<string, string> = { 'content-type': 'application/json' }
+  if (token !== '') headers[identityHeader] = token
+  const body = method === 'post' || method === 'put' ? '{}' : undefined
+  return fn.app(ctx).request(url, { method: method.toUpperCase(), headers, ...(body && { body }) })
+}
+
+const cases = routeFunctions.flatMap((fn) =>
+  Object.keys(invalid).map((what) => [fn.name, what] as const),
+)
+
+test.for(cases)('%s refuses %s', async ([name, what], { ctx }) => {
+  const fn = routeFunctions.find((one) => one.name === name)
+  const token = (await invalid[what]?.(name)) ?? ''
+  if (!fn) throw new Error('no such route')
+  const response = await callWith(ctx, fn, token)
+  expect(response.status).toBe(401)
+  expect(await response.text()).toMatch(/^\{"message":"unauthorized\\n/)
+})
+
+const tooLow = routeFunctions.flatMap((fn) =>
+  roles.slice(0, roles.indexOf(fn.contract.role)).map((role) => [fn.name, role] as const),
+)
+
+test('there are routes that a viewer may not call', () => {
+  expect(tooLow.map(([name]) => name)).toEqual([
+    'data.push',
+    'data.tag',
+    'plans.activate',
+    'plans.apply',
+    'plans.deactivate',
+  ])
+})
+
+test.for(tooLow)('%s refuses a %s', async ([name, role], { ctx }) => {
+  const fn = routeFunctions.find((one) => one.name === name)
+  if (!fn) throw new Error('no such route')
+  const response = await callWith(
+    ctx,
+    fn,
+    await signIdentity({ name: 'eve', role }, name, signingKey),
+  )
+  expect(response.status).toBe(403)
+  expect(await response.text()).toContain(fn.contract.role)
+})
+
+test('a route serves its own method and path, and nothing else', async ({ ctx }) => {
+  for (const fn of routeFunctions) {
+    const token = await signIdentity({ name: 'ann', role: 'admin' }, fn.name, signingKey)
+    const { status } = await fn.app(ctx).request('http://api.local/api/other', {
+      method: fn.contract.method.toUpperCase(),
+      headers: { [identityHeader]: token },
+    })
+    expect(status).toBe(404)
+  }
+  const [count] = await ctx.sql`select count(*)::integer as runs from run`
+  expect(count).toEqual({ runs: 0 })
+})

@@ -1,0 +1,208 @@
+import { expect, test } from 'vitest'
+import { routes } from '#shared/contracts/index.ts'
+import { Problem } from '#shared/contracts/problems.ts'
+import { identityHeader, signIdentity, verifyIdentity } from '#shared/runtime/identity.ts'
+import { signingKey } from '#tests/support/world.ts'
+import { gateway, type GatewayOptions } from './gateway.ts'
+
+const openapi = { openapi: '3.1.0', info: { title: '<&>' } }
+
+/** A gateway before functions that answer with what has reached them. */
+function open(changes: Partial<GatewayOptions> = {}) {
+  return gateway({
+    routes,
+    signingKey,
+    authenticate: async () => ({ name: 'ann', role: 'user' }),
+    forward: async (route, request) =>
+      Response.json({
+        route: route.name,
+        method: request.method,
+        url: request.url,
+        headers: Object.fromEntries(request.headers),
+        body: await request.text(),
+      }),
+    openapi,
+    ...changes,
+  })
+}
+
+type Reached = {
+  route: string
+  method: string
+  url: string
+  headers: Record<string, string>
+  body: string
+}
+
+async function reach(path: string, init: RequestInit = {}): Promise<Reached> {
+  const response = await open().request(`http://gate.local${path}`, init)
+  expect(response.status).toBe(200)
+  return (await response.json()) as Reached
+}
+
+test('a request reaches its function with path, query, headers and body as they were', async () => {
+  const url = '/api/plans/?pretty&in_tag=a%3Ab%2B+c&in_tag=%F0%9F%98%80'
+  const reached = await reach(url, {
+    method: 'POST',
+    body: '{"a": "日本"}',
+    headers: { 'content-type': 'application/json', 'x-own': 'kept', accept: 'text/html' },
+  })
+  expect(reached).toMatchObject({
+    route: 'plans.apply',
+    method: 'POST',
+    url: `http://gate.local${url}`,
+    body: '{"a": "日本"}',
+    headers: { 'content-type': 'application/json', 'x-own': 'kept', accept: 'text/html' },
+  })
+})
+
+test('who calls is signed for the route alone, and an identity from outside is not believed', async () => {
+  const forged = await signIdentity({ name: 'eve', role: 'admin' }, 'runs.show', signingKey)
+  for (const name of [identityHeader, identityHeader.toUpperCase()]) {
+    const { headers } = await reach('/api/runs/x', { headers: { [name]: forged } })
+    const token = headers[identityHeader]
+    expect(token).not.toContain(forged)
+    expect(await verifyIdentity(token, 'runs.show', signingKey)).toEqual({
+      name: 'ann',
+      role: 'user',
+    })
+    expect(await verifyIdentity(token, 'runs.find', signingKey)).toBeUndefined()
+  }
+  const doubled = new Headers([
+    [identityHeader, forged],
+    [identityHeader, forged],
+  ])
+  const { headers } = await reach('/api/runs/x', { headers: doubled })
+  expect(await verifyIdentity(headers[identityHeader], 'runs.show', signingKey)).toMatchObject({
+    name: 'ann',
+  })
+})
+
+test('every request has an id of its own, whatever the caller says', async () => {
+  const given = { headers: { 'x-request-id': 'mine\tevil' } }
+  const ids = [await reach('/api/data', given), await reach('/api/data', given)].map(
+    ({ headers }) => headers['x-request-id'],
+  )
+  expect(new Set(ids).size).toBe(2)
+  for (const id of ids) expect(id).toMatch(/^[0-9a-f-]{36}$/)
+})
+
+test('the trace of the caller goes on; a malformed one is replaced', async () => {
+  const trace = '0af7651916cd43dd8448eb211c80319c'
+  const parent = `00-${trace}-b7ad6b7169203331-00`
+  const { headers } = await reach('/api/data', { headers: { traceparent: parent } })
+  expect(headers['traceparent']).toMatch(new RegExp(`^00-${trace}-[0-9a-f]{16}-00$`))
+  expect(headers['traceparent']).not.toBe(parent)
+  for (const traceparent of [
+    'nonsense',
+    `00-${'0'.repeat(32)}-b7ad6b7169203331-01`,
+    `${parent}, ${parent}`,
+    '',
+  ]) {
+    const fresh = await reach('/api/data', { headers: { traceparent } })
+    expect(fresh.headers['traceparent']).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/)
+  }
+})
+
+test.for(['GET', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH'])(
+  'an unknown path is 404 for %s, in the form that is known',
+  async (method) => {
+    for (const path of [
+      '/',
+      '/api',
+      '/api/nothing/',
+      '/api/plans/a%2Fb',
+      '/api/data/x/y',
+      '/other',
+    ]) {
+      const response = await open().request(`http://gate.local${path}`, { method })
+      expect(response.status).toBe(404)
+      expect(response.headers.get('content-type')).toBe('application/json')
+      expect(response.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/)
+      expect(await response.text()).toBe('{"message":"Not Found"}\n')
+    }
+  },
+)
+
+test.for([
+  ['PUT', '/api/data', 'GET, OPTIONS, POST'],
+  ['HEAD', '/api/data', 'GET, OPTIONS, POST'],
+  ['PATCH', '/api/data/x/', 'GET, OPTIONS, PUT'],
+  ['POST', '/api/runs/x/log', 'GET, OPTIONS'],
+  ['GET', '/api/plans/x/active', 'DELETE, OPTIONS, PUT'],
+  ['HEAD', '/api/runs/', 'GET, OPTIONS'],
+  ['HEAD', '/api/openapi.json', 'GET, OPTIONS'],
+  ['POST', '/api/openapi.json', 'GET, OPTIONS'],
+] as const)('%s %s is 405 and says what is allowed', async ([method, path, allow]) => {
+  const response = await open().request(`http://gate.local${path}`, { method })
+  expect(response.status).toBe(405)
+  expect(response.headers.get('allow')).toBe(allow)
+  const text = method === 'HEAD' ? '' : '{"message":"Method Not Allowed"}\n'
+  expect(await response.text()).toBe(text)
+})
+
+test.for([
+  ['/api/data', 'GET, OPTIONS, POST'],
+  ['/api/plans/x/active/', 'DELETE, OPTIONS, PUT'],
+  ['/api/openapi.json', 'GET, OPTIONS'],
+] as const)('OPTIONS %s is 204 and says what is allowed', async ([path, allow]) => {
+  const response = await open().request(`http://gate.local${path}`, { method: 'OPTIONS' })
+  expect(response.status).toBe(204)
+  expect(response.headers.get('allow')).toBe(allow)
+  expect(await response.text()).toBe('')
+})
+
+test('pretty and problem details hold for what the gateway itself refuses', async () => {
+  const pretty = await open().request('http://gate.local/api/nothing?pretty')
+  expect(await pretty.text()).toBe('{\n  "message": "Not Found"\n}\n')
+  const headers = { accept: 'application/problem+json' }
+  const absent = await open().request('http://gate.local/api/nothing', { headers })
+  expect(absent.headers.get('content-type')).toBe('application/problem+json')
+  expect(await absent.json()).toMatchObject({ status: 404, code: 'route-not-found' })
+  const wrong = await open().request('http://gate.local/api/data', { method: 'PUT', headers })
+  expect(wrong.headers.get('allow')).toBe('GET, OPTIONS, POST')
+  expect(await wrong.json()).toMatchObject({ status: 405, code: 'method-not-allowed' })
+})
+
+test('who is not let in reaches no function', async () => {
+  let reached = 0
+  const app = open({
+    authenticate: async () => {
+      throw new Problem('unauthorized', 'A token is needed.')
+    },
+    forward: async () => {
+      reached += 1
+      return new Response()
+    },
+  })
+  for (const { method, path } of routes) {
+    const response = await app.request(`http://gate.local${path}`, { method: method.toUpperCase() })
+    expect(response.status).toBe(401)
+    expect(await response.text()).toBe('{"message":"unauthorized\\nA token is needed."}\n')
+  }
+  expect(reached).toBe(0)
+})
+
+test('a failure behind the gateway says nothing of its inside', async () => {
+  const app = open({
+    forward: async () => {
+      throw new Error('connect ECONNREFUSED 10.0.0.7:8080')
+    },
+  })
+  const response = await app.request('http://gate.local/api/data')
+  expect(response.status).toBe(500)
+  expect(await response.text()).not.toContain('10.0.0.7')
+})
+
+test('the description of the API is for everybody, with a slash at the end and pretty', async () => {
+  const app = open({
+    authenticate: async () => {
+      throw new Problem('unauthorized', 'A token is needed.')
+    },
+  })
+  const plain = await app.request('http://gate.local/api/openapi.json')
+  expect(plain.headers.get('content-type')).toBe('application/json')
+  expect(await plain.text()).toBe('{"openapi":"3.1.0","info":{"title":"\\u003c\\u0026\\u003e"}}\n')
+  const pretty = await app.request('http://gate.local/api/openapi.json/?pretty')
+  expect(await pretty.json()).toEqual(openapi)
+})

@@ -1,0 +1,316 @@
+import { ArchiveError } from '#shared/archive/archive-error.ts'
+import { expect } from 'vitest'
+import { findDataIds, showData } from '#shared/database/data-view.ts'
+import { volumeOf } from '#shared/domain/worker-spec.ts'
+import { historyOf, makeRun, measured, passTime, readRun, steal } from '#tests/support/runs.ts'
+import { deliver, outbox, test, type TestWorld } from '#tests/support/world.ts'
+import finishRun from './function.ts'
+
+const finish = (
+  ctx: TestWorld,
+  { runId, attempt }: { runId: string; attempt: number },
+): Promise<Response> => deliver(finishRun, ctx, 'run.completing', { runId, attempt })
+
+const changed = (ctx: TestWorld, worker: string): Promise<Response> =>
+  deliver(finishRun, ctx, 'worker.changed', { worker })
+
+/** What the current attempt is known to have ended by. */
+async function endBy(
+  ctx: TestWorld,
+  runId: string,
+  cause: string,
+  code: number,
+  message: string,
+): Promise<void> {
+  await ctx.sql`
+    update attempt
+       set cause = ${cause}, exit_code = ${code}, exit_message = ${message}, ended_at = now()
+     where run_id = ${runId}`
+}
+
+test('a run told twice to finish is done, and says so once', async ({ ctx }) => {
+  const run = await makeRun(ctx, { status: 'completing' })
+  const data = { runId: run.runId, attempt: run.attempt }
+  await finish(ctx, run)
+  await finish(ctx, run)
+  expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'done', claim: null })
+  expect(await outbox(ctx)).toEqual([
+    { type: 'run.done', data },
+    { type: 'data.ready', data: { runId: run.runId } },
+  ])
+  expect(await historyOf(ctx, run.runId)).toEqual(['waiting', 'done'])
+})
+
+test('the data of a run that is done are measured, carry their time and can be matched', async ({
+  ctx,
+}) => {
+  const run = await makeRun(ctx, { status: 'completing' })
+  await finish(ctx, run)
+  const rows = await ctx.sql`
+    select id, ready, bytes, files, digest, ended_at is not null as ended
+      from data
+     where run_id = ${run.runId}
+     order by output_id`
+  expect(rows.map((row) => ({ ...row }))).toEqual(
+    run.outputs.map((id) => ({
+      id,
+      ready: true,
+      bytes: String(measured.bytes),
+      files: String(measured.files),
+      digest: measured.digest,
+      ended: true,
+    })),
+  )
+  const tasks = await ctx.sql`select knit_id from match_task`
+  expect(tasks.map((task) => task['knit_id']).toSorted()).toEqual(run.outputs.toSorted())
+  const [shown] = await showData(ctx.sql, run.outputs)
+  expect(shown?.tags.filter((tag) => tag.startsWith('knit#'))).toEqual([
+    `knit#id:${run.outputs[0]}`,
+    expect.stringMatching(/^knit#timestamp:/),
+  ])
+})
+
+test('a time that is shown can be searched for', async ({ ctx }) => {
+  const run = await makeRun(ctx, { status: 'completing' })
+  await finish(ctx, run)
+  const [shown] = await showData(ctx.sql, run.outputs)
+  const tag = shown?.tags.find((text) => text.startsWith('knit#timestamp:')) ?? ''
+  const [key = '', ...rest] = tag.split(':')
+  const found = await findDataIds(ctx.sql, [{ key, value: rest.join(':') }])
+  expect(found.toSorted()).toEqual(run.outputs.toSorted())
+})
+
+test('the data of a run that failed are kept with their time, and match nothing', async ({
+  ctx,
+}) => {
+  const run = await makeRun(ctx, { status: 'aborting' })
+  await endBy(ctx, run.runId, 'program', 1, '(container main) Error')
+  await finish(ctx, run)
+  expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'failed', exitCode: 1 })
+  expect(await outbox(ctx)).toEqual([
+    { type: 'run.failed', data: { runId: run.runId, attempt: 1 } },
+  ])
+  expect(await ctx.sql`select from match_task`).toHaveLength(0)
+  const [shown] = await showData(ctx.sql, run.outputs)
+  expect(shown?.tags).toEqual([
+    `knit#id:${run.outputs[0]}`,
+    expect.stringMatching(/^knit#timestamp:/),
+    'knit#transient:failed',
+    'made:a',
+  ])
+})
+
+test.for(['completing', 'aborting'] as const)(
+  'a run that is %s ends only when its worker is gone',
+  async (status, { ctx }) => {
+    const run = await makeRun(ctx, { status })
+    const remove = ctx.cluster.deleteWorker
+    ctx.cluster.deleteWorker = async (name) => void ctx.cluster.calls.push(`asked ${name}`)
+    await finish(ctx, run)
+    expect(ctx.cluster.calls).toContain(`asked ${run.worker}`)
+    expect(await readRun(ctx, run.runId)).toMatchObject({ status, claim: null, later: true })
+    expect(await outbox(ctx)).toEqual([])
+    ctx.cluster.deleteWorker = remove
+    await ctx.cluster.deleteWorker(run.worker)
+    await changed(ctx, run.worker)
+    expect(await readRun(ctx, run.runId)).toMatchObject({
+      status: status === 'completing' ? 'done' : 'failed',
+    })
+  },
+)
+
+test('a worker that goes while the run is claimed, whose event wakes nobody, is not waited for', async ({
+  ctx,
+}) => {
+  const run = await makeRun(ctx, { status: 'completing' })
+  const remove = ctx.cluster.deleteWorker.bind(ctx.cluster)
+  ctx.cluster.deleteWorker = async () => {}
+  let looks = 0
+  ctx.cluster.before = async (operation) => {
+    if (operation !== 'findWorker') return
+    looks += 1
+    if (looks === 2) await remove(run.worker)
+  }
+  await finish(ctx, run)
+  expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'done' })
+})
+
+test('a run without a worker is finished', async ({ ctx }) => {
+  const run = await makeRun(ctx)
+  await ctx.sql`update run set status = 'aborting' where id = ${run.runId}`
+  await finish(ctx, run)
+  expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'failed' })
+})
+
+test('a run that somebody else serves is left alone', async ({ ctx }) => {
+  const run = await makeRun(ctx, { status: 'completing' })
+  await steal(ctx, run.runId)
+  await finish(ctx, run)
+  expect(ctx.cluster.workers.has(run.worker)).toBe(true)
+  expect(await readRun(ctx, run.runId)).toMatchObject({
+    status: 'completing',
+    claimedBy: 'another',
+  })
+})
+
+test.for(['completing', 'aborting'] as const)(
+  'a step that wakes up after its claim on a run that is %s expired changes nothing',
+  async (status, { ctx }) => {
+    const run = await makeRun(ctx, { status })
+    await endBy(ctx, run.runId, 'machine', 254, 'lost')
+    ctx.cluster.before = () => steal(ctx, run.runId)
+    await finish(ctx, run)
+    expect(await readRun(ctx, run.runId)).toMatchObject({
+      status,
+      attempt: 1,
+      claimedBy: 'another',
+    })
+    expect(await outbox(ctx)).toEqual([])
+    expect(
+      await ctx.sql`select from data where run_id = ${run.runId} and ended_at is null`,
+    ).toHaveLength(3)
+  },
+)
+
+test.for(['waiting', 'running', 'done', 'failed'] as const)(
+  'an event about a run that is %s removes nothing',
+  async (status, { ctx }) => {
+    const run = await makeRun(ctx, { status })
+    const workers = [...ctx.cluster.workers.keys()]
+    await finish(ctx, run)
+    await changed(ctx, run.worker)
+    expect([...ctx.cluster.workers.keys()]).toEqual(workers)
+    expect(await readRun(ctx, run.runId)).toMatchObject({ status })
+  },
+)
+
+test('a worker that vanished is tried again with new data, and the third time the run fails with 254', async ({
+  ctx,
+}) => {
+  const run = await makeRun(ctx, { status: 'aborting' })
+  const lost = 'worker for the run is not found'
+  let outputs = run.outputs
+  for (const attempt of [1, 2]) {
+    await endBy(ctx, run.runId, 'machine', 254, lost)
+    await finish(ctx, { runId: run.runId, attempt })
+    expect(await readRun(ctx, run.runId)).toMatchObject({
+      status: 'waiting',
+      attempt: attempt + 1,
+      claim: null,
+      exitCode: null,
+      reason: expect.stringMatching(new RegExp(`attempt ${attempt} was lost: ${lost}`)),
+    })
+    const made = await ctx.sql<{ id: string; tags: number }[]>`
+      select data.id, cardinality(data.tags) as tags
+        from data
+        join output on output.id = output_id
+       where run_id = ${run.runId}
+       order by position`
+    expect(made.map(({ tags }) => tags)).toEqual([1, 0, 1])
+    const ids = made.map(({ id }) => id)
+    expect(ids.filter((id) => outputs.includes(id))).toEqual([])
+    const garbage = await ctx.sql<{ volume: string }[]>`select volume from garbage`
+    const volumes = garbage.map(({ volume }) => volume)
+    expect(volumes).toEqual(expect.arrayContaining(outputs.map(volumeOf)))
+    expect(volumes).not.toEqual(expect.arrayContaining(ids.map(volumeOf)))
+    expect(await outbox(ctx)).toEqual([
+      { type: 'run.waiting', data: { planId: run.planId } },
+      { type: 'volume.dropped', data: {} },
+    ])
+    await ctx.sql`delete from outbox`
+    outputs = ids
+    for (const status of ['ready', 'starting', 'aborting'])
+      await ctx.sql`update run set status = ${status} where id = ${run.runId}`
+    await ctx.sql`
+      insert into attempt (run_id, number, worker, worker_uid)
+      values (${run.runId}, ${attempt + 1}, 'w', 'u')`
+  }
+  await endBy(ctx, run.runId, 'machine', 254, lost)
+  await finish(ctx, { runId: run.runId, attempt: 3 })
+  expect(await readRun(ctx, run.runId)).toMatchObject({
+    status: 'failed',
+    attempt: 3,
+    exitCode: 254,
+    exitMessage: lost,
+  })
+  expect(await historyOf(ctx, run.runId)).toEqual(['waiting', 'waiting', 'waiting', 'failed'])
+})
+
+test('what a run reads is the same in every attempt', async ({ ctx }) => {
+  const run = await makeRun(ctx, { status: 'aborting' })
+  await endBy(ctx, run.runId, 'machine', 254, 'lost')
+  await finish(ctx, run)
+  const assigned = await ctx.sql`select knit_id from assign where run_id = ${run.runId}`
+  expect(assigned.map((row) => row['knit_id'])).toEqual(run.inputs)
+})
+
+test.for(['program', 'plan', 'user'] as const)(
+  'a failure that is laid to the %s is never tried again',
+  async (cause, { ctx }) => {
+    const run = await makeRun(ctx, { status: 'aborting' })
+    await endBy(ctx, run.runId, cause, 1, 'why')
+    await finish(ctx, run)
+    expect(await readRun(ctx, run.runId)).toMatchObject({
+      status: 'failed',
+      attempt: 1,
+      exitCode: 1,
+    })
+  },
+)
+
+test('volumes that cannot be measured are tried again later; the run is not done before', async ({
+  ctx,
+}) => {
+  const run = await makeRun(ctx, { status: 'completing' })
+  ctx.cluster.before = (operation) => {
+    if (operation === 'measureVolume') throw new Error('stale file handle')
+  }
+  expect((await finish(ctx, run)).status).toBe(202)
+  expect(await readRun(ctx, run.runId)).toMatchObject({
+    status: 'completing',
+    failures: 1,
+    reason: expect.stringMatching(/stale file handle/),
+  })
+  expect(await ctx.sql`select from data where run_id = ${run.runId} and ready`).toHaveLength(0)
+  ctx.cluster.before = () => {}
+  await passTime(ctx)
+  await finish(ctx, run)
+  expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'done' })
+})
+
+test('a run that succeeded but whose outputs cannot be kept has failed, and is not tried again', async ({
+  ctx,
+}) => {
+  const run = await makeRun(ctx, { status: 'completing' })
+  await ctx.sql`update attempt set exit_code = 0, exit_message = ''`
+  ctx.cluster.before = (operation, name) => {
+    if (operation === 'measureVolume' && name === volumeOf(run.outputs[1] ?? ''))
+      throw new ArchiveError('bad-entry', 'there is a device in it')
+  }
+  await finish(ctx, run)
+  expect(await readRun(ctx, run.runId)).toMatchObject({
+    status: 'aborting',
+    exitCode: 255,
+    exitMessage: expect.stringMatching(/\/out\/b.*there is a device in it/),
+  })
+  expect(await outbox(ctx)).toEqual([
+    { type: 'run.aborting', data: { runId: run.runId, attempt: 1 } },
+  ])
+  await finish(ctx, run)
+  expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'failed', attempt: 1 })
+  expect(await ctx.sql`select from data where run_id = ${run.runId} and ready`).toHaveLength(0)
+})
+
+test('a step that fails for weeks goes on counting', async ({ ctx }) => {
+  const run = await makeRun(ctx, { status: 'completing' })
+  await ctx.sql`update run set failures = 32767 where id = ${run.runId}`
+  ctx.cluster.before = () => {
+    throw new Error('the API server is away')
+  }
+  expect((await finish(ctx, run)).status).toBe(202)
+  expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'completing', claim: null })
+})
+
+test('a change of something that is no worker of ours is no error', async ({ ctx }) => {
+  expect((await changed(ctx, 'some-other-pod')).status).toBe(202)
+})

@@ -1,0 +1,245 @@
+import { expect } from 'vitest'
+import { failed, succeeded } from '#tests/support/scripted-cluster.ts'
+import { historyOf, makeRun, passTime, readRun, steal } from '#tests/support/runs.ts'
+import { deliver, outbox, test, type TestWorld } from '#tests/support/world.ts'
+import observeWorker from './function.ts'
+
+const observe = (ctx: TestWorld, { runId }: { runId: string }, attempt = 1): Promise<Response> =>
+  deliver(observeWorker, ctx, 'run.starting', { runId, attempt })
+
+const changed = (ctx: TestWorld, worker: string): Promise<Response> =>
+  deliver(observeWorker, ctx, 'worker.changed', { worker })
+
+test('a run whose program runs is running, and when it began is kept', async ({ ctx }) => {
+  const run = await makeRun(ctx, { status: 'starting' })
+  const startedAt = new Date('2026-01-02T03:04:05.678Z')
+  ctx.cluster.set(run.worker, { phase: 'running', startedAt, image: 'sha256:abc' })
+  expect((await observe(ctx, run)).status).toBe(202)
+  expect(await readRun(ctx, run.runId)).toMatchObject({
+    status: 'running',
+    claim: null,
+    exitCode: null,
+  })
+  expect(await outbox(ctx)).toEqual([
+    { type: 'run.running', data: { runId: run.runId, attempt: 1 } },
+  ])
+  const [attempt] = await ctx.sql`select started_at, image from attempt where run_id = ${run.runId}`
+  expect(attempt).toEqual({ started_at: startedAt, image: 'sha256:abc' })
+})
+
+test.for(['starting', 'running'] as const)(
+  'a run that is %s completes with exit code 0 when its program succeeded',
+  async (status, { ctx }) => {
+    const run = await makeRun(ctx, { status })
+    ctx.cluster.set(run.worker, succeeded())
+    await changed(ctx, run.worker)
+    expect(await readRun(ctx, run.runId)).toMatchObject({
+      status: 'completing',
+      claim: null,
+      exitCode: 0,
+      exitMessage: '',
+      cause: null,
+    })
+    expect(await outbox(ctx)).toEqual([
+      { type: 'run.completing', data: { runId: run.runId, attempt: 1 } },
+    ])
+  },
+)
+
+test.for(['starting', 'running'] as const)(
+  'a run that is %s aborts with the code and message of its program when that failed',
+  async (status, { ctx }) => {
+    const run = await makeRun(ctx, { status })
+    ctx.cluster.set(run.worker, {
+      phase: 'failed',
+      endedAt: new Date(),
+      exitCode: 137,
+      message: '(container main) OOMKilled',
+      cause: 'program',
+    })
+    await changed(ctx, run.worker)
+    expect(await readRun(ctx, run.runId)).toMatchObject({
+      status: 'aborting',
+      exitCode: 137,
+      exitMessage: '(container main) OOMKilled',
+      reason: '(container main) OOMKilled',
+      cause: 'program',
+    })
+  },
+)
+
+test.for(['starting', 'running'] as const)(
+  'a run that is %s and whose worker vanished aborts with 254, as a failure of the machine',
+  async (status, { ctx }) => {
+    const run = await makeRun(ctx, { status })
+    ctx.cluster.workers.clear()
+    await changed(ctx, run.worker)
+    expect(await readRun(ctx, run.runId)).toMatchObject({
+      status: 'aborting',
+      exitCode: 254,
+      exitMessage: 'worker for the run is not found',
+      cause: 'machine',
+    })
+  },
+)
+
+test('a run told twice of its worker moves once, and says so once', async ({ ctx }) => {
+  const run = await makeRun(ctx, { status: 'running' })
+  ctx.cluster.set(run.worker, succeeded())
+  await Promise.all([changed(ctx, run.worker), changed(ctx, run.worker), observe(ctx, run)])
+  await observe(ctx, run)
+  expect(await outbox(ctx)).toHaveLength(1)
+  expect(await historyOf(ctx, run.runId)).toEqual(['waiting', 'completing'])
+})
+
+test('a run that runs on is left as it is, and looked at again after a while without an event', async ({
+  ctx,
+}) => {
+  const run = await makeRun(ctx, { status: 'running' })
+  await observe(ctx, run)
+  expect(await readRun(ctx, run.runId)).toMatchObject({
+    status: 'running',
+    claim: null,
+    failures: 0,
+    later: true,
+  })
+  expect(await outbox(ctx)).toEqual([])
+})
+
+test('a worker that was never released is released', async ({ ctx }) => {
+  const run = await makeRun(ctx, { status: 'starting' })
+  ctx.cluster.set(run.worker, { phase: 'suspended' })
+  await observe(ctx, run)
+  expect(ctx.cluster.calls).toContain(`releaseWorker ${run.worker}`)
+  // What its release brought about wakes nobody while the run is claimed, so it is seen at once.
+  expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'running', claim: null })
+})
+
+test('why a worker does not begin is shown on the run', async ({ ctx }) => {
+  const run = await makeRun(ctx, { status: 'starting' })
+  ctx.cluster.set(run.worker, { phase: 'pending', reason: '0/3 nodes are available' })
+  await observe(ctx, run)
+  expect(await readRun(ctx, run.runId)).toMatchObject({
+    status: 'starting',
+    claim: null,
+    reason: '0/3 nodes are available',
+  })
+  ctx.cluster.set(run.worker, { phase: 'running', startedAt: new Date() })
+  await changed(ctx, run.worker)
+  expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'running', reason: null })
+})
+
+test('what happens to a worker while it is looked at is not overlooked', async ({ ctx }) => {
+  const run = await makeRun(ctx, { status: 'running' })
+  let looks = 0
+  ctx.cluster.before = async (operation) => {
+    looks += 1
+    if (operation !== 'findWorker' || looks !== 2) return
+    // After the first look: the event of this change finds the run claimed, or just given back.
+    ctx.cluster.set(run.worker, succeeded())
+  }
+  await observe(ctx, run)
+  expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'completing' })
+})
+
+test('a run that somebody else serves is left alone', async ({ ctx }) => {
+  const run = await makeRun(ctx, { status: 'running' })
+  ctx.cluster.set(run.worker, succeeded())
+  await steal(ctx, run.runId)
+  await changed(ctx, run.worker)
+  expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'running', claimedBy: 'another' })
+})
+
+test('a step that wakes up after its claim expired changes nothing', async ({ ctx }) => {
+  const run = await makeRun(ctx, { status: 'running' })
+  ctx.cluster.set(run.worker, failed())
+  ctx.cluster.before = () => steal(ctx, run.runId)
+  await observe(ctx, run)
+  expect(await readRun(ctx, run.runId)).toMatchObject({
+    status: 'running',
+    claimedBy: 'another',
+    exitCode: null,
+  })
+  expect(await outbox(ctx)).toEqual([])
+})
+
+test('an event about an earlier attempt looks at the worker of the current one', async ({
+  ctx,
+}) => {
+  const run = await makeRun(ctx, { status: 'running', attempt: 2 })
+  await changed(ctx, `worker-run-${run.runId}-1`)
+  expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'running', attempt: 2 })
+  ctx.cluster.set(run.worker, succeeded())
+  await changed(ctx, `worker-run-${run.runId}-1`)
+  expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'completing', exitCode: 0 })
+})
+
+test.for(['deactivated', 'waiting', 'ready', 'completing', 'done', 'failed'] as const)(
+  'a run that is %s does not follow its worker',
+  async (status, { ctx }) => {
+    const run = await makeRun(ctx, { status })
+    expect((await changed(ctx, run.worker)).status).toBe(202)
+    expect(await readRun(ctx, run.runId)).toMatchObject({ status })
+    expect(await outbox(ctx)).toEqual([])
+  },
+)
+
+test.for(['some-other-pod', 'worker-run-x-1', 'worker-run-00000000-0000-4000-8000-000000000000-1'])(
+  'a change of %s, which is of no run, is no error',
+  async (worker, { ctx }) => {
+    expect((await changed(ctx, worker)).status).toBe(202)
+  },
+)
+
+test('a cluster that does not answer is asked again later, and the reason is shown meanwhile', async ({
+  ctx,
+}) => {
+  const run = await makeRun(ctx, { status: 'running' })
+  ctx.cluster.set(run.worker, succeeded())
+  ctx.cluster.before = () => {
+    throw new Error('the API server is away')
+  }
+  expect((await changed(ctx, run.worker)).status).toBe(202)
+  expect(await readRun(ctx, run.runId)).toMatchObject({
+    status: 'running',
+    claim: null,
+    failures: 1,
+    later: true,
+    reason: expect.stringMatching(/the API server is away/),
+  })
+  ctx.cluster.before = () => {}
+  await passTime(ctx)
+  await changed(ctx, run.worker)
+  expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'completing' })
+})
+
+test('a message longer than can be kept is cut, and ends the run all the same', async ({ ctx }) => {
+  const run = await makeRun(ctx, { status: 'running' })
+  const message = '😀'.repeat(5000)
+  ctx.cluster.set(run.worker, {
+    phase: 'failed',
+    endedAt: new Date(),
+    exitCode: 1,
+    message,
+    cause: 'program',
+  })
+  await observe(ctx, run)
+  const found = await readRun(ctx, run.runId)
+  expect(found).toMatchObject({ status: 'aborting', exitCode: 1 })
+  expect(message.startsWith(String(found?.['exitMessage']))).toBe(true)
+})
+
+test('an exit message with characters the database cannot hold ends the run all the same', async ({
+  ctx,
+}) => {
+  const run = await makeRun(ctx, { status: 'running' })
+  ctx.cluster.set(run.worker, {
+    phase: 'failed',
+    endedAt: new Date(),
+    exitCode: 1,
+    message: `bad \0 text \ud800 and ${'x'.repeat(1000)}😀`,
+    cause: 'program',
+  })
+  await observe(ctx, run)
+  expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'aborting', exitCode: 1 })
+})
