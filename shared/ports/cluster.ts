@@ -33,7 +33,12 @@ export interface Cluster {
   capacity(): Promise<ReadonlyMap<string, number>>
 }
 
-/** How bytes get into volumes and out of them. Nothing is ever held in memory whole. */
+/** There is no volume of that name: nothing was ever written to it, or it has been deleted. */
+export class NoSuchVolume extends Error {
+  override readonly name = 'NoSuchVolume'
+}
+
+/** How bytes get into volumes and out of them. Every call throws `NoSuchVolume` for a volume that is not there. Nothing is ever held in memory whole. */
 export interface Transfers {
   /**
    * Unpacks a tar.gz stream into an existing, empty volume and flushes it to disk. On any failure the volume is

@@ -33,7 +33,13 @@ export const Config = z.object({
     ),
   brokerUrl: z.url().optional().describe('Where events are published, as CloudEvents over HTTP.'),
   host: z.string().default('0.0.0.0').describe('Address to listen on; every one unless given.'),
-  port: z.coerce.number().int().min(0).max(65_535).default(defaultPort).describe('Port to listen on.'),
+  port: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(65_535)
+    .default(defaultPort)
+    .describe('Port to listen on.'),
   logFormat: z
     .enum(['json', 'text'])
     .default('json')

@@ -1,6 +1,7 @@
 import { ZodError } from 'zod'
 import { Problem, problems } from '#shared/contracts/problems.ts'
 import { isUnavailable } from '#shared/database/sql.ts'
+import { NoSuchVolume } from '#shared/ports/cluster.ts'
 import { Invalid } from '#shared/domain/invalid.ts'
 
 const escapes: Record<string, string> = {
@@ -29,6 +30,12 @@ export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error
   if (error instanceof Invalid) return new Problem('bad-request', sentence(error), { cause: error })
   if (error instanceof ZodError) return new Problem('bad-request', issues(error), { cause: error })
+  if (error instanceof NoSuchVolume)
+    return new Problem(
+      'data-not-found',
+      'Nothing was written to this data before its run ended, so there is nothing to send.',
+      { cause: error },
+    )
   if (isStorageFull(error))
     return new Problem(
       'storage-full',

@@ -1,23 +1,30 @@
 import { EventEmitter } from 'node:events'
-import { mkdirSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { follow } from '#shared/adapters/local-cluster/follow.ts'
-import { pack } from '#shared/archive/pack.ts'
-import { unpack } from '#shared/archive/unpack.ts'
-import { contentOf, walk } from '#shared/archive/walk.ts'
+import {
+  makeVolume,
+  openHome,
+  volumeFolder,
+  type Home,
+} from '#shared/adapters/local-cluster/home.ts'
+import { volumesIn } from '#shared/adapters/local-cluster/volumes.ts'
 import type { Measure, Transfers } from '#shared/ports/cluster.ts'
 
 /** Transfers that really unpack and pack: each volume is a folder below one that is removed at the end. */
 export class FolderTransfers implements Transfers {
   readonly folder: string
+  #home: Home
+  #volumes: ReturnType<typeof volumesIn>
   #ended = new Set<string>()
   #changes = new EventEmitter()
 
   constructor(folder: string) {
     this.folder = folder
+    this.#home = openHome(folder)
+    this.#volumes = volumesIn(this.#home)
   }
 
   static async open(): Promise<FolderTransfers> {
@@ -29,11 +36,11 @@ export class FolderTransfers implements Transfers {
   }
 
   /** Where a volume is. */
-  place = (volume: string): string => join(this.folder, volume)
+  place = (volume: string): string => volumeFolder(this.#home, volume)
 
   /** Makes the folder of a volume; for the `before` of a scripted cluster. */
   before = (operation: string, volume: string): void => {
-    if (operation === 'ensureVolume') mkdirSync(this.place(volume), { recursive: true })
+    if (operation === 'ensureVolume') makeVolume(this.place(volume))
   }
 
   /** Says that a worker has ended, so that its log has nothing more to come. */
@@ -42,17 +49,10 @@ export class FolderTransfers implements Transfers {
     this.#changes.emit(worker)
   }
 
-  receive(volume: string, archive: Readable): Promise<Measure> {
-    return unpack(archive, this.place(volume))
-  }
-
-  async send(volume: string): Promise<Readable> {
-    return pack(this.place(volume))
-  }
-
-  async readLog(volume: string): Promise<Readable> {
-    return Readable.from(contents(this.place(volume)), { objectMode: false })
-  }
+  receive = (volume: string, archive: Readable): Promise<Measure> =>
+    this.#volumes.receive(volume, archive)
+  send = (volume: string): Promise<Readable> => this.#volumes.send(volume)
+  readLog = (volume: string): Promise<Readable> => this.#volumes.readLog(volume)
 
   async followLog(worker: string, volume: string, signal: AbortSignal): Promise<Readable> {
     return follow({
@@ -65,11 +65,5 @@ export class FolderTransfers implements Transfers {
       },
       signal,
     })
-  }
-}
-
-async function* contents(folder: string) {
-  for await (const found of walk(folder)) {
-    if (found.kind === 'file') yield* contentOf(found)
   }
 }

@@ -200,3 +200,10 @@ test('without a socket the bytes are the same, and a viewer may read them', asyn
   const response = await call(log, front.world, path, { role: 'viewer' })
   expect(await response.text()).toBe('text\n')
 })
+
+test('a run that ended before it had volumes has printed nothing', async ({ front }) => {
+  const { runId } = await makeRun(front.world, { status: 'failed' })
+  const reply = await send(front, { path: `/api/runs/${runId}/log` })
+  expect(reply.status).toBe(200)
+  expect(reply.text).toBe('')
+})

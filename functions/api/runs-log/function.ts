@@ -1,7 +1,10 @@
+import { Readable } from 'node:stream'
 import { runs } from '#shared/contracts/runs.ts'
 import { Problem } from '#shared/contracts/problems.ts'
 import { volumeOf, workerOf } from '#shared/domain/worker-spec.ts'
 import { findRunLog } from '#shared/database/run-view.ts'
+import { NoSuchVolume } from '#shared/ports/cluster.ts'
+import type { Context } from '#shared/runtime/context.ts'
 import { defineRoute } from '#shared/runtime/define-route.ts'
 import { streamResponse } from '#shared/runtime/stream-response.ts'
 
@@ -31,11 +34,21 @@ export default defineRoute(
             volume,
             followSignal(request, bindings.outgoing),
           )
-        : await ctx.transfers.readLog(volume)
+        : await readStored(ctx, volume)
     return streamResponse(log, bindings, { type: 'application/octet-stream', log: ctx.log })
   },
   { as: 'deployment' },
 )
+
+/** A run that ended before there was a volume has printed nothing. */
+async function readStored({ transfers }: Context, volume: string): Promise<Readable> {
+  try {
+    return await transfers.readLog(volume)
+  } catch (error) {
+    if (error instanceof NoSuchVolume) return Readable.from([])
+    throw error
+  }
+}
 
 /** Ends with the reader: the request's own signal does not tell once the answer has begun. */
 function followSignal(

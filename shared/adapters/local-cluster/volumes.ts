@@ -4,7 +4,7 @@ import { measure } from '#shared/archive/measure.ts'
 import { pack } from '#shared/archive/pack.ts'
 import { unpack } from '#shared/archive/unpack.ts'
 import { contentOf, walk } from '#shared/archive/walk.ts'
-import type { Cluster, Transfers } from '#shared/ports/cluster.ts'
+import { NoSuchVolume, type Cluster, type Transfers } from '#shared/ports/cluster.ts'
 import { discard, isMissing, makeVolume, volumeFolder, type Home } from './home.ts'
 
 type Volumes = Pick<Cluster, 'ensureVolume' | 'deleteVolume' | 'measureVolume'> &
@@ -17,7 +17,7 @@ const lenient = { skipSpecial: true }
 export function volumesIn(home: Home): Volumes {
   const existing = async (name: string) => {
     const folder = volumeFolder(home, name)
-    if (!(await isThere(folder))) throw new Error(`there is no volume ${name}`)
+    if (!(await isThere(folder))) throw new NoSuchVolume(`there is no volume ${name}`)
     return folder
   }
   return {
