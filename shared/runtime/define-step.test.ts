@@ -109,6 +109,14 @@ test('a request that is no event is refused with 422', async ({ ctx }) => {
   expect(served).toEqual([])
 })
 
+test('an event larger than the cap is refused before it is read whole', async ({ ctx }) => {
+  const body = JSON.stringify({ ...data, filler: 'x'.repeat(ctx.config.maxBodyBytes) })
+  const response = await send(ctx, { body })
+  expect(response.status).toBe(413)
+  expect(await response.text()).toContain('maxBodyBytes')
+  expect(served).toEqual([])
+})
+
 test('a batch of events is refused with 422', async ({ ctx }) => {
   const response = await step.app(ctx).fetch(
     new Request('http://steps.local/', {

@@ -7,7 +7,7 @@ import type { EventsOf, EventStep, clockSteps } from '#shared/workflow/triggers.
 import { contextFor, type Context, type World } from './context.ts'
 import type { Deploy } from './define-route.ts'
 import { fromCloudEvent } from '#shared/adapters/cloud-event.ts'
-import type { NodeBindings } from './read-request.ts'
+import { readText, type NodeBindings } from './read-request.ts'
 import { toProblem } from './respond.ts'
 import { followTrace, traceId } from './trace.ts'
 
@@ -38,8 +38,8 @@ export function defineStep<S extends EventStep>(
   handle: (event: EventFor<S>, ctx: Context) => Promise<void>,
   deploy: Deploy = {},
 ): StepFunction {
-  return stepFunction(name, deploy, async (request, world) => {
-    const event = await readEvent(request, world)
+  return stepFunction(name, deploy, async (request, world, bindings) => {
+    const event = await readEvent(request, world, bindings)
     const ctx = stepContext(name, request, world, event)
     await handle({ name: event.name, data: event.data } as EventFor<S>, ctx)
   })
@@ -57,11 +57,15 @@ export function defineClockStep(
 function stepFunction(
   name: string,
   deploy: Deploy,
-  serve: (request: Request, world: World) => Promise<void>,
+  serve: (request: Request, world: World, bindings: NodeBindings) => Promise<void>,
 ): StepFunction {
-  const answer = async (request: Request, world: World): Promise<Response> => {
+  const answer = async (
+    request: Request,
+    world: World,
+    bindings: NodeBindings,
+  ): Promise<Response> => {
     try {
-      await serve(request, world)
+      await serve(request, world, bindings)
       return new Response(null, { status: 202 })
     } catch (error) {
       return refusal(error, name, world)
@@ -72,7 +76,9 @@ function stepFunction(
     name,
     deploy,
     app: (world) =>
-      new Hono<{ Bindings: NodeBindings }>().post('/', (c) => answer(c.req.raw, world)),
+      new Hono<{ Bindings: NodeBindings }>().post('/', (c) =>
+        answer(c.req.raw, world, c.env ?? {}),
+      ),
   }
 }
 
@@ -86,8 +92,13 @@ function stepContext(name: string, request: Request, world: World, event?: KnitE
 }
 
 /** The event of a request. Throws `Problem` for what is none, or may not be served. */
-async function readEvent(request: Request, world: World): Promise<KnitEvent> {
-  const body = await request.text()
+async function readEvent(
+  request: Request,
+  world: World,
+  bindings: NodeBindings,
+): Promise<KnitEvent> {
+  const limit = { setting: 'maxBodyBytes', bytes: world.config.maxBodyBytes }
+  const body = await readText(request, bindings, limit)
   let arrived
   try {
     arrived = HTTP.toEvent({ headers: Object.fromEntries(request.headers), body })

@@ -69,7 +69,8 @@ function parseJson(text: string): unknown {
 const notUnderstood = (why: string, cause: unknown): Problem =>
   new Problem('bad-request', `can not understand the requested json: ${why}`, { cause })
 
-async function readText(
+/** The whole body as text. Throws `Problem` when it has more bytes than the limit, which is named. */
+export async function readText(
   request: Request,
   bindings: NodeBindings,
   { setting, bytes: maxBytes }: BodyLimit,
