@@ -1,7 +1,7 @@
 import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs'
 import { build } from 'esbuild'
 
-const out = 'dist'
+const out = process.argv[2] ?? 'dist'
 
 /** Every function with the name of its service, found in the tree. */
 function functions() {
@@ -23,6 +23,23 @@ function jobs() {
     .map((name) => [`job-${name}`, `functions/jobs/${name}/main.ts`])
 }
 
+/** What packages bring along and nothing here uses: 260 KB of zod's languages, and HTTP/2, which takes a while to load. */
+const lean = {
+  name: 'lean',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /locales\/index\.js$/ }, ({ importer }) =>
+      importer.includes('node_modules/zod/') ? { path: 'locales', namespace: 'lean' } : undefined,
+    )
+    onResolve({ filter: /^node:http2$/ }, ({ importer }) =>
+      importer.includes('node_modules/@hono/') ? { path: 'http2', namespace: 'lean' } : undefined,
+    )
+    onLoad({ filter: /^locales$/, namespace: 'lean' }, () => ({ contents: 'export {}' }))
+    onLoad({ filter: /^http2$/, namespace: 'lean' }, () => ({
+      contents: 'export class Http2ServerRequest {}\nexport const constants = {}',
+    }))
+  },
+}
+
 const common = {
   bundle: true,
   platform: 'node',
@@ -32,6 +49,7 @@ const common = {
   keepNames: true,
   legalComments: 'none',
   logLevel: 'warning',
+  plugins: [lean],
   // Some packages still call require, which an ES module does not have.
   banner: {
     js: "import{createRequire as __cr}from'node:module';const require=__cr(import.meta.url);",

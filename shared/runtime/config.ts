@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { defaultPort } from './default-port.ts'
 
 const count = (fallback: number) => z.coerce.number().int().positive().default(fallback)
 const seconds = (fallback: number) => z.coerce.number().positive().default(fallback)
@@ -33,13 +32,7 @@ export const Config = z.object({
     ),
   brokerUrl: z.url().optional().describe('Where events are published, as CloudEvents over HTTP.'),
   host: z.string().default('0.0.0.0').describe('Address to listen on; every one unless given.'),
-  port: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .max(65_535)
-    .default(defaultPort)
-    .describe('Port to listen on.'),
+  port: z.coerce.number().int().min(0).max(65_535).default(8080).describe('Port to listen on.'),
   logFormat: z
     .enum(['json', 'text'])
     .default('json')

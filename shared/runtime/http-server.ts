@@ -1,13 +1,12 @@
 import type { Server } from 'node:http'
 import { createAdaptorServer, type HttpBindings } from '@hono/node-server'
-import { serverOptions } from './boot.ts'
 import type { Fetch } from './health.ts'
 
-/** An HTTP server around `fetch`. */
+/** An HTTP server around `fetch`. Uploads take as long as they take; headers do not. */
 export function httpServer(fetch: Fetch): Server {
   return createAdaptorServer({
     fetch: (request, bindings) => fetch(request, bindings as HttpBindings),
-    serverOptions,
+    serverOptions: { requestTimeout: 0, headersTimeout: 20_000 },
   }) as Server
 }
 

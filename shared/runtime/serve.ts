@@ -1,14 +1,13 @@
-import type { RequestListener, Server } from 'node:http'
-import { getRequestListener, type HttpBindings } from '@hono/node-server'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import type { Hono } from 'hono'
 import { httpBus } from '#shared/adapters/http-bus.ts'
 import { connect } from '#shared/database/sql.ts'
 import { systemClock } from '#shared/ports/clock.ts'
-import { boot } from './boot.ts'
 import { configFrom, type Config } from './config.ts'
 import type { World } from './context.ts'
 import { withHealth } from './health.ts'
-import { closeServer } from './http-server.ts'
+import { closeServer, httpServer } from './http-server.ts'
 import { createLog } from './log.ts'
 import { createRelay } from './relay.ts'
 import type { NodeBindings } from './read-request.ts'
@@ -17,17 +16,15 @@ import type { NodeBindings } from './read-request.ts'
 export type ServedFunction = { name: string; app(world: World): Hono<{ Bindings: NodeBindings }> }
 
 /** Serves one function over HTTP, as the environment says, until SIGTERM; ends with exit code 0 once its work is done. */
-export const serve = (fn: ServedFunction): Server => boot((server) => serveOn(server, fn))
-
-/** Prepares a function to answer what reaches a server, and to end with it; gives back what answers. */
-export function serveOn(server: Server, fn: ServedFunction): RequestListener {
+export function serve(fn: ServedFunction): void {
   const config = configFrom(process.env)
   const log = createLog({ format: config.logFormat, level: config.logLevel }, { function: fn.name })
   const world = worldOf(fn.name, config, log)
-  const fetch = withHealth(world, fn.app(world).fetch)
+  const server = httpServer(withHealth(world, fn.app(world).fetch))
   process.once('SIGTERM', () => void stop(server, world))
-  log.info('serving', { port: config.port })
-  return getRequestListener((request, bindings) => fetch(request, bindings as HttpBindings))
+  server.listen(config.port, config.host, () => {
+    log.info('serving', { port: (server.address() as AddressInfo).port })
+  })
 }
 
 function worldOf(name: string, config: Config, log: World['log']): World {
