@@ -1,0 +1,69 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { pack } from '#shared/archive/pack.ts'
+import { connectApi, type KnitApi } from '#shared/client/connect.ts'
+import { plans } from '#shared/contracts/plans.ts'
+import { runs } from '#shared/contracts/runs.ts'
+import { connect, type Sql } from '#shared/database/sql.ts'
+import { startHome, type RunningHome } from '#tests/support/local-home.ts'
+import type { Bench } from './harness.ts'
+
+/** A local home as its users have it: a process of its own, reached over HTTP. */
+export type BlackBox = { running: RunningHome; api: KnitApi; folder: string }
+
+export async function blackBox(bench: Bench): Promise<BlackBox> {
+  const folder = await bench.folder('home')
+  const running = await startHome(join(folder, 'home'), '--engine', 'sandbox')
+  bench.onEnd(() => running.stop())
+  return { running, api: connectApi({ apiRoot: running.apiRoot }), folder }
+}
+
+/** Plans in a row, each with a line of shell that copies what it is given; gives back their ids. */
+export async function chainOfPlans(api: KnitApi, tags: readonly string[]): Promise<string[]> {
+  const ids: string[] = []
+  for (const [index, tag] of tags.slice(0, -1).entries()) {
+    const plan = await api.call(plans.apply, {
+      body: {
+        image: 'knit.local/host:1',
+        entrypoint: ['sh', '-c', 'cat /in/* > /out/text'],
+        inputs: [{ path: '/in', tags: [tag] }],
+        outputs: [{ path: '/out', tags: [tags[index + 1] ?? ''] }],
+      },
+    })
+    ids.push(plan.planId)
+  }
+  return ids
+}
+
+/** A folder with one small file. */
+export function smallFolder({ folder }: BlackBox): string {
+  const path = join(folder, 'small')
+  mkdirSync(path, { recursive: true })
+  writeFileSync(join(path, 'text'), 'a line of text\n')
+  return path
+}
+
+export const pushSmall = ({ api }: BlackBox, source: string, tag: string) =>
+  api.push(pack(source), { tags: [tag] })
+
+/** Waits until so many Runs of a plan are done. Rejects when one has failed. */
+export async function untilDone(api: KnitApi, planId: string, count: number): Promise<void> {
+  for (;;) {
+    const found = await api.call(runs.find, { plan: planId })
+    const failed = found.find(({ status }) => status === 'failed')
+    if (failed) throw new Error(`a Run failed: ${JSON.stringify(failed.exit)}`)
+    if (found.filter(({ status }) => status === 'done').length >= count) return
+    await wait(Math.min(20 + found.length, 200))
+  }
+}
+
+/** Connects to the Postgres of a local home: its socket is named in the file of the server's process. */
+export function databaseOf(bench: Bench, { folder }: BlackBox): Sql {
+  const pidFile = readFileSync(join(folder, 'home/postgres/data/postmaster.pid'), 'utf8')
+  const lines = pidFile.split('\n')
+  const path = join(lines[4] ?? dirname(folder), `.s.PGSQL.${lines[3]}`)
+  const sql = connect('postgres://knit@embedded-postgres.invalid/postgres', { path, max: 1 })
+  bench.onEnd(() => sql.end({ timeout: 5 }))
+  return sql
+}

@@ -1,0 +1,60 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { cpus, release, totalmem } from 'node:os'
+import type { Finding } from './harness.ts'
+
+const readme = new URL('./README.md', import.meta.url)
+const begin = '<!-- results: written by `npm run bench` -->'
+const end = '<!-- end of results -->'
+
+/** Says on the terminal what was found. */
+export function printFinding(finding: Finding): void {
+  const { id, what, ratio, min, max, unit, target, holds, facts } = finding
+  const verdict = holds ? 'holds' : 'MISSED'
+  console.log(`  ${id}: ${ratio} ${unit} (${min}–${max}), target ${target}: ${verdict}  [${what}]`)
+  for (const [name, value] of Object.entries(facts)) console.log(`      ${name}: ${shown(value)}`)
+}
+
+/** Puts the results between the markers of the README. */
+export function writeReport(findings: readonly Finding[]): void {
+  const text = readFileSync(readme, 'utf8')
+  const [before, rest] = text.split(begin)
+  const after = rest?.split(end)[1]
+  if (before === undefined || after === undefined)
+    throw new Error('tests/bench/README.md has lost the markers of its results')
+  writeFileSync(readme, `${before}${begin}\n\n${report(findings)}\n${end}${after}`)
+}
+
+function report(findings: readonly Finding[]): string {
+  const rows = findings.map(
+    ({ id, what, ratio, min, max, unit, target, holds }) =>
+      `| ${id} | ${what} | ${ratio} | ${min}–${max} | ${unit} | ${target} | ${holds ? 'yes' : '**no**'} |`,
+  )
+  const facts = findings.map(
+    ({ id, facts }) =>
+      `* **${id}** ${Object.entries(facts)
+        .map(([name, value]) => `${name}: ${shown(value)}`)
+        .join('; ')}`,
+  )
+  return [
+    `${machine()}`,
+    '',
+    '| id | what | median | min–max | unit | target | holds |',
+    '| --- | --- | --- | --- | --- | --- | --- |',
+    ...rows,
+    '',
+    'What was measured beside them:',
+    '',
+    ...facts,
+    '',
+  ].join('\n')
+}
+
+function machine(): string {
+  const processors = cpus()
+  const memory = Math.round(totalmem() / 2 ** 30)
+  const day = new Date().toISOString().slice(0, 10)
+  return `${day}, ${processors.length} × ${processors[0]?.model ?? 'unknown processor'}, ${memory} GiB, Linux ${release()}, Node ${process.versions.node}, PostgreSQL 18.`
+}
+
+const shown = (value: number | string): string =>
+  typeof value === 'number' ? String(Number(value.toPrecision(3))) : value
