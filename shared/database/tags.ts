@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Tag } from '#shared/domain/tag.ts'
 import type { Queryable, Sql } from './sql.ts'
 
@@ -12,10 +13,14 @@ export async function internTags(sql: Sql, tags: readonly Tag[]): Promise<number
   if (known.length === distinct) return known
   await sql`
     insert into tag (key, value, digest)
-    select distinct on (digest) key, value, digest
-      from ${given(sql, tags)}
-     where not exists (select from tag where tag.digest = given.digest)
-     order by digest
+    select distinct on (hex) key, value, decode(hex, 'hex')
+      from unnest(
+             ${tags.map(({ key }) => key)}::text[],
+             ${tags.map(({ value }) => value)}::text[],
+             ${tags.map(digestOf)}::text[]
+           ) as given (key, value, hex)
+     where not exists (select from tag where digest = decode(hex, 'hex'))
+     order by hex
         on conflict do nothing`
   return findTagIds(sql, tags)
 }
@@ -24,9 +29,9 @@ export async function internTags(sql: Sql, tags: readonly Tag[]): Promise<number
 export async function findTagIds(sql: Queryable, tags: readonly Tag[]): Promise<number[]> {
   if (tags.length === 0) return []
   const rows = await sql<{ id: number }[]>`
-    select tag.id
+    select id
       from tag
-     where digest in (select digest from ${given(sql, tags)})`
+     where digest = any (array(select decode(hex, 'hex') from unnest(${tags.map(digestOf)}::text[]) as hex))`
   return rows.map(({ id }) => id)
 }
 
@@ -40,14 +45,9 @@ export async function findAllTagIds(
   return ids.length === distinct ? ids : undefined
 }
 
-function given(sql: Queryable, tags: readonly Tag[]) {
-  const keys = tags.map(({ key }) => key)
-  const values = tags.map(({ value }) => value)
-  return sql`(
-    select key, value, sha256(convert_to(key, 'UTF8') || '\\x00'::bytea || convert_to(value, 'UTF8')) as digest
-      from unnest(${keys}::text[], ${values}::text[]) as pair (key, value)
-  ) as given`
-}
+/** What a tag is known by, in hexadecimal digits. */
+const digestOf = ({ key, value }: Tag): string =>
+  createHash('sha256').update(`${key}\0${value}`).digest('hex')
 
 /** Tags by id, for rows that carry ids. */
 export async function tagsById(sql: Queryable, ids: Iterable<number>): Promise<Map<number, Tag>> {
