@@ -3,7 +3,14 @@ import { lstatSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { promisify } from 'node:util'
 import { removeTree } from './home.ts'
-import type { ImageConfig } from './images.ts'
+
+/** What an image says of how its programs are run. */
+export type ImageConfig = {
+  entrypoint: string[]
+  cmd: string[]
+  env: Record<string, string>
+  workingDir: string
+}
 
 const run = promisify(execFile)
 

@@ -1,25 +1,19 @@
 import { randomUUID } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, renameSync, statSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
-import { unpackImage } from './image-archive.ts'
+import { unpackImage, type ImageConfig } from './image-archive.ts'
 import { codeOf, discard, replaceFile, type Home } from './home.ts'
 
 /** The host itself, as an image: its files, read-only. */
 export const HOST_IMAGE = 'knit.local/host:1'
 
-export type LocalImage = {
+export type LocalImage = ImageConfig & {
   name: string
   /** What it was made of, as it was given. */
   source: string
   /** Where its root file system is. */
   base: string
-  entrypoint: string[]
-  cmd: string[]
-  env: Record<string, string>
-  workingDir: string
 }
-
-export type ImageConfig = Pick<LocalImage, 'entrypoint' | 'cmd' | 'env' | 'workingDir'>
 
 const NAME = /^[a-z0-9][a-z0-9._/:-]{0,254}:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/
 const PLAIN: ImageConfig = { entrypoint: [], cmd: [], env: {}, workingDir: '/' }
