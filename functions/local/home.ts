@@ -27,8 +27,8 @@ export class CannotStart extends Error {
 
 /** `--home`, else `$KNIT_HOME`, else the place for state of the user. */
 export function homeFolder(given: string | undefined, env: NodeJS.ProcessEnv): string {
-  const state = env['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state')
-  return resolve(given ?? env['KNIT_HOME'] ?? join(state, 'knit'))
+  const state = env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state')
+  return resolve(given ?? (env['KNIT_HOME'] || join(state, 'knit')))
 }
 
 const marker = 'KNIT_HOME'

@@ -4,7 +4,7 @@ import type { Hono } from 'hono'
 import { httpBus } from '#shared/adapters/http-bus.ts'
 import { connect } from '#shared/database/sql.ts'
 import { systemClock } from '#shared/ports/clock.ts'
-import { configFrom, type Config } from './config.ts'
+import { BadSettings, configFrom, type Config } from './config.ts'
 import type { World } from './context.ts'
 import { withHealth } from './health.ts'
 import { closeServer, httpServer } from './http-server.ts'
@@ -17,7 +17,7 @@ export type ServedFunction = { name: string; app(world: World): Hono<{ Bindings:
 
 /** Serves one function over HTTP, as the environment says, until SIGTERM; ends with exit code 0 once its work is done. */
 export function serve(fn: ServedFunction): void {
-  const config = configFrom(process.env)
+  const config = settingsOrExit()
   const log = createLog({ format: config.logFormat, level: config.logLevel }, { function: fn.name })
   const world = worldOf(fn.name, config, log)
   const server = httpServer(withHealth(world, fn.app(world).fetch))
@@ -25,6 +25,17 @@ export function serve(fn: ServedFunction): void {
   server.listen(config.port, config.host, () => {
     log.info('serving', { port: (server.address() as AddressInfo).port })
   })
+}
+
+/** A bad setting stops the process, with every mistake named and nothing else. */
+function settingsOrExit(): Config {
+  try {
+    return configFrom(process.env)
+  } catch (error) {
+    if (!(error instanceof BadSettings)) throw error
+    console.error(error.message)
+    process.exit(1)
+  }
 }
 
 function worldOf(name: string, config: Config, log: World['log']): World {

@@ -41,6 +41,7 @@ export function bwrapEngine({ disableUserns }: { disableUserns: boolean }): Engi
       ...tmpfs('/dev/shm', SHM_BYTES),
       '--proc',
       '/proc',
+      ...kernel.proc.flatMap((name) => readonly(`/proc/${name}`)),
       ...kernel.sys.flatMap((name) => readonly(`/sys/${name}`)),
       ...tmpfs('/tmp', sandbox.tmpBytes),
       ...sandbox.view.volumes.flatMap(argsOf),

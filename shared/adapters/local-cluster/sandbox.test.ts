@@ -7,6 +7,16 @@ import { engines, eventually, start, test } from './test-home.ts'
 const node = (script: string) => [process.execPath, '--eval', script]
 
 describe.each(engines)('a program in a sandbox of %s', (engine) => {
+  test('cannot change a setting of the kernel', async ({ home }) => {
+    const cluster = home.open({ engine })
+    // What it writes is what is there, so that nothing is changed even where it may.
+    const { log } = await home.sh(
+      cluster,
+      'f=/proc/sys/vm/swappiness; v=$(cat $f); (echo "$v" > $f) 2>/dev/null && echo changed; echo over',
+    )
+    expect(log).toBe('over\n')
+  })
+
   test('can write nothing but its outputs, /tmp and /dev/shm', async ({ home }) => {
     const cluster = home.open({ engine })
     const input = await home.volume(cluster)
