@@ -29,11 +29,15 @@ async function main(args: string[]): Promise<void> {
   await Promise.race([stopAsked.promise, home.failed]).finally(() => home.stop())
 }
 
-/** What a user can mend is said in its own words; anything else with all that is known. */
-function isExpected(error: unknown): error is Error {
-  if (!(error instanceof Error)) return false
-  const isMisuse = 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')
-  return isMisuse || ['CannotStart', 'PostgresUnavailable', 'BadSettings'].includes(error.name)
+/** What a user can mend is said in its own words, for anything else undefined. */
+function plainly(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined
+  const code = 'code' in error ? String(error.code) : ''
+  if (['ENOSPC', 'EDQUOT', 'EROFS'].includes(code))
+    return `Nothing more can be written: ${error.message}\nFree some room on that disk, or choose another folder: knit local start --home DIR`
+  const isMisuse = code.startsWith('ERR_PARSE_ARGS')
+  const isExpected = ['CannotStart', 'PostgresUnavailable', 'BadSettings'].includes(error.name)
+  return isMisuse || isExpected ? error.message : undefined
 }
 
 const welcome = (home: { apiRoot: string; folder: string }): string => `
@@ -50,6 +54,6 @@ try {
   await main(process.argv.slice(2))
   process.exit(0)
 } catch (error) {
-  console.error(isExpected(error) ? error.message : errorText(error))
+  console.error(plainly(error) ?? errorText(error))
   process.exit(1)
 }
