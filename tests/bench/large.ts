@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createWriteStream, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { createWriteStream, mkdirSync, rmSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { pack } from '#shared/archive/pack.ts'
@@ -45,7 +46,7 @@ async function makeFiles(folder: string, files: number, bytes: number): Promise<
     const parent = join(folder, `part-${Math.floor(i / 1000)}`)
     if (i % 1000 === 0) mkdirSync(parent, { recursive: true })
     const path = join(parent, `file-${i}`)
-    if (bytes <= block.length) writeFileSync(path, block)
+    if (bytes <= block.length) await writeFile(path, block)
     else
       await pipeline(async function* () {
         for (let written = 0; written < bytes; written += block.length) yield block

@@ -24,7 +24,7 @@ async function main(args: string[]): Promise<number> {
   }
   const findings = await runAll(chosen)
   if (values.json) writeFileSync(values.json, `${JSON.stringify(findings, null, 2)}\n`)
-  if (positionals.length === 0 && scale === 1) writeReport(findings)
+  if (positionals.length === 0 && scale === 1) await writeReport(findings)
   // A target that is missed is a result; only a benchmark that breaks is a failure.
   return new Set(findings.map(({ id }) => id.split('.')[0])).size < chosen.length ? 1 : 0
 }

@@ -1,5 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus, release, totalmem } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { format, resolveConfig } from 'prettier'
 import type { Finding } from './harness.ts'
 
 const readme = new URL('./README.md', import.meta.url)
@@ -15,13 +17,15 @@ export function printFinding(finding: Finding): void {
 }
 
 /** Puts the results between the markers of the README. */
-export function writeReport(findings: readonly Finding[]): void {
+export async function writeReport(findings: readonly Finding[]): Promise<void> {
   const text = readFileSync(readme, 'utf8')
   const [before, rest] = text.split(begin)
   const after = rest?.split(end)[1]
   if (before === undefined || after === undefined)
     throw new Error('tests/bench/README.md has lost the markers of its results')
-  writeFileSync(readme, `${before}${begin}\n\n${report(findings)}\n${end}${after}`)
+  const style = await resolveConfig(fileURLToPath(readme))
+  const written = `${before}${begin}\n\n${report(findings)}\n${end}${after}`
+  writeFileSync(readme, await format(written, { ...style, parser: 'markdown' }))
 }
 
 function report(findings: readonly Finding[]): string {
