@@ -66,7 +66,7 @@ test('taking a tag away withdraws what no longer holds, and only that', async ({
   const a = await makePlan(ctx, { inputs: { '/in': ['a:1'] } })
   const b = await makePlan(ctx, { inputs: { '/in': ['b:1'] } })
   const knitId = await makeData(ctx, 'a:1', 'b:1')
-  await ctx.sql.begin((tx) => matchData(tx, [knitId]))
+  await ctx.sql.begin((tx) => matchData(tx, [knitId], by))
   await ctx.sql`update nomination set due = false`
   await change(ctx, knitId, { remove: ['a:1'] })
   expect(await ctx.sql`select plan_id, due from nomination`).toEqual([{ plan_id: b, due: false }])
@@ -239,7 +239,7 @@ test('a plan that fits many data is matched page by page, each data with all its
   let after: string | null = null
   let pages = 0
   for (; pages < 20; pages += 1) {
-    const { next } = await ctx.sql.begin((tx) => matchPlan(tx, plan, after, 5))
+    const next = await ctx.sql.begin((tx) => matchPlan(tx, plan, after, 5, by))
     const halves = await ctx.sql`select from nomination group by knit_id having count(*) <> 2`
     expect(halves).toHaveLength(0)
     if (next === undefined) break

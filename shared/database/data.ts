@@ -2,7 +2,7 @@ import type { TagChange } from '#shared/domain/data.ts'
 import type { Measure } from '#shared/domain/worker.ts'
 import type { Tag } from '#shared/domain/tag.ts'
 import { tell, type By } from './outbox.ts'
-import { type Claimed, moveRun, recordEnd } from './runs.ts'
+import { type Claimed, moveRun } from './runs.ts'
 import { begin, storable, type Queryable, type Sql, type Tx } from './sql.ts'
 import { findTagIds, internTags } from './tags.ts'
 
@@ -55,7 +55,7 @@ export async function changeTags(
   })
 }
 
-/** Stamps the outputs of a run that has ended; those of a done one can be used from now on and are to be matched. */
+/** Stamps the outputs of a run that has ended; those of a done one can be used from now on, are to be matched, and told of. */
 export async function stampData(
   tx: Tx,
   runId: string,
@@ -81,10 +81,14 @@ export async function stampData(
              ) as measure (knit_id, bytes, files, digest) on measure.knit_id = own.id
        where data.id = own.id
       returning data.id
+    ), told as (
+      insert into outbox (type, subject, data, traceparent)
+      select 'data.ready', id, jsonb_build_object('runId', id), ${by.traceparent ?? null}
+        from (select ${runId}::uuid as id) as run
+       where ${ready}
     )
     insert into match_task (knit_id)
     select id from stamped where ${ready}`
-  if (ready) await tell(tx, 'data.ready', runId, { runId }, by)
 }
 
 /** An upload in progress: its run, held by the handler, and the data it will be. */
@@ -159,10 +163,11 @@ export async function completeUpload(
   return begin(sql, async (tx) => {
     const completing = await moveRun(tx, upload.run, 'completing', by, { keepClaim: true })
     if (!completing) return false
-    await recordEnd(tx, completing, { endedAt: new Date() })
-    await moveRun(tx, completing, 'done', by)
-    await stampData(tx, upload.run.id, true, new Map([[upload.knitId, measure]]), by)
-    await tx`delete from agent where id = ${upload.agentId}`
+    await Promise.all([
+      moveRun(tx, completing, 'done', by),
+      stampData(tx, upload.run.id, true, new Map([[upload.knitId, measure]]), by),
+      tx`delete from agent where id = ${upload.agentId}`,
+    ])
     return true
   })
 }

@@ -1,4 +1,5 @@
-import type { Queryable, Tx } from './sql.ts'
+import type { By } from './outbox.ts'
+import type { Fragment, Queryable, Tx } from './sql.ts'
 
 /** A fact that must be matched: of a data, or of a plan with where it was left. */
 export type MatchTask = {
@@ -21,10 +22,10 @@ export async function takeMatchTasks(tx: Tx, limit: number): Promise<MatchTask[]
        for update skip locked`
 }
 
-/** Nominates data for every input they fit; gives back the plans that have something new. */
-export async function matchData(tx: Tx, knitIds: readonly string[]): Promise<string[]> {
-  if (knitIds.length === 0) return []
-  const rows = await tx<{ planId: string }[]>`
+/** Nominates data for every input they fit, and tells each plan that has something new. */
+export async function matchData(tx: Tx, knitIds: readonly string[], by: By): Promise<void> {
+  if (knitIds.length === 0) return
+  await tx`
     with fact as materialized (
       select id, tags, ended_at
         from data
@@ -55,20 +56,27 @@ export async function matchData(tx: Tx, knitIds: readonly string[]): Promise<str
           on conflict do nothing
       returning plan_id
     )
-    select distinct plan_id as "planId" from made`
-  return rows.map(({ planId }) => planId)
+    ${tellNominated(tx, tx`select distinct plan_id from made`, by)}`
 }
 
+/** An event for each of the plans. */
+const tellNominated = (tx: Tx, plans: Fragment, by: By): Fragment => tx`
+  insert into outbox (type, subject, data, traceparent)
+  select 'data.nominated', plan_id, jsonb_build_object('planId', plan_id), ${by.traceparent ?? null}
+    from (${plans}) as nominated`
+
 /**
- * Nominates the next data, by id, for the inputs of a plan. `next` is where to go on; undefined when nothing is left.
+ * Nominates the next data, by id, for the inputs of a plan, and tells it. Gives back where to go on; undefined when nothing
+ * is left.
  */
 export async function matchPlan(
   tx: Tx,
   planId: string,
   after: string | null,
   limit: number,
-): Promise<{ made: number; next: string | undefined }> {
-  const [result] = await tx<{ made: number; seen: number; next: string | null }[]>`
+  by: By,
+): Promise<string | undefined> {
+  const [result] = await tx<{ seen: number; next: string | null }[]>`
     with fit as materialized (
       select input.id as input_id, data.id as knit_id
         from input
@@ -92,13 +100,13 @@ export async function matchPlan(
       select input_id, knit_id, ${planId}::uuid
         from page
           on conflict do nothing
-      returning 1
+      returning plan_id
+    ), told as (
+      ${tellNominated(tx, tx`select distinct plan_id from made`, by)}
     )
-    select (select count(*) from made)::integer as made,
-           (select count(*) from fit)::integer as seen,
+    select (select count(*) from fit)::integer as seen,
            (select max(knit_id::text)::uuid from page) as next`
-  const more = (result?.seen ?? 0) === limit
-  return { made: result?.made ?? 0, next: more ? (result?.next ?? undefined) : undefined }
+  return result?.seen === limit ? (result.next ?? undefined) : undefined
 }
 
 /** Forgets the facts that have been matched. */

@@ -1,6 +1,6 @@
 import { type EventData, type EventName } from '#shared/contracts/events.ts'
 import type { KnitEvent } from '#shared/ports/event-bus.ts'
-import { begin, storable, type Queryable, type Sql, type Tx } from './sql.ts'
+import { storable, type Fragment, type Queryable, type Sql, type Tx } from './sql.ts'
 
 /** On whose behalf something is changed: the step or the caller, and the trace it belongs to. */
 export type By = { actor: string; traceparent?: string | undefined }
@@ -27,39 +27,56 @@ type OutboxRow = {
   created_at: Date
 }
 
+// Longer than publishing a batch takes. After a crash in between, the sweep finds its events when this has passed.
+const leaseSeconds = 30
+
 /**
- * Takes the oldest events out and publishes them, until none is left; gives back how many. They are gone only when the
- * bus has taken them: a crash in between publishes them again.
+ * Publishes the oldest events and forgets them, batch by batch, until none is left; gives back how many. No transaction is
+ * open meanwhile: events are leased, and what the bus did not take is there for the next drain.
  */
 export async function drainOutbox(
   sql: Sql,
   publish: (events: KnitEvent[]) => Promise<void>,
   batch = 100,
 ): Promise<number> {
-  let total = 0
-  for (;;) {
-    const count = await begin(sql, async (tx) => {
-      const taken = await takeOutbox(tx, batch)
-      if (taken.length > 0) await publish(taken)
-      return taken.length
-    })
-    total += count
-    if (count < batch) return total
+  for (let total = 0; ;) {
+    const events = await leaseEvents(sql, batch)
+    const ids = events.map(({ id }) => id)
+    if (events.length > 0) {
+      try {
+        await publish(events)
+      } catch (error) {
+        await returnEvents(sql, ids)
+        throw error
+      }
+      await forgetEvents(sql, ids)
+    }
+    total += events.length
+    if (events.length < batch) return total
   }
 }
 
-async function takeOutbox(tx: Tx, batch: number): Promise<KnitEvent[]> {
-  // Losing this commit publishes an event twice, which is allowed, so it need not wait for the disk.
-  const rows = await tx<OutboxRow[]>`
-    with relaxed as materialized (select set_config('synchronous_commit', 'off', true)),
-    taken as (
-      delete from outbox
-       where id in (
-         select id from outbox, relaxed order by id limit ${batch} for update of outbox skip locked
-       )
+/** In a statement that need not wait for the disk: losing its commit publishes an event twice, which is allowed. */
+const relaxed = (sql: Sql): Fragment =>
+  sql`relaxed as materialized (select set_config('synchronous_commit', 'off', true))`
+
+async function leaseEvents(sql: Sql, batch: number): Promise<KnitEvent[]> {
+  const rows = await sql<OutboxRow[]>`
+    with ${relaxed(sql)}, next as materialized (
+      select id
+        from outbox, relaxed
+       where leased_until is null
+          or leased_until < now()
+       order by id
+       limit ${batch}
+         for update of outbox skip locked
+    ), leased as (
+      update outbox
+         set leased_until = now() + ${leaseSeconds} * interval '1 second'
+       where id in (select id from next)
       returning *
     )
-    select * from taken order by id`
+    select * from leased order by id`
   return rows.map((row) => ({
     id: row.id,
     name: row.type,
@@ -68,6 +85,16 @@ async function takeOutbox(tx: Tx, batch: number): Promise<KnitEvent[]> {
     time: row.created_at,
     ...(row.traceparent && { traceparent: row.traceparent }),
   }))
+}
+
+async function returnEvents(sql: Sql, ids: readonly string[]): Promise<void> {
+  await sql`update outbox set leased_until = null where id = any (${[...ids]}::uuid[])`
+}
+
+async function forgetEvents(sql: Sql, ids: readonly string[]): Promise<void> {
+  await sql`
+    with ${relaxed(sql)}
+    delete from outbox using relaxed where id = any (${[...ids]}::uuid[])`
 }
 
 /** Keeps an event that kept failing in one step, with its cause, for an operator. */

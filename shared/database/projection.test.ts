@@ -112,9 +112,9 @@ test('taking a tag away waits for no projection; the projection under way finds 
   const plan = await makePlan(ctx, { inputs: { '/a': ['a:1'] } })
   const inputs = await inputsOf(ctx, plan)
   const knitId = await makeData(ctx, 'a:1')
-  await ctx.sql.begin((tx) => matchData(tx, [knitId]))
+  await ctx.sql.begin((tx) => matchData(tx, [knitId], by))
   await ctx.sql.begin(async (tx) => {
-    const triggers = await takeTriggers(tx, plan, inputs, 10)
+    const triggers = await takeTriggers(tx, plan, 10)
     expect(triggers).toHaveLength(1)
     // Were each to wait for the other, neither could go on.
     const change = { remove: [{ key: 'a', value: '1' }] }
@@ -132,9 +132,9 @@ test('a partner that somebody else projects just now is left to that projection'
   const plan = await makePlan(ctx, { inputs: { '/a': ['a:1'] } })
   const inputs = await inputsOf(ctx, plan)
   const knitId = await makeData(ctx, 'a:1')
-  await ctx.sql.begin((tx) => matchData(tx, [knitId]))
+  await ctx.sql.begin((tx) => matchData(tx, [knitId], by))
   await ctx.sql.begin(async (tx) => {
-    const triggers = await takeTriggers(tx, plan, inputs, 10)
+    const triggers = await takeTriggers(tx, plan, 10)
     await ctx.sql.begin((other) => dropNominations(other, triggers))
     await dropNominations(tx, triggers)
   })

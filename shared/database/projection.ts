@@ -1,6 +1,5 @@
-import type { PendingQuery, Row } from 'postgres'
 import type { By } from './outbox.ts'
-import type { Tx } from './sql.ts'
+import type { Fragment, Tx } from './sql.ts'
 
 /** The inputs of a plan, by id; undefined when there is no such plan. Holds the plan's `active` as it is. */
 export async function holdPlan(
@@ -18,26 +17,16 @@ export async function holdPlan(
 /** A data that may fill an input, whose combinations are still to be made. */
 export type Trigger = { inputId: number; knitId: string }
 
-/** The next due nominations, all for one input, that nobody else is projecting. */
-export async function takeTriggers(
-  tx: Tx,
-  planId: string,
-  inputs: readonly number[],
-  limit: number,
-): Promise<Trigger[]> {
-  for (const inputId of inputs) {
-    const triggers = await tx<Trigger[]>`
-      select input_id as "inputId", knit_id as "knitId"
-        from nomination
-       where plan_id = ${planId}
-         and input_id = ${inputId}
-         and due
-       order by knit_id
-       limit ${limit}
-         for update skip locked`
-    if (triggers.length > 0) return [...triggers]
-  }
-  return []
+/** The next due nominations, input by input, that nobody else is projecting. */
+export async function takeTriggers(tx: Tx, planId: string, limit: number): Promise<Trigger[]> {
+  return tx<Trigger[]>`
+    select input_id as "inputId", knit_id as "knitId"
+      from nomination
+     where plan_id = ${planId}
+       and due
+     order by input_id, knit_id
+     limit ${limit}
+       for update skip locked`
 }
 
 /** A data for each input, in the order of the input ids that were asked for. */
@@ -55,6 +44,7 @@ export async function listCombinations(
 ): Promise<Combination[]> {
   const [first] = triggers
   if (!first) return []
+  if (others.length === 0) return triggers.slice(0, limit).map(({ knitId }) => [knitId])
   const columns = others.map((_, index) => tx`${tx(`other${index}`)}.knit_id`)
   const all = listed(tx, [tx`trigger.knit_id`, ...columns])
   const cursor = listed(
@@ -68,17 +58,13 @@ export async function listCombinations(
   const rows = await tx<{ knitIds: Combination }[]>`
     select array[${all}] as "knitIds"
       from nomination as trigger
-      ${others.length > 0 ? joins : tx``}
+      ${joins}
      where trigger.input_id = ${first.inputId}
        and trigger.knit_id = any (${triggers.map(({ knitId }) => knitId)}::uuid[])
-       ${
-         columns[0]
-           ? tx`and (
-                  trigger.cursor is null
-                  or ${columns[0]} >= trigger.cursor[1] and (${listed(tx, columns)}) > (${cursor})
-                )`
-           : tx``
-       }
+       and (
+         trigger.cursor is null
+         or ${columns[0] ?? tx``} >= trigger.cursor[1] and (${listed(tx, columns)}) > (${cursor})
+       )
      order by ${all}
      limit ${limit}`
   return rows.map(({ knitIds }) => knitIds)
@@ -116,8 +102,8 @@ export async function recheck(tx: Tx, pairs: readonly Trigger[]): Promise<Trigge
 }
 
 /**
- * Creates a run for each combination that has none yet, with its assignments, output data and history; gives back how
- * many. `inputs` says which input each position of a combination is for.
+ * Creates a run for each combination that has none yet, with its assignments, output data, history and one event for all;
+ * gives back how many. `inputs` says which input each position of a combination is for.
  */
 export async function createRuns(
   tx: Tx,
@@ -127,6 +113,8 @@ export async function createRuns(
   active: boolean,
   by: By,
 ): Promise<number> {
+  if (combinations.length === 0) return 0
+  const status = active ? 'waiting' : 'deactivated'
   const columns = inputs.map((_, index) => tx`${tx(`knit${index}`)}`)
   const arrays = inputs.map(
     (_, index) => tx`${combinations.map((combination) => combination[index] ?? '')}::uuid[]`,
@@ -143,7 +131,7 @@ export async function createRuns(
         from unnest(${listed(tx, arrays)}) as given (${listed(tx, columns)})
     ), made as (
       insert into run (id, plan_id, status, combination)
-      select run_id, ${planId}::uuid, ${active ? 'waiting' : 'deactivated'}, sha256(''::bytea ${identity})
+      select run_id, ${planId}::uuid, ${status}, sha256(''::bytea ${identity})
         from combination
           on conflict (plan_id, combination) do nothing
       returning id, plan_id, status
@@ -162,6 +150,11 @@ export async function createRuns(
       insert into run_history (run_id, attempt, status, actor)
       select id, 1, status, ${by.actor}
         from made
+    ), told as (
+      insert into outbox (type, subject, data, traceparent)
+      select ${`run.${status}`}, plan_id, jsonb_build_object('planId', plan_id), ${by.traceparent ?? null}
+        from made
+       limit 1
     )
     select count(*)::integer as count from made`
   return made?.count ?? 0
@@ -217,5 +210,3 @@ export async function leaveTrigger(
 function listed(tx: Tx, fragments: readonly Fragment[]): Fragment[] {
   return fragments.map((fragment, index) => (index === 0 ? fragment : tx`, ${fragment}`))
 }
-
-type Fragment = PendingQuery<Row[]>

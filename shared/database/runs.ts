@@ -89,7 +89,7 @@ export async function postponeRun(
 export type MoveOptions = {
   /** Why, in words for users. */
   reason?: string
-  /** Holds on to the run for the next move of the same handler. */
+  /** Holds on to the run for the next move of the same handler: nobody is told of a status that is only passed. */
   keepClaim?: boolean
   /** Begins another attempt. */
   nextAttempt?: boolean
@@ -134,6 +134,7 @@ export async function moveRun<F extends RunStatus, T extends Next<F>>(
              ${perPlan ? tx`jsonb_build_object('planId', plan_id)` : tx`jsonb_build_object('runId', id, 'attempt', attempt)`},
              ${by.traceparent ?? null}
         from moved
+       where ${!keepClaim}
     )
     select id, plan_id as "planId", status, attempt, claim, failures
       from moved`

@@ -6,6 +6,8 @@ export type Sql = postgres.Sql
 export type Tx = postgres.TransactionSql
 /** Either: for questions that may be asked inside a transaction or outside. */
 export type Queryable = Sql | Tx
+/** A piece of a statement. */
+export type Fragment = postgres.PendingQuery<postgres.Row[]>
 
 export type SqlOptions = postgres.Options<Record<string, postgres.PostgresType>>
 

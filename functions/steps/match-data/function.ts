@@ -4,9 +4,9 @@ import {
   matchData,
   matchPlan,
   takeMatchTasks,
+  type MatchTask,
 } from '#shared/database/matching.ts'
-import { tell } from '#shared/database/outbox.ts'
-import { sqlState } from '#shared/database/sql.ts'
+import { sqlState, type Tx } from '#shared/database/sql.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineStep } from '#shared/runtime/define-step.ts'
 
@@ -23,35 +23,41 @@ export default defineStep(
   { minScale: 1, concurrency: 2 },
 )
 
-/** Matches the oldest facts in one transaction; false when there was none. */
+/** Matches the oldest facts in one transaction; false when none are left. */
 async function matchSome(ctx: Context): Promise<boolean> {
   try {
     return await ctx.begin(async (tx) => {
       const tasks = await takeMatchTasks(tx, tasksAtOnce)
       const [plan] = tasks.filter((task) => task.planId !== null)
       const aboutData = tasks.filter((task) => task.knitId !== null)
-      const nominated = await matchData(
-        tx,
-        aboutData.flatMap(({ knitId }) => knitId ?? []),
-      )
-      await dropMatchTasks(
-        tx,
-        aboutData.map(({ id }) => id),
-      )
-      if (plan?.planId) {
-        // A plan may fit very many data: one page of them in a transaction.
-        const { made, next } = await matchPlan(tx, plan.planId, plan.cursor, pairsAtOnce)
-        if (next === undefined) await dropMatchTasks(tx, [plan.id])
-        else await leaveMatchTask(tx, plan.id, next)
-        if (made > 0) nominated.push(plan.planId)
-      }
-      for (const planId of new Set(nominated))
-        await tell(tx, 'data.nominated', planId, { planId }, ctx.by)
-      return tasks.length > 0
+      await Promise.all([
+        matchData(
+          tx,
+          aboutData.flatMap(({ knitId }) => knitId ?? []),
+          ctx.by,
+        ),
+        dropMatchTasks(
+          tx,
+          aboutData.map(({ id }) => id),
+        ),
+      ])
+      if (plan) await matchSomeOfPlan(tx, plan, ctx)
+      return plan !== undefined || tasks.length === tasksAtOnce
     })
   } catch (error) {
     // A data was deleted after it had been read: match again what is there now.
     if (sqlState(error) === deletedMeanwhile) return true
     throw error
   }
+}
+
+/** A plan may fit very many data: one page of them in a transaction. */
+async function matchSomeOfPlan(
+  tx: Tx,
+  { id, planId, cursor }: MatchTask,
+  ctx: Context,
+): Promise<void> {
+  const next = await matchPlan(tx, planId ?? '', cursor, pairsAtOnce, ctx.by)
+  if (next === undefined) await dropMatchTasks(tx, [id])
+  else await leaveMatchTask(tx, id, next)
 }

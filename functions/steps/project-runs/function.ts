@@ -1,4 +1,3 @@
-import { tell } from '#shared/database/outbox.ts'
 import {
   createRuns,
   dropNominations,
@@ -28,13 +27,15 @@ export default defineStep(
   { minScale: 1, concurrency: 2 },
 )
 
-/** Projects the next due nominations of the plan; false when there was none. */
+/** Projects the next due nominations of the plan, all for one input; false when none are left. */
 async function projectSome(tx: Tx, planId: string, ctx: Context): Promise<boolean> {
-  const plan = await holdPlan(tx, planId)
-  if (!plan) return false
-  const triggers = await takeTriggers(tx, planId, plan.inputs, triggersAtOnce)
-  const [first] = triggers
-  if (!first) return false
+  const [plan, due] = await Promise.all([
+    holdPlan(tx, planId),
+    takeTriggers(tx, planId, triggersAtOnce),
+  ])
+  const [first] = due
+  if (!plan || !first) return false
+  const triggers = due.filter(({ inputId }) => inputId === first.inputId)
   const others = plan.inputs.filter((inputId) => inputId !== first.inputId)
   const inputs = [first.inputId, ...others]
 
@@ -45,17 +46,14 @@ async function projectSome(tx: Tx, planId: string, ctx: Context): Promise<boolea
   const fitting = combinations.filter((combination) =>
     combination.every((knitId, index) => fits({ inputId: inputs[index] ?? 0, knitId })),
   )
-  if (fitting.length > 0) {
-    const created = await createRuns(tx, planId, inputs, fitting, plan.active, ctx.by)
-    const status = plan.active ? 'run.waiting' : 'run.deactivated'
-    if (created > 0) await tell(tx, status, planId, { planId }, ctx.by)
-  }
-  await dropNominations(
-    tx,
-    pairs.filter((pair) => !fits(pair)),
-  )
-  await settle(tx, triggers.filter(fits), combinations, listed[combinationsAtOnce])
-  return true
+  const beyond = listed[combinationsAtOnce]
+  const unfit = pairs.filter((pair) => !fits(pair))
+  await Promise.all([
+    createRuns(tx, planId, inputs, fitting, plan.active, ctx.by),
+    dropNominations(tx, unfit),
+    settle(tx, triggers.filter(fits), combinations, beyond),
+  ])
+  return beyond !== undefined || due.length > triggers.length || due.length === triggersAtOnce
 }
 
 /** Every data of a combination with the input it is for, once. */
@@ -66,10 +64,11 @@ function pairsOf(inputs: readonly number[], combinations: readonly Combination[]
   })
 }
 
-/** Locks the data of the pairs, then looks again: only what fits under lock is true. */
+/** Locks the data of the pairs, then looks again, in a later statement: only what fits under lock is true. */
 async function holdFitting(tx: Tx, pairs: readonly Trigger[]): Promise<(pair: Trigger) => boolean> {
-  await holdData(tx, [...new Set(pairs.map(({ knitId }) => knitId))])
-  const fitting = new Set((await recheck(tx, pairs)).map(keyOf))
+  const knitIds = [...new Set(pairs.map(({ knitId }) => knitId))]
+  const [, found] = await Promise.all([holdData(tx, knitIds), recheck(tx, pairs)])
+  const fitting = new Set(found.map(keyOf))
   return (pair) => fitting.has(keyOf(pair))
 }
 

@@ -5,7 +5,9 @@ create table outbox (
   subject text not null,
   data jsonb not null,
   traceparent text,
-  created_at timestamptz not null default now()
+  created_at timestamptz not null default now(),
+  -- Somebody is publishing it just now.
+  leased_until timestamptz
 );
 
 -- Events that kept failing, with their cause, until an operator replays or drops them.
