@@ -4,8 +4,8 @@ import { readTagQuery, shownTags, type Tag } from '#shared/domain/tag.ts'
 import { showTags } from '#shared/domain/wire.ts'
 import { logPointOf, mountpointOf, mountsOfPlans, planSummaries } from './plan-view.ts'
 import { inWindow, runSummaries, type TimeWindow } from './run-view.ts'
-import type { Queryable } from './sql.ts'
-import { findAllTagIds, pickTags, tagsById, tagStatistics } from './tags.ts'
+import type { Fragment, Queryable } from './sql.ts'
+import { allTagIds, digestOf, pickTags, tagsById, tagStatistics } from './tags.ts'
 
 type DataRow = {
   id: string
@@ -115,15 +115,13 @@ export async function findDataIds(
 ): Promise<string[]> {
   const query = readTagQuery(tags)
   if (query.impossible) return []
-  const tagIds = await findAllTagIds(sql, query.user)
-  if (!tagIds) return []
   const statuses = runStatuses.filter((status) => runStates[status].data === query.transient)
   const withRun = query.transient !== undefined || window.since !== undefined
   const { source, condition, order } = page
-    ? await pageOf(sql, tagIds, page)
+    ? await pageOf(sql, query.user, page)
     : {
         source: sql`data`,
-        condition: tagIds.length > 0 ? sql`data.tags @> ${tagIds}::integer[]` : sql`true`,
+        condition: carriesAll(sql, query.user),
         order: sql`order by data.ended_at, data.id`,
       }
   const rows = await sql<{ id: string }[]>`
@@ -144,31 +142,34 @@ const fewData = 2000
 
 /**
  * How a page is found: along time, which sees as many data as it takes to fill the page, or by the tags that are not common, which
- * sees all that carry them. Decided here, because a prepared statement is planned for any tags and so for none; `is not false`
+ * sees all that carry them. Decided here, because a prepared statement is planned for any tags and so for none; `is true`
  * and `offset 0` keep the other index out.
  */
-async function pageOf(sql: Queryable, tagIds: readonly number[], { limit, after }: Page) {
+async function pageOf(sql: Queryable, tags: readonly Tag[], { limit, after }: Page) {
   const order = sql`order by data.ended_at desc, data.id desc limit ${limit}`
   const behind = after ? isBehind(sql, after) : sql`true`
   const { data, shares, bound } = await tagStatistics(sql)
-  const shareOf = (id: number): number => shares.get(id) ?? bound
-  const rarest = Math.min(...tagIds.map(shareOf))
-  const together = tagIds.reduce((share, id) => share * shareOf(id), 1)
-  if (tagIds.length === 0 || limit / together < rarest * data) {
-    const condition = sql`(data.tags @> ${[...tagIds]}::integer[]) is not false and ${behind}`
+  const shareOf = (tag: Tag): number => shares.get(digestOf(tag)) ?? bound
+  const rarest = Math.min(...tags.map(shareOf))
+  const together = tags.reduce((share, tag) => share * shareOf(tag), 1)
+  if (tags.length === 0 || limit / together < rarest * data) {
+    const condition = sql`(${carriesAll(sql, tags)}) is true and ${behind}`
     return { source: sql`data`, condition, order }
   }
-  const uncommon = tagIds.filter((id) => shareOf(id) <= Math.max(rarest, bound))
-  const searched = rarest * data < fewData ? uncommon : tagIds
+  const uncommon = tags.filter((tag) => shareOf(tag) <= Math.max(rarest, bound))
+  const searched = rarest * data < fewData ? uncommon : tags
   const source = sql`(
     select *
       from data
-     where tags @> ${[...searched]}::integer[]
-       and (tags @> ${[...tagIds]}::integer[]) is not false
+     where ${carriesAll(sql, searched)}
+       and ${searched === tags ? sql`true` : sql`(${carriesAll(sql, tags)}) is true`}
     offset 0
   ) as data`
   return { source, condition: behind, order }
 }
+
+const carriesAll = (sql: Queryable, tags: readonly Tag[]): Fragment =>
+  tags.length > 0 ? sql`data.tags @> ${allTagIds(sql, tags)}` : sql`true`
 
 /** Those that have not ended come first, and have no time that could be compared. */
 const isBehind = (sql: Queryable, { endedAt, id }: NonNullable<Page['after']>) =>

@@ -4,7 +4,7 @@ import type { Downstream, PlanDetail, PlanSummary, Upstream } from '#shared/doma
 import { readTagQuery, shownMountTags, type Tag } from '#shared/domain/tag.ts'
 import { showTags, type LogPoint, type Mountpoint } from '#shared/domain/wire.ts'
 import type { Queryable } from './sql.ts'
-import { findAllTagIds, pickTags, tagsById } from './tags.ts'
+import { allTagIds, pickTags, tagsById } from './tags.ts'
 
 type SummaryRow = {
   id: string
@@ -216,21 +216,16 @@ export async function findPlanIds(sql: Queryable, filter: PlanFilter): Promise<s
   const outQuery = readTagQuery(filter.outTags)
   if (inQuery.impossible || inQuery.transient || outQuery.impossible) return []
   if (outQuery.knitId || outQuery.timestamp || outQuery.transient) return []
-  const [inTags, outTags] = await Promise.all([
-    findAllTagIds(sql, inQuery.user),
-    findAllTagIds(sql, outQuery.user),
-  ])
-  if (!inTags || !outTags) return []
   const rows = await sql<{ id: string }[]>`
     select id
       from plan
      where ${filter.active === undefined ? sql`true` : sql`active = ${filter.active}`}
        and ${filter.image ? sql`image = ${filter.image.repository}` : sql`true`}
        and ${filter.image?.tag ? sql`image_tag = ${filter.image.tag}` : sql`true`}
-       and ${inTags.length > 0 ? sql`exists (select from input where plan_id = plan.id and tags @> ${inTags}::integer[])` : sql`true`}
+       and ${inQuery.user.length > 0 ? sql`exists (select from input where plan_id = plan.id and tags @> ${allTagIds(sql, inQuery.user)})` : sql`true`}
        and ${inQuery.knitId ? sql`exists (select from input where plan_id = plan.id and knit_id = ${inQuery.knitId})` : sql`true`}
        and ${inQuery.timestamp ? sql`exists (select from input where plan_id = plan.id and knit_timestamp = ${inQuery.timestamp})` : sql`true`}
-       and ${outTags.length > 0 ? sql`exists (select from output where plan_id = plan.id and tags @> ${outTags}::integer[])` : sql`true`}
+       and ${outQuery.user.length > 0 ? sql`exists (select from output where plan_id = plan.id and tags @> ${allTagIds(sql, outQuery.user)})` : sql`true`}
      order by id`
   return rows.map(({ id }) => id)
 }

@@ -110,7 +110,6 @@ test('taking a tag away waits for no projection; the projection under way finds 
   ctx,
 }) => {
   const plan = await makePlan(ctx, { inputs: { '/a': ['a:1'] } })
-  const inputs = await inputsOf(ctx, plan)
   const knitId = await makeData(ctx, 'a:1')
   await ctx.sql.begin((tx) => matchData(tx, [knitId], by))
   await ctx.sql.begin(async (tx) => {
@@ -130,7 +129,6 @@ test('a partner that somebody else projects just now is left to that projection'
   ctx,
 }) => {
   const plan = await makePlan(ctx, { inputs: { '/a': ['a:1'] } })
-  const inputs = await inputsOf(ctx, plan)
   const knitId = await makeData(ctx, 'a:1')
   await ctx.sql.begin((tx) => matchData(tx, [knitId], by))
   await ctx.sql.begin(async (tx) => {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Tag } from '#shared/domain/tag.ts'
-import type { Queryable, Sql } from './sql.ts'
+import type { Fragment, Queryable, Sql } from './sql.ts'
 
 /**
  * The ids of tags, in no order, made where they are new. In statements of its own, so that two who use a new tag at the same
@@ -35,18 +35,18 @@ export async function findTagIds(sql: Queryable, tags: readonly Tag[]): Promise<
   return rows.map(({ id }) => id)
 }
 
-/** The ids of tags that must all be carried; undefined when one of them exists nowhere, so that nothing can carry it. */
-export async function findAllTagIds(
-  sql: Queryable,
-  tags: readonly Tag[],
-): Promise<number[] | undefined> {
-  const ids = await findTagIds(sql, tags)
-  const distinct = new Set(tags.map(({ key, value }) => JSON.stringify([key, value]))).size
-  return ids.length === distinct ? ids : undefined
+/** The ids of tags that must all be carried, as an array; null when one of them exists nowhere, so that nothing can carry it. */
+export function allTagIds(sql: Queryable, tags: readonly Tag[]): Fragment {
+  const digests = [...new Set(tags.map(digestOf))]
+  return sql`(
+    select case when count(*) = ${digests.length} then coalesce(array_agg(id), '{}') end
+      from tag
+     where digest = any (array(select decode(hex, 'hex') from unnest(${digests}::text[]) as hex))
+  )`
 }
 
 /** What a tag is known by, in hexadecimal digits. */
-const digestOf = ({ key, value }: Tag): string =>
+export const digestOf = ({ key, value }: Tag): string =>
   createHash('sha256').update(`${key}\0${value}`).digest('hex')
 
 /** Tags by id, for rows that carry ids. */
@@ -61,8 +61,8 @@ export async function tagsById(sql: Queryable, ids: Iterable<number>): Promise<M
 export const pickTags = (byId: ReadonlyMap<number, Tag>, ids: readonly number[]): Tag[] =>
   ids.flatMap((id) => byId.get(id) ?? [])
 
-/** How many data there are, and which share of them carries a tag: counted for common tags, a bound for all others. */
-export type TagStatistics = { data: number; shares: ReadonlyMap<number, number>; bound: number }
+/** How many data there are, and which share of them carries a tag, by its digest: counted for common tags, a bound for all others. */
+export type TagStatistics = { data: number; shares: ReadonlyMap<string, number>; bound: number }
 
 const statistics = new WeakMap<Queryable, { at: number; read: Promise<TagStatistics> }>()
 const minute = 60_000
@@ -78,16 +78,18 @@ export async function tagStatistics(sql: Queryable): Promise<TagStatistics> {
 }
 
 async function readStatistics(sql: Queryable): Promise<TagStatistics> {
-  const [row] = await sql<{ data: number; tags: number[] | null; shares: number[] | null }[]>`
+  const [row] = await sql<{ data: number; bound: number | null; tags: [string, number][] }[]>`
     select greatest(reltuples, 0) as data,
-           most_common_elems::text::integer[] as tags,
-           most_common_elem_freqs::float8[] as shares
+           -- Behind the shares of the tags stands, first, the least of them.
+           most_common_elem_freqs[cardinality(most_common_elems::text::integer[]) + 1] as bound,
+           array(
+             select jsonb_build_array(encode(digest, 'hex'), share)
+               from unnest(most_common_elems::text::integer[], most_common_elem_freqs::float8[]) as common (id, share)
+               join tag using (id)
+           ) as tags
       from pg_class
       join pg_namespace on pg_namespace.oid = relnamespace
       left join pg_stats on schemaname = nspname and tablename = relname and attname = 'tags'
      where pg_class.oid = 'data'::regclass`
-  const { data = 0, tags, shares } = row ?? {}
-  const known = (tags ?? []).map((id, index): [number, number] => [id, shares?.[index] ?? 0])
-  // Behind the shares stands, first, the least of them.
-  return { data, shares: new Map(known), bound: shares?.[known.length] ?? 0 }
+  return { data: row?.data ?? 0, shares: new Map(row?.tags), bound: row?.bound ?? 0 }
 }
