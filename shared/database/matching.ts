@@ -26,29 +26,8 @@ export async function takeMatchTasks(tx: Tx, limit: number): Promise<MatchTask[]
 export async function matchData(tx: Tx, knitIds: readonly string[], by: By): Promise<void> {
   if (knitIds.length === 0) return
   await tx`
-    with fact as materialized (
-      select id, tags, ended_at
-        from data
-       where id = any (${[...knitIds]}::uuid[])
-         and ready
-    ), fit as (
-      select input.id as input_id, fact.id as knit_id, input.plan_id
-        from fact
-        join input on input.rarest_tag = any (fact.tags) and input.tags <@ fact.tags
-       where (input.knit_id is null or input.knit_id = fact.id)
-         and (input.knit_timestamp is null or input.knit_timestamp = fact.ended_at)
-       union all
-      select input.id, fact.id, input.plan_id
-        from fact
-        join input on input.rarest_tag is null and input.knit_id = fact.id
-       where input.knit_timestamp is null or input.knit_timestamp = fact.ended_at
-       union all
-      select input.id, fact.id, input.plan_id
-        from fact
-        join input
-          on input.rarest_tag is null
-         and input.knit_id is null
-         and input.knit_timestamp = fact.ended_at
+    with fit as (
+      ${inputsThatFit(tx, knitIds)}
     ), made as (
       insert into nomination (input_id, knit_id, plan_id)
       select input_id, knit_id, plan_id
@@ -58,6 +37,32 @@ export async function matchData(tx: Tx, knitIds: readonly string[], by: By): Pro
     )
     ${tellNominated(tx, tx`select distinct plan_id from made`, by)}`
 }
+
+/** Which inputs, of all plans, each of the data fits: looked up by the rarest tag of an input, or by what it asks for instead. */
+export const inputsThatFit = (sql: Queryable, knitIds: readonly string[]): Fragment => sql`
+  with fact as materialized (
+    select id, tags, ended_at
+      from data
+     where id = any (${[...knitIds]}::uuid[])
+       and ready
+  )
+  select input.id as input_id, fact.id as knit_id, input.plan_id
+    from fact
+    join input on input.rarest_tag = any (fact.tags) and input.tags <@ fact.tags
+   where (input.knit_id is null or input.knit_id = fact.id)
+     and (input.knit_timestamp is null or input.knit_timestamp = fact.ended_at)
+   union all
+  select input.id, fact.id, input.plan_id
+    from fact
+    join input on input.rarest_tag is null and input.knit_id = fact.id
+   where input.knit_timestamp is null or input.knit_timestamp = fact.ended_at
+   union all
+  select input.id, fact.id, input.plan_id
+    from fact
+    join input
+      on input.rarest_tag is null
+     and input.knit_id is null
+     and input.knit_timestamp = fact.ended_at`
 
 /** An event for each of the plans. */
 const tellNominated = (tx: Tx, plans: Fragment, by: By): Fragment => tx`
