@@ -16,8 +16,8 @@ export type Demand = {
 
 /** Who uses the machine and who waits for it, until the transaction ends unchanged by other admissions. */
 export async function readDemand(tx: Tx, waitingPerPlan: number): Promise<Demand[]> {
-  await tx`select pg_advisory_xact_lock(${turn})`
-  return tx<Demand[]>`
+  const isOurs = tx`select pg_advisory_xact_lock(${turn})`
+  const demand = tx<Demand[]>`
     with live as (
       select plan_id, count(*)::integer as count
         from run
@@ -46,6 +46,7 @@ export async function readDemand(tx: Tx, waitingPerPlan: number): Promise<Demand
       join plan on plan.id = demand.plan_id and plan.name is null
       left join live on live.plan_id = plan.id
      order by plan.id`
+  return (await Promise.all([isOurs, demand]))[1]
 }
 
 /** Claims runs that wait, those of them that still do. */

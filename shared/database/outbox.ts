@@ -1,6 +1,6 @@
 import { type EventData, type EventName } from '#shared/contracts/events.ts'
 import type { KnitEvent } from '#shared/ports/event-bus.ts'
-import { storable, type Fragment, type Queryable, type Sql, type Tx } from './sql.ts'
+import { relax, storable, type Queryable, type Sql, type Tx } from './sql.ts'
 
 /** On whose behalf something is changed: the step or the caller, and the trace it belongs to. */
 export type By = { actor: string; traceparent?: string | undefined }
@@ -56,13 +56,11 @@ export async function drainOutbox(
   }
 }
 
-/** In a statement that need not wait for the disk: losing its commit publishes an event twice, which is allowed. */
-const relaxed = (sql: Sql): Fragment =>
-  sql`relaxed as materialized (select set_config('synchronous_commit', 'off', true))`
+// These need not wait for the disk: losing their commit publishes an event twice, which is allowed.
 
 async function leaseEvents(sql: Sql, batch: number): Promise<KnitEvent[]> {
   const rows = await sql<OutboxRow[]>`
-    with ${relaxed(sql)}, next as materialized (
+    with relaxed as materialized (${relax(sql)}), next as materialized (
       select id
         from outbox, relaxed
        where leased_until is null
@@ -93,7 +91,7 @@ async function returnEvents(sql: Sql, ids: readonly string[]): Promise<void> {
 
 async function forgetEvents(sql: Sql, ids: readonly string[]): Promise<void> {
   await sql`
-    with ${relaxed(sql)}
+    with relaxed as materialized (${relax(sql)})
     delete from outbox using relaxed where id = any (${[...ids]}::uuid[])`
 }
 

@@ -2,7 +2,7 @@ import type { FailureCause, RunExit } from '#shared/domain/run.ts'
 import { type Next, type RunStatus } from '#shared/domain/run-states.ts'
 import { toldPerPlan } from '#shared/contracts/events.ts'
 import type { By } from './outbox.ts'
-import { storable, type Queryable, type Sql, type Tx } from './sql.ts'
+import { relax, storable, type Queryable, type Sql, type Tx } from './sql.ts'
 
 /** A run that somebody serves: it may be moved only while status, attempt and claim are these. */
 export type Claimed<F extends RunStatus = RunStatus> = {
@@ -25,11 +25,14 @@ export async function claimRun<F extends RunStatus>(
   step: string,
   leaseSeconds: number,
 ): Promise<Claimed<F> | undefined> {
+  // A claim that a failing server loses was nobody's any more.
   const [run] = await sql<Claimed<F>[]>`
+    with relaxed as materialized (${relax(sql)})
     update run
        set claim = gen_random_uuid(),
            claimed_by = ${step},
            claimed_until = now() + ${leaseSeconds} * interval '1 second'
+      from relaxed
      where id = ${runId}
        and status = any (${[...statuses]}::text[])
        and (claim is null or claimed_until < now())
@@ -100,7 +103,7 @@ export type MoveOptions = {
  * claim, the attempt or the status is no longer the one that was claimed.
  */
 export async function moveRun<F extends RunStatus, T extends Next<F>>(
-  tx: Tx,
+  tx: Queryable,
   run: Claimed<F>,
   to: T,
   by: By,

@@ -27,14 +27,32 @@ const serializationFailure = '40001'
 const deadlock = '40P01'
 const attempts = 4
 
+export type TransactionOptions = {
+  /**
+   * False when the commit need not wait for the disk: for what is simply done again should a failing server lose it, because
+   * the row that asked for it would be back too.
+   */
+  durable?: boolean
+}
+
 /**
  * Runs `work` in one transaction. A serialization failure or deadlock is tried again, three times, so `work` must touch
  * nothing but the transaction.
  */
-export async function begin<T>(sql: Sql, work: (tx: Tx) => Promise<T>): Promise<T> {
+export function begin<T>(
+  sql: Sql,
+  work: (tx: Tx) => Promise<T>,
+  { durable = true }: TransactionOptions = {},
+): Promise<T> {
+  const relaxed = async (tx: Tx) => (await Promise.all([work(tx), relax(tx)]))[0]
+  return persistently(() => sql.begin(durable ? work : relaxed) as Promise<T>)
+}
+
+/** Runs a statement by itself, which is a transaction too, with the same persistence. */
+export async function persistently<T>(work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return (await sql.begin(work)) as T
+      return await work()
     } catch (error) {
       const state = sqlState(error)
       if (attempt === attempts || (state !== serializationFailure && state !== deadlock))
@@ -42,6 +60,10 @@ export async function begin<T>(sql: Sql, work: (tx: Tx) => Promise<T>): Promise<
     }
   }
 }
+
+/** The setting of a transaction whose commit does not wait for the disk; a statement by itself must read from it. */
+export const relax = (sql: Queryable): Fragment =>
+  sql`select set_config('synchronous_commit', 'off', true)`
 
 /** The five-character code of a PostgreSQL error; undefined for other errors. */
 export function sqlState(error: unknown): string | undefined {

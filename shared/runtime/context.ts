@@ -4,7 +4,13 @@ import type { Clock } from '#shared/ports/clock.ts'
 import type { Cluster, Transfers } from '#shared/ports/cluster.ts'
 import type { EventBus } from '#shared/ports/event-bus.ts'
 import type { Log } from '#shared/ports/log.ts'
-import { begin, type Sql, type Tx } from '#shared/database/sql.ts'
+import {
+  begin,
+  persistently,
+  type Sql,
+  type TransactionOptions,
+  type Tx,
+} from '#shared/database/sql.ts'
 import type { By } from '#shared/database/outbox.ts'
 
 /** The world as functions see it: interfaces, chosen once by whoever starts them. */
@@ -26,7 +32,9 @@ export type Context = World & {
   requestId: string
   signal: AbortSignal
   /** Runs `work` in one transaction, and publishes what it told once it has committed. */
-  begin<T>(work: (tx: Tx) => Promise<T>): Promise<T>
+  begin<T>(work: (tx: Tx) => Promise<T>, options?: TransactionOptions): Promise<T>
+  /** The same for a single statement, which needs no transaction around it. */
+  execute<T>(statement: (sql: Sql) => Promise<T>): Promise<T>
 }
 
 export function contextFor(
@@ -36,8 +44,13 @@ export function contextFor(
   return {
     ...world,
     ...call,
-    async begin(work) {
-      const result = await begin(world.sql, work)
+    async begin(work, options) {
+      const result = await begin(world.sql, work, options)
+      world.relay.wake()
+      return result
+    },
+    async execute(statement) {
+      const result = await persistently(() => statement(world.sql))
       world.relay.wake()
       return result
     },

@@ -75,16 +75,17 @@ export async function readText(
   bindings: NodeBindings,
   { setting, bytes: maxBytes }: BodyLimit,
 ): Promise<string> {
-  const tooLarge = new Problem(
-    'too-large',
-    `The body has more than ${maxBytes} bytes, which is the limit (${setting}).`,
-  )
-  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge
+  const tooLarge = () =>
+    new Problem(
+      'too-large',
+      `The body has more than ${maxBytes} bytes, which is the limit (${setting}).`,
+    )
+  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge()
   const chunks: Uint8Array[] = []
   let bytes = 0
   for await (const chunk of bodyStream(request, bindings).iterator({ destroyOnReturn: false })) {
     bytes += chunk.length
-    if (bytes > maxBytes) throw tooLarge
+    if (bytes > maxBytes) throw tooLarge()
     chunks.push(chunk)
   }
   return new TextDecoder().decode(Buffer.concat(chunks))

@@ -118,7 +118,7 @@ test('an upload tells its facts, once each, with the trace of the caller', async
   const { upstream } = JSON.parse(reply.text) as DataDetail
   const told = await front.world.sql<{ type: string; subject: string; traceparent: string }[]>`
     select type, subject, traceparent from outbox order by id`
-  expect(told.map(({ type }) => type).sort()).toEqual(['data.ready', 'run.completing', 'run.done'])
+  expect(told.map(({ type }) => type).sort()).toEqual(['data.ready', 'run.done'])
   for (const { subject, traceparent } of told) {
     expect(subject).toBe(upstream.run.runId)
     expect(traceparent.slice(3, 35)).toBe(trace)

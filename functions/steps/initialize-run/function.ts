@@ -3,6 +3,7 @@ import { unstartableCode } from '#shared/domain/run.ts'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
 import { claimWaiting, readDemand } from '#shared/database/admission.ts'
 import { moveRun, recordEnd, type Claimed } from '#shared/database/runs.ts'
+import type { Tx } from '#shared/database/sql.ts'
 import { loadWork } from '#shared/database/work.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineStep } from '#shared/runtime/define-step.ts'
@@ -36,7 +37,7 @@ type Admitted = {
 /** Claims the runs that fit now, and those that never will, in one transaction. */
 async function admitSome(ctx: Context): Promise<Admitted> {
   const capacity = await ctx.cluster.capacity()
-  return ctx.begin(async (tx) => {
+  const admission = async (tx: Tx): Promise<Admitted> => {
     const decision = admit(await readDemand(tx, runsAtOnce), capacity, runsAtOnce)
     const reasons = new Map(decision.impossible.map(({ runId, reason }) => [runId, reason]))
     const wanted = [...decision.admitted, ...reasons.keys()]
@@ -49,7 +50,9 @@ async function admitSome(ctx: Context): Promise<Admitted> {
         return reason === undefined ? [] : [{ run, reason }]
       }),
     }
-  })
+  }
+  // A claim that a failing server loses was nobody's any more.
+  return ctx.begin(admission, { durable: false })
 }
 
 async function makeVolumes(ctx: Context, run: Claimed<'waiting'>): Promise<void> {
@@ -65,7 +68,7 @@ async function makeVolumes(ctx: Context, run: Claimed<'waiting'>): Promise<void>
     if (!isHopeless(ctx, run)) throw error
     return refuse(ctx, run, `its volumes cannot be made: ${(error as Error).message}`)
   }
-  await ctx.begin((tx) => moveRun(tx, run, 'ready', ctx.by))
+  await ctx.execute((sql) => moveRun(sql, run, 'ready', ctx.by))
 }
 
 async function refuse(ctx: Context, run: Claimed<'waiting'>, reason: string): Promise<void> {

@@ -26,29 +26,32 @@ export default defineStep(
 /** Matches the oldest facts in one transaction; false when none are left. */
 async function matchSome(ctx: Context): Promise<boolean> {
   try {
-    return await ctx.begin(async (tx) => {
-      const tasks = await takeMatchTasks(tx, tasksAtOnce)
-      const [plan] = tasks.filter((task) => task.planId !== null)
-      const aboutData = tasks.filter((task) => task.knitId !== null)
-      await Promise.all([
-        matchData(
-          tx,
-          aboutData.flatMap(({ knitId }) => knitId ?? []),
-          ctx.by,
-        ),
-        dropMatchTasks(
-          tx,
-          aboutData.map(({ id }) => id),
-        ),
-      ])
-      if (plan) await matchSomeOfPlan(tx, plan, ctx)
-      return plan !== undefined || tasks.length === tasksAtOnce
-    })
+    // The facts are forgotten by the transaction that matches them: what is lost is matched again.
+    return await ctx.begin((tx) => matchTasks(tx, ctx), { durable: false })
   } catch (error) {
     // A data was deleted after it had been read: match again what is there now.
     if (sqlState(error) === deletedMeanwhile) return true
     throw error
   }
+}
+
+async function matchTasks(tx: Tx, ctx: Context): Promise<boolean> {
+  const tasks = await takeMatchTasks(tx, tasksAtOnce)
+  const plan = tasks.find((task) => task.planId !== null)
+  const data = tasks.filter((task) => task.knitId !== null)
+  await Promise.all([
+    matchData(
+      tx,
+      data.flatMap(({ knitId }) => knitId ?? []),
+      ctx.by,
+    ),
+    dropMatchTasks(
+      tx,
+      data.map(({ id }) => id),
+    ),
+  ])
+  if (plan) await matchSomeOfPlan(tx, plan, ctx)
+  return plan !== undefined || tasks.length === tasksAtOnce
 }
 
 /** A plan may fit very many data: one page of them in a transaction. */
