@@ -1,6 +1,6 @@
 import { beginUpload, completeUpload } from '#shared/database/data.ts'
 import { registerPlan } from '#shared/database/plans.ts'
-import type { Sql } from '#shared/database/sql.ts'
+import { begin, type Sql } from '#shared/database/sql.ts'
 import { definePlan } from '#shared/domain/plan.ts'
 import matchData from '../../functions/steps/match-data/function.ts'
 import projectRuns from '../../functions/steps/project-runs/function.ts'
@@ -121,10 +121,19 @@ async function check(sql: Sql, knitIds: string[], planIds: readonly string[]): P
     throw new Error(`found ${JSON.stringify(made)} and events for ${waiting.length} plans`)
 }
 
-async function beatsReference({ ours, reference, parts }: Stage, facts: Facts): Promise<Finding> {
+async function beatsReference(
+  { sql, ours, reference, parts }: Stage,
+  facts: Facts,
+): Promise<Finding> {
   await repeated(30, ours)
   for (const times of Object.values(parts)) times.length = 0
-  const samples = await alternate(rounds, { ours: () => repeated(5, ours), reference })
+  await sql`create table bench.fact (id uuid primary key, text text)`
+  const samples = await alternate(rounds, {
+    ours: () => repeated(5, ours),
+    bare: () => repeated(5, () => bareTransactions(sql)),
+    reference,
+  })
+  const limit = ratioOf(samples.reference, samples.bare)
   return finding(
     { id: 'B1', what: `projection at ${middle} Data: the reference's time / ours`, unit: '×' },
     ratioOf(samples.reference, samples.ours),
@@ -132,10 +141,29 @@ async function beatsReference({ ours, reference, parts }: Stage, facts: Facts): 
     {
       'ours, ms': median(samples.ours),
       'reference, ms': median(samples.reference),
+      'the same transactions, of nothing but an insert each, ms': median(samples.bare),
+      'reference / those': limit.ratio,
       ...Object.fromEntries(Object.entries(parts).map(([name, ms]) => [`${name}, ms`, median(ms)])),
       ...facts,
     },
   )
+}
+
+/**
+ * The limit: what a push, its match and three projections cost on this server if they wrote one row each and computed nothing,
+ * with their round trips, one after another as the facts are.
+ */
+async function bareTransactions(sql: Sql): Promise<number> {
+  const transaction = (trips: number) =>
+    begin(sql, async (tx) => {
+      for (let trip = 1; trip < trips; trip += 1) await tx`select 1`
+      await tx`insert into bench.fact values (uuidv7(), 'a row')`
+    })
+  return timed(async () => {
+    await transaction(2)
+    await transaction(2)
+    await Promise.all([transaction(3), transaction(4), transaction(4)])
+  })
 }
 
 /** Milliseconds of one, of several. */
