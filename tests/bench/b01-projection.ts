@@ -64,6 +64,7 @@ function stage(sql: Sql): Stage {
       const upload = await beginUpload(sql, nextTags(), 60, by)
       const planIds = await planIdsOf(sql)
       const start = performance.now()
+      const processor = process.cpuUsage()
       await completeUpload(sql, upload, measure, by)
       const pushedAt = performance.now()
       const matching = match('data.ready', { runId: upload.run.id })
@@ -73,12 +74,14 @@ function stage(sql: Sql): Stage {
       const projecting = planIds.map((planId) => project('data.nominated', { planId }))
       await Promise.all(projecting.map(({ committed }) => committed))
       const end = performance.now()
+      const { user, system } = process.cpuUsage(processor)
       await Promise.all([matching, ...projecting].map(({ ended }) => ended))
       await check(sql, [upload.knitId], planIds)
       remember(parts, {
         'commit of the push': pushedAt - start,
         'match-data': matchedAt - pushedAt,
         'project-runs of three plans': end - matchedAt,
+        'of these, this process computing': (user + system) / 1000,
       })
       return end - start
     },
