@@ -1,24 +1,55 @@
 import { HTTP } from 'cloudevents'
 import type { EventBus, KnitEvent } from '#shared/ports/event-bus.ts'
+import { stepsFor } from '#shared/workflow/triggers.ts'
 import { toCloudEvent, type EventSigner } from './cloud-event.ts'
+
+// A broker has only to take an event, a step to serve it.
+const brokerPatience = 10_000
+const stepPatience = 60_000
 
 /** Publishes events to a broker, as CloudEvents over HTTP, one after another so that they leave in order. */
 export function httpBus(brokerUrl: string, by: string, signer: EventSigner): EventBus {
-  const send = async (event: KnitEvent): Promise<void> => {
-    const { headers, body } = HTTP.binary(toCloudEvent(event, by, signer))
-    const response = await fetch(brokerUrl, {
-      method: 'POST',
-      headers: headers as Record<string, string>,
-      body: String(body),
-      signal: AbortSignal.timeout(10_000),
-    })
-    await response.body?.cancel()
-    if (!response.ok)
-      throw new Error(`the broker at ${brokerUrl} answered ${response.status} to ${event.name}`)
-  }
   return {
     async publish(events) {
-      for (const event of events) await send(event)
+      for (const event of events) await post(brokerUrl, event, by, signer, brokerPatience)
     },
   }
+}
+
+/**
+ * Gives events straight to the steps they wake: `functionUrl` says where a function is. Each step is given one after another;
+ * one that does not answer keeps no other from its events. Rejects when something was not served.
+ */
+export function directBus(functionUrl: string, by: string, signer: EventSigner): EventBus {
+  return {
+    async publish(events) {
+      const calls = events.flatMap((event) => stepsFor(event.name).map((step) => ({ step, event })))
+      const served = [...Map.groupBy(calls, ({ step }) => step)].map(async ([step, own]) => {
+        const url = functionUrl.replace('{function}', `step-${step}`)
+        for (const { event } of own) await post(url, event, by, signer, stepPatience)
+      })
+      const [failed] = (await Promise.allSettled(served)).filter(
+        ({ status }) => status === 'rejected',
+      )
+      if (failed?.status === 'rejected') throw failed.reason
+    },
+  }
+}
+
+async function post(
+  url: string,
+  event: KnitEvent,
+  by: string,
+  signer: EventSigner,
+  patience: number,
+): Promise<void> {
+  const { headers, body } = HTTP.binary(toCloudEvent(event, by, signer))
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: headers as Record<string, string>,
+    body: String(body),
+    signal: AbortSignal.timeout(patience),
+  })
+  await response.body?.cancel()
+  if (!response.ok) throw new Error(`${url} answered ${response.status} to ${event.name}`)
 }

@@ -28,7 +28,7 @@ export const Config = z.object({
     .string()
     .default('http://{function}')
     .describe(
-      'Where the gateway finds a function; `{function}` stands for its name, such as `api-runs-show`.',
+      'Where a function is found; `{function}` stands for its name, such as `api-runs-show`.',
     ),
   brokerUrl: z.url().optional().describe('Where events are published, as CloudEvents over HTTP.'),
   host: z.string().default('0.0.0.0').describe('Address to listen on; every one unless given.'),

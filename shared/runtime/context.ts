@@ -18,6 +18,8 @@ export type World = {
   config: Config
   sql: Sql
   bus: EventBus
+  /** Past the broker, straight to the steps; absent where there is no broker that could fail. */
+  direct?: EventBus
   cluster: Cluster
   transfers: Transfers
   clock: Clock

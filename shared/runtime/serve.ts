@@ -1,7 +1,7 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Hono } from 'hono'
-import { httpBus } from '#shared/adapters/http-bus.ts'
+import { directBus, httpBus } from '#shared/adapters/http-bus.ts'
 import { connect } from '#shared/database/sql.ts'
 import { systemClock } from '#shared/ports/clock.ts'
 import { BadSettings, configFrom, type Config } from './config.ts'
@@ -43,9 +43,10 @@ function worldOf(name: string, config: Config, log: World['log']): World {
   const bus = config.brokerUrl
     ? httpBus(config.brokerUrl, name, config)
     : absent<World['bus']>('KNIT_BROKER_URL')
+  const direct = directBus(config.functionUrl, name, config)
   const cluster = absent<World['cluster'] & World['transfers']>('a cluster')
   const relay = createRelay(sql, bus, log)
-  return { config, sql, bus, cluster, transfers: cluster, clock: systemClock, log, relay }
+  return { config, sql, bus, direct, cluster, transfers: cluster, clock: systemClock, log, relay }
 }
 
 /** Something a function may not need: it starts without, and says what is missing when it is used. */

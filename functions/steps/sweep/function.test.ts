@@ -156,6 +156,19 @@ test('a bus that takes nothing keeps no stale worker alive, and loses no event',
   expect(await ctx.sql`select from outbox where type = 'data.ready'`).toHaveLength(1)
 })
 
+test('steps are called directly when the broker does not work', async ({ ctx }) => {
+  const run = await makeRun(ctx, { status: 'ready' })
+  const told: KnitEvent[] = []
+  ctx.bus = {
+    publish: async () => {
+      throw new Error('the broker is away')
+    },
+  }
+  ctx.direct = { publish: async (events) => void told.push(...events) }
+  expect((await tick(sweep, ctx)).status).toBe(202)
+  expect(told).toMatchObject([{ name: 'run.ready', subject: run.runId }])
+})
+
 /** A bus that gives what the sweep tells to the steps at once; whatever anybody else tells is lost. */
 function onlySweep(ctx: TestWorld): void {
   const apps = new Map(stepFunctions.map((fn) => [fn.name, fn.app(ctx)]))

@@ -28,9 +28,15 @@ async function tellDue(ctx: Context): Promise<void> {
   if (due.length === 0) return
   ctx.log.debug('work was due that no event had woken', { count: due.length })
   const { traceparent } = ctx.by
-  await ctx.bus.publish(
-    due.map((event) => ({ ...event, id: randomUUID(), time: ctx.clock.now(), traceparent })),
-  )
+  const time = ctx.clock.now()
+  const events = due.map((event) => ({ ...event, id: randomUUID(), time, traceparent }))
+  try {
+    await ctx.bus.publish(events)
+  } catch (error) {
+    if (!ctx.direct) throw error
+    ctx.log.warn('the broker does not work: steps are called directly', { error })
+    await ctx.direct.publish(events)
+  }
 }
 
 async function removeStaleWorkers(ctx: Context): Promise<void> {
