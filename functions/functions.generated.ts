@@ -11,6 +11,7 @@ import plansShow from './api/plans-show/function.ts'
 import runsFind from './api/runs-find/function.ts'
 import runsLog from './api/runs-log/function.ts'
 import runsShow from './api/runs-show/function.ts'
+import callHooks from './steps/call-hooks/function.ts'
 import cleanAgents from './steps/clean-agents/function.ts'
 import collectGarbage from './steps/collect-garbage/function.ts'
 import finishRun from './steps/finish-run/function.ts'
@@ -39,6 +40,7 @@ export const routeFunctions = [
 
 /** Every step of the workflow. */
 export const stepFunctions = [
+  callHooks,
   cleanAgents,
   collectGarbage,
   finishRun,

@@ -15,6 +15,7 @@ export const events = {
   'data.nominated': OfPlan.describe('Data were found that fit inputs of the plan.'),
   'plan.registered': OfPlan.describe('A plan was registered.'),
   'volume.dropped': z.object({}).describe('There are volumes nobody needs any more.'),
+  'hook.recorded': z.object({}).describe('After-hooks are to be called.'),
   'worker.changed': z.object({ worker: z.string() }).describe('Something happened to a worker.'),
   'run.deactivated': OfPlan.describe('Runs of the plan are held.'),
   'run.waiting': OfPlan.describe('Runs of the plan wait to be admitted.'),

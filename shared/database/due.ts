@@ -5,7 +5,11 @@ import type { Queryable } from './sql.ts'
 export type Due = { name: EventName; subject: string; data: Record<string, unknown> }
 
 /** Everything that is due, by one question: some of each kind, the longest due first. */
-export async function findDue(sql: Queryable, limit: number): Promise<Due[]> {
+export async function findDue(
+  sql: Queryable,
+  limit: number,
+  maxHookFailures: number,
+): Promise<Due[]> {
   return sql<Due[]>`
     (
       select 'run.' || case status when 'running' then 'starting' else status end as name,
@@ -53,6 +57,16 @@ export async function findDue(sql: Queryable, limit: number): Promise<Due[]> {
       select 'volume.dropped', 'garbage', '{}'
         from garbage
        where due_at <= now()
+       limit 1
+    )
+    union all
+    (
+      select 'hook.recorded', 'hooks', '{}'
+        from hook_delivery
+       where delivered_at is null
+         and failures < ${maxHookFailures}
+         and due_at <= now()
+         and (claim is null or claimed_until < now())
        limit 1
     )`
 }

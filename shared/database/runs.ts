@@ -157,6 +157,19 @@ export async function recordAttempt(tx: Tx, run: Claimed, start: AttemptStart): 
            image = excluded.image`
 }
 
+/** What hooks put in the environment of the program; recorded before there is a worker that has it. */
+export async function recordEnvironment(
+  sql: Sql,
+  run: Claimed,
+  env: Record<string, string>,
+): Promise<void> {
+  await sql`
+    insert into attempt (run_id, number, env)
+    values (${run.id}, ${run.attempt}, ${sql.json(env)})
+        on conflict (run_id, number) do update
+       set env = excluded.env`
+}
+
 /** When the program began and ended, how, and the image it really was, as far as known. */
 export type AttemptEnd = {
   startedAt?: Date | undefined

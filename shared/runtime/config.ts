@@ -1,6 +1,15 @@
 import { z } from 'zod'
 
 const count = (fallback: number) => z.coerce.number().int().positive().default(fallback)
+/** URLs with spaces between them. */
+const urls = () =>
+  z
+    .string()
+    .default('')
+    .transform((text) => text.split(/\s+/).filter(Boolean))
+    .pipe(z.array(z.url({ protocol: /^https?$/ }).refine(hasNoPassword, withPassword)))
+const hasNoPassword = (url: string) => !URL.canParse(url) || new URL(url).username === ''
+const withPassword = 'A name or password in the URL would be shown to people and kept in the log.'
 const seconds = (fallback: number) => z.coerce.number().positive().default(fallback)
 
 /** Every setting, with its default. The variable of `maxTags` is `KNIT_MAX_TAGS`. */
@@ -57,6 +66,21 @@ export const Config = z.object({
   maxStepFailures: count(8).describe(
     'Failures of one step for one run after which the run is ended.',
   ),
+  hooksBefore: urls().describe(
+    'URLs called before a run moves, separated by spaces: each has to agree (2xx).',
+  ),
+  hooksAfter: urls().describe('URLs called after a run has moved, separated by spaces.'),
+  hookTimeout: seconds(10).describe('Seconds a call of a hook may take, its answer included.'),
+  maxHookBytes: count(64 * 1024).describe('Bytes the answer of a hook may have.'),
+  maxHookFailures: count(12).describe(
+    'Failures after which a call of an after-hook is given up; each waits twice as long as the one before.',
+  ),
+  hookPolicy: z
+    .enum(['wait', 'go-on'])
+    .default('wait')
+    .describe(
+      'What a run does whose before-hook failed `KNIT_MAX_STEP_FAILURES` times: wait until it agrees, or go on without.',
+    ),
   maxPlanBytes: count(64 * 1024).describe('Bytes a plan may have.'),
   maxBodyBytes: count(1024 * 1024).describe('Bytes any other JSON body may have.'),
   maxInputs: count(100).describe('Inputs a plan may have.'),

@@ -8,6 +8,7 @@ export const triggers = {
   'start-run': ['run.ready'],
   'observe-worker': ['run.starting', 'worker.changed'],
   'finish-run': ['run.completing', 'run.aborting', 'worker.changed'],
+  'call-hooks': ['hook.recorded'],
   'collect-garbage': ['volume.dropped'],
 } as const satisfies Record<string, readonly EventName[]>
 

@@ -1,20 +1,14 @@
 import { ArchiveError } from '#shared/archive/archive-error.ts'
 import { unstartableCode } from '#shared/domain/run.ts'
+import type { Next } from '#shared/domain/run-states.ts'
 import { volumeOf, workerOf } from '#shared/domain/worker-spec.ts'
 import type { Measure } from '#shared/domain/worker.ts'
 import { stampData } from '#shared/database/data.ts'
-import {
-  findCause,
-  moveRun,
-  recordEnd,
-  releaseRun,
-  tryAgain,
-  type Claimed,
-} from '#shared/database/runs.ts'
-import type { Tx } from '#shared/database/sql.ts'
+import { findCause, recordEnd, releaseRun, tryAgain, type Claimed } from '#shared/database/runs.ts'
 import { loadWork } from '#shared/database/work.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineStep } from '#shared/runtime/define-step.ts'
+import { advance, askHooks } from '#shared/runtime/hooks.ts'
 import { runToldOf, serveRun } from '#shared/runtime/serve-run.ts'
 
 /** Removes the worker of a run that is ending; when it is gone, the run has ended and its data are stamped. */
@@ -44,31 +38,38 @@ async function finish(ctx: Context, run: Ending): Promise<boolean> {
     return false
   }
   if (run.status === 'aborting' && (await startOver(ctx, run))) return true
-  const outputs = await measureOutputs(ctx, run)
-  await ctx.begin(async (tx) => {
-    if (isCompleting(run) && outputs.unfit !== undefined) return refuse(tx, ctx, run, outputs.unfit)
-    const done = isCompleting(run)
-    const moved = done
-      ? await moveRun(tx, run, 'done', ctx.by)
-      : await moveRun(tx, run, 'failed', ctx.by)
-    if (moved) await stampData(tx, run.id, done, outputs.measures, ctx.by)
-    if (moved) ctx.log.info(`run ${moved.status}`, { run: run.id, attempt: run.attempt })
-  })
+  const { measures, unfit } = await measureOutputs(ctx, run)
+  const ended = isCompleting(run)
+    ? unfit === undefined
+      ? await end(ctx, run, 'done', measures)
+      : await refuse(ctx, run, unfit)
+    : await end(ctx, run, 'failed', measures)
+  if (ended) ctx.log.info(`run ${ended.status}`, { run: run.id, attempt: run.attempt })
   return true
+}
+
+async function end<F extends 'completing' | 'aborting'>(
+  ctx: Context,
+  run: Claimed<F>,
+  to: Next<F> & ('done' | 'failed'),
+  measures: Outputs['measures'],
+) {
+  await askHooks(ctx, run, to)
+  return advance(ctx, run, to, {
+    also: (tx) => stampData(tx, run.id, to === 'done', measures, ctx.by),
+  })
 }
 
 const isCompleting = (run: Ending): run is Claimed<'completing'> => run.status === 'completing'
 
 /** A run whose outputs cannot be kept has not succeeded, whatever its program said. */
-async function refuse(
-  tx: Tx,
-  ctx: Context,
-  run: Claimed<'completing'>,
-  why: string,
-): Promise<void> {
-  if (!(await moveRun(tx, run, 'aborting', ctx.by, { reason: why }))) return
-  const exit = { code: unstartableCode, message: why }
-  await recordEnd(tx, run, { exit, cause: 'program' })
+async function refuse(ctx: Context, run: Claimed<'completing'>, reason: string) {
+  const exit = { code: unstartableCode, message: reason }
+  await askHooks(ctx, run, 'aborting')
+  return advance(ctx, run, 'aborting', {
+    reason,
+    also: (tx, moved) => recordEnd(tx, moved, { exit, cause: 'program' }),
+  })
 }
 
 /** A failure of the machine is tried again, with new data and volumes, as often as the configuration says. */

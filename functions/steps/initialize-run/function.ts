@@ -2,11 +2,12 @@ import { admit } from '#shared/domain/admission.ts'
 import { unstartableCode } from '#shared/domain/run.ts'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
 import { claimWaiting, readDemand } from '#shared/database/admission.ts'
-import { moveRun, recordEnd, type Claimed } from '#shared/database/runs.ts'
+import { recordEnd, type Claimed } from '#shared/database/runs.ts'
 import type { Tx } from '#shared/database/sql.ts'
 import { loadWork } from '#shared/database/work.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineStep } from '#shared/runtime/define-step.ts'
+import { advance, askHooks } from '#shared/runtime/hooks.ts'
 import { isHopeless, serveClaimed } from '#shared/runtime/serve-run.ts'
 
 const runsAtOnce = 16
@@ -56,6 +57,7 @@ async function admitSome(ctx: Context): Promise<Admitted> {
 }
 
 async function makeVolumes(ctx: Context, run: Claimed<'waiting'>): Promise<void> {
+  await askHooks(ctx, run, 'ready')
   const work = await loadWork(ctx.sql, run.id)
   if (!work) return
   try {
@@ -68,13 +70,12 @@ async function makeVolumes(ctx: Context, run: Claimed<'waiting'>): Promise<void>
     if (!isHopeless(ctx, run)) throw error
     return refuse(ctx, run, `its volumes cannot be made: ${(error as Error).message}`)
   }
-  await ctx.execute((sql) => moveRun(sql, run, 'ready', ctx.by))
+  await advance(ctx, run, 'ready')
 }
 
 async function refuse(ctx: Context, run: Claimed<'waiting'>, reason: string): Promise<void> {
-  await ctx.begin(async (tx) => {
-    if (!(await moveRun(tx, run, 'aborting', ctx.by, { reason }))) return
-    const exit = { code: unstartableCode, message: reason }
-    await recordEnd(tx, run, { endedAt: ctx.clock.now(), exit, cause: 'plan' })
-  })
+  const exit = { code: unstartableCode, message: reason }
+  const end = { endedAt: ctx.clock.now(), exit, cause: 'plan' } as const
+  await askHooks(ctx, run, 'aborting')
+  await advance(ctx, run, 'aborting', { reason, also: (tx, moved) => recordEnd(tx, moved, end) })
 }

@@ -1,9 +1,10 @@
 import type { Worker, WorkerState } from '#shared/ports/cluster.ts'
 import { systemExits } from '#shared/domain/run.ts'
 import { workerOf } from '#shared/domain/worker-spec.ts'
-import { moveRun, recordEnd, releaseRun, type Claimed } from '#shared/database/runs.ts'
+import { recordEnd, releaseRun, type Claimed } from '#shared/database/runs.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineStep } from '#shared/runtime/define-step.ts'
+import { advance, askHooks } from '#shared/runtime/hooks.ts'
 import { runToldOf, serveRun } from '#shared/runtime/serve-run.ts'
 
 /** Reads the true state of a run's worker and moves the run to where that is. */
@@ -53,9 +54,8 @@ async function look(ctx: Context, run: Observed): Promise<WorkerState['phase'] |
 async function goOn(ctx: Context, run: Observed, { state, name, uid }: Worker): Promise<void> {
   if (state.phase === 'suspended') await ctx.cluster.releaseWorker({ name, uid })
   if (state.phase === 'running' && isStarting(run)) {
-    await ctx.begin(async (tx) => {
-      if (await moveRun(tx, run, 'running', ctx.by)) await recordEnd(tx, run, times(state))
-    })
+    await askHooks(ctx, run, 'running')
+    await advance(ctx, run, 'running', { also: (tx, moved) => recordEnd(tx, moved, times(state)) })
     return
   }
   const reason = state.phase === 'pending' ? state.reason : undefined
@@ -70,9 +70,11 @@ async function end(
   to: 'completing' | 'aborting',
   how: Parameters<typeof recordEnd>[2],
 ): Promise<void> {
-  await ctx.begin(async (tx) => {
-    const reason = how.cause ? how.exit?.message : undefined
-    if (await moveRun(tx, run, to, ctx.by, reason ? { reason } : {})) await recordEnd(tx, run, how)
+  await askHooks(ctx, run, to)
+  const reason = how.cause ? how.exit?.message : undefined
+  await advance(ctx, run, to, {
+    ...(reason && { reason }),
+    also: (tx, moved) => recordEnd(tx, moved, how),
   })
 }
 

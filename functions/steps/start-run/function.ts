@@ -1,9 +1,10 @@
 import { unstartableCode } from '#shared/domain/run.ts'
-import { workerSpec } from '#shared/domain/worker-spec.ts'
-import { moveRun, recordAttempt, recordEnd, type Claimed } from '#shared/database/runs.ts'
+import { workerOf, workerSpec } from '#shared/domain/worker-spec.ts'
+import { recordAttempt, recordEnd, recordEnvironment, type Claimed } from '#shared/database/runs.ts'
 import { loadWork } from '#shared/database/work.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineStep } from '#shared/runtime/define-step.ts'
+import { advance, askHooks } from '#shared/runtime/hooks.ts'
 import { isHopeless, serveRun } from '#shared/runtime/serve-run.ts'
 
 /** Creates the worker of a run, suspended, and releases it once the run is known to be starting. */
@@ -16,20 +17,20 @@ export default defineStep(
 )
 
 async function startWorker(ctx: Context, run: Claimed<'ready'>): Promise<void> {
+  const env = await environmentOf(ctx, run)
   const work = await loadWork(ctx.sql, run.id)
   if (!work) return
   let worker
   try {
-    worker = await ctx.cluster.ensureWorker(workerSpec(run, work))
+    worker = await ctx.cluster.ensureWorker({ ...workerSpec(run, work), env })
   } catch (error) {
     if (!isHopeless(ctx, run)) throw error
     return giveUp(ctx, run, `its worker cannot be created: ${(error as Error).message}`)
   }
   const { name, uid } = worker
-  const started = await ctx.begin(async (tx) => {
-    const moved = await moveRun(tx, run, 'starting', ctx.by)
-    if (moved) await recordAttempt(tx, moved, { worker: name, workerUid: uid, image: work.image })
-    return moved
+  const start = { worker: name, workerUid: uid, image: work.image }
+  const started = await advance(ctx, run, 'starting', {
+    also: (tx, moved) => recordAttempt(tx, moved, start),
   })
   // Somebody else serves the run now: the worker stays suspended, and is adopted or swept.
   if (!started) return
@@ -37,10 +38,18 @@ async function startWorker(ctx: Context, run: Claimed<'ready'>): Promise<void> {
   ctx.log.info('run started', { run: run.id, attempt: run.attempt, image: work.image })
 }
 
+/** What the hooks give the program. A worker that is there already was made with that. */
+async function environmentOf(ctx: Context, run: Claimed<'ready'>): Promise<Record<string, string>> {
+  const asked = ctx.config.hooksBefore.length > 0
+  if (asked && (await ctx.cluster.findWorker(workerOf(run)))) return {}
+  const env = await askHooks(ctx, run, 'starting')
+  if (Object.keys(env).length > 0) await recordEnvironment(ctx.sql, run, env)
+  return env
+}
+
 async function giveUp(ctx: Context, run: Claimed<'ready'>, reason: string): Promise<void> {
-  await ctx.begin(async (tx) => {
-    if (!(await moveRun(tx, run, 'aborting', ctx.by, { reason }))) return
-    const exit = { code: unstartableCode, message: reason }
-    await recordEnd(tx, run, { endedAt: ctx.clock.now(), exit, cause: 'plan' })
-  })
+  const exit = { code: unstartableCode, message: reason }
+  const end = { endedAt: ctx.clock.now(), exit, cause: 'plan' } as const
+  await askHooks(ctx, run, 'aborting')
+  await advance(ctx, run, 'aborting', { reason, also: (tx, moved) => recordEnd(tx, moved, end) })
 }

@@ -24,7 +24,7 @@ export default defineClockStep(
 )
 
 async function tellDue(ctx: Context): Promise<void> {
-  const due = await findDue(ctx.sql, dueAtOnce)
+  const due = await findDue(ctx.sql, dueAtOnce, ctx.config.maxHookFailures)
   if (due.length === 0) return
   ctx.log.debug('work was due that no event had woken', { count: due.length })
   const { traceparent } = ctx.by

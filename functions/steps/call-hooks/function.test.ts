@@ -1,0 +1,138 @@
+import { expect } from 'vitest'
+import { hookServer } from '#tests/support/hook-server.ts'
+import { makeRun, type MadeRun } from '#tests/support/runs.ts'
+import { deliver, outbox, test, tick, type TestWorld } from '#tests/support/world.ts'
+import startRun from '../start-run/function.ts'
+import finishRun from '../finish-run/function.ts'
+import sweep from '../sweep/function.ts'
+import callHooks from './function.ts'
+
+const call = (ctx: TestWorld): Promise<Response> => deliver(callHooks, ctx, 'hook.recorded', {})
+const deliveries = (ctx: TestWorld) =>
+  ctx.sql`
+    select status, url, failures, last_error as error, delivered_at is not null as delivered
+      from hook_delivery
+     order by id`
+
+/** A run that has just started, with its after-hooks to be called. */
+async function started(ctx: TestWorld, ...hooks: string[]): Promise<MadeRun> {
+  ctx.config.hooksAfter = hooks
+  const run = await makeRun(ctx, { status: 'ready' })
+  await deliver(startRun, ctx, 'run.ready', { runId: run.runId, attempt: 1 })
+  return run
+}
+
+const due = (ctx: TestWorld) => ctx.sql`update hook_delivery set due_at = now() - interval '1 s'`
+
+test('every after-hook is told of a move, with what the run was by then', async ({ ctx }) => {
+  const { url, calls } = await hookServer()
+  const { runId } = await started(ctx, `${url}/a`, `${url}/b`)
+  await ctx.sql`update run set status = 'running' where id = ${runId}`
+  expect((await call(ctx)).status).toBe(202)
+  expect(calls.map(({ path }) => path).toSorted()).toEqual(['/a', '/b'])
+  expect(calls[0]).toMatchObject({
+    headers: {
+      'knit-hook': 'after starting',
+      'knit-delivery': expect.stringMatching(/^[0-9a-f-]{36}$/),
+    },
+    body: { runId, status: 'starting', outputs: expect.any(Array) },
+  })
+  expect(await deliveries(ctx)).toMatchObject([{ delivered: true }, { delivered: true }])
+})
+
+test('calls are recorded with the move, and an event says that there are some', async ({ ctx }) => {
+  await started(ctx, 'http://127.0.0.1:1/')
+  expect(await deliveries(ctx)).toEqual([
+    { status: 'starting', url: 'http://127.0.0.1:1/', failures: 0, error: null, delivered: false },
+  ])
+  expect((await outbox(ctx)).map(({ type }) => type)).toEqual(['run.starting', 'hook.recorded'])
+})
+
+test('without hooks nothing is recorded', async ({ ctx }) => {
+  await started(ctx)
+  expect(await deliveries(ctx)).toEqual([])
+  expect(await outbox(ctx)).toHaveLength(1)
+})
+
+test('a hook that fails holds no other back, and is called again later, as the same delivery', async ({
+  ctx,
+}) => {
+  let down = true
+  const { url, calls } = await hookServer(({ path }, response) =>
+    response.writeHead(down && path === '/bad' ? 503 : 200).end(),
+  )
+  await started(ctx, `${url}/bad`, `${url}/good`)
+  await call(ctx)
+  expect(await deliveries(ctx)).toMatchObject([
+    { failures: 1, error: 'it answered 503', delivered: false },
+    { failures: 0, error: null, delivered: true },
+  ])
+  await call(ctx)
+  expect(calls).toHaveLength(2)
+  down = false
+  await due(ctx)
+  await call(ctx)
+  expect(await deliveries(ctx)).toMatchObject([{ delivered: true }, { delivered: true }])
+  const ids = calls
+    .filter(({ path }) => path === '/bad')
+    .map(({ headers }) => headers['knit-delivery'])
+  expect(new Set(ids).size).toBe(1)
+})
+
+test('a hook learns what happens to a run in its order', async ({ ctx }) => {
+  let down = true
+  const { url, calls } = await hookServer((_, response) =>
+    response.writeHead(down ? 500 : 200).end(),
+  )
+  const { runId } = await started(ctx, url)
+  await call(ctx)
+  await ctx.sql`update run set status = 'running' where id = ${runId}`
+  await ctx.sql`update run set status = 'completing' where id = ${runId}`
+  await deliver(finishRun, ctx, 'run.completing', { runId, attempt: 1 })
+  await call(ctx)
+  expect(calls).toHaveLength(1)
+  down = false
+  await due(ctx)
+  await call(ctx)
+  expect(calls.slice(1).map(({ body }) => body['status'])).toEqual(['starting', 'done'])
+})
+
+test('a call that always fails is given up, stays to be seen, and lets the next one through', async ({
+  ctx,
+}) => {
+  const { url } = await hookServer(({ body }, response) =>
+    response.writeHead(body['status'] === 'starting' ? 500 : 200).end(),
+  )
+  const { runId } = await started(ctx, url)
+  ctx.config.maxHookFailures = 2
+  for (let tries = 0; tries < 3; tries += 1) {
+    await due(ctx)
+    await call(ctx)
+  }
+  expect(await deliveries(ctx)).toMatchObject([{ failures: 2, delivered: false }])
+  await ctx.sql`update run set status = 'running' where id = ${runId}`
+  await ctx.sql`update run set status = 'completing' where id = ${runId}`
+  await deliver(finishRun, ctx, 'run.completing', { runId, attempt: 1 })
+  await call(ctx)
+  expect(await deliveries(ctx)).toMatchObject([
+    { delivered: false },
+    { status: 'done', delivered: true },
+  ])
+})
+
+test('the sweep wakes for calls that are due and nobody makes', async ({ ctx }) => {
+  await started(ctx, 'http://127.0.0.1:1/')
+  const told: string[] = []
+  ctx.bus = { publish: async (events) => void told.push(...events.map(({ name }) => name)) }
+  const sweepNow = async () => {
+    told.length = 0
+    await tick(sweep, ctx)
+    return told.filter((name) => name === 'hook.recorded')
+  }
+  expect(await sweepNow()).toHaveLength(1)
+  await ctx.sql`
+    update hook_delivery set claim = gen_random_uuid(), claimed_until = now() + interval '1 minute'`
+  expect(await sweepNow()).toHaveLength(0)
+  await ctx.sql`update hook_delivery set claimed_until = now() - interval '1 s'`
+  expect(await sweepNow()).toHaveLength(1)
+})

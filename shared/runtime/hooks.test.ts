@@ -1,0 +1,136 @@
+import { expect } from 'vitest'
+import { hookServer } from '#tests/support/hook-server.ts'
+import { makeRun, passTime, readRun } from '#tests/support/runs.ts'
+import { succeeded } from '#tests/support/scripted-cluster.ts'
+import { deliver, startEngine, test } from '#tests/support/world.ts'
+import startRun from '../../functions/steps/start-run/function.ts'
+
+const asJson = { 'content-type': 'application/json' }
+
+test('before-hooks are asked for every move of a step, with what the run still is', async ({
+  ctx,
+}) => {
+  const { url, calls } = await hookServer()
+  ctx.config.hooksBefore = [url]
+  ctx.cluster.afterRelease = succeeded
+  const { runId } = await makeRun(ctx, { status: 'waiting' })
+  await ctx.sql`
+    insert into outbox (type, subject, data)
+    select 'run.waiting', plan_id, jsonb_build_object('planId', plan_id) from run where id = ${runId}`
+  const engine = startEngine(ctx)
+  await engine.settle()
+  await engine.stop()
+  expect(await readRun(ctx, runId)).toMatchObject({ status: 'done' })
+  expect(calls.map(({ headers, body }) => `${headers['knit-hook']}, ${body['status']}`)).toEqual([
+    'before ready, waiting',
+    'before starting, ready',
+    'before completing, starting',
+    'before done, completing',
+  ])
+  expect(calls[0]?.body).toMatchObject({ runId })
+})
+
+test('a hook that does not agree keeps the run where it is, with the reason, until it agrees', async ({
+  ctx,
+}) => {
+  let agrees = false
+  const { url, calls } = await hookServer((_, response) =>
+    response.writeHead(agrees ? 200 : 403).end(),
+  )
+  ctx.config.hooksBefore = [url, `${url}/never`]
+  const run = await makeRun(ctx, { status: 'ready' })
+  const start = () => deliver(startRun, ctx, 'run.ready', { runId: run.runId, attempt: 1 })
+  for (let tries = 1; tries <= 20; tries += 1) {
+    expect((await start()).status).toBe(202)
+    expect(await readRun(ctx, run.runId)).toMatchObject({
+      status: 'ready',
+      claim: null,
+      failures: tries,
+      later: true,
+      reason: expect.stringContaining(
+        `the hook ${url} keeps the run from being starting: it answered 403`,
+      ),
+    })
+    await passTime(ctx)
+  }
+  expect(calls.map(({ path }) => path)).not.toContain('/never')
+  expect(ctx.cluster.workers.size).toBe(0)
+  agrees = true
+  await start()
+  expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'starting', reason: null })
+})
+
+test('if that is the policy, a run goes on without a hook that failed often', async ({ ctx }) => {
+  const { url } = await hookServer((_, response) => response.writeHead(500).end())
+  ctx.config = { ...ctx.config, hooksBefore: [url], hookPolicy: 'go-on', maxStepFailures: 3 }
+  const run = await makeRun(ctx, { status: 'ready' })
+  for (const status of ['ready', 'ready', 'starting']) {
+    await deliver(startRun, ctx, 'run.ready', { runId: run.runId, attempt: 1 })
+    expect(await readRun(ctx, run.runId)).toMatchObject({ status })
+    await passTime(ctx)
+  }
+})
+
+test('what hooks answer before the start is in the environment of the program, the last one wins', async ({
+  ctx,
+}) => {
+  const { url } = await hookServer(({ path }, response) => {
+    const env = path === '/a' ? { A: '1', B: '1' } : { B: '2' }
+    response.writeHead(200, asJson).end(JSON.stringify({ knitfabExtension: { env }, other: 1 }))
+  })
+  ctx.config.hooksBefore = [`${url}/a`, `${url}/b`]
+  const run = await makeRun(ctx, { status: 'ready' })
+  await deliver(startRun, ctx, 'run.ready', { runId: run.runId, attempt: 1 })
+  expect(ctx.cluster.workers.get(run.worker)?.spec.env).toEqual({ A: '1', B: '2' })
+  expect(await ctx.sql`select env from attempt where run_id = ${run.runId}`).toEqual([
+    { env: { A: '1', B: '2' } },
+  ])
+})
+
+test('an environment that is none is a failure that says so', async ({ ctx }) => {
+  const { url } = await hookServer((_, response) => {
+    response.writeHead(200, asJson).end('{"knitfabExtension":{"env":{"A":1}}}')
+  })
+  ctx.config.hooksBefore = [url]
+  const run = await makeRun(ctx, { status: 'ready' })
+  await deliver(startRun, ctx, 'run.ready', { runId: run.runId, attempt: 1 })
+  expect(await readRun(ctx, run.runId)).toMatchObject({
+    status: 'ready',
+    reason: expect.stringContaining('knitfabExtension.env in its answer is no object of texts'),
+  })
+})
+
+test('a worker that is there already is taken over, and no hook is asked for it again', async ({
+  ctx,
+}) => {
+  const { url, calls } = await hookServer((_, response) => {
+    response.writeHead(200, asJson).end('{"knitfabExtension":{"env":{"A":"1"}}}')
+  })
+  ctx.config.hooksBefore = [url]
+  const run = await makeRun(ctx, { status: 'ready' })
+  const start = () => deliver(startRun, ctx, 'run.ready', { runId: run.runId, attempt: 1 })
+  ctx.cluster.before = async (operation) => {
+    if (operation !== 'ensureWorker' || ctx.cluster.workers.size > 0) return
+    await ctx.sql`update run set claim = null, claimed_by = null, claimed_until = null`
+  }
+  await start()
+  expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'ready' })
+  await start()
+  expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'starting' })
+  expect(calls).toHaveLength(1)
+  expect(await ctx.sql`select env from attempt`).toEqual([{ env: { A: '1' } }])
+})
+
+test('no transaction is open while a hook is asked', async ({ ctx }) => {
+  let open: unknown
+  const { url } = await hookServer(async (_, response) => {
+    open = await ctx.sql`
+      select from pg_stat_activity
+       where datname = current_database() and state like 'idle in transaction%'`
+    response.end()
+  })
+  ctx.config.hooksBefore = [url]
+  const run = await makeRun(ctx, { status: 'ready' })
+  await deliver(startRun, ctx, 'run.ready', { runId: run.runId, attempt: 1 })
+  expect(open).toHaveLength(0)
+})
