@@ -1,4 +1,5 @@
 import type { DataDetail } from '#shared/domain/data.ts'
+import type { HookDelivery } from '#shared/domain/hook.ts'
 import type { PlanDetail, PlanSummary } from '#shared/domain/plan.ts'
 import type { RunDetail } from '#shared/domain/run.ts'
 import { localTime } from './formats.ts'
@@ -32,4 +33,13 @@ export const runColumns: Column<RunDetail>[] = [
   ['UPDATED', (run) => localTime(run.updatedAt)],
   ['IMAGE', (run) => nameOf(run.plan)],
   ['EXIT', ({ exit }) => (exit ? [exit.code, exit.message].join(' ').trim() : '')],
+]
+
+export const hookColumns: Column<HookDelivery>[] = [
+  ['RUN ID', (call) => call.runId],
+  ['STATUS', (call) => call.status],
+  ['HOOK', (call) => call.url],
+  ['STATE', (call) => call.state],
+  ['FAILURES', (call) => String(call.failures)],
+  ['ERROR', (call) => call.error ?? ''],
 ]

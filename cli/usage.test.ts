@@ -7,7 +7,7 @@ test('the root says what there is', async () => {
   expect(stderr).toMatchInlineSnapshot(`
     "Data and plans in, models and their lineage out. (knit)
 
-    USAGE knit init|data|plan|run|local|version
+    USAGE knit init|data|plan|run|admin|local|version
 
     COMMANDS
 
@@ -15,6 +15,7 @@ test('the root says what there is', async () => {
          data    Push, find, tag and pull data, and see where they come from.
          plan    Write, register and look at plans.
           run    Find runs, read their logs and wait for them.
+        admin    Look after the system.
         local    Run the whole system on this machine.
       version    Print the version of this program.
 

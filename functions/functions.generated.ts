@@ -1,4 +1,5 @@
 // Generated from the folders of functions/ by `npm run generate`.
+import adminHooks from './api/admin-hooks/function.ts'
 import dataFind from './api/data-find/function.ts'
 import dataPull from './api/data-pull/function.ts'
 import dataPush from './api/data-push/function.ts'
@@ -24,6 +25,7 @@ import sweep from './steps/sweep/function.ts'
 
 /** Every route of the API. */
 export const routeFunctions = [
+  adminHooks,
   dataFind,
   dataPull,
   dataPush,

@@ -86,7 +86,8 @@ const tooLow = routeFunctions.flatMap((fn) =>
 )
 
 test('there are routes that a viewer may not call', () => {
-  expect(tooLow.map(([name]) => name)).toEqual([
+  expect([...new Set(tooLow.map(([name]) => name))]).toEqual([
+    'admin.hooks',
     'data.push',
     'data.tag',
     'plans.activate',

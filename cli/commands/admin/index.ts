@@ -1,0 +1,5 @@
+import { group } from '../../command.ts'
+
+export default group('Look after the system.', {
+  hooks: () => import('./hooks.ts'),
+})
