@@ -36,7 +36,9 @@ function plainly(error: unknown): string | undefined {
   if (['ENOSPC', 'EDQUOT', 'EROFS'].includes(code))
     return `Nothing more can be written: ${error.message}\nFree some room on that disk, or choose another folder: knit local start --home DIR`
   const isMisuse = code.startsWith('ERR_PARSE_ARGS')
-  const isExpected = ['CannotStart', 'PostgresUnavailable', 'BadSettings'].includes(error.name)
+  const isExpected = ['CannotStart', 'CannotRun', 'PostgresUnavailable', 'BadSettings'].includes(
+    error.name,
+  )
   return isMisuse || isExpected ? error.message : undefined
 }
 

@@ -112,7 +112,7 @@ async function openCluster(
     throw new CannotStart(
       `There is no engine "${engine}" here.\nUse --engine sandbox, or leave the choice: --engine auto`,
     )
-  const cluster = localCluster({ folder: home.folder, env: { PATH: env['PATH'] }, onChange })
+  const cluster = localCluster({ folder: home.folder, env, onChange })
   const problem = await cluster.check()
   if (problem === undefined) return cluster
   await cluster.close({ stopWorkers: true })

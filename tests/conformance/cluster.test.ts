@@ -38,7 +38,7 @@ const adapters: Adapter[] = [
 type World = {
   cluster: Cluster & Transfers
   /** A new volume, with these files. */
-  volume(files?: Record<string, string>): Promise<string>
+  volume(files?: Record<string, string>, options?: { mode: number }): Promise<string>
   filesOf(volume: string): Promise<Record<string, string>>
   spec(script: string, spec?: Partial<WorkerSpec>): WorkerSpec
   start(script: string, spec?: Partial<WorkerSpec>): Promise<string>
@@ -177,6 +177,29 @@ describe.each(adapters)('the cluster of the $name home', ({ image, open }) => {
       expect(await world.filesOf(input)).toEqual({ 'a b': 'read' })
     })
 
+    test('leaves what only its owner may read to the next one, and to us', async ({ world }) => {
+      const { cluster } = world
+      const pushed = await world.volume({ own: 'pushed ' }, { mode: 0o600 })
+      const volume = await world.volume()
+      const outputs = [{ volume, path: '/out' }]
+      const script = `umask 077; mkdir /out/a; cat /in/own - > /out/a/b <<. && chmod 500 /out /out/a
+made
+.`
+      const inputs = [{ volume: pushed, path: '/in' }]
+      expect(await world.run(script, { inputs, outputs })).toMatchObject({ phase: 'succeeded' })
+      const output = await world.volume()
+      const next = {
+        inputs: [{ volume, path: '/in' }],
+        outputs: [{ volume: output, path: '/out' }],
+      }
+      expect(await world.run('cat /in/a/b > /out/b', next)).toMatchObject({ phase: 'succeeded' })
+
+      expect(await world.filesOf(output)).toEqual({ b: 'pushed made\n' })
+      expect(await cluster.measureVolume(volume)).toMatchObject({ files: 1 })
+      await cluster.deleteVolume(volume)
+      expect(await cluster.measureVolume(volume)).toBeUndefined()
+    })
+
     test('gets its arguments and variables exactly', async ({ world }) => {
       const output = await world.volume()
       const args = ['', ` it's "x"\n`, '$HOME', '*']
@@ -311,14 +334,14 @@ describe.each(adapters)('the cluster of the $name home', ({ image, open }) => {
 function worldOf(cluster: Cluster & Transfers, image: string, scratch: string): World {
   const world: World = {
     cluster,
-    async volume(files = {}) {
+    async volume(files = {}, options) {
       const name = `data-knitid-${randomUUID()}`
       await cluster.ensureVolume({ name, labels: { of: 'test' } })
       if (Object.keys(files).length === 0) return name
       const folder = join(scratch, name)
       for (const [path, content] of Object.entries(files)) {
         await mkdir(join(folder, path, '..'), { recursive: true })
-        await writeFile(join(folder, path), content)
+        await writeFile(join(folder, path), content, options)
       }
       await cluster.receive(name, pack(folder))
       return name

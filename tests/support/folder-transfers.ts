@@ -40,7 +40,7 @@ export class FolderTransfers implements Transfers {
 
   /** Makes the folder of a volume; for the `before` of a scripted cluster. */
   before = (operation: string, volume: string): void => {
-    if (operation === 'ensureVolume') makeVolume(this.place(volume))
+    if (operation === 'ensureVolume') makeVolume(this.#home, volume)
   }
 
   /** Says that a worker has ended, so that its log has nothing more to come. */

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { until } from './until.ts'
 
@@ -68,12 +68,13 @@ function readStatus(path: string): { pid: number; apiRoot: string } | undefined 
 
 /**
  * A folder that is gone after the test, with every process that still uses it. Not below /tmp, which is each program's own in
- * the sandbox: programs see what tests put here.
+ * the sandbox: programs see what tests put here, whoever they run as.
  */
 export async function temporaryFolder(
   name = 'knit-test-',
 ): Promise<{ path: string; remove(): Promise<void> }> {
   const path = await mkdtemp(join('/var/tmp', name))
+  await chmod(path, 0o755)
   return {
     path,
     remove: async () => {

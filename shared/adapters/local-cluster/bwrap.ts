@@ -22,9 +22,9 @@ export function bwrapEngine({ disableUserns }: { disableUserns: boolean }): Engi
       ...(network ? [] : ['--unshare-net']),
       ...(disableUserns ? ['--disable-userns'] : []),
       '--uid',
-      `${sandbox.user}`,
+      `${sandbox.user.uid}`,
       '--gid',
-      `${sandbox.group}`,
+      `${sandbox.user.gid}`,
       '--cap-drop',
       'ALL',
       // Whoever kills the supervisor kills the sandbox.
@@ -67,5 +67,6 @@ function argsOf(mount: Mount): string[] {
   if (mount.kind === 'cover') return ['--tmpfs', mount.target, '--remount-ro', mount.target]
   // Read-only, for bubblewrap, includes whatever is mounted below.
   if (mount.kind === 'make-readonly') return []
-  return [mount.writable ? '--bind' : '--ro-bind', mount.source, mount.target]
+  const kind = (mount.writable ? '--bind' : '--ro-bind') + (mount.fleeting ? '-try' : '')
+  return [kind, mount.source, mount.target]
 }

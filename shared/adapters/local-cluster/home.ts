@@ -2,10 +2,12 @@ import { randomUUID } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
 import { chmod, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { handOver, programUser, type ProgramUser } from './program-user.ts'
 import { ENTER, SUPERVISE } from './scripts.ts'
 
 /** The folders below the state folder; everything the local cluster knows is in them. */
 export type Home = {
+  folder: string
   volumes: string
   /** One folder per worker. */
   workers: string
@@ -18,10 +20,13 @@ export type Home = {
   trash: string
   supervise: string
   enter: string
+  /** Whom programs run as, and whose the volumes are. */
+  user: ProgramUser
 }
 
 export function openHome(folder: string): Home {
   const home: Home = {
+    folder,
     volumes: join(folder, 'volumes'),
     workers: join(folder, 'workers'),
     ended: join(folder, 'ended'),
@@ -30,6 +35,7 @@ export function openHome(folder: string): Home {
     trash: join(folder, 'trash'),
     supervise: join(folder, 'supervise.sh'),
     enter: join(folder, 'enter.sh'),
+    user: programUser(),
   }
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   for (const part of ['volumes', 'workers', 'ended', 'images', 'skeletons', 'trash']) {
@@ -70,12 +76,23 @@ export function replaceFile(path: string, content: string): void {
 export async function discard(home: Home, folder: string): Promise<void> {
   const doomed = join(home.trash, randomUUID())
   try {
-    await rename(folder, doomed)
+    await renameFolder(folder, doomed)
   } catch (error) {
     if (isMissing(error)) return
     throw error
   }
   await removeTree(doomed)
+}
+
+/** A folder nobody may write to cannot be moved either. */
+async function renameFolder(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to)
+  } catch (error) {
+    if (codeOf(error) !== 'EACCES') throw error
+    await chmod(from, 0o700)
+    await rename(from, to)
+  }
 }
 
 /** Skeletons of plans that are gone would stay for ever; while nothing runs, nobody needs any. */
@@ -109,10 +126,14 @@ async function makeRemovable(folder: string): Promise<void> {
 }
 
 /** Programs of any user may write here; who may come near it at all, the folder above decides. */
-export function makeVolume(folder: string): void {
+export function makeVolume(home: Home, name: string): void {
+  const folder = volumeFolder(home, name)
   if (existsSync(folder)) return
-  mkdirSync(folder, { recursive: true })
-  chmodSync(folder, 0o777)
+  const draft = join(home.trash, randomUUID())
+  mkdirSync(draft)
+  chmodSync(draft, 0o777)
+  handOver(draft, home.user)
+  renameSync(draft, folder)
 }
 
 export function isMissing(error: unknown): boolean {

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import {
+  chmodSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -19,7 +20,7 @@ describe.each(engines)('with %s', (engine) => {
     home,
   }) => {
     const cluster = home.open({ engine })
-    await cluster.addImage('example.org/tiny:1', rootWith(home.folder, ['sh', 'ls']))
+    await cluster.addImage('example.org/tiny:1', rootWith(home.scratch, ['sh', 'ls']))
     const output = await home.volume(cluster)
     const state = await home.run(cluster, {
       image: 'example.org/tiny:1',
@@ -38,7 +39,7 @@ describe.each(engines)('with %s', (engine) => {
     home,
   }) => {
     const cluster = home.open({ engine })
-    const archive = dockerArchive(home.folder, {
+    const archive = dockerArchive(home.scratch, {
       Entrypoint: ['sh', '-c'],
       Cmd: ['echo "$A $B $PWD $*"'],
       Env: ['PATH=/bin', 'A=1', 'B=x=y'],
@@ -51,6 +52,37 @@ describe.each(engines)('with %s', (engine) => {
     expect(await logOf({})).toBe('1 x=y /work/here \n')
     expect(await logOf({ args: ['echo args', 'x'], env: { A: '2' } })).toBe('args\n')
     expect(await logOf({ entrypoint: ['ls', '/layers'], env: { A: '2' } })).toBe('kept\nsecond\n')
+  })
+
+  test('an image around the home, or around home directories, does not show them', async ({
+    home,
+  }) => {
+    const own = join(home.scratch, 'me')
+    mkdirSync(own)
+    writeFileSync(join(own, 'letter'), '')
+    chmodSync(home.folder, 0o755)
+    const cluster = home.open({ engine, env: { HOME: own } })
+    await cluster.addImage('whole:1', '/')
+    const { log } = await home.run(cluster, {
+      image: 'whole:1',
+      entrypoint: ['/bin/ls', '-A'],
+      args: [home.folder, own, '/root', '/home'],
+    })
+
+    expect(log.split('\n').filter((line) => line && !line.endsWith(':'))).toEqual([])
+  })
+
+  test('what an image has for its own user alone, programs read', async ({ home }) => {
+    const cluster = home.open({ engine })
+    const root = rootWith(home.scratch, ['cat'])
+    mkdirSync(join(root, 'root'), { mode: 0o700 })
+    writeFileSync(join(root, 'root/settings'), 'read', { mode: 0o600 })
+    const archive = join(home.scratch, 'image.tar')
+    execFileSync('tar', ['-cf', archive, '-C', root, '.'])
+    await cluster.addImage('own:1', archive)
+
+    const entrypoint = ['/bin/cat', '/root/settings']
+    expect(await home.run(cluster, { image: 'own:1', entrypoint })).toMatchObject({ log: 'read' })
   })
 
   test('an image nobody has added ends the worker with the advice what to do', async ({ home }) => {
@@ -69,12 +101,12 @@ describe.each(engines)('with %s', (engine) => {
   })
 })
 
-test('images are listed, replaced and removed by name', async ({ home: { folder } }) => {
+test('images are listed, replaced and removed by name', async ({ home: { folder, scratch } }) => {
   const home = openHome(folder)
-  const source = rootWith(folder, ['sh'])
+  const source = rootWith(scratch, ['sh'])
   await addImage(home, 'b:1', source)
   await addImage(home, 'localhost:5000/a/b:1', source)
-  await addImage(home, 'b:1', dockerArchive(folder, { Cmd: ['x'] }))
+  await addImage(home, 'b:1', dockerArchive(scratch, { Cmd: ['x'] }))
 
   expect(listImages(home).map(({ name, cmd }) => [name, cmd])).toEqual([
     ['b:1', ['x']],
@@ -97,31 +129,43 @@ test('names are checked before they become paths', async ({ home: { folder } }) 
   await expect(addImage(home, 'a:1', 'relative')).rejects.toThrow('absolute')
 })
 
-test('a plain archive of a root file system may be compressed', async ({ home: { folder } }) => {
+test('no folder of the home is an image, so that none shows its secrets', async ({
+  home: { folder, scratch },
+}) => {
   const home = openHome(folder)
-  const archive = join(folder, 'root.tgz')
-  execFileSync('tar', ['-czf', archive, '-C', rootWith(folder, ['sh']), '.'])
+  const alias = join(scratch, 'alias')
+  symlinkSync(folder, alias)
+  for (const source of [folder, alias, join(alias, 'volumes')])
+    await expect(addImage(home, 'a:1', source)).rejects.toThrow('in the local home itself')
+})
+
+test('a plain archive of a root file system may be compressed', async ({
+  home: { folder, scratch },
+}) => {
+  const home = openHome(folder)
+  const archive = join(scratch, 'root.tgz')
+  execFileSync('tar', ['-czf', archive, '-C', rootWith(scratch, ['sh']), '.'])
   const { base } = await addImage(home, 'plain:1', archive)
 
   expect(existsSync(join(base, 'bin/sh'))).toBe(true)
 })
 
 test('an archive that would write elsewhere is refused, and leaves nothing', async ({
-  home: { folder },
+  home: { folder, scratch },
 }) => {
   const home = openHome(folder)
-  const first = join(folder, 'first')
-  const second = join(folder, 'second')
+  const first = join(scratch, 'first')
+  const second = join(scratch, 'second')
   mkdirSync(first)
   mkdirSync(join(second, 'link'), { recursive: true })
-  symlinkSync(folder, join(first, 'link'))
+  symlinkSync(scratch, join(first, 'link'))
   writeFileSync(join(second, 'link', 'escaped'), '')
-  const archive = imageOf(folder, [first, second], {})
+  const archive = imageOf(scratch, [first, second], {})
 
   await expect(addImage(home, 'bad:1', archive)).rejects.toThrow('/link')
-  expect(existsSync(join(folder, 'escaped'))).toBe(false)
+  expect(existsSync(join(scratch, 'escaped'))).toBe(false)
   expect(listImages(home)).toEqual([])
-  await expect(addImage(home, 'bad:1', join(folder, 'none'))).rejects.toThrow('ENOENT')
+  await expect(addImage(home, 'bad:1', join(scratch, 'none'))).rejects.toThrow('ENOENT')
 })
 
 /** A root file system with some programs of this machine and what they need. */

@@ -3,6 +3,9 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, statSync } from 'node
 import { isAbsolute, join } from 'node:path'
 import { unpackImage, type ImageConfig } from './image-archive.ts'
 import { codeOf, discard, replaceFile, type Home } from './home.ts'
+import { isWithin } from './mounts.ts'
+import { realOf } from './private-folders.ts'
+import { handOverTree } from './program-user.ts'
 
 /** The host itself, as an image: its files, read-only. */
 export const HOST_IMAGE = 'knit.local/host:1'
@@ -30,8 +33,12 @@ export async function addImage(home: Home, name: string, source: string): Promis
   mkdirSync(draft)
   try {
     const inPlace = statSync(source).isDirectory()
+    if (inPlace && isWithin(realOf(source), realOf(home.folder)))
+      throw new Error(`${source} is in the local home itself, whose files no program may see`)
     const base = inPlace ? source : join(folder, 'root')
     const config = inPlace ? PLAIN : await unpackImage(source, draft)
+    // What an image has for its own user alone is for programs too; a folder in place stays as it is.
+    if (!inPlace) await handOverTree(join(draft, 'root'), home.user)
     const image: LocalImage = { name, source, base, ...PLAIN, ...config }
     replaceFile(join(draft, 'image.json'), JSON.stringify(image))
     await discard(home, folder)

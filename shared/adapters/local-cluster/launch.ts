@@ -5,12 +5,14 @@ import type { VolumeMount, WorkerSpec } from '#shared/ports/cluster.ts'
 import { volumeFolder, type Home } from './home.ts'
 import { findImage, HOST_IMAGE, type LocalImage } from './images.ts'
 import type { Limits } from './limits.ts'
-import { hostMounts, mountOf } from './mounts.ts'
-import { isExecutable, requireProgram } from './program.ts'
+import { hostMounts, isWithin, mountOf } from './mounts.ts'
+import { installationsOn, realOf, TOOLS } from './private-folders.ts'
+import { handOver } from './program-user.ts'
+import { isExecutable, requireProgram, type Sight } from './program.ts'
 import { Refusal } from './refusal.ts'
 import { skeletonIn } from './skeleton.ts'
 import { OWN_SKELETON, PROC_READONLY, SYS_SHOWN, type Engine, type Sandbox } from './sandbox.ts'
-import { buildView, type View, type Volume } from './view.ts'
+import { buildView, type Volume } from './view.ts'
 import type { Stored } from './worker-folder.ts'
 
 /** How this home runs programs; the same for all workers. */
@@ -19,16 +21,16 @@ export type Setting = {
   engine: Engine
   limits: Limits
   path: string
+  /** Folders of this machine that no program sees. */
   hide: string[]
+  /** Folders in which people keep what is theirs: programs see what they need to run. */
+  privates: string[]
   devices: string[]
   /** Most processes of a worker. */
   processes: number
   /** Memory of the machine, the measure of a private /tmp where no limit is given. */
   memory: number
 }
-
-export const TOOLS = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
-const NOBODY = 65534
 
 /** Starts a worker's program; throws `Refusal` when it cannot begin. The process goes on whatever becomes of this one. */
 export function launch(worker: Stored, setting: Setting): ChildProcess {
@@ -46,10 +48,7 @@ export function launch(worker: Stored, setting: Setting): ChildProcess {
   const open = (path: string, flags: string) =>
     descriptors[descriptors.push(openSync(path, flags)) - 1]
   try {
-    const log = open(
-      spec.logVolume ? join(volumeFolder(setting.home, spec.logVolume), 'log') : '/dev/null',
-      spec.logVolume ? 'ax' : 'a',
-    )
+    const log = openLog(spec, setting.home, open)
     const trouble = open(join(folder, 'trouble'), 'a')
     const others = opened.map(({ name, flags }) => open(join(folder, name), flags))
     const child = spawn(
@@ -78,7 +77,21 @@ export function launch(worker: Stored, setting: Setting): ChildProcess {
   }
 }
 
+/** A program may open its output by name too, as /dev/stdout. */
+function openLog<T>(
+  { logVolume }: WorkerSpec,
+  home: Home,
+  open: (path: string, flags: string) => T,
+): T {
+  if (!logVolume) return open('/dev/null', 'a')
+  const path = join(volumeFolder(home, logVolume), 'log')
+  const log = open(path, 'ax')
+  handOver(path, home.user)
+  return log
+}
+
 function prepare({ folder, spec }: Stored, setting: Setting): Sandbox {
+  const { home } = setting
   const image = imageOf(spec, setting)
   const isHost = image.name === HOST_IMAGE
   const command = commandOf(spec, image)
@@ -88,10 +101,10 @@ function prepare({ folder, spec }: Stored, setting: Setting): Sandbox {
     base: image.base,
     volumes: volumesOf(spec, setting.home),
     files: spec.network ? networkFiles(isHost) : [],
-    hide: isHost ? setting.hide : [],
+    ...hiddenFrom(image, setting),
     folders: [image.workingDir],
   })
-  requireProgram(view, command[0] ?? '', env.PATH, image.workingDir)
+  requireProgram({ view, user: home.user }, command[0] ?? '', env.PATH, image.workingDir)
   const root = skeletonIn(setting.home, {
     folders: [...view.folders, ...OWN_SKELETON.folders],
     files: [...view.files, ...OWN_SKELETON.files, ...setting.devices],
@@ -105,8 +118,7 @@ function prepare({ folder, spec }: Stored, setting: Setting): Sandbox {
     command,
     env,
     workingDir: image.workingDir,
-    user: process.getuid?.() || NOBODY,
-    group: process.getgid?.() || NOBODY,
+    user: home.user,
     network: spec.network,
     tmpBytes: spec.limits.memory ?? Math.floor(setting.memory / 2),
     processes: setting.limits.enforced.processes ? undefined : setting.processes,
@@ -115,8 +127,18 @@ function prepare({ folder, spec }: Stored, setting: Setting): Sandbox {
       proc: PROC_READONLY.filter((name) => existsSync(`/proc/${name}`)),
       sys: SYS_SHOWN.filter((name) => existsSync(`/sys/${name}`)),
     },
-    setter: setterOf(view, command, env),
+    setter: setterOf({ view, user: home.user }, command, env),
     enter: setting.home.enter,
+  }
+}
+
+/** A root file system may itself lie in such a folder, as those that were unpacked by the home do. */
+function hiddenFrom({ name, base }: LocalImage, { hide, privates, path }: Setting) {
+  const around = (folder: string) => isWithin(base, folder)
+  const shown = name === HOST_IMAGE ? installationsOn(path, privates) : []
+  return {
+    hide: [...hide, ...privates].filter((folder) => !around(folder)),
+    show: shown.filter((folder) => !hide.some((hidden) => isWithin(folder, hidden))),
   }
 }
 
@@ -126,7 +148,7 @@ function imageOf({ image }: WorkerSpec, { home, path }: Setting): LocalImage {
     return { name: HOST_IMAGE, source: '/', base: '/', ...plain }
   }
   const found = findImage(home, image)
-  if (found) return found
+  if (found) return { ...found, base: realOf(found.base) }
   const advice = `add it with \`knit local image add ${image} DIR|TAR\`, or use ${HOST_IMAGE}, the files of this machine`
   throw new Refusal('plan', `the image ${image} is not known here: ${advice}`)
 }
@@ -175,8 +197,12 @@ function requireNames(spec: WorkerSpec, env: Record<string, string>): void {
 }
 
 /** What this sets for the loader must not reach programs outside of the root. */
-function setterOf(view: View, command: string[], env: Record<string, string>): string | undefined {
-  const setter = ['/usr/bin/env', '/bin/env'].find((path) => isExecutable(view, path))
+function setterOf(
+  sight: Sight,
+  command: string[],
+  env: Record<string, string>,
+): string | undefined {
+  const setter = ['/usr/bin/env', '/bin/env'].find((path) => isExecutable(sight, path))
   // `env` would take such a name for a variable.
   if (setter && !command[0]?.includes('=')) return setter
   const loaders = Object.keys(env).filter((name) => /^(LD_|GLIBC_|MALLOC_)/.test(name))

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync, realpathSync } from 'node:fs'
+import { realpathSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
 import { resolve } from 'node:path'
 import type { Cluster, Transfers, WorkerSpec } from '#shared/ports/cluster.ts'
@@ -8,8 +8,9 @@ import { follow } from './follow.ts'
 import { dropSkeletons, emptyTrash, openHome, volumeFolder } from './home.ts'
 import * as images from './images.ts'
 import type { LocalImage } from './images.ts'
-import { TOOLS, type Setting } from './launch.ts'
+import type { Setting } from './launch.ts'
 import { findLimits, type Enforced } from './limits.ts'
+import { privateFolders, realOf, TOOLS } from './private-folders.ts'
 import { volumesIn } from './volumes.ts'
 import { Workers } from './workers.ts'
 
@@ -18,7 +19,7 @@ export type LocalClusterOptions = {
   folder: string
   /** Folders programs find empty, besides the one above. */
   hide?: string[]
-  env?: { PATH?: string | undefined }
+  env?: { PATH?: string | undefined; HOME?: string | undefined }
   /** Called soon after a worker has ended or is gone. A hint: ask `findWorker` what is true. */
   onChange?: (worker: string) => void
   /** How long programs may take to end by themselves when they are stopped, in milliseconds. */
@@ -53,7 +54,11 @@ export function localCluster(options: LocalClusterOptions): LocalCluster {
   const path = options.env?.PATH || TOOLS
   const home = openHome(resolve(options.folder))
   const folder = realpathSync(options.folder)
-  const { name: engine, engine: command } = chooseEngine(`${TOOLS}:${path}`, options.engine)
+  const { name: engine, engine: command } = chooseEngine(
+    `${TOOLS}:${path}`,
+    home.user,
+    options.engine,
+  )
   const limits = findLimits()
   const memory = Math.min(totalmem(), process.constrainedMemory() || Infinity)
   const setting: Setting = {
@@ -62,6 +67,7 @@ export function localCluster(options: LocalClusterOptions): LocalCluster {
     limits,
     path,
     hide: [folder, ...hide.map(realOf)],
+    privates: privateFolders(options.env ?? {}),
     devices,
     processes,
     memory,
@@ -132,9 +138,4 @@ async function check(workers: Workers): Promise<string | undefined> {
   } finally {
     await workers.delete(name)
   }
-}
-
-/** Links on the way would let programs see what is hidden by another path. */
-function realOf(folder: string): string {
-  return existsSync(folder) ? realpathSync(folder) : resolve(folder)
 }

@@ -1,22 +1,26 @@
 import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { follow } from './links.ts'
 import { isWithin } from './mounts.ts'
+import type { ProgramUser } from './program-user.ts'
 import { Refusal } from './refusal.ts'
 import { REPLACED, type View } from './view.ts'
+
+/** Who will execute what within a view. */
+export type Sight = { view: View; user: ProgramUser }
 
 /**
  * Refuses a command that cannot be executed within a view. Found out beforehand, because an exit code of 127 may as
  * well come from a program that was executed.
  */
-export function requireProgram(view: View, name: string, path: string, folder: string): void {
+export function requireProgram(sight: Sight, name: string, path: string, folder: string): void {
   const candidates = name.includes('/')
     ? [resolve(folder, name)]
     : path.split(':').map((part) => join(resolve(folder, part), name))
   let found: string | undefined
   for (const candidate of candidates) {
-    const verdict = look(view, candidate)
-    if (verdict === 'executable') return requireInterpreter(view, candidate, name)
+    const verdict = look(sight, candidate)
+    if (verdict === 'executable') return requireInterpreter(sight, candidate, name)
     if (verdict === 'hidden from us') return
     if (verdict === 'not executable') found ??= candidate
   }
@@ -24,17 +28,28 @@ export function requireProgram(view: View, name: string, path: string, folder: s
   if (found)
     throw new Refusal(
       'plan',
-      `the command ${shown} cannot be executed: ${found} is not an executable file`,
+      `the command ${shown} cannot be executed: ${found} is not a file that programs may execute`,
       126,
     )
   const where = name.includes('/') ? '' : ` on the path ${path}`
-  throw new Refusal('plan', `the command ${shown} was not found${where}`, 127)
+  const out = candidates.map((candidate) => leadsOut(sight, candidate)).find(Boolean) ?? ''
+  throw new Refusal('plan', `the command ${shown} was not found${where}${out}`, 127)
+}
+
+/** Such as a link in one's home directory to a program elsewhere in it. */
+function leadsOut({ view }: Sight, candidate: string): string | undefined {
+  const link = join(follow(dirname(candidate), view.locate), basename(candidate))
+  const reached = follow(link, view.locate)
+  return reached === link
+    ? undefined
+    : `; ${candidate} leads to ${reached}, which programs do not see`
 }
 
 /** A script whose interpreter is missing fails just like a missing command, which tells people nothing. */
-function requireInterpreter(view: View, script: string, name: string): void {
-  const interpreter = interpreterOf(view.locate(follow(script, view.locate)))
-  if (!interpreter || look(view, interpreter) !== 'nothing') return
+function requireInterpreter(sight: Sight, script: string, name: string): void {
+  const { locate } = sight.view
+  const interpreter = interpreterOf(locate(follow(script, locate)))
+  if (!interpreter || look(sight, interpreter) !== 'nothing') return
   const message = `the command ${JSON.stringify(name)} needs ${interpreter}, which was not found`
   throw new Refusal('plan', message, 127)
 }
@@ -57,13 +72,13 @@ function interpreterOf(file: string | undefined): string | undefined {
 }
 
 /** Whether there certainly is such a program. */
-export function isExecutable(view: View, path: string): boolean {
-  return look(view, path) === 'executable'
+export function isExecutable(sight: Sight, path: string): boolean {
+  return look(sight, path) === 'executable'
 }
 
 type Look = 'executable' | 'not executable' | 'nothing' | 'hidden from us'
 
-function look(view: View, path: string): Look {
+function look({ view, user }: Sight, path: string): Look {
   const reached = follow(path, view.locate)
   const place = view.locate(reached)
   // What is in /proc or /tmp then, nobody knows before.
@@ -71,11 +86,20 @@ function look(view: View, path: string): Look {
     return REPLACED.some((folder) => isWithin(reached, folder)) ? 'hidden from us' : 'nothing'
   }
   try {
-    if (!statSync(place).isFile()) return 'not executable'
-    accessSync(place, constants.X_OK)
-    return 'executable'
+    return mayExecute(place, user) ? 'executable' : 'not executable'
   } catch (error) {
     const missing = ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
     return missing ? 'nothing' : 'not executable'
   }
+}
+
+function mayExecute(place: string, { uid, gid, apart }: ProgramUser): boolean {
+  const file = statSync(place)
+  if (!file.isFile()) return false
+  if (apart) {
+    const bit = file.uid === uid ? 0o100 : file.gid === gid ? 0o010 : 0o001
+    return (file.mode & bit) !== 0
+  }
+  accessSync(place, constants.X_OK)
+  return true
 }

@@ -1,9 +1,23 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
+import { findLimits } from './limits.ts'
+import { TOOLS } from './private-folders.ts'
 import { engines, eventually, start, test } from './test-home.ts'
 
+// What this machine does not let us enforce, it cannot show.
+const { enforced } = findLimits()
+const isRoot = process.getuid?.() === 0
 const node = (script: string) => [process.execPath, '--eval', script]
 
 describe.each(engines)('a program in a sandbox of %s', (engine) => {
@@ -71,6 +85,8 @@ describe.each(engines)('a program in a sandbox of %s', (engine) => {
     writeFileSync(join(hidden, 'secret'), 'secret')
     const alias = `${hidden}-alias`
     symlinkSync(hidden, alias)
+    // What nobody may enter would prove nothing.
+    for (const folder of [hidden, home.folder]) chmodSync(folder, 0o755)
     const cluster = home.open({ engine, hide: [alias] })
     const { log } = await home.run(cluster, {
       entrypoint: ['sh', '-c', 'for d; do echo "$(ls -A "$d")."; done'],
@@ -80,6 +96,66 @@ describe.each(engines)('a program in a sandbox of %s', (engine) => {
     rmSync(alias)
 
     expect(log.replace(/^ls: .*\n/gm, '')).toBe('.\n.\n.\n.\n.\n')
+  })
+
+  test('sees nothing of home directories but the programs on the path', async ({ home }) => {
+    const own = join(home.scratch, 'me')
+    const files = {
+      '.ssh/id': 'secret',
+      '.local/share/keyring': 'secret',
+      '.local/bin/plain': '#!/bin/sh\necho plain',
+      'tool/bin/whole': `#!/bin/sh\n. ${own}/tool/lib/part`,
+      'tool/lib/part': 'echo whole',
+      'project/node_modules/.bin/brought': '#!/bin/sh\necho brought',
+      'project/node_modules/other': '',
+      'project/secret': 'secret',
+    }
+    for (const [path, content] of Object.entries(files)) {
+      mkdirSync(join(own, path, '..'), { recursive: true })
+      writeFileSync(join(own, path), content, { mode: 0o755 })
+    }
+    symlinkSync('../share/keyring', join(own, '.local/bin/led'))
+    const path = ['tool/bin', '.local/bin', 'project/node_modules/.bin'].map((p) => join(own, p))
+    const env = { HOME: own, PATH: [...path, TOOLS].join(':') }
+    const cluster = home.open({ engine, env })
+    const { log } = await home.sh(
+      cluster,
+      'whole; plain; brought; cd "$1"; find . -type f | sort; ls -A /home /root; touch tool/x',
+      { args: [own] },
+    )
+
+    expect(log.replace(/\ntouch: .*\n/, '\n')).toBe(
+      [
+        'whole\nplain\nbrought\n./.local/bin/plain',
+        './project/node_modules/.bin/brought\n./project/node_modules/other',
+        './tool/bin/whole\n./tool/lib/part\n/home:\n\n/root:\n',
+      ].join('\n'),
+    )
+    const led = await home.run(cluster, { entrypoint: ['led'] })
+    expect(led).toMatchObject({ exitCode: 127, message: expect.stringContaining('do not see') })
+  })
+
+  if (isRoot)
+    test('started by root reads only what everybody may', async ({ home }) => {
+      const open = join(home.scratch, 'open')
+      const closed = join(home.scratch, 'closed')
+      writeFileSync(open, 'read\n', { mode: 0o644 })
+      writeFileSync(closed, 'secret\n', { mode: 0o600 })
+      const { log } = await home.run(home.open({ engine }), {
+        entrypoint: ['sh', '-c', 'id -u; id -G; for f; do cat "$f" 2>/dev/null; done', 'sh'],
+        args: [open, closed, '/etc/shadow'],
+      })
+
+      expect(log).toBe('65534\n65534\nread\n')
+    })
+
+  test('may open its output by name', async ({ home }) => {
+    const { log } = await home.sh(
+      home.open({ engine }),
+      'echo 1 >> /dev/stdout; echo 2 >> /dev/stderr; echo 3',
+    )
+
+    expect(log).toBe('1\n2\n3\n')
   })
 
   test('sees no process but its own, and can signal none', async ({ home }) => {
@@ -285,38 +361,34 @@ describe.each(engines)('a program in a sandbox of %s', (engine) => {
     expect(readdirSync(join(home.folder, 'trash'))).toEqual([])
   })
 
-  test('has as much memory as its limit says, where this machine enforces it', async ({
-    home,
-    skip,
-  }) => {
-    const cluster = home.open({ engine })
-    if (!cluster.limitsEnforced.memory) skip('needs a memory cgroup we may write to')
-    const state = await home.run(cluster, {
-      entrypoint: ['tail', '/dev/zero'],
-      limits: { memory: 64 * 2 ** 20, cpu: 1 },
+  if (enforced.memory)
+    test('has as much memory as its limit says', async ({ home }) => {
+      const cluster = home.open({ engine })
+      const state = await home.run(cluster, {
+        entrypoint: ['tail', '/dev/zero'],
+        limits: { memory: 64 * 2 ** 20, cpu: 1 },
+      })
+
+      expect(state).toMatchObject({
+        phase: 'failed',
+        cause: 'program',
+        exitCode: 137,
+        message: '(container main) OOMKilled',
+      })
+      const ids = readdirSync(join(home.folder, 'ended')).map((name) => name.split('.')[1])
+      const groups = readdirSync('/sys/fs/cgroup', { recursive: true, encoding: 'utf8' })
+      expect(groups.filter((path) => ids.some((id) => path.endsWith(`knit-${id}`)))).toEqual([])
     })
 
-    expect(state).toMatchObject({
-      phase: 'failed',
-      cause: 'program',
-      exitCode: 137,
-      message: '(container main) OOMKilled',
+  if (enforced.processes || engine === 'unshare')
+    test('has no more processes than it may', async ({ home }) => {
+      const cluster = home.open({ engine, processes: 30 })
+      const script = 'i=0; while [ $i -lt 60 ]; do sleep 3456.7 & i=$((i+1)); done'
+      const { phase, log } = await home.sh(cluster, script)
+
+      expect(phase).toBe('failed')
+      expect(log).toContain('fork')
     })
-    const ids = readdirSync(join(home.folder, 'ended')).map((name) => name.split('.')[1])
-    const groups = readdirSync('/sys/fs/cgroup', { recursive: true, encoding: 'utf8' })
-    expect(groups.filter((path) => ids.some((id) => path.endsWith(`knit-${id}`)))).toEqual([])
-  })
-
-  test('has no more processes than it may', async ({ home, skip }) => {
-    const cluster = home.open({ engine, processes: 30 })
-    if (!cluster.limitsEnforced.processes && engine === 'bwrap')
-      skip('needs a cgroup we may write to')
-    const script = 'i=0; while [ $i -lt 60 ]; do sleep 3456.7 & i=$((i+1)); done'
-    const { phase, log } = await home.sh(cluster, script)
-
-    expect(phase).toBe('failed')
-    expect(log).toContain('fork')
-  })
 })
 
 function commandLines(): string[] {

@@ -1,3 +1,4 @@
+import type { ProgramUser } from './program-user.ts'
 import type { View } from './view.ts'
 
 /** Everything about one run of a program, decided; an engine turns it into a command. */
@@ -11,8 +12,7 @@ export type Sandbox = {
   command: string[]
   env: Record<string, string>
   workingDir: string
-  user: number
-  group: number
+  user: ProgramUser
   /** Whether the program shares the network of the host. */
   network: boolean
   tmpBytes: number

@@ -44,18 +44,16 @@ echo "$code $kills" > "$record"
  * The first process of a sandbox made by unshare, root of its namespaces: mounts everything, then runs the program with
  * no privileges at all. It stays outside of the program's root, so that an image needs to contain nothing of ours.
  *
- * The program gets a user namespace of its own and is not root in it, so it loses all capabilities as it starts; and
- * because it lives in a chroot, the kernel lets it make no further user namespace to regain some.
+ * The program is not root, by another user id or in a user namespace of its own, so it loses all capabilities as it starts;
+ * and because it lives in a chroot, the kernel lets it make no user namespace to regain some.
  *
- * Arguments: fstab, root, working directory, uid, gid, file that keeps what went wrong, most processes or '', whether
- * there is a network of its own, program that sets the environment within the root or '', number of variables (given
- * as KNIT_ENV_0 and so on: arguments can be read by every user of the machine), the command.
+ * Arguments: fstab, root, working directory, words that make unshare become the program's user, file that keeps what went
+ * wrong, most processes or '', whether there is a network of its own, program that sets the environment within the root or
+ * '', number of variables (given as KNIT_ENV_0 and so on: arguments can be read by every user of the machine), the command.
  */
 export const ENTER = `#!/bin/sh
-fstab=$1 root=$2 dir=$3 uid=$4 gid=$5 trouble=$6 most=$7 loopback=$8 setter=$9
+fstab=$1 root=$2 dir=$3 identity=$4 trouble=$5 most=$6 loopback=$7 setter=$8 variables=$9
 shift 9
-variables=$1
-shift
 
 if [ "$loopback" ]; then ip link set lo up 2> /dev/null & fi
 mount -n -c -a -T "$fstab" || exit 125
@@ -69,14 +67,14 @@ exec 2> /dev/null
 # The variables become arguments only in the last moment, and of a program within the root where it has one: no other
 # sees what the loader is told by them.
 if [ ! "$setter" ]; then
-  set -- "$(command -v unshare)" --user --map-user="$uid" --map-group="$gid" --root="$root" --wd="$dir" -- "$@"
+  set -- "$(command -v unshare)" $identity --root="$root" --wd="$dir" -- "$@"
 fi
 while [ "$variables" -gt 0 ]; do
   variables=$((variables - 1))
   eval "set -- \\"\\$KNIT_ENV_$variables\\" \\"\\$@\\""
 done
 if [ "$setter" ]; then
-  set -- unshare --user --map-user="$uid" --map-group="$gid" --root="$root" --wd="$dir" -- "$setter" -i -- "$@"
+  set -- unshare $identity --root="$root" --wd="$dir" -- "$setter" -i -- "$@"
 else
   set -- env -i -- "$@"
 fi

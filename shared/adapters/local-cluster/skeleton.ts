@@ -1,5 +1,5 @@
 import { hash, randomUUID } from 'node:crypto'
-import { existsSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Home } from './home.ts'
 
@@ -24,10 +24,16 @@ export function skeletonIn(home: Home, skeleton: Skeleton): string {
 }
 
 function make(root: string, { folders, files, links }: Skeleton): void {
-  mkdirSync(root, { mode: 0o755 })
-  for (const path of [...folders, ...files.map(dirname)]) {
-    mkdirSync(root + path, { recursive: true, mode: 0o755 })
+  const all = folders.concat(files.map(dirname)).flatMap(withThoseAbove)
+  // Whatever the umask, programs come through.
+  for (const path of new Set(all.sort())) {
+    mkdirSync(root + path, { recursive: true })
+    chmodSync(root + path, 0o755)
   }
   for (const path of files) writeFileSync(root + path, '')
   for (const { path, target } of links) symlinkSync(target, root + path)
+}
+
+function withThoseAbove(path: string): string[] {
+  return path === '/' ? [path] : [...withThoseAbove(dirname(path)), path]
 }

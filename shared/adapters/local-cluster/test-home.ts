@@ -1,17 +1,20 @@
 import { randomUUID } from 'node:crypto'
-import { mkdtempSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, mkdtempSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { test as base, vi } from 'vitest'
 import type { Worker, WorkerSpec, WorkerState } from '#shared/ports/cluster.ts'
 import { chooseEngine, type EngineName } from './engines.ts'
 import { removeTree } from './home.ts'
 import { HOST_IMAGE } from './images.ts'
-import { TOOLS } from './launch.ts'
+import { TOOLS } from './private-folders.ts'
+import { programUser } from './program-user.ts'
 import { localCluster, type LocalCluster, type LocalClusterOptions } from './local-cluster.ts'
 
 /** For tests: a home of its own that leaves nothing behind, and short ways to say what is usual. */
 export type TestHome = {
   folder: string
+  /** A folder of the test's own. */
+  scratch: string
   /** Names of workers that changed, in order. */
   changes: string[]
   open(options?: Partial<LocalClusterOptions>): LocalCluster
@@ -35,14 +38,19 @@ const PLACE = `/var/tmp/knit it's a "test" \\ `
 export const test = base.extend<{ home: TestHome }>({
   home: async ({ task }, use) => {
     const folder = mkdtempSync(PLACE + task.id)
+    const scratch = mkdtempSync(`/var/tmp/knit-scratch${task.id}`)
+    // Programs look into it.
+    chmodSync(scratch, 0o755)
     const opened: LocalCluster[] = []
     const changes: string[] = []
     const home: TestHome = {
       folder,
+      scratch,
       changes,
       open(options) {
         const onChange = (name: string) => changes.push(name)
-        const cluster = localCluster({ folder, grace: 200, onChange, ...options })
+        const env = { PATH: `${dirname(process.execPath)}:${TOOLS}` }
+        const cluster = localCluster({ folder, env, grace: 200, onChange, ...options })
         opened.push(cluster)
         return cluster
       },
@@ -70,6 +78,7 @@ export const test = base.extend<{ home: TestHome }>({
     await use(home)
     for (const cluster of opened) await cluster.close({ stopWorkers: true })
     await removeTree(folder)
+    await removeTree(scratch)
   },
 })
 
@@ -115,7 +124,7 @@ export function eventually<T>(condition: () => T | Promise<T>): Promise<T> {
 
 function isUsable(name: EngineName): boolean {
   try {
-    chooseEngine(TOOLS, name)
+    chooseEngine(TOOLS, programUser(), name)
     return true
   } catch {
     return false

@@ -1,10 +1,11 @@
 import { join } from 'node:path'
+import type { ProgramUser } from './program-user.ts'
 import { NODES, SHM_BYTES, type Engine, type Sandbox } from './sandbox.ts'
 import type { Mount } from './view.ts'
 
 /** With the tools of util-linux. */
 export const unshareEngine: Engine = (sandbox) => {
-  const { root, folder, env, network } = sandbox
+  const { root, folder, env, network, user } = sandbox
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`)
   const namespaces = ['mount', 'pid', 'ipc', 'uts', ...(network ? [] : ['net'])]
   return {
@@ -15,7 +16,8 @@ export const unshareEngine: Engine = (sandbox) => {
       '--pdeathsig',
       'KILL',
       'unshare',
-      '--map-root-user',
+      // Root needs no privileges of a user namespace, and could not become somebody else in it.
+      ...(user.apart ? [] : ['--map-root-user']),
       ...namespaces.map((name) => `--${name}`),
       '--fork',
       '--kill-child',
@@ -24,8 +26,7 @@ export const unshareEngine: Engine = (sandbox) => {
       join(folder, 'fstab'),
       root,
       sandbox.workingDir,
-      `${sandbox.user}`,
-      `${sandbox.group}`,
+      identityOf(user),
       join(folder, 'trouble'),
       `${sandbox.processes ?? ''}`,
       network ? '' : 'loopback',
@@ -38,6 +39,11 @@ export const unshareEngine: Engine = (sandbox) => {
     opened: [],
     errorsInLog: false,
   }
+}
+
+/** Words for the last `unshare`, which makes the program who it is. */
+function identityOf({ uid, gid, apart }: ProgramUser): string {
+  return apart ? `--setuid=${uid} --setgid=${gid}` : `--user --map-user=${uid} --map-group=${gid}`
 }
 
 /** One table, so that one process mounts everything. */
@@ -66,6 +72,7 @@ export function fstab({ view, root, rootNoexec, tmpBytes, devices, kernel }: San
       !mount.writable && 'ro',
       ...safe(mount.noexec),
       isNew,
+      mount.fleeting && 'nofail',
     )
   }
   return [

@@ -31,6 +31,7 @@ const specOf = (root: string, spec: Partial<ViewSpec> = {}): ViewSpec => ({
   volumes: [],
   files: [],
   hide: [],
+  show: [],
   folders: [],
   ...spec,
 })
@@ -81,6 +82,7 @@ test('what is mounted below an entry comes along and is made read-only', ({ root
         writable: false,
         noexec: false,
         deep: true,
+        fleeting: true,
       },
       { kind: 'make-readonly', target: '/home/me', noexec: true },
       {
@@ -90,6 +92,7 @@ test('what is mounted below an entry comes along and is made read-only', ({ root
         writable: false,
         noexec: false,
         deep: true,
+        fleeting: true,
       },
       { kind: 'make-readonly', target: '/usr/share', noexec: false },
     ],

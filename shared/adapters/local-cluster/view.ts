@@ -1,5 +1,5 @@
 import { readdirSync, readlinkSync, statSync, type Dirent, type Stats } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { follow } from './links.ts'
 import { hostMounts, isBelow, isWithin, mountOf, type HostMount } from './mounts.ts'
 import { Refusal } from './refusal.ts'
@@ -13,6 +13,8 @@ export type ViewSpec = {
   files: { source: string; target: string }[]
   /** Folders of the host that are shown empty. */
   hide: string[]
+  /** Folders of the host in them that are shown all the same. */
+  show: string[]
   /** Folders that must exist. */
   folders: string[]
 }
@@ -42,6 +44,8 @@ export type Mount =
       writable: boolean
       noexec: boolean
       deep: boolean
+      /** Whether the source may vanish before it is mounted, as what others have made next to what we need. */
+      fleeting: boolean
     }
   | { kind: 'make-readonly'; target: string; noexec: boolean }
   | { kind: 'cover'; target: string }
@@ -50,8 +54,11 @@ export type Mount =
 export const REPLACED = ['/proc', '/sys', '/dev', '/tmp', '/run']
 
 export function buildView(spec: ViewSpec, mounts: HostMount[] = hostMounts()): View {
-  const hidden = (path: string) =>
-    spec.hide.some((folder) => isWithin(join(spec.base, path), folder))
+  const hidden = (path: string) => {
+    const depth = (folders: string[]) =>
+      depthOf(folders.filter((folder) => isWithin(join(spec.base, path), folder)))
+    return depth(spec.hide) > depth(spec.show)
+  }
   const fromBase = (path: string) =>
     REPLACED.some((folder) => isWithin(path, folder)) || hidden(path)
       ? undefined
@@ -69,7 +76,10 @@ export function buildView(spec: ViewSpec, mounts: HostMount[] = hostMounts()): V
     .map((file) => file.target)
     .filter((path) => !statOf(fromBase(path))?.isFile())
 
-  const skeleton = buildSkeleton({ fromBase, wantedFolders, wantedFiles })
+  const shown = spec.show
+    .map((folder) => join('/', relative(spec.base, folder)))
+    .filter((path) => isFolder(fromBase(path)) && fromBase(dirname(path)) === undefined)
+  const skeleton = buildSkeleton({ fromBase, wantedFolders, wantedFiles, shown })
   const entries = skeleton.bound.flatMap((path) =>
     bindEntry(join(spec.base, path), path, spec.hide, mounts),
   )
@@ -103,18 +113,20 @@ type SkeletonSpec = {
   fromBase: (path: string) => string | undefined
   wantedFolders: string[]
   wantedFiles: string[]
+  /** Folders of the root file system in ones that are hidden. */
+  shown: string[]
 }
 
 /**
  * A folder is taken apart into its entries only if something must be made in it; everything else is bound whole.
  */
-function buildSkeleton({ fromBase, wantedFolders, wantedFiles }: SkeletonSpec) {
+function buildSkeleton({ fromBase, wantedFolders, wantedFiles, shown }: SkeletonSpec) {
   const folders = new Set<string>(REPLACED)
   const files = new Set<string>(wantedFiles)
   const links: { path: string; target: string }[] = []
   const bound: string[] = []
   const opened = new Set<string>(['/'])
-  for (const path of [...wantedFolders, ...wantedFiles]) {
+  for (const path of [...wantedFolders, ...wantedFiles, ...shown]) {
     for (let above = dirname(path); above !== '/'; above = dirname(above)) opened.add(above)
   }
   for (const path of [...opened, ...wantedFolders]) folders.add(path)
@@ -134,6 +146,10 @@ function buildSkeleton({ fromBase, wantedFolders, wantedFiles }: SkeletonSpec) {
       if (!entry.isSymbolicLink() && fromBase(path) !== undefined) bound.push(path)
     }
   }
+  for (const path of shown.filter((path) => !opened.has(path))) {
+    folders.add(path)
+    bound.push(path)
+  }
   folders.delete('/')
   const inOrder = [...folders].sort()
   return { folders: inOrder, files: [...files], links, bound }
@@ -152,7 +168,7 @@ function entriesOf(folder: string | undefined): Dirent[] {
 function bind(volume: Volume, mounts: HostMount[]): Mount {
   const { source, target, writable } = volume
   const noexec = mountOf(source, mounts)?.noexec ?? false
-  return { kind: 'bind', source, target, writable, noexec, deep: false }
+  return { kind: 'bind', source, target, writable, noexec, deep: false, fleeting: false }
 }
 
 /** Binds one entry of the root file system. What is mounted below it comes along and is writable until we say otherwise. */
@@ -167,6 +183,7 @@ function bindEntry(source: string, target: string, hide: string[], mounts: HostM
       writable: false,
       noexec: mountOf(source, mounts)?.noexec ?? false,
       deep: below.length > 0,
+      fleeting: true,
     },
     ...below
       .filter((mount) => !mount.readonly)
@@ -181,7 +198,12 @@ function bindEntry(source: string, target: string, hide: string[], mounts: HostM
   ]
 }
 
-function isFolder(path: string | undefined): boolean {
+function depthOf(folders: string[]): number {
+  return Math.max(0, ...folders.map((folder) => folder.length))
+}
+
+/** False also for what is not for us to see. */
+export function isFolder(path: string | undefined): boolean {
   return statOf(path)?.isDirectory() ?? false
 }
 

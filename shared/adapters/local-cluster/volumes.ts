@@ -1,11 +1,13 @@
 import { access } from 'node:fs/promises'
 import { Readable } from 'node:stream'
+import { flush } from '#shared/archive/flush.ts'
 import { measure } from '#shared/archive/measure.ts'
 import { pack } from '#shared/archive/pack.ts'
 import { unpack } from '#shared/archive/unpack.ts'
 import { contentOf, walk } from '#shared/archive/walk.ts'
 import { NoSuchVolume, type Cluster, type Transfers } from '#shared/ports/cluster.ts'
 import { discard, isMissing, makeVolume, volumeFolder, type Home } from './home.ts'
+import { handOverTree } from './program-user.ts'
 
 type Volumes = Pick<Cluster, 'ensureVolume' | 'deleteVolume' | 'measureVolume'> &
   Omit<Transfers, 'followLog'>
@@ -22,7 +24,7 @@ export function volumesIn(home: Home): Volumes {
   }
   return {
     async ensureVolume({ name }) {
-      makeVolume(volumeFolder(home, name))
+      makeVolume(home, name)
     },
     async deleteVolume(name) {
       await discard(home, volumeFolder(home, name))
@@ -32,7 +34,13 @@ export function volumesIn(home: Home): Volumes {
       return (await isThere(folder)) ? measure(folder, lenient) : undefined
     },
     async receive(volume, archive) {
-      return unpack(archive, await existing(volume))
+      const folder = await existing(volume)
+      const measured = await unpack(archive, folder)
+      if (home.user.apart) {
+        await handOverTree(folder, home.user)
+        await flush(folder, measured.files)
+      }
+      return measured
     },
     async send(volume) {
       return pack(await existing(volume), lenient)
