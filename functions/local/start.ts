@@ -1,10 +1,11 @@
-import { rmSync, writeFileSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import {
   startPostgres,
   type RunningPostgres,
 } from '#shared/adapters/embedded-postgres/start-postgres.ts'
 import { inProcessBus } from '#shared/adapters/in-process-bus.ts'
 import { localCluster, type LocalCluster } from '#shared/adapters/local-cluster/local-cluster.ts'
+import { ownProcess } from '#shared/adapters/local-cluster/processes.ts'
 import { migrate } from '#shared/database/migrate.ts'
 import { keepDeadLetter } from '#shared/database/outbox.ts'
 import { connect, type Sql } from '#shared/database/sql.ts'
@@ -15,7 +16,7 @@ import type { World } from '#shared/runtime/context.ts'
 import { createLog } from '#shared/runtime/log.ts'
 import { createRelay } from '#shared/runtime/relay.ts'
 import { isOpenToAll } from '../gateway/authenticate.ts'
-import { CannotStart, homeFolder, openHome, secretOf, startTime, type Home } from './home.ts'
+import { CannotStart, homeFolder, openHome, secretOf, type Home } from './home.ts'
 import { openDoor } from './door.ts'
 
 export type StartOptions = {
@@ -120,15 +121,20 @@ async function openCluster(
 }
 
 function settingsOf(options: StartOptions, home: Home, env: NodeJS.ProcessEnv): Config {
-  const config = configFrom({
-    KNIT_LOG_FORMAT: 'text',
-    KNIT_HOST: '127.0.0.1',
-    KNIT_PORT: '30803',
-    ...env,
-    ...(options.port !== undefined && { KNIT_PORT: options.port }),
-    [variableOf('databaseUrl')]: options.database ?? 'embedded',
-    [variableOf('signingKey')]: secretOf(home, 'signing-key'),
-  })
+  const { port, database } = options
+  const isFlag = (setting: string) => setting === 'port' && port !== undefined
+  const config = configFrom(
+    {
+      KNIT_LOG_FORMAT: 'text',
+      KNIT_HOST: '127.0.0.1',
+      KNIT_PORT: '30803',
+      ...env,
+      ...(port !== undefined && { KNIT_PORT: port }),
+      [variableOf('databaseUrl')]: database ?? 'embedded',
+      [variableOf('signingKey')]: secretOf(home, 'signing-key'),
+    },
+    (setting) => (isFlag(setting) ? `--${setting}` : variableOf(setting)),
+  )
   if (isOpenToAll(config))
     throw new CannotStart(
       `Listening on ${config.host} would let everybody in.\nSet KNIT_TOKEN, which callers then have to know, or listen on 127.0.0.1.`,
@@ -214,14 +220,14 @@ function everySoOften(interval: number, tick: () => Promise<void>): { stop(): Pr
 
 /** Writes where the home is to be found: for `knit local status`, and for `knit init`. */
 function announce(home: Home, apiRoot: string, engine: string): void {
-  writeFileSync(home.path('knitprofile'), `apiRoot: ${apiRoot}\n`)
+  home.write('knitprofile', `apiRoot: ${apiRoot}\n`)
   const status = {
     pid: process.pid,
-    startTime: startTime(process.pid),
+    startTime: ownProcess().since,
     apiRoot,
     engine,
     home: home.folder,
     startedAt: new Date().toISOString(),
   }
-  writeFileSync(home.path('local.json'), `${JSON.stringify(status, null, 2)}\n`)
+  home.write('local.json', `${JSON.stringify(status, null, 2)}\n`)
 }

@@ -1,5 +1,13 @@
 import { randomUUID } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { chmod, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { handOver, programUser, type ProgramUser } from './program-user.ts'
@@ -68,8 +76,12 @@ export function workerFolder(home: Home, name: string): string {
 /** Writes a file so that readers see all of it or the one before; a shell still reading that one is not disturbed. */
 export function replaceFile(path: string, content: string): void {
   const draft = `${path}.${randomUUID()}`
-  writeFileSync(draft, content, { mode: 0o600, flush: true })
-  renameSync(draft, path)
+  try {
+    writeFileSync(draft, content, { mode: 0o600, flush: true })
+    renameSync(draft, path)
+  } finally {
+    rmSync(draft, { force: true })
+  }
 }
 
 /** Removes a folder at once for everybody else, then what is in it. */

@@ -11,6 +11,11 @@ export function parseProcess(text: string): Process | undefined {
   return pid && since && boot ? { pid: Number(pid), since, boot } : undefined
 }
 
+/** This very process. */
+export function ownProcess(): Process {
+  return { pid: process.pid, since: lookAt(process.pid)?.since ?? '', boot: bootId() }
+}
+
 export function isAlive({ pid, since, boot }: Process): boolean {
   const found = lookAt(pid)
   return found?.since === since && !found.isZombie && boot === bootId()
