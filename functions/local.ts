@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { PostgresUnavailable } from '#shared/adapters/embedded-postgres/postgres-unavailable.ts'
 import { errorText } from '#shared/runtime/log.ts'
 import { CannotStart } from './local/home.ts'
 import { startLocalHome } from './local/start.ts'
@@ -33,12 +34,12 @@ async function main(args: string[]): Promise<void> {
 function plainly(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined
   const code = 'code' in error ? String(error.code) : ''
-  if (['ENOSPC', 'EDQUOT', 'EROFS'].includes(code))
+  // The last is how Postgres says it.
+  if (['ENOSPC', 'EDQUOT', 'EROFS', '53100'].includes(code))
     return `Nothing more can be written: ${error.message}\nFree some room on that disk, or choose another folder: knit local start --home DIR`
+  if (error instanceof PostgresUnavailable) return error.plain
   const isMisuse = code.startsWith('ERR_PARSE_ARGS')
-  const isExpected = ['CannotStart', 'CannotRun', 'PostgresUnavailable', 'BadSettings'].includes(
-    error.name,
-  )
+  const isExpected = ['CannotStart', 'CannotRun', 'BadSettings'].includes(error.name)
   return isMisuse || isExpected ? error.message : undefined
 }
 

@@ -3,18 +3,17 @@ import { statfsSync } from 'node:fs'
 /** Postgres cannot serve: what happened and to which path, then what to try, then its last lines. */
 export class PostgresUnavailable extends Error {
   override name = 'PostgresUnavailable'
-  readonly happened: string
-  readonly advice: string
+  /** For people, in two lines; more only where the output has to speak for itself. */
+  readonly plain: string
 
   constructor(
     happened: string,
     advice: string,
-    details: { output?: string; cause?: unknown } = {},
+    details: { output?: string; isUnexplained?: boolean; cause?: unknown } = {},
   ) {
     const said = details.output?.trim()
     super(`${happened} ${advice}${said ? `\n${said}` : ''}`, { cause: details.cause })
-    this.happened = happened
-    this.advice = advice
+    this.plain = `${happened}\n${advice}${said && details.isUnexplained ? `\n${said}` : ''}`
   }
 }
 
@@ -110,7 +109,8 @@ export function explain(what: string, folder: string, output: string, cause?: un
   // On a full disk the server cannot even write its log there: silence is a symptom.
   if (isFull(folder)) return new PostgresUnavailable(...diskFull(folder, []), { output, cause })
   const advice = 'Its last lines, below or in postgres.log there, say why.'
-  return new PostgresUnavailable(`${what} in ${folder}.`, advice, { output, cause })
+  const details = { output, isUnexplained: true, cause }
+  return new PostgresUnavailable(`${what} in ${folder}.`, advice, details)
 }
 
 function isFull(folder: string) {
