@@ -1,6 +1,7 @@
 import type { DataDetail } from '#shared/domain/data.ts'
 import type { HookDelivery } from '#shared/domain/hook.ts'
 import type { PlanDetail, PlanSummary } from '#shared/domain/plan.ts'
+import type { RecordedEvent } from '#shared/domain/recorded-event.ts'
 import type { RunDetail } from '#shared/domain/run.ts'
 import { localTime } from './formats.ts'
 import type { Column } from './output.ts'
@@ -42,4 +43,13 @@ export const hookColumns: Column<HookDelivery>[] = [
   ['STATE', (call) => call.state],
   ['FAILURES', (call) => String(call.failures)],
   ['ERROR', (call) => call.error ?? ''],
+]
+
+export const eventColumns: Column<RecordedEvent>[] = [
+  ['EVENT ID', (event) => event.eventId],
+  ['TIME', (event) => localTime(event.time)],
+  ['NAME', (event) => event.name],
+  ['SUBJECT', (event) => event.subject],
+  ['STEP', ({ dead }) => dead?.step ?? ''],
+  ['CAUSE', ({ dead }) => dead?.cause ?? ''],
 ]

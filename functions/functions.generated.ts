@@ -1,5 +1,7 @@
 // Generated from the folders of functions/ by `npm run generate`.
+import adminEvents from './api/admin-events/function.ts'
 import adminHooks from './api/admin-hooks/function.ts'
+import adminReplay from './api/admin-replay/function.ts'
 import dataFind from './api/data-find/function.ts'
 import dataPull from './api/data-pull/function.ts'
 import dataPush from './api/data-push/function.ts'
@@ -25,7 +27,9 @@ import sweep from './steps/sweep/function.ts'
 
 /** Every route of the API. */
 export const routeFunctions = [
+  adminEvents,
   adminHooks,
+  adminReplay,
   dataFind,
   dataPull,
   dataPush,

@@ -1,6 +1,15 @@
 import { z } from 'zod'
 import { HookDelivery } from '#shared/domain/hook.ts'
+import { RecordedEvent } from '#shared/domain/recorded-event.ts'
 import { resource, route } from './route.ts'
+
+const limit = z.coerce
+  .number()
+  .int()
+  .min(1)
+  .max(1000)
+  .default(100)
+  .describe('How many at the most.')
 
 /** What operators look after. */
 export const admin = resource('admin', {
@@ -15,15 +24,36 @@ export const admin = resource('admin', {
         .default('false')
         .transform((text) => text === 'true')
         .describe('Only those that no hook has taken.'),
-      limit: z.coerce
-        .number()
-        .int()
-        .min(1)
-        .max(1000)
-        .default(100)
-        .describe('How many at the most.'),
+      limit,
     }),
     response: z.array(HookDelivery),
     problems: ['bad-request'],
+  }),
+  events: route({
+    method: 'get',
+    path: '/api/admin/events',
+    summary: 'List events that wait to be published, or that no delivery helped, the newest first.',
+    role: 'admin',
+    query: z.object({
+      dead: z
+        .enum(['true', 'false'])
+        .default('false')
+        .transform((text) => text === 'true')
+        .describe('Those that no delivery helped.'),
+      limit,
+    }),
+    response: z.array(RecordedEvent),
+    problems: ['bad-request'],
+  }),
+  replay: route({
+    method: 'post',
+    path: '/api/admin/events/replay',
+    summary: 'Publish dead events again, all of them or none.',
+    role: 'admin',
+    body: z.object({
+      eventIds: z.array(z.string()).min(1).max(1000).describe('Ids of dead events.'),
+    }),
+    response: z.object({ replayed: z.int().describe('How many events were published again.') }),
+    problems: ['bad-request', 'event-not-found'],
   }),
 })

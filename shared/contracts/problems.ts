@@ -18,6 +18,7 @@ export const problems = {
   'data-not-found': { status: 404, title: 'No such data', reason: 'not found' },
   'plan-not-found': { status: 404, title: 'No such plan', reason: 'not found' },
   'run-not-found': { status: 404, title: 'No such run', reason: 'not found' },
+  'event-not-found': { status: 404, title: 'No such event', reason: 'event is not found' },
   'log-not-found': { status: 404, title: 'The run keeps no log', reason: 'not found' },
   'method-not-allowed': {
     status: 405,

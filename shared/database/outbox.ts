@@ -95,6 +95,49 @@ async function forgetEvents(sql: Sql, ids: readonly string[]): Promise<void> {
     delete from outbox using relaxed where id = any (${[...ids]}::uuid[])`
 }
 
+/** An event that has not reached everybody: it waits to be published, or has been given up for a step. */
+export type WaitingEvent = {
+  id: string
+  event: { name: string; subject: string; data: Record<string, unknown>; time: string }
+}
+export type DeadEvent = WaitingEvent & { step: string; cause: string; at: Date }
+
+/** Events that wait to be published, the newest first. */
+export async function listWaitingEvents(sql: Queryable, limit: number): Promise<WaitingEvent[]> {
+  return sql<WaitingEvent[]>`
+    select id, jsonb_build_object('name', type, 'subject', subject, 'data', data, 'time', created_at) as event
+      from outbox
+     order by id desc
+     limit ${limit}`
+}
+
+/** Events that no delivery helped, the newest first. */
+export async function listDeadEvents(sql: Queryable, limit: number): Promise<DeadEvent[]> {
+  return sql<DeadEvent[]>`
+    select id, event, step, cause, created_at as at
+      from dead_letter
+     order by id desc
+     limit ${limit}`
+}
+
+/** Has dead events published again, and forgets that they were given up; gives back the ids that were found. */
+export async function replayEvents(
+  tx: Tx,
+  ids: readonly string[],
+  by: By,
+): Promise<ReadonlySet<string>> {
+  const rows = await tx<{ id: string }[]>`
+    with replayed as (
+      delete from dead_letter where id = any (${[...ids]}::uuid[]) returning id, event
+    ), told as (
+      insert into outbox (type, subject, data, traceparent)
+      select event ->> 'name', event ->> 'subject', event -> 'data', ${by.traceparent ?? null}
+        from replayed
+    )
+    select id from replayed`
+  return new Set(rows.map(({ id }) => id))
+}
+
 /** Keeps an event that kept failing in one step, with its cause, for an operator. */
 export async function keepDeadLetter(
   sql: Queryable,

@@ -1,5 +1,6 @@
 import { group } from '../../command.ts'
 
 export default group('Look after the system.', {
+  events: () => import('./events.ts'),
   hooks: () => import('./hooks.ts'),
 })

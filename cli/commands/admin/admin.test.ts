@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest'
+import { stubOfTheWire } from '#shared/client/stub-of-the-wire.ts'
+import { idOf } from '#shared/client/wire-samples.ts'
+import { knit, projectFor } from '../../testing.ts'
+
+const at = '2026-01-02T03:04:05.678+00:00'
+const [eventId, runId] = [idOf('e1'), idOf('r1')]
+const event = { eventId, name: 'run.ready', subject: runId, data: {}, time: at }
+const dead = { step: 'start-run', cause: 'it always fails', at }
+
+test('admin events lists what waits, and with --dead what was given up', async () => {
+  await using stub = await stubOfTheWire(() => ({ json: [{ ...event, dead }] }))
+  const project = projectFor(stub)
+  const plain = await knit(['admin', 'events'], project)
+  expect(plain.stderr).toBe('')
+  expect(JSON.parse(plain.stdout)).toEqual([{ ...event, dead }])
+  const { stdout } = await knit(['admin', 'events', '--dead', '--output', 'table'], project)
+  expect(stdout).toMatch(
+    new RegExp(`${eventId} .* run.ready +${runId} +start-run +it always fails\n$`),
+  )
+  expect(stub.requests.map(({ url }) => url)).toEqual([
+    '/api/admin/events?limit=100',
+    '/api/admin/events?limit=100&dead=true',
+  ])
+})
+
+test('admin events replay sends the ids, and says how many were replayed', async () => {
+  await using stub = await stubOfTheWire(() => ({ json: { replayed: 2 } }))
+  const { stdout } = await knit(['admin', 'events', 'replay', 'e1', 'e2'], projectFor(stub))
+  expect(JSON.parse(stdout)).toEqual({ replayed: 2 })
+  expect(stub.requests[0]).toMatchObject({ method: 'POST', url: '/api/admin/events/replay' })
+  expect(JSON.parse(String(stub.requests[0]?.body))).toEqual({ eventIds: ['e1', 'e2'] })
+})
+
+test.for([
+  [['replay'], 'there is no id of an event to replay'],
+  [['drop', 'e1'], '"drop" is nothing that can be done with events'],
+] as const)('admin events %s is a misuse', async ([words, message]) => {
+  await using stub = await stubOfTheWire(() => ({ status: 500 }))
+  const { code, stderr } = await knit(['admin', 'events', ...words], projectFor(stub))
+  expect(code).toBe(2)
+  expect(stderr).toContain(message)
+  expect(stub.requests).toEqual([])
+})
+
+test('admin hooks lists calls, and with --open those that no hook took', async () => {
+  const told = { deliveryId: idOf('h1'), runId, attempt: 1, status: 'done', url: 'http://hook/' }
+  const call = { ...told, state: 'due', failures: 3, error: 'it answered 500', createdAt: at }
+  await using stub = await stubOfTheWire(() => ({ json: [call] }))
+  const { stdout } = await knit(['admin', 'hooks', '--open', '--output', 'table'], projectFor(stub))
+  expect(stdout).toMatch(/ +done +http:\/\/hook\/ +due +3 +it answered 500\n$/)
+  expect(stub.requests[0]?.url).toBe('/api/admin/hooks?limit=100&open=true')
+})
