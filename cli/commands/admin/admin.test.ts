@@ -20,7 +20,7 @@ test('admin events lists what waits, and with --dead what was given up', async (
   )
   expect(stub.requests.map(({ url }) => url)).toEqual([
     '/api/admin/events?limit=100',
-    '/api/admin/events?limit=100&dead=true',
+    '/api/admin/events?dead=true&limit=100',
   ])
 })
 
@@ -49,5 +49,5 @@ test('admin hooks lists calls, and with --open those that no hook took', async (
   await using stub = await stubOfTheWire(() => ({ json: [call] }))
   const { stdout } = await knit(['admin', 'hooks', '--open', '--output', 'table'], projectFor(stub))
   expect(stdout).toMatch(/ +done +http:\/\/hook\/ +due +3 +it answered 500\n$/)
-  expect(stub.requests[0]?.url).toBe('/api/admin/hooks?limit=100&open=true')
+  expect(stub.requests[0]?.url).toBe('/api/admin/hooks?open=true&limit=100')
 })
