@@ -4,7 +4,7 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { Problem } from '#shared/contracts/problems.ts'
 import { routeFolder, type Route } from '#shared/contracts/route.ts'
 import type { NodeBindings } from '#shared/runtime/read-request.ts'
-import { passedOver } from '#shared/runtime/refuse.ts'
+import { passedOver } from '#shared/runtime/answer-early.ts'
 
 const hopByHop = new Set([
   'connection',

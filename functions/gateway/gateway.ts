@@ -4,7 +4,7 @@ import { Problem } from '#shared/contracts/problems.ts'
 import type { Route } from '#shared/contracts/route.ts'
 import { identityHeader, signIdentity } from '#shared/runtime/identity.ts'
 import type { NodeBindings } from '#shared/runtime/read-request.ts'
-import { refuse } from '#shared/runtime/refuse.ts'
+import { answerEarly } from '#shared/runtime/answer-early.ts'
 import { jsonResponse, problemResponse, toProblem } from '#shared/runtime/respond.ts'
 import { followTrace } from '#shared/runtime/trace.ts'
 import type { Authenticate } from './authenticate.ts'
@@ -46,7 +46,7 @@ export function gateway(options: GatewayOptions): Hono<{ Bindings: NodeBindings 
       if (found.kind === 'options')
         return new Response(null, { status: 204, headers: { allow: found.allow } })
       if (found.kind === 'method')
-        return await refuse(notAllowed(c.req.raw, requestId, found.allow), c.env ?? {})
+        return await answerEarly(notAllowed(c.req.raw, requestId, found.allow), c.env ?? {})
       if (found.kind === 'absent')
         throw new Problem(
           'route-not-found',
@@ -63,7 +63,7 @@ export function gateway(options: GatewayOptions): Hono<{ Bindings: NodeBindings 
       const bindings = c.env ?? {}
       return await options.forward(route, withHeaders(c.req.raw, headers, bindings), bindings)
     } catch (error) {
-      return refuse(problemResponse(toProblem(error), c.req.raw, requestId), c.env ?? {})
+      return answerEarly(problemResponse(toProblem(error), c.req.raw, requestId), c.env ?? {})
     }
   })
   return app

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { routes } from '#shared/contracts/index.ts'
 import { problems } from '#shared/contracts/problems.ts'
-import { routeFolder } from '#shared/contracts/route.ts'
+import { isWrite, routeFolder } from '#shared/contracts/route.ts'
 import { routeFunctions } from '../functions.generated.ts'
 import openapi from './openapi.generated.json' with { type: 'json' }
 
@@ -150,15 +150,29 @@ test('every planned failure of a route is among its answers, by status', () => {
     const responses = object(found?.operation['responses'])
     const codes = [
       ...route.problems,
+      ...(isWrite(route) ? (['key-refused'] as const) : []),
       'unauthorized',
       'forbidden',
       'unexpected',
       'unavailable',
     ] as const
     const statuses = codes.map((code) => String(problems[code].status))
-    expect(Object.keys(responses).sort()).toEqual([...new Set(['200', ...statuses])].sort())
+    expect(Object.keys(responses).sort()).toEqual(
+      [...new Set([String(route.status ?? 200), ...statuses])].sort(),
+    )
     for (const code of codes)
       expect(object(responses[problems[code].status])['description']).toContain(code)
+  }
+})
+
+test('a request that changes something may have a key, and no other', () => {
+  for (const route of routes) {
+    const found = operations.find(
+      ({ operation }) => operation['operationId'] === routeFolder(route),
+    )
+    const parameters = found?.operation['parameters'] as { name: string; in: string }[]
+    const keys = parameters.filter((one) => one.name === 'Idempotency-Key' && one.in === 'header')
+    expect(keys).toHaveLength(isWrite(route) ? 1 : 0)
   }
 })
 

@@ -36,6 +36,11 @@ export const problems = {
     reason: 'plan spec conflics with others',
   },
   'too-large': { status: 413, title: 'Larger than allowed', reason: 'bad request' },
+  'key-refused': {
+    status: 422,
+    title: 'The key of the request cannot be used',
+    reason: 'bad request',
+  },
   'event-refused': { status: 422, title: 'The event cannot be served', reason: 'bad request' },
   unexpected: { status: 500, title: 'Something unexpected happened', reason: 'unexpected error' },
   'not-yet': {

@@ -16,8 +16,10 @@ export type RouteSpec = {
   query?: z.ZodObject
   /** A JSON schema of the body, or the media type of a body that is streamed. */
   body?: z.ZodType | MediaType
-  /** Schema of the JSON answer, or the media type of an answer that is streamed. */
+  /** Schema of the JSON answer (`z.void()`: an empty one), or the media type of an answer that is streamed. */
   response: z.ZodType | MediaType
+  /** The status of success; 200 unless given. */
+  status?: 204
   problems: readonly ProblemCode[]
 }
 export type MediaType = `${string}/${string}`
@@ -39,6 +41,12 @@ export function resource<const R extends Record<string, RouteSpec>>(
   ])
   return Object.fromEntries(named) as { [K in keyof R]: Route<R[K]> }
 }
+
+/** What a caller puts in a request that changes something, to ask again when the answer was lost: done once, answered alike. */
+export const idempotencyHeader = 'Idempotency-Key'
+
+/** True for routes that change something. */
+export const isWrite = ({ method }: Pick<RouteSpec, 'method'>): boolean => method !== 'get'
 
 /** `runs.show` -> `runs-show`: the folder below `functions/api/` and the operation id. */
 export const routeFolder = (contract: { name: string }): string => contract.name.replace('.', '-')

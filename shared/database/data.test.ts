@@ -138,8 +138,8 @@ test('an upload that was discarded leaves no data and no run, only its history a
   ctx,
 }) => {
   const upload = await beginUpload(ctx.sql, [], 60, by)
-  await discardUpload(ctx.sql, upload.run.id, 'broken \0 pipe', by)
-  await discardUpload(ctx.sql, upload.run.id, 'again', by)
+  await discardUpload(ctx.sql, upload, 'broken \0 pipe', by)
+  await discardUpload(ctx.sql, upload, 'again', by)
   expect(await ctx.sql`select from run`).toHaveLength(0)
   expect(await ctx.sql`select from data`).toHaveLength(0)
   expect(await historyOf(ctx, upload.run.id)).toEqual(['running', 'failed'])
@@ -150,7 +150,7 @@ test('an upload that was discarded leaves no data and no run, only its history a
 test('an upload that was completed cannot be discarded, whoever was late', async ({ ctx }) => {
   const upload = await beginUpload(ctx.sql, [], 60, by)
   await completeUpload(ctx.sql, upload, measured, by)
-  await discardUpload(ctx.sql, upload.run.id, 'too late', by)
+  await discardUpload(ctx.sql, upload, 'too late', by)
   expect(await ctx.sql`select ready from data`).toEqual([{ ready: true }])
   expect(await ctx.sql`select from garbage`).toHaveLength(0)
 })

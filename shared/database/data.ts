@@ -18,7 +18,7 @@ export type TagRefusal = 'absent' | { tags: number }
  * Changes the user's tags of a data, removals first; matches that no longer hold are withdrawn and it is matched afresh.
  */
 export async function changeTags(
-  sql: Sql,
+  sql: Queryable,
   knitId: string,
   change: TagChange,
   maxTags: number,
@@ -140,22 +140,25 @@ export async function renewUpload(
   upload: Upload,
   leaseSeconds: number,
 ): Promise<boolean> {
+  // The run first, as everybody locks it first.
   const { count } = await sql`
-    with renewed as (
-      update agent
-         set lease_until = now() + ${leaseSeconds} * interval '1 second'
-       where id = ${upload.agentId}
+    with held as (
+      update run
+         set claimed_until = now() + ${leaseSeconds} * interval '1 second'
+       where id = ${upload.run.id}
+         and claim = ${upload.run.claim}
+      returning id
     )
-    update run
-       set claimed_until = now() + ${leaseSeconds} * interval '1 second'
-     where id = ${upload.run.id}
-       and claim = ${upload.run.claim}`
+    update agent
+       set lease_until = now() + ${leaseSeconds} * interval '1 second'
+      from held
+     where agent.id = ${upload.agentId}`
   return count > 0
 }
 
 /** Makes an upload data, in one transaction; false when it was ended by somebody else meanwhile. */
 export async function completeUpload(
-  sql: Sql,
+  sql: Queryable,
   upload: Upload,
   measure: Measure,
   by: By,
@@ -172,29 +175,63 @@ export async function completeUpload(
   })
 }
 
-/** Takes back an upload that failed: no data of it is left, only its history; its volume becomes garbage. */
+/**
+ * Takes back an upload that failed: no data of it is left, only its history; its volume becomes garbage. One that somebody else
+ * has ended meanwhile is theirs: only the lease on it is given back.
+ */
 export async function discardUpload(
-  sql: Sql,
-  runId: string,
+  sql: Queryable,
+  { run, agentId }: Upload,
   reason: string,
   by: By,
 ): Promise<void> {
   await begin(sql, async (tx) => {
-    const [run] = await tx<{ attempt: number; status: string }[]>`
-      select attempt, status from run where id = ${runId} and status = 'running' for update`
-    if (!run) return
-    await tx`
-      insert into garbage (volume)
-      select 'data-knitid-' || id from data where run_id = ${runId}
-          on conflict do nothing`
-    await tx`delete from agent where knit_id in (select id from data where run_id = ${runId})`
-    await tx`delete from data where run_id = ${runId}`
-    await tx`delete from run where id = ${runId}`
-    await tx`
-      insert into run_history (run_id, attempt, from_status, status, actor, reason)
-      values (${runId}, ${run.attempt}, 'running', 'failed', ${by.actor}, ${storable(reason)})`
-    await tell(tx, 'volume.dropped', runId, {}, by)
+    const [running] = await tx`
+      select from run where id = ${run.id} and status = 'running' for update`
+    if (running) await takeBack(tx, run.id, reason, by)
+    else await tx`delete from agent where id = ${agentId}`
   })
+}
+
+/** Takes back an upload whose handler has died; false when it shows a sign of life after all. */
+export async function discardLostUpload(
+  sql: Queryable,
+  runId: string,
+  reason: string,
+  by: By,
+): Promise<boolean> {
+  return begin(sql, async (tx) => {
+    const [running] = await tx`
+      select from run where id = ${runId} and status = 'running' for update`
+    if (!running) return false
+    const [alive] = await tx`
+      select
+        from agent
+        join data on data.id = knit_id
+       where run_id = ${runId}
+         and lease_until >= now()`
+    if (alive) return false
+    await takeBack(tx, runId, reason, by)
+    return true
+  })
+}
+
+/** Deletes what a locked, running upload has made so far, but for its history. */
+async function takeBack(tx: Tx, runId: string, reason: string, by: By): Promise<void> {
+  await tx`
+    insert into garbage (volume)
+    select 'data-knitid-' || id from data where run_id = ${runId}
+        on conflict do nothing`
+  await tx`delete from agent where knit_id in (select id from data where run_id = ${runId})`
+  await tx`delete from data where run_id = ${runId}`
+  await tx`
+    with gone as (
+      delete from run where id = ${runId} returning id, attempt
+    )
+    insert into run_history (run_id, attempt, from_status, status, actor, reason)
+    select id, attempt, 'running', 'failed', ${by.actor}, ${storable(reason)}
+      from gone`
+  await tell(tx, 'volume.dropped', runId, {}, by)
 }
 
 /** Uploads whose handler has given no sign of life for longer than its lease. */

@@ -2,7 +2,7 @@ import { canonicalPlan, type PlanDefinition } from '#shared/domain/plan.ts'
 import type { Tag } from '#shared/domain/tag.ts'
 import { internTags } from './tags.ts'
 import { tell, type By } from './outbox.ts'
-import { begin, type Sql, type Tx } from './sql.ts'
+import { begin, type Queryable, type Tx } from './sql.ts'
 
 /** How registering a plan ended; a refusal names the plans it collides with. */
 export type Registration = { planId: string } | { equivalent: string } | { cycle: string[] }
@@ -11,7 +11,11 @@ export type Registration = { planId: string } | { equivalent: string } | { cycle
 const turn = 4_127_090_816
 
 /** Registers a plan, with the task to match it, unless an equivalent one exists or it would feed itself. */
-export async function registerPlan(sql: Sql, plan: PlanDefinition, by: By): Promise<Registration> {
+export async function registerPlan(
+  sql: Queryable,
+  plan: PlanDefinition,
+  by: By,
+): Promise<Registration> {
   const tagIds = await internMounts(sql, plan)
   return begin(sql, async (tx): Promise<Registration> => {
     await tx`select pg_advisory_xact_lock(${turn})`
@@ -31,7 +35,13 @@ export async function registerPlan(sql: Sql, plan: PlanDefinition, by: By): Prom
 /** The tag ids of each mount point, in the order inputs, outputs, log. */
 type MountTags = { inputs: number[][]; outputs: number[][]; log: number[] }
 
-async function internMounts(sql: Sql, plan: PlanDefinition): Promise<MountTags> {
+async function internMounts(sql: Queryable, plan: PlanDefinition): Promise<MountTags> {
+  // All at once, and so in one order: two plans with the same new tags never wait for each other.
+  const mounts = [...plan.inputs, ...plan.outputs, ...(plan.log ? [plan.log] : [])]
+  await internTags(
+    sql,
+    mounts.flatMap(({ tags }) => tags),
+  )
   const ids = async (tags: readonly Tag[]) =>
     (await internTags(sql, tags)).toSorted((a, b) => a - b)
   const inputs: number[][] = []
@@ -148,7 +158,7 @@ async function findCycle(
  * The plan comes first, so that a projection that comes later sees what it is now.
  */
 export async function setPlanActive(
-  sql: Sql,
+  sql: Queryable,
   planId: string,
   active: boolean,
   by: By,

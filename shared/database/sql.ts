@@ -37,16 +37,19 @@ export type TransactionOptions = {
 
 /**
  * Runs `work` in one transaction. A serialization failure or deadlock is tried again, three times, so `work` must touch
- * nothing but the transaction.
+ * nothing but the transaction. Inside of a transaction `work` is a part of that one.
  */
 export function begin<T>(
-  sql: Sql,
+  sql: Queryable,
   work: (tx: Tx) => Promise<T>,
   { durable = true }: TransactionOptions = {},
 ): Promise<T> {
+  if (isTransaction(sql)) return work(sql)
   const relaxed = async (tx: Tx) => (await Promise.all([work(tx), relax(tx)]))[0]
   return persistently(() => sql.begin(durable ? work : relaxed) as Promise<T>)
 }
+
+const isTransaction = (sql: Queryable): sql is Tx => !('begin' in sql)
 
 /** Runs a statement by itself, which is a transaction too, with the same persistence. */
 export async function persistently<T>(work: () => Promise<T>): Promise<T> {

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { Tag } from '#shared/domain/tag.ts'
-import type { Fragment, Queryable, Sql } from './sql.ts'
+import type { Fragment, Queryable } from './sql.ts'
 
 /**
- * The ids of tags, in no order, made where they are new. In statements of its own, so that two who use a new tag at the same
- * time both find it.
+ * The ids of tags, in no order, made where they are new. They are looked for in a later statement, so that two who use a new tag
+ * at the same time both find it.
  */
-export async function internTags(sql: Sql, tags: readonly Tag[]): Promise<number[]> {
+export async function internTags(sql: Queryable, tags: readonly Tag[]): Promise<number[]> {
   if (tags.length === 0) return []
   const known = await findTagIds(sql, tags)
   const distinct = new Set(tags.map(({ key, value }) => JSON.stringify([key, value]))).size

@@ -1,6 +1,12 @@
 import { z } from 'zod'
 import { problems } from '#shared/contracts/problems.ts'
-import { routeFolder, type MediaType, type Route } from '#shared/contracts/route.ts'
+import {
+  idempotencyHeader,
+  isWrite,
+  routeFolder,
+  type MediaType,
+  type Route,
+} from '#shared/contracts/route.ts'
 
 type Json = Record<string, unknown>
 
@@ -32,13 +38,30 @@ function operation(route: Route): Json {
     summary: route.summary,
     description: `Needs the role ${route.role}.`,
     tags: [route.name.split('.')[0]],
-    parameters: [...parameters('path', route.params), ...parameters('query', route.query)],
+    parameters: [
+      ...parameters('path', route.params),
+      ...parameters('query', route.query),
+      ...(isWrite(route) ? [keyParameter] : []),
+    ],
     ...(route.body && { requestBody: { required: true, content: content(route.body, 'input') } }),
     responses: {
-      200: { description: 'Done.', content: content(route.response, 'output') },
+      [route.status ?? 200]: {
+        description: 'Done.',
+        ...(!(route.response instanceof z.ZodVoid) && {
+          content: content(route.response, 'output'),
+        }),
+      },
       ...refusals(route),
     },
   }
+}
+
+const keyParameter: Json = {
+  name: idempotencyHeader,
+  in: 'header',
+  description:
+    'Any text of your choice, new for each request. Asked again with the same one, the request has no second effect and the answer of the first.',
+  schema: { type: 'string', minLength: 1, maxLength: 255 },
 }
 
 function parameters(where: 'path' | 'query', schema: z.ZodObject | undefined): Json[] {
@@ -68,6 +91,7 @@ function refusals(route: Route): Json {
       ...route.problems,
       'unauthorized',
       'forbidden',
+      ...(isWrite(route) ? (['key-refused'] as const) : []),
       'unexpected',
       'unavailable',
     ] as const),
@@ -121,7 +145,7 @@ function components(routes: readonly Route[]): Json {
       [route.body, 'input'],
       [route.response, 'output'],
     ] as const) {
-      if (!(schema instanceof z.ZodType)) continue
+      if (!(schema instanceof z.ZodType) || schema instanceof z.ZodVoid) continue
       const { $schema: _, $defs = {}, ...json } = convert(schema, io)
       for (const [id, part] of Object.entries($defs)) found[id] = relocate(withoutId(part))
       const id = schema.meta()?.id

@@ -11,10 +11,11 @@ import type {
   RouteSpec,
 } from '#shared/contracts/route.ts'
 import { isId } from '#shared/domain/ids.ts'
+import { answerEarly } from './answer-early.ts'
 import { contextFor, type Context, type World } from './context.ts'
+import { onceFor, requestKey, type Once } from './once.ts'
 import { identityHeader, mayAct, verifyIdentity, type Principal } from './identity.ts'
 import { readJson, readQuery, type NodeBindings } from './read-request.ts'
-import { refuse } from './refuse.ts'
 import { jsonResponse, problemResponse, toProblem } from './respond.ts'
 import { followTrace, traceId } from './trace.ts'
 
@@ -36,7 +37,7 @@ export type RouteInput<S extends RouteSpec> = {
   bindings: NodeBindings
 }
 
-export type RouteContext = Context & { principal: Principal }
+export type RouteContext = Context & Once & { principal: Principal }
 
 /** A route of the API: what the contract says, and how it is done. */
 export type RouteFunction = {
@@ -70,15 +71,18 @@ export function defineRoute<S extends RouteSpec>(
       const input = await readInput(contract, c, world)
       const by = { actor: principal.name, traceparent }
       const signal = c.req.raw.signal
-      const ctx = { ...contextFor(world, { by, requestId, signal, log }), principal }
-      const result = await handle(input, ctx)
+      const ctx = contextFor(world, { by, requestId, signal, log })
+      const { params, query, body } = input
+      const asked = { params, query, body }
+      const key = requestKey(contract, c.req.raw.headers, principal.name, asked)
+      const result = await handle(input, { ...ctx, ...onceFor(ctx, key), principal })
       if (isResponse(result)) return done(result)
-      return done(jsonResponse(result, c.req.query('pretty') !== undefined))
+      return answerEarly(done(answerOf(contract, result, c)), c.env ?? {})
     } catch (error) {
       const problem = toProblem(error)
       if (problem.code === 'unexpected') log.error('request failed', { error })
       else log.debug('request refused', { problem: problem.code, detail: problem.message })
-      return refuse(done(problemResponse(problem, c.req.raw, requestId)), c.env ?? {})
+      return answerEarly(done(problemResponse(problem, c.req.raw, requestId)), c.env ?? {})
     }
   }
   return {
@@ -92,6 +96,13 @@ export function defineRoute<S extends RouteSpec>(
       return app.on(contract.method.toUpperCase(), contract.path, (c) => serve(c, world))
     },
   }
+}
+
+function answerOf(contract: Route, result: unknown, c: RouteCall): Response {
+  const status = contract.status ?? 200
+  if (result !== undefined) return jsonResponse(result, c.req.query('pretty') !== undefined, status)
+  const headers = { 'content-type': 'application/json' }
+  return new Response(null, { status, headers })
 }
 
 type RouteCall = HonoContext<{ Bindings: NodeBindings }>

@@ -56,7 +56,13 @@ const escaped = (text: string): string =>
     .replaceAll('\u2029', '\\u2029')
 
 // What any route may answer, whatever its contract says.
-const always: ProblemCode[] = ['unauthorized', 'forbidden', 'unexpected', 'unavailable']
+const always: ProblemCode[] = [
+  'unauthorized',
+  'forbidden',
+  'key-refused',
+  'unexpected',
+  'unavailable',
+]
 
 /** Asserts that a route refuses a request, in both forms of an error; gives back what it says. */
 export async function refusal(

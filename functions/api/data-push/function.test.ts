@@ -10,7 +10,16 @@ import { END, entry, tgz } from '#shared/archive/test-archives.ts'
 import type { DataDetail } from '#shared/domain/data.ts'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
 import { answer, refusal } from '#tests/support/api.ts'
-import { begin, md5, send, test, type Front, type Wish } from '#tests/support/over-socket.ts'
+import {
+  begin,
+  md5,
+  replyTo,
+  send,
+  test,
+  type Front,
+  type Wish,
+} from '#tests/support/over-socket.ts'
+import { losingCommits } from '#tests/support/lost-commits.ts'
 import { until } from '#tests/support/until.ts'
 import dataFind from '../data-find/function.ts'
 import push from './function.ts'
@@ -302,6 +311,85 @@ test('after a refusal the same connection serves the next request', async ({ fro
   expect([refused.status, next.status]).toEqual([400, 200])
   expect(next.text).toBe('[]\n')
 })
+
+const keyed = { headers: { 'content-type': 'application/tar+gzip', 'idempotency-key': 'k' } }
+
+test('an upload that is sent again is answered as the first time, without being read', async ({
+  front,
+}) => {
+  const path = '/api/data?tag=sent:again'
+  const first = await upload(front, archive, { path, ...keyed })
+  expect(first.status).toBe(200)
+  const before = await counts(front)
+  const endless = Readable.from(endlessly(archive))
+  const again = await send(front, { method: 'POST', path, ...keyed, body: endless })
+  expect(again.text).toBe(first.text)
+  expect(await counts(front)).toEqual(before)
+  const other = await upload(front, archive, { path: '/api/data?tag=sent:otherwise', ...keyed })
+  expect(other.status).toBe(422)
+  expect(await counts(front)).toEqual(before)
+})
+
+function* endlessly(bytes: Buffer): Generator<Buffer> {
+  for (;;) yield bytes
+}
+
+test('an upload whose commit nobody heard of is one data, and sent again it is that one', async ({
+  front,
+}) => {
+  const { sql } = front.world
+  const headers = { ...keyed.headers, 'idempotency-key': 'lost' }
+  const path = '/api/data?tag=lost:commit'
+  front.world.sql = losingCommits(sql)
+  const first = await upload(front, archive, { path, headers })
+  front.world.sql = sql
+  expect(first.status).toBe(503)
+  const again = await upload(front, archive, { path, headers })
+  const { knitId } = JSON.parse(again.text) as DataDetail
+  const found = await answer<DataDetail[]>(dataFind, front.world, '/api/data?tag=lost:commit')
+  expect(found.map((data) => data.knitId)).toEqual([knitId])
+  expect(found[0]?.upstream.run.status).toBe('done')
+})
+
+test('an upload that is sent twice at a time is one data, whichever is whole first', async ({
+  front,
+}) => {
+  const before = await counts(front)
+  const headers = { ...keyed.headers, 'idempotency-key': 'twice' }
+  const slow = begin(front, { method: 'POST', path: '/api/data', headers })
+  const answered = replyTo(slow)
+  slow.write(archive.subarray(0, 20))
+  await until(async () => (await counts(front))?.['agents'] === 1)
+  const fast = await upload(front, archive, { headers })
+  slow.end(archive.subarray(20))
+  expect((await answered).text).toBe(fast.text)
+  expect(await counts(front)).toMatchObject({ data: before?.['data'] + 1, agents: 0 })
+  expect(await lastHistory(front)).toMatchObject([{}, { status: 'failed', reason: /sooner/ }])
+})
+
+test('an upload that somebody ends is not read to its end', async ({ front }) => {
+  const { config } = front.world
+  front.world.config = { ...config, uploadLease: 0.03 }
+  const reply = await send(front, {
+    method: 'POST',
+    path: '/api/data',
+    body: Readable.from(slowly(front)),
+  })
+  front.world.config = config
+  expect(reply.status).toBe(503)
+  expect(await front.world.sql`select from agent`).toHaveLength(0)
+})
+
+/** An archive that never ends; its run is ended meanwhile. */
+async function* slowly({ world: { sql } }: Front): AsyncGenerator<Buffer> {
+  yield archive.subarray(0, 20)
+  await until(async () => (await sql`select from agent`).length === 1)
+  await sql`
+    update run
+       set status = 'aborting', claim = null, claimed_by = null, claimed_until = null
+     where status = 'running'`
+  await new Promise(() => {})
+}
 
 test('a full disk is told as such, and nothing is left', async ({ front }) => {
   const before = await counts(front)

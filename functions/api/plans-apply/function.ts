@@ -1,14 +1,17 @@
 import { plans } from '#shared/contracts/plans.ts'
 import { Problem } from '#shared/contracts/problems.ts'
-import { definePlan } from '#shared/domain/plan.ts'
-import { registerPlan } from '#shared/database/plans.ts'
-import { showPlans } from '#shared/database/plan-view.ts'
+import { definePlan, type PlanDetail } from '#shared/domain/plan.ts'
+import { registerPlan, type Registration } from '#shared/database/plans.ts'
+import type { Tx } from '#shared/database/sql.ts'
 import { defineRoute } from '#shared/runtime/define-route.ts'
+import { planOrProblem } from '#shared/runtime/show.ts'
 
 export default defineRoute(plans.apply, async ({ body }, ctx) => {
   const definition = definePlan(body, ctx.config)
-  const registration = await registerPlan(ctx.sql, definition, ctx.by)
-  ctx.relay.wake()
+  return ctx.once(async (tx) => show(tx, await registerPlan(tx, definition, ctx.by)))
+})
+
+async function show(tx: Tx, registration: Registration): Promise<PlanDetail> {
   if ('equivalent' in registration)
     throw new Problem(
       'plan-equivalent',
@@ -21,8 +24,5 @@ export default defineRoute(plans.apply, async ({ body }, ctx) => {
         ? 'An output of the plan has all the tags one of its own inputs asks for, so it would run for ever.'
         : `The outputs of the plan would come back to its own inputs through the plan ${registration.cycle.join(', ')}.`,
     )
-  const [shown] = await showPlans(ctx.sql, [registration.planId])
-  if (!shown)
-    throw new Error(`the plan ${registration.planId} is not there after it was registered`)
-  return shown
-})
+  return planOrProblem(tx, registration.planId)
+}

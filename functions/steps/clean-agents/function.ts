@@ -1,4 +1,4 @@
-import { discardUpload, dropIdleAgents, findLostUploads } from '#shared/database/data.ts'
+import { discardLostUpload, dropIdleAgents, findLostUploads } from '#shared/database/data.ts'
 import { defineClockStep } from '#shared/runtime/define-step.ts'
 
 const uploadsAtOnce = 100
@@ -7,8 +7,8 @@ const uploadsAtOnce = 100
 export default defineClockStep('clean-agents', async (ctx) => {
   await dropIdleAgents(ctx.sql)
   for (const runId of await findLostUploads(ctx.sql, uploadsAtOnce)) {
-    ctx.log.warn('an upload was given up: its handler gave no sign of life', { runId })
-    await discardUpload(ctx.sql, runId, 'its handler gave no sign of life', ctx.by)
+    if (await discardLostUpload(ctx.sql, runId, 'its handler gave no sign of life', ctx.by))
+      ctx.log.warn('an upload was given up: its handler gave no sign of life', { runId })
   }
   ctx.relay.wake()
 })

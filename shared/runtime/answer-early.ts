@@ -6,10 +6,10 @@ import type { NodeBindings } from './read-request.ts'
 const patience = 30_000
 
 /**
- * Sends a refusal to a caller that may still be sending. It goes out at once; what still comes is read and passed over before
+ * Sends an answer to a caller that may still be sending. It goes out at once; what still comes is read and passed over before
  * the connection is let go, so that a caller that looks for the answer only when it has sent everything still finds it.
  */
-export async function refuse(
+export async function answerEarly(
   response: Response,
   { incoming, outgoing }: NodeBindings,
 ): Promise<Response> {
