@@ -92,11 +92,33 @@ test('a read is tried again after a broken connection and when the server asks f
   await expect(connectApi(stub).call(runs.show, { runId })).resolves.toEqual(run)
 })
 
-test('a write is never tried again', async () => {
+test('a write is tried again with the same key, and another write has another', async () => {
+  const answers: (StubAnswer | 'hang up')[] = [
+    'hang up',
+    { status: 503, headers: { 'retry-after': '0' } },
+    { json: sampleData('d1', run) },
+    { json: sampleData('d1', run) },
+  ]
+  await using stub = await stubOfTheWire(() => answers.shift() ?? 'hang up')
+  const api = connectApi(stub)
+  for (let times = 0; times < 2; times += 1)
+    await api.call(data.tag, { knitId: idOf('d1'), body: { add: ['a:b'] } })
+  const keys = stub.requests.map(({ headers }) => headers['idempotency-key'])
+  expect(keys).toEqual([keys[0], keys[0], keys[0], expect.stringMatching(/^[0-9a-f-]{36}$/)])
+  expect(keys[3]).not.toBe(keys[0])
+})
+
+test('a server that stays away is asked a few times, and then it is said', async () => {
   await using stub = await stubOfTheWire(() => 'hang up')
   const asked = connectApi(stub).call(plans.activate, { planId: idOf('p1') })
   await expect(asked).rejects.toMatchObject({ name: 'ConnectionError', code: 'ECONNRESET' })
-  expect(stub.requests).toHaveLength(1)
+  expect(stub.requests.length).toBeGreaterThan(1)
+})
+
+test('a read has no key', async () => {
+  await using stub = await stubOfTheWire(() => ({ json: run }))
+  await connectApi(stub).call(runs.show, { runId })
+  expect(stub.requests[0]?.headers).not.toHaveProperty('idempotency-key')
 })
 
 test('an unavailable server that names no time is not asked again', async () => {

@@ -1,5 +1,12 @@
 import { z } from 'zod'
-import type { RequestOf, ResponseOf, Route, RouteSpec } from '#shared/contracts/route.ts'
+import {
+  idempotencyHeader,
+  isWrite,
+  type RequestOf,
+  type ResponseOf,
+  type Route,
+  type RouteSpec,
+} from '#shared/contracts/route.ts'
 import { ApiError, readErrorBody } from './api-error.ts'
 import { retried } from './retry.ts'
 import { routeUrl } from './route-url.ts'
@@ -24,7 +31,10 @@ type Answer = {
 type JsonRoute = RouteSpec & { response: z.ZodType }
 
 export type Api = {
-  /** Calls a route of which the answer is JSON. Reads are tried again when the server is away for a moment. */
+  /**
+   * Calls a route of which the answer is JSON, or nothing. Tried again when the server is away for a moment: what changes
+   * something has a key, so that the server does it once even when its first answer was lost.
+   */
   call<S extends JsonRoute>(
     route: Route<S>,
     request: RequestOf<S>,
@@ -37,7 +47,11 @@ export function apiOver(fetch: Fetch, { apiRoot, token }: ApiOptions): Api {
     async call(route, request, { signal } = {}) {
       const url = routeUrl(apiRoot, route, request)
       const body = request.body === undefined ? undefined : JSON.stringify(request.body)
-      const headers = { ...headersFor(token), ...(body && { 'content-type': 'application/json' }) }
+      const headers = {
+        ...headersFor(token),
+        ...keyFor(route),
+        ...(body && { 'content-type': 'application/json' }),
+      }
       const ask = async () => {
         const answer = await fetch(url, {
           method: route.method.toUpperCase(),
@@ -47,10 +61,14 @@ export function apiOver(fetch: Fetch, { apiRoot, token }: ApiOptions): Api {
         })
         return readAnswer(route, answer, await answer.text())
       }
-      return route.method === 'get' ? retried(ask, signal) : ask()
+      return retried(ask, signal)
     },
   }
 }
+
+/** A new key for each request that changes something; the same for every try of it. */
+export const keyFor = (route: Route): Record<string, string> =>
+  isWrite(route) ? { [idempotencyHeader.toLowerCase()]: crypto.randomUUID() } : {}
 
 export const headersFor = (token: string | undefined): Record<string, string> => ({
   accept: 'application/json, application/problem+json',

@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { buffer, text } from 'node:stream/consumers'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { connectApi } from './connect.ts'
-import { stubOfTheWire } from './stub-of-the-wire.ts'
+import { stubOfTheWire, type StubAnswer } from './stub-of-the-wire.ts'
 import { idOf, sampleData, sampleRun } from './wire-samples.ts'
 
 const knitId = idOf('d1')
@@ -39,6 +42,37 @@ test('an archive that fails half-way breaks the request off and is the error tha
   }
   await expect(connectApi(stub).push(Readable.from(failing()))).rejects.toThrow('the file shrank')
   expect(stub.requests).toEqual([])
+})
+
+test('a push is sent again, whole and with its key, when the line broke', async () => {
+  const answers: (StubAnswer | 'hang up')[] = ['hang up', { json: detail }]
+  await using stub = await stubOfTheWire(() => answers.shift() ?? 'hang up')
+  expect(await connectApi(stub).push(inPieces)).toEqual(detail)
+  const [first, second] = stub.requests
+  expect(second?.body.equals(content)).toBe(true)
+  expect(second?.trailers).toEqual({ 'x-checksum-md5': md5 })
+  expect(second?.headers['idempotency-key']).toBe(first?.headers['idempotency-key'])
+})
+
+test('a push is sent again when the line breaks while it is being sent', async () => {
+  let cut = true
+  const server = createServer((request, response) => {
+    if (cut) request.socket.destroy()
+    else request.resume().on('end', () => response.end(JSON.stringify(detail)))
+    cut = false
+  }).listen(0, '127.0.0.1')
+  onTestFinished(() => void server.close())
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const api = connectApi({ apiRoot: `http://127.0.0.1:${port}/api` })
+  const large = () => Readable.from(Array.from({ length: 100 }, () => content))
+  expect(await api.push(large)).toEqual(detail)
+})
+
+test('an archive that can be made only once is sent only once', async () => {
+  await using stub = await stubOfTheWire(() => 'hang up')
+  await expect(connectApi(stub).push(inPieces())).rejects.toMatchObject({ code: 'ECONNRESET' })
+  expect(stub.requests).toHaveLength(1)
 })
 
 test('a push that is refused tells why', async () => {

@@ -7,7 +7,14 @@ import { data } from '#shared/contracts/data.ts'
 import type { Route } from '#shared/contracts/route.ts'
 import { runs } from '#shared/contracts/runs.ts'
 import type { DataDetail } from '#shared/domain/data.ts'
-import { headersFor, readAnswer, refusal, type ApiOptions, type CallOptions } from './api.ts'
+import {
+  headersFor,
+  keyFor,
+  readAnswer,
+  refusal,
+  type ApiOptions,
+  type CallOptions,
+} from './api.ts'
 import { headOf, pieces, received, responseOf, type Connection } from './connection.ts'
 import { retried } from './retry.ts'
 import { routeUrl } from './route-url.ts'
@@ -15,8 +22,14 @@ import { routeUrl } from './route-url.ts'
 const checksumTrailer = 'x-checksum-md5'
 
 export type Transfers = {
-  /** Sends a tar.gz with its checksum behind it. `tags` are only a wish: some servers do not read them. */
-  push(archive: Readable, options?: CallOptions & { tags?: string[] }): Promise<DataDetail>
+  /**
+   * Sends a tar.gz with its checksum behind it. `tags` are only a wish: some servers do not read them. What can be made again, a
+   * function, is sent again when the line breaks or the server is away for a moment, and is one data all the same.
+   */
+  push(
+    archive: Readable | (() => Readable),
+    options?: CallOptions & { tags?: string[] },
+  ): Promise<DataDetail>
   /** A tar.gz. The stream fails at its end when the checksum is missing or another. */
   pull(knitId: string, options?: CallOptions): Promise<Readable>
   /** The log as it is, or, with `follow`, until the program ends. */
@@ -43,12 +56,19 @@ export function transfersOver(connection: Connection, { apiRoot, token }: ApiOpt
 
   return {
     async push(archive, { tags = [], signal } = {}) {
-      const headers = { 'content-type': data.push.body, trailer: checksumTrailer }
-      const response = await upload(archive, open(data.push, { tag: tags }, signal, headers))
-      const answer = await received(response, text)
-      // A server that refuses may answer before it has read all.
-      archive.destroy()
-      return readAnswer(data.push, headOf(response), answer)
+      const headers = {
+        'content-type': data.push.body,
+        trailer: checksumTrailer,
+        ...keyFor(data.push),
+      }
+      const send = async (made: Readable) => {
+        const response = await upload(made, open(data.push, { tag: tags }, signal, headers))
+        const answer = await received(response, text)
+        // A server may answer before it has read all.
+        made.destroy()
+        return readAnswer(data.push, headOf(response), answer)
+      }
+      return archive instanceof Readable ? send(archive) : retried(() => send(archive()), signal)
     },
     async pull(knitId, { signal } = {}) {
       const response = await download(data.pull, { knitId }, signal)

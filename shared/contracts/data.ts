@@ -35,7 +35,14 @@ export const data = resource('data', {
     }),
     body: 'application/tar+gzip',
     response: DataDetail,
-    problems: ['bad-request', 'bad-archive', 'checksum-mismatch', 'too-large', 'storage-full'],
+    problems: [
+      'bad-request',
+      'bad-archive',
+      'checksum-mismatch',
+      'upload-ended',
+      'too-large',
+      'storage-full',
+    ],
   }),
   pull: route({
     method: 'get',

@@ -35,6 +35,11 @@ export const problems = {
     title: 'The plan would feed itself',
     reason: 'plan spec conflics with others',
   },
+  'upload-ended': {
+    status: 409,
+    title: 'Somebody ended the upload',
+    reason: 'the upload was ended',
+  },
   'too-large': { status: 413, title: 'Larger than allowed', reason: 'bad request' },
   'key-refused': {
     status: 422,

@@ -54,7 +54,7 @@ async function push(client: KnitApi, { source, tags, dereference }: Upload, ctx:
   const bar = progress(ctx)
   try {
     const options = { dereference, signal, onProgress: bar.update }
-    const archive = pack(resolve(ctx.cwd, source), options)
+    const archive = () => pack(resolve(ctx.cwd, source), options)
     const pushed = await client.push(archive, { tags: tags.map(formatTag), signal })
     note(ctx, `${source}: registered as ${pushed.knitId}`)
     return pushed

@@ -58,10 +58,7 @@ async function complete(
 }
 
 const givenUp = (): Problem =>
-  new Problem(
-    'unavailable',
-    'The upload was ended by somebody else meanwhile; push the data again.',
-  )
+  new Problem('upload-ended', 'Somebody ended the upload before it was whole; push the data again.')
 
 function checkedTags(tags: Tag[], ctx: Context): Tag[] {
   const system = tags.find(isSystemTag)
