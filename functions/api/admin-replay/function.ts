@@ -6,7 +6,7 @@ import { defineRoute } from '#shared/runtime/define-route.ts'
 
 export default defineRoute(admin.replay, async ({ body: { eventIds } }, ctx) => {
   const ids = [...new Set(eventIds)]
-  return ctx.begin(async (tx) => {
+  return ctx.once(async (tx) => {
     const found = await replayEvents(tx, ids.filter(isId), ctx.by)
     const missing = ids.filter((id) => !found.has(id))
     if (missing.length > 0)
