@@ -186,6 +186,23 @@ describe('a running Postgres', () => {
     expect(await sql`select answer from kept`).toEqual([{ answer: 42 }])
   })
 
+  test('gives no number twice when it is killed, not even in the table it was asked for first', async () => {
+    const folder = makeHome()
+    const first = await start({ folder })
+    const sql = connect(first)
+    await sql.begin(async (tx) => {
+      await tx`create table numbered (id integer generated always as identity primary key)`
+      await tx`insert into numbered default values`
+    })
+    await sql`insert into numbered default values`
+    process.kill(first.pid, 'SIGKILL')
+    await first.exited
+
+    const again = connect(await start({ folder }))
+    await again`insert into numbered default values`
+    expect(await again`select from numbered`).toHaveLength(3)
+  })
+
   test('puts a log that has grown big aside', async () => {
     const folder = makeHome()
     writeFileSync(join(folder, 'postgres.log'), '')
