@@ -1,6 +1,8 @@
 import { z } from 'zod'
 
 const count = (fallback: number) => z.coerce.number().int().positive().default(fallback)
+const seconds = (fallback: number) => z.coerce.number().positive().default(fallback)
+const days = seconds
 /** URLs with spaces between them. */
 const urls = () =>
   z
@@ -10,7 +12,6 @@ const urls = () =>
     .pipe(z.array(z.url({ protocol: /^https?$/ }).refine(hasNoPassword, withPassword)))
 const hasNoPassword = (url: string) => !URL.canParse(url) || new URL(url).username === ''
 const withPassword = 'A name or password in the URL would be shown to people and kept in the log.'
-const seconds = (fallback: number) => z.coerce.number().positive().default(fallback)
 
 /** Every setting, with its default. The variable of `maxTags` is `KNIT_MAX_TAGS`. */
 export const Config = z.object({
@@ -81,6 +82,15 @@ export const Config = z.object({
     .describe(
       'What a run does whose before-hook failed `KNIT_MAX_STEP_FAILURES` times: wait until it agrees, or go on without.',
     ),
+  keepEvents: days(7).describe(
+    'Days an event that could not be published is kept; its work is found without it.',
+  ),
+  keepDeadEvents: days(30).describe('Days an event that no delivery helped is kept.'),
+  keepHookCalls: days(7).describe('Days a call of an after-hook is kept.'),
+  keepHistory: days(365).describe(
+    'Days the history of a run is kept, and with it attempts that another followed. Lineage is kept for ever.',
+  ),
+  keepRequests: days(1).describe('Days the answer to a request with an `Idempotency-Key` is kept.'),
   maxPlanBytes: count(64 * 1024).describe('Bytes a plan may have.'),
   maxBodyBytes: count(1024 * 1024).describe('Bytes any other JSON body may have.'),
   maxInputs: count(100).describe('Inputs a plan may have.'),

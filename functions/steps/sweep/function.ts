@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { runOfWorker } from '#shared/domain/worker-spec.ts'
 import { findDue } from '#shared/database/due.ts'
+import { forgetOld } from '#shared/database/retention.ts'
 import { findStaleWorkers } from '#shared/database/runs.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineClockStep } from '#shared/runtime/define-step.ts'
@@ -9,14 +10,19 @@ const dueAtOnce = 500
 
 /**
  * Finds what a crash or a lost event left behind: events in the outbox are published, work that is due and unserved is told
- * of again, workers nobody needs are removed. Whatever happens to events, this keeps work going.
+ * of again, workers nobody needs are removed, and what was kept long enough is forgotten. Whatever happens to events, this keeps work going.
  */
 export default defineClockStep(
   'sweep',
   async (ctx) => {
     const errors: unknown[] = []
     // What fails keeps nothing else from being done.
-    for (const part of [ctx.relay.drain, () => tellDue(ctx), () => removeStaleWorkers(ctx)])
+    for (const part of [
+      ctx.relay.drain,
+      () => tellDue(ctx),
+      () => removeStaleWorkers(ctx),
+      () => forgetOld(ctx.sql, ctx.config),
+    ])
       await part().catch((error: unknown) => errors.push(error))
     if (errors.length > 0) throw errors[0]
   },

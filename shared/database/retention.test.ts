@@ -1,0 +1,70 @@
+import { expect } from 'vitest'
+import { makeRun } from '#tests/support/runs.ts'
+import { test, type TestWorld } from '#tests/support/world.ts'
+import { forgetOld } from './retention.ts'
+
+const keep = { keepEvents: 1, keepDeadEvents: 2, keepHookCalls: 3, keepHistory: 4, keepRequests: 5 }
+
+/** In each table a row of each of these ages, in days. */
+async function fill(ctx: TestWorld, ages: number[]): Promise<void> {
+  for (const age of ages) {
+    const at = ctx.sql`now() - ${age} * interval '1 day'`
+    await ctx.sql`
+      insert into outbox (type, subject, data, created_at) values ('run.done', ${age}, '{}', ${at})`
+    await ctx.sql`
+      insert into dead_letter (step, event, cause, created_at) values (${age}, '{}', '', ${at})`
+    await ctx.sql`
+      insert into hook_delivery (run_id, attempt, status, url, body, created_at)
+      values (gen_random_uuid(), 1, 'done', ${age}, '{}', ${at})`
+    await ctx.sql`
+      insert into run_history (run_id, attempt, status, actor, at)
+      values (gen_random_uuid(), 1, 'done', ${age}, ${at})`
+    await ctx.sql`
+      insert into request (caller, key, fingerprint, created_at) values ('ann', ${age}, '', ${at})`
+  }
+}
+
+const left = async (ctx: TestWorld) => {
+  const [row] = await ctx.sql`
+    select array(select subject from outbox order by id) as events,
+           array(select step from dead_letter order by id) as dead,
+           array(select url from hook_delivery order by id) as calls,
+           array(select actor from run_history order by id) as history,
+           array(select key from request order by created_at) as requests`
+  return row
+}
+
+test('what is older than it is kept is forgotten, and nothing else', async ({ ctx }) => {
+  await fill(ctx, [5.5, 4.5, 3.5, 2.5, 1.5, 0.5])
+  expect(await forgetOld(ctx.sql, keep)).toBe(5 + 4 + 3 + 2 + 1)
+  expect(await left(ctx)).toEqual({
+    events: ['0.5'],
+    dead: ['1.5', '0.5'],
+    calls: ['2.5', '1.5', '0.5'],
+    history: ['3.5', '2.5', '1.5', '0.5'],
+    requests: ['4.5', '3.5', '2.5', '1.5', '0.5'],
+  })
+  expect(await forgetOld(ctx.sql, keep)).toBe(0)
+})
+
+test('it is forgotten in portions, the oldest first', async ({ ctx }) => {
+  await fill(ctx, [9, 8, 7])
+  expect(await forgetOld(ctx.sql, keep, 2)).toBe(5 * 2)
+  expect(await left(ctx)).toMatchObject({ events: ['7'], history: ['7'], requests: ['7'] })
+  expect(await forgetOld(ctx.sql, keep, 2)).toBe(5)
+})
+
+test('an attempt is forgotten with its history, but for the last one of a run', async ({ ctx }) => {
+  const { runId } = await makeRun(ctx, { status: 'failed' })
+  await ctx.sql`delete from run_history`
+  for (const attempt of [1, 2]) {
+    await ctx.sql`insert into attempt (run_id, number) values (${runId}, ${attempt}) on conflict do nothing`
+    await ctx.sql`
+      insert into run_history (run_id, attempt, status, actor, at)
+      values (${runId}, ${attempt}, 'failed', 'test', now() - interval '9 days')`
+  }
+  await ctx.sql`update run set attempt = 2 where id = ${runId}`
+  await forgetOld(ctx.sql, keep)
+  expect(await ctx.sql`select number from attempt`).toEqual([{ number: 2 }])
+  expect(await ctx.sql`select from run_history`).toHaveLength(0)
+})
