@@ -22,7 +22,7 @@ export const dataColumns: Column<DataDetail>[] = [
 
 export const planColumns: Column<PlanDetail>[] = [
   ['PLAN ID', (plan) => plan.planId],
-  ['ACTIVE', (plan) => (plan.active ? 'yes' : 'no')],
+  ['ACTIVE', (plan) => (plan.paused ? 'paused' : plan.active ? 'yes' : 'no')],
   ['IMAGE', nameOf],
   ['INPUTS', (plan) => paths(plan.inputs)],
   ['OUTPUTS', (plan) => [paths(plan.outputs), plan.log && '(log)'].filter(Boolean).join(' ')],

@@ -57,8 +57,17 @@ export const plans = resource('plans', {
     summary: 'Activate a plan: its held runs go on.',
     role: 'user',
     params,
+    query: z.object({
+      allow: z.coerce
+        .number('"allow" should be a number of runs')
+        .int()
+        .positive()
+        .max(Number.MAX_SAFE_INTEGER)
+        .optional()
+        .describe('So many runs a paused plan may create of what fits it now.'),
+    }),
     response: PlanDetail,
-    problems: ['plan-not-found'],
+    problems: ['bad-request', 'plan-not-found'],
   }),
   deactivate: route({
     method: 'delete',

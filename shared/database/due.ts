@@ -35,7 +35,12 @@ export async function findDue(
     union all
     (
       select 'data.nominated', plan_id::text, jsonb_build_object('planId', plan_id)
-        from (select distinct plan_id from nomination where due) as nominated
+        from (
+          select distinct plan_id
+            from nomination
+            join plan on plan.id = plan_id and plan.would_create is null
+           where due
+        ) as nominated
        limit ${limit}
     )
     union all

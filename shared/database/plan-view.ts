@@ -120,6 +120,7 @@ type PlanRow = SummaryRow & {
   resources: Record<string, string>
   service_account: string | null
   active: boolean
+  would_create: number | null
 }
 
 /** Plans as the API shows them, in the order of the ids; what does not exist is left out. */
@@ -190,8 +191,17 @@ function showPlan(
     ...(onNode.length > 0 && { on_node: Object.fromEntries(onNode) }),
     ...(Object.keys(row.resources).length > 0 && { resources: sortedByKey(row.resources) }),
     ...(row.service_account && { service_account: row.service_account }),
+    ...(row.would_create !== null && { paused: showPause(row.id, row.would_create) }),
   }
 }
+
+const showPause = (planId: string, wouldCreate: number) => ({
+  wouldCreate,
+  message: `It would create ${inWords(wouldCreate)} runs, or more. If that is meant: knit plan active yes ${planId} --allow N`,
+})
+
+const inWords = (count: number): string =>
+  count < 1e15 ? String(count) : `10^${Math.floor(Math.log10(count))}`
 
 const sortedByKey = (record: Record<string, string>): Record<string, string> =>
   Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)))

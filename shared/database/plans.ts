@@ -155,19 +155,24 @@ async function findCycle(
 
 /**
  * Sets a plan active or inactive and lets its held runs wait, or holds its waiting ones; false when there is no such plan.
- * The plan comes first, so that a projection that comes later sees what it is now.
+ * `allow` lets a paused plan go on if it makes no more runs than that. The plan comes first, so that a projection that comes later sees what it is now.
  */
 export async function setPlanActive(
   sql: Queryable,
   planId: string,
   active: boolean,
   by: By,
+  allow?: number,
 ): Promise<boolean> {
   const [from, to] = active ? ['deactivated', 'waiting'] : ['waiting', 'deactivated']
   return begin(sql, async (tx) => {
     const { count } = await tx`
       update plan set active = ${active} where id = ${planId} and name is null`
     if (count === 0) return false
+    if (allow !== undefined) {
+      await tx`update plan set would_create = null, allowed = ${allow} where id = ${planId}`
+      await tell(tx, 'data.nominated', planId, { planId }, by)
+    }
     await tx`
       with held as (
         select id from run where plan_id = ${planId} and status = ${from} order by id for update

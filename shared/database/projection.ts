@@ -1,26 +1,41 @@
+import type { Candidates } from '#shared/domain/combinations.ts'
 import type { By } from './outbox.ts'
 import type { Fragment, Tx } from './sql.ts'
 
-/** The inputs of a plan, by id; undefined when there is no such plan. Holds the plan's `active` as it is. */
-export async function holdPlan(
-  tx: Tx,
-  planId: string,
-): Promise<{ active: boolean; inputs: number[] } | undefined> {
-  const [plan] = await tx<{ active: boolean; inputs: number[] }[]>`
-    select active, array(select id from input where plan_id = plan.id order by id) as inputs
+/** What projection has to know of a plan. */
+export type HeldPlan = {
+  active: boolean
+  /** Nothing is projected before a user allows it. */
+  paused: boolean
+  /** How many runs a user has allowed for what is nominated now. */
+  allowed: number | null
+  /** Ids, in order. */
+  inputs: number[]
+}
+
+/** A plan, held as it is until the transaction ends; undefined when there is no such plan. */
+export async function holdPlan(tx: Tx, planId: string): Promise<HeldPlan | undefined> {
+  const [plan] = await tx<HeldPlan[]>`
+    select active,
+           would_create is not null as paused,
+           allowed,
+           array(select id from input where plan_id = plan.id order by id) as inputs
       from plan
      where id = ${planId}
        for share`
   return plan
 }
 
-/** A data that may fill an input, whose combinations are still to be made. */
-export type Trigger = { inputId: number; knitId: string }
+/** A data for an input. */
+export type Pair = { inputId: number; knitId: string }
+
+/** A data that may fill an input, whose combinations are still to be made: those behind the cursor, if there is one. */
+export type Trigger = Pair & { cursor: string[] | null }
 
 /** The next due nominations, input by input, that nobody else is projecting. */
 export async function takeTriggers(tx: Tx, planId: string, limit: number): Promise<Trigger[]> {
   return tx<Trigger[]>`
-    select input_id as "inputId", knit_id as "knitId"
+    select input_id as "inputId", knit_id as "knitId", cursor
       from nomination
      where plan_id = ${planId}
        and due
@@ -29,45 +44,75 @@ export async function takeTriggers(tx: Tx, planId: string, limit: number): Promi
        for update skip locked`
 }
 
+/**
+ * How many combinations the due nominations of an input make with everything nominated for the others. A number above `most`
+ * means at least so many: what is more is not counted.
+ */
+export async function countCombinations(
+  tx: Tx,
+  { planId, inputId, others }: { planId: string; inputId: number; others: readonly number[] },
+  most: number,
+): Promise<number> {
+  const counted = Math.min(most, 1e9) + 1
+  const rows = await tx<{ count: number }[]>`
+    select (
+             select count(*)
+               from (
+                 select from nomination where plan_id = ${planId} and input_id = ${inputId} and due limit ${counted}
+               ) as due
+           )::integer as count
+     union all
+    select (
+             select count(*) from (select from nomination where input_id = other limit ${counted}) as all_of_it
+           )::integer
+      from unnest(${[...others]}::integer[]) as other`
+  return Math.min(
+    rows.reduce((product, { count }) => product * count, 1),
+    Number.MAX_VALUE,
+  )
+}
+
+/** Keeps a plan from being projected until a user allows it. */
+export async function pausePlan(tx: Tx, planId: string, wouldCreate: number): Promise<void> {
+  await tx`update plan set would_create = ${wouldCreate}, allowed = null where id = ${planId}`
+}
+
+/** What a user allowed is for what was nominated then: it ends when all of that is projected. */
+export async function endAllowance(tx: Tx, planId: string): Promise<void> {
+  await tx`
+    update plan
+       set allowed = null
+     where id = ${planId}
+       and not exists (select from nomination where plan_id = ${planId} and due)`
+}
+
 /** A data for each input, in the order of the input ids that were asked for. */
 export type Combination = string[]
 
-/**
- * The next combinations of triggers with everything nominated for the other inputs, in order, each after the cursor of
- * its trigger. The trigger's data comes first, the others in the order of `others`.
- */
-export async function listCombinations(
+/** What is nominated for inputs, in their order: the first ones, and the first ones behind the cursor of a product. */
+export async function listCandidates(
   tx: Tx,
-  triggers: readonly Trigger[],
-  others: readonly number[],
+  inputs: readonly number[],
+  cursor: readonly string[] | null,
   limit: number,
-): Promise<Combination[]> {
-  const [first] = triggers
-  if (!first) return []
-  if (others.length === 0) return triggers.slice(0, limit).map(({ knitId }) => [knitId])
-  const columns = others.map((_, index) => tx`${tx(`other${index}`)}.knit_id`)
-  const all = listed(tx, [tx`trigger.knit_id`, ...columns])
-  const cursor = listed(
-    tx,
-    others.map((_, index) => tx`trigger.cursor[${index + 1}::integer]`),
-  )
-  const joins = others.map((inputId, index) => {
-    const other = tx(`other${index}`)
-    return tx`join nomination as ${other} on ${other}.input_id = ${inputId}`
-  })
-  const rows = await tx<{ knitIds: Combination }[]>`
-    select array[${all}] as "knitIds"
-      from nomination as trigger
-      ${joins}
-     where trigger.input_id = ${first.inputId}
-       and trigger.knit_id = any (${triggers.map(({ knitId }) => knitId)}::uuid[])
-       and (
-         trigger.cursor is null
-         or ${columns[0] ?? tx``} >= trigger.cursor[1] and (${listed(tx, columns)}) > (${cursor})
-       )
-     order by ${all}
-     limit ${limit}`
-  return rows.map(({ knitIds }) => knitIds)
+): Promise<Candidates[]> {
+  if (inputs.length === 0) return []
+  return tx<Candidates[]>`
+    select array(
+             select knit_id from nomination where input_id = asked.input_id order by knit_id limit ${limit}
+           ) as head,
+           array(
+             select knit_id
+               from nomination
+              where input_id = asked.input_id
+                and knit_id > asked.cursor
+              order by knit_id
+              limit ${limit}
+           ) as behind
+      from unnest(${[...inputs]}::integer[], ${[...(cursor ?? [])]}::uuid[])
+           with ordinality as asked (input_id, cursor, position)
+     where asked.input_id is not null
+     order by position`
 }
 
 /** Holds data as they are until the transaction ends, in id order. */
@@ -77,9 +122,9 @@ export async function holdData(tx: Tx, knitIds: readonly string[]): Promise<void
 }
 
 /** Which of these pairs still fit: asked in a statement after `holdData`, so that the answer stays true. */
-export async function recheck(tx: Tx, pairs: readonly Trigger[]): Promise<Trigger[]> {
+export async function recheck(tx: Tx, pairs: readonly Pair[]): Promise<Pair[]> {
   // Materialized: the planner would find the few data that are asked for by their tags, among all that carry those.
-  return tx<Trigger[]>`
+  return tx<Pair[]>`
     with asked as materialized (
       select input.id as input_id,
              input.tags as wanted,
@@ -161,7 +206,7 @@ export async function createRuns(
 }
 
 /** Forgets nominations whose data no longer fits, but for those that somebody else projects just now and finds out about. */
-export async function dropNominations(tx: Tx, pairs: readonly Trigger[]): Promise<void> {
+export async function dropNominations(tx: Tx, pairs: readonly Pair[]): Promise<void> {
   if (pairs.length === 0) return
   await tx`
     delete from nomination
@@ -196,7 +241,7 @@ export async function settleTriggers(
 /** Remembers where the product of one nomination was left. */
 export async function leaveTrigger(
   tx: Tx,
-  trigger: Trigger,
+  trigger: Pair,
   cursor: readonly string[],
 ): Promise<void> {
   await tx`

@@ -277,6 +277,13 @@ export const PlanDetail = z
       .describe('Labels of nodes, as KEY=VALUE.'),
     resources: z.record(z.string(), z.string()).optional().describe('Limits by resource name.'),
     service_account: z.string().optional().describe('Kubernetes service account of the worker.'),
+    paused: z
+      .object({
+        wouldCreate: z.number().describe('Runs that would be created now, at least.'),
+        message: z.string().describe('What to do about it.'),
+      })
+      .optional()
+      .describe('Present while no runs are created, because they would be very many.'),
   })
   .meta({ id: 'PlanDetail' })
 export type PlanDetail = z.infer<typeof PlanDetail>

@@ -93,6 +93,9 @@ export const Config = z.object({
   keepRequests: days(1).describe('Days the answer to a request with an `Idempotency-Key` is kept.'),
   maxPlanBytes: count(64 * 1024).describe('Bytes a plan may have.'),
   maxBodyBytes: count(1024 * 1024).describe('Bytes any other JSON body may have.'),
+  maxCombinations: count(100_000).describe(
+    'Runs that one event may create of a plan before the plan pauses and asks.',
+  ),
   maxInputs: count(100).describe('Inputs a plan may have.'),
   maxOutputs: count(100).describe('Outputs a plan may have.'),
   maxTags: count(100).describe('Tags a data, or a mount point, may have.'),

@@ -9,9 +9,10 @@ export async function setActive(
   ctx: RouteContext,
   planId: string,
   active: boolean,
+  allow?: number,
 ): Promise<PlanDetail> {
   return ctx.once(async (tx) => {
-    if (!(await setPlanActive(tx, planId, active, ctx.by)))
+    if (!(await setPlanActive(tx, planId, active, ctx.by, allow)))
       throw new Problem('plan-not-found', `No plan that can be (de)activated has the id ${planId}.`)
     return planOrProblem(tx, planId)
   })

@@ -17,6 +17,20 @@ test.each([
   expect(stub.requests[0]).toMatchObject({ method, url: `/api/plans/${plan.planId}/active` })
 })
 
+test('plan active yes --allow says how many runs a paused plan may create, and the pause is told', async () => {
+  const message = 'It would create 9 runs, or more.'
+  const plan = { ...samplePlan('p1'), paused: { wouldCreate: 9, message } }
+  await using stub = await stubOfTheWire(() => ({ json: plan }))
+  const words = ['plan', 'active', 'yes', plan.planId, '--allow', '8', '--output', 'table']
+  const { stdout, stderr } = await knit(words, projectFor(stub))
+  expect(stub.requests[0]?.url).toBe(`/api/plans/${plan.planId}/active?allow=8`)
+  expect(stderr).toContain(message)
+  expect(stdout).toMatch(/ paused /)
+  expect((await knit(['plan', 'active', 'no', plan.planId, '--allow', '8'], tempDir())).code).toBe(
+    2,
+  )
+})
+
 test('plan find sends its filters', async () => {
   await using stub = await stubOfTheWire(() => ({ json: [] }))
   const words = [

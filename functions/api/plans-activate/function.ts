@@ -2,6 +2,6 @@ import { plans } from '#shared/contracts/plans.ts'
 import { defineRoute } from '#shared/runtime/define-route.ts'
 import { setActive } from '#shared/runtime/set-active.ts'
 
-export default defineRoute(plans.activate, async ({ params: { planId } }, ctx) =>
-  setActive(ctx, planId, true),
+export default defineRoute(plans.activate, async ({ params: { planId }, query: { allow } }, ctx) =>
+  setActive(ctx, planId, true, allow),
 )

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { expect } from 'vitest'
 import { beginUpload, changeTags } from '#shared/database/data.ts'
+import { findDue } from '#shared/database/due.ts'
+import { showPlans } from '#shared/database/plan-view.ts'
 import { setPlanActive } from '#shared/database/plans.ts'
 import type { Sql } from '#shared/database/sql.ts'
 import { makeData, makePlan } from '#tests/support/makers.ts'
@@ -298,4 +300,81 @@ test('a partner that comes while a large product is being made is combined with 
   await project(ctx, plan)
   expect(await runsOf(ctx, plan)).toHaveLength(1101)
   expect(await dueNominations(ctx)).toBe(0)
+})
+
+test('a plan that would create more runs than may be created unasked pauses, says how many, and goes on when allowed', async ({
+  ctx,
+}) => {
+  ctx.config.maxCombinations = 5
+  const plan = await makePlan(ctx, { inputs: { '/a': ['a:1'], '/b': ['b:1'] } })
+  for (let made = 0; made < 3; made += 1) {
+    await makeData(ctx, 'a:1')
+    await makeData(ctx, 'b:1')
+  }
+  await match(ctx)
+  await ctx.sql`delete from outbox`
+  const pauseOf = async () => {
+    const [shown] = await showPlans(ctx.sql, [plan])
+    return shown?.paused?.wouldCreate
+  }
+  await project(ctx, plan)
+  expect(await runsOf(ctx, plan)).toEqual([])
+  expect(await pauseOf()).toBe(9)
+  expect(await dueNominations(ctx)).toBe(6)
+  await project(ctx, plan)
+  expect(await runsOf(ctx, plan)).toEqual([])
+  const allow = (count: number) => ctx.sql.begin((tx) => setPlanActive(tx, plan, true, by, count))
+  await allow(8)
+  expect(await outbox(ctx)).toEqual([{ type: 'data.nominated', data: { planId: plan } }])
+  await project(ctx, plan)
+  expect(await pauseOf()).toBe(9)
+  await allow(9)
+  await project(ctx, plan)
+  expect(await runsOf(ctx, plan)).toHaveLength(9)
+  expect(await pauseOf()).toBeUndefined()
+  expect(await dueNominations(ctx)).toBe(0)
+
+  // What was allowed was for those: more of them are asked for again.
+  for (let made = 0; made < 3; made += 1) await makeData(ctx, 'a:1')
+  await match(ctx)
+  await project(ctx, plan)
+  expect(await runsOf(ctx, plan)).toHaveLength(9)
+  expect(await pauseOf()).toBe(9)
+})
+
+test('ten inputs with many data each pause a plan at once', async ({ ctx }) => {
+  const paths = Array.from({ length: 10 }, (_, index) => `/in/${index}`)
+  const plan = await makePlan(ctx, {
+    inputs: Object.fromEntries(paths.map((path) => [path, ['a:1']])),
+  })
+  for (let made = 0; made < 60; made += 1) await makeData(ctx, 'a:1')
+  await match(ctx)
+  await project(ctx, plan)
+  expect(await runsOf(ctx, plan)).toEqual([])
+  const [shown] = await showPlans(ctx.sql, [plan])
+  expect(shown?.paused?.wouldCreate).toBeCloseTo(60 ** 10, -10)
+  expect(shown?.paused?.message).toBe(
+    `It would create 10^17 runs, or more. If that is meant: knit plan active yes ${plan} --allow N`,
+  )
+})
+
+test('a large product that is allowed is made portion by portion, to its end', async ({ ctx }) => {
+  const plan = await makePlan(ctx, { inputs: { '/a': ['a:1'], '/b': ['b:1'], '/c': ['b:1'] } })
+  await makeData(ctx, 'a:1')
+  for (let made = 0; made < 35; made += 1) await makeData(ctx, 'b:1')
+  await match(ctx)
+  await project(ctx, plan)
+  expect(new Set(await combinations(ctx, plan)).size).toBe(35 * 35)
+})
+
+test('a paused plan is not projected again and again', async ({ ctx }) => {
+  ctx.config.maxCombinations = 1
+  const plan = await makePlan(ctx, { inputs: { '/a': ['a:1'] } })
+  await makeData(ctx, 'a:1')
+  await makeData(ctx, 'a:1')
+  await match(ctx)
+  const due = async () => (await findDue(ctx.sql, 10, 1)).map(({ name }) => name)
+  expect(await due()).toContain('data.nominated')
+  await project(ctx, plan)
+  expect(await due()).not.toContain('data.nominated')
 })

@@ -1,14 +1,19 @@
+import { combinations, type Candidates } from '#shared/domain/combinations.ts'
 import {
+  countCombinations,
   createRuns,
   dropNominations,
+  endAllowance,
   holdData,
   holdPlan,
   leaveTrigger,
-  listCombinations,
+  listCandidates,
+  pausePlan,
   recheck,
   settleTriggers,
   takeTriggers,
   type Combination,
+  type Pair,
   type Trigger,
 } from '#shared/database/projection.ts'
 import type { Tx } from '#shared/database/sql.ts'
@@ -34,56 +39,95 @@ async function projectSome(tx: Tx, planId: string, ctx: Context): Promise<boolea
     takeTriggers(tx, planId, triggersAtOnce),
   ])
   const [first] = due
-  if (!plan || !first) return false
-  const triggers = due.filter(({ inputId }) => inputId === first.inputId)
+  if (!plan || plan.paused || !first) return false
+  const triggers = due.filter(isOfOneProduct(first))
   const others = plan.inputs.filter((inputId) => inputId !== first.inputId)
   const inputs = [first.inputId, ...others]
 
-  const listed = await listCombinations(tx, triggers, others, combinationsAtOnce + 1)
-  const combinations = listed.slice(0, combinationsAtOnce)
-  const pairs = [...triggers, ...pairsOf(inputs, combinations)]
+  const candidates = await listCandidates(tx, others, first.cursor, combinationsAtOnce + 1)
+  const listed = productsOf(triggers, candidates, combinationsAtOnce + 1)
+  const chosen = listed.slice(0, combinationsAtOnce)
+  const beyond = listed[combinationsAtOnce]
+  const more = beyond !== undefined || due.length > triggers.length || due.length === triggersAtOnce
+  const most = Math.max(ctx.config.maxCombinations, plan.allowed ?? 0)
+  if ((more || listed.length > most) && (await isTooMuch(tx, { planId, inputs }, most, ctx)))
+    return false
+
+  const pairs = [...triggers, ...pairsOf(inputs, chosen)]
   const fits = await holdFitting(tx, pairs)
-  const fitting = combinations.filter((combination) =>
+  const fitting = chosen.filter((combination) =>
     combination.every((knitId, index) => fits({ inputId: inputs[index] ?? 0, knitId })),
   )
-  const beyond = listed[combinationsAtOnce]
   const unfit = pairs.filter((pair) => !fits(pair))
   await Promise.all([
     createRuns(tx, planId, inputs, fitting, plan.active, ctx.by),
     dropNominations(tx, unfit),
-    settle(tx, triggers.filter(fits), combinations, beyond),
+    settle(tx, triggers.filter(fits), chosen, beyond),
   ])
-  return beyond !== undefined || due.length > triggers.length || due.length === triggersAtOnce
+  if (!more && plan.allowed !== null) await endAllowance(tx, planId)
+  return more
+}
+
+/** What can be listed at once: nominations for the same input, of which only the first is in the middle of its product. */
+const isOfOneProduct = (first: Trigger) => (trigger: Trigger) =>
+  trigger === first || (trigger.inputId === first.inputId && trigger.cursor === null)
+
+/** The combinations of each trigger with all candidates for the other inputs, in order. */
+function productsOf(
+  triggers: readonly Trigger[],
+  candidates: readonly Candidates[],
+  limit: number,
+): Combination[] {
+  const products = triggers
+    .values()
+    .flatMap(({ knitId, cursor }) =>
+      combinations(candidates, cursor ?? undefined).map((rest) => [knitId, ...rest]),
+    )
+  return [...products.take(limit)]
+}
+
+/** True when so many runs would be made that the plan pauses and waits for a user to allow it. */
+async function isTooMuch(
+  tx: Tx,
+  { planId, inputs: [inputId = 0, ...others] }: { planId: string; inputs: readonly number[] },
+  most: number,
+  ctx: Context,
+): Promise<boolean> {
+  const count = await countCombinations(tx, { planId, inputId, others }, most)
+  if (count <= most) return false
+  await pausePlan(tx, planId, count)
+  ctx.log.warn('a plan is paused: it would create too many runs', { planId, count, most })
+  return true
 }
 
 /** Every data of a combination with the input it is for, once. */
-function pairsOf(inputs: readonly number[], combinations: readonly Combination[]): Trigger[] {
+function pairsOf(inputs: readonly number[], chosen: readonly Combination[]): Pair[] {
   return inputs.slice(1).flatMap((inputId, index) => {
-    const knitIds = new Set(combinations.flatMap((combination) => combination[index + 1] ?? []))
+    const knitIds = new Set(chosen.flatMap((combination) => combination[index + 1] ?? []))
     return [...knitIds].map((knitId) => ({ inputId, knitId }))
   })
 }
 
 /** Locks the data of the pairs, then looks again, in a later statement: only what fits under lock is true. */
-async function holdFitting(tx: Tx, pairs: readonly Trigger[]): Promise<(pair: Trigger) => boolean> {
+async function holdFitting(tx: Tx, pairs: readonly Pair[]): Promise<(pair: Pair) => boolean> {
   const knitIds = [...new Set(pairs.map(({ knitId }) => knitId))]
   const [, found] = await Promise.all([holdData(tx, knitIds), recheck(tx, pairs)])
   const fitting = new Set(found.map(keyOf))
   return (pair) => fitting.has(keyOf(pair))
 }
 
-const keyOf = ({ inputId, knitId }: Trigger): string => `${inputId} ${knitId}`
+const keyOf = ({ inputId, knitId }: Pair): string => `${inputId} ${knitId}`
 
 /** Triggers whose product was seen to its end are projected; the one in the middle of its product goes on from there. */
 async function settle(
   tx: Tx,
   triggers: readonly Trigger[],
-  combinations: readonly Combination[],
+  chosen: readonly Combination[],
   beyond: Combination | undefined,
 ): Promise<void> {
   const [first] = triggers
   if (!first) return
-  const last = combinations.at(-1)
+  const last = chosen.at(-1)
   const isDone = ({ knitId }: Trigger) => !beyond || knitId < (beyond[0] ?? '')
   const done = triggers.filter(isDone).map(({ knitId }) => knitId)
   await settleTriggers(tx, first.inputId, done)

@@ -44,6 +44,10 @@ create table plan (
   -- sha256 of what makes two plans equivalent: unique, so that equivalents cannot be registered unseen.
   hash bytea unique,
   created_at timestamptz(3) not null default now(),
+  -- Paused: at least so many runs would be made of what is nominated, which is more than may be made unasked.
+  would_create double precision,
+  -- So many a user has allowed, until all that was nominated by then is projected.
+  allowed double precision,
   check ((name is null) = (image is not null)),
   check ((image is null) = (image_tag is null)),
   check ((image is null) = (hash is null)),

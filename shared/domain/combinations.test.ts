@@ -1,0 +1,51 @@
+import * as fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { combinations } from './combinations.ts'
+
+const lists = fc.array(fc.uniqueArray(fc.stringMatching(/^[a-f]{1,2}$/), { maxLength: 5 }), {
+  minLength: 1,
+  maxLength: 4,
+})
+
+/** All of a product, as it is defined. */
+const brute = (inputs: readonly (readonly string[])[]): string[][] =>
+  inputs.reduce<string[][]>(
+    (all, ids) => all.flatMap((combination) => ids.map((id) => [...combination, id])),
+    [[]],
+  )
+
+test('the combinations of inputs are their product, in order', () => {
+  fc.assert(
+    fc.property(lists, (ids) => {
+      const sorted = ids.map((list) => list.toSorted())
+      const candidates = sorted.map((head) => ({ head, behind: [] }))
+      expect([...combinations(candidates)]).toEqual(brute(sorted))
+    }),
+  )
+})
+
+test('taken in portions of any size, from one cursor to the next, they are the same', () => {
+  fc.assert(
+    fc.property(lists, fc.integer({ min: 1, max: 7 }), (ids, size) => {
+      const sorted = ids.map((list) => list.toSorted())
+      const taken: string[][] = []
+      for (;;) {
+        const cursor = taken.at(-1)
+        const candidates = sorted.map((list, index) => ({
+          head: list.slice(0, size),
+          behind: cursor ? list.filter((id) => id > (cursor[index] ?? '')).slice(0, size) : [],
+        }))
+        const portion = [...combinations(candidates, cursor).take(size)]
+        if (portion.length === 0) break
+        taken.push(...portion)
+      }
+      expect(taken).toEqual(brute(sorted))
+    }),
+  )
+})
+
+test('of a product without end it costs nothing to take a few', () => {
+  const thousand = Array.from({ length: 1000 }, (_, index) => String(index).padStart(4, '0'))
+  const inputs = Array.from({ length: 100 }, () => ({ head: thousand, behind: [] }))
+  expect([...combinations(inputs).take(1001)].at(-1)?.slice(-2)).toEqual(['0001', '0000'])
+})
