@@ -1,4 +1,5 @@
-import type { RunDetail, RunSummary } from '#shared/domain/run.ts'
+import type { FailureCause, RunAttempt, RunDetail, RunSummary } from '#shared/domain/run.ts'
+import { reasonOf } from '#shared/domain/run-reason.ts'
 import type { RunStatus } from '#shared/domain/run-states.ts'
 import { formatTime } from '#shared/domain/time.ts'
 import { logPointOf, mountpointOf, mountsOfPlans, planSummaries } from './plan-view.ts'
@@ -8,14 +9,25 @@ type RunRow = {
   id: string
   plan_id: string
   status: RunStatus
+  attempt: number
+  reason: string | null
+  served: boolean
+  created_at: Date
   updated_at: Date
+} & AttemptRow
+
+type AttemptRow = {
+  started_at: Date | null
+  ended_at: Date | null
   exit_code: number | null
   exit_message: string | null
 }
 
 async function runRows(sql: Queryable, ids: Iterable<string>): Promise<RunRow[]> {
   return sql<RunRow[]>`
-    select run.id, run.plan_id, run.status, run.updated_at, exit_code, exit_message
+    select run.id, run.plan_id, run.status, run.attempt, run.reason, run.created_at, run.updated_at,
+           coalesce(run.claimed_until > now(), false) as served,
+           started_at, ended_at, exit_code, exit_message
       from run
       left join attempt on attempt.run_id = run.id and attempt.number = run.attempt
      where run.id = any (${[...new Set(ids)]}::uuid[])`
@@ -39,11 +51,49 @@ function summaryOf(row: RunRow, plans: ReadonlyMap<string, RunSummary['plan']>):
     runId: row.id,
     status: row.status,
     updatedAt: formatTime(row.updated_at),
-    ...(row.exit_code !== null && {
-      exit: { code: row.exit_code, message: row.exit_message ?? '' },
-    }),
+    ...exitOf(row),
     plan: plans.get(row.plan_id) ?? { planId: row.plan_id },
   }
+}
+
+const exitOf = ({ exit_code, exit_message }: AttemptRow) =>
+  exit_code === null ? {} : { exit: { code: exit_code, message: exit_message ?? '' } }
+
+const timesOf = ({ started_at, ended_at }: AttemptRow) => ({
+  ...(started_at && { startedAt: formatTime(started_at) }),
+  ...(ended_at && { endedAt: formatTime(ended_at) }),
+})
+
+/** The attempts of runs that there is something to tell of, each run's in order. */
+export async function attemptsOf(
+  sql: Queryable,
+  runIds: Iterable<string>,
+): Promise<Map<string, RunAttempt[]>> {
+  const rows = await sql<
+    (AttemptRow & {
+      run_id: string
+      number: number
+      image: string | null
+      cause: FailureCause | null
+    })[]
+  >`
+    select run_id, number, image, started_at, ended_at, exit_code, exit_message, cause
+      from attempt
+     where run_id = any (${[...runIds]}::uuid[])
+       and (image is not null or exit_code is not null)
+     order by run_id, number`
+  const shown = rows.map((row) => ({
+    runId: row.run_id,
+    attempt: {
+      attempt: row.number,
+      ...(row.image !== null && { image: row.image }),
+      ...timesOf(row),
+      ...exitOf(row),
+      ...(row.cause && { cause: row.cause }),
+    },
+  }))
+  const byRun = Map.groupBy(shown, ({ runId }) => runId)
+  return new Map([...byRun].map(([runId, own]) => [runId, own.map(({ attempt }) => attempt)]))
 }
 
 type Fill = { runId: string; kind: 'input' | 'output'; mountId: number; knitId: string }
@@ -51,8 +101,9 @@ type Fill = { runId: string; kind: 'input' | 'output'; mountId: number; knitId: 
 /** Runs as the API shows them, in the order of the ids; what does not exist is left out. */
 export async function showRuns(sql: Queryable, ids: readonly string[]): Promise<RunDetail[]> {
   if (ids.length === 0) return []
-  const [rows, fills] = await Promise.all([
+  const [rows, attempts, fills] = await Promise.all([
     runRows(sql, ids),
+    attemptsOf(sql, ids),
     sql<Fill[]>`
       select run_id as "runId", 'input' as kind, input_id as "mountId", knit_id as "knitId"
         from assign
@@ -89,11 +140,24 @@ export async function showRuns(sql: Queryable, ids: readonly string[]): Promise<
           inputs: mounted('input'),
           outputs: mounted('output'),
           log: log ? { ...logPointOf(log), ...log.data } : null,
+          ...progressOf(row),
+          attempts: attempts.get(row.id) ?? [],
         },
       ]
     }),
   )
   return ids.flatMap((id) => shown.get(id) ?? [])
+}
+
+function progressOf(row: RunRow) {
+  const { exit } = exitOf(row)
+  const reason = reasonOf({ ...row, told: row.reason ?? undefined, exit })
+  return {
+    ...(reason !== undefined && { reason }),
+    attempt: row.attempt,
+    createdAt: formatTime(row.created_at),
+    ...timesOf(row),
+  }
 }
 
 /** A window of time: from `since`, and for `duration` milliseconds when that is given. */

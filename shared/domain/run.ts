@@ -29,6 +29,30 @@ export const RunSummary = z
   .meta({ id: 'RunSummary' })
 export type RunSummary = z.infer<typeof RunSummary>
 
+/**
+ * What a failure is to be laid to: the user's `program`, which is never run again by itself; the `machine` (lost, evicted,
+ * the program never began), which may be tried again; the `plan`, which can never succeed as it is written; or the `user`.
+ */
+export const failureCauses = ['program', 'machine', 'plan', 'user'] as const
+export type FailureCause = (typeof failureCauses)[number]
+
+export const AttemptNumber = z.number().int().positive()
+
+export const RunAttempt = z
+  .object({
+    attempt: AttemptNumber.describe('Its number; the first is 1.'),
+    image: z
+      .string()
+      .optional()
+      .describe('The image as it was executed: a digest where the engine knows one.'),
+    startedAt: Time.optional().describe('When its program began.'),
+    endedAt: Time.optional().describe('When its program ended, or it was found out that it had.'),
+    exit: RunExit.optional().describe('How it ended.'),
+    cause: z.enum(failureCauses).optional().describe('What its failure is laid to.'),
+  })
+  .meta({ id: 'RunAttempt' })
+export type RunAttempt = z.infer<typeof RunAttempt>
+
 const knitId = z
   .union([KnitId, z.literal('')])
   .describe('The data; empty once it has been deleted.')
@@ -42,6 +66,19 @@ export const RunDetail = z
       .object({ ...LogPoint.shape, knitId })
       .nullable()
       .describe('Null when the plan keeps no log.'),
+    // What follows not every server of this API tells.
+    reason: z
+      .string()
+      .optional()
+      .describe('Why it is where it is: what it waits for, or how it came to its end.'),
+    attempt: AttemptNumber.optional().describe('Number of the current attempt.'),
+    createdAt: Time.optional().describe('When it was made.'),
+    startedAt: Time.optional().describe('When the program of this attempt began.'),
+    endedAt: Time.optional().describe('When the program of this attempt ended.'),
+    attempts: z
+      .array(RunAttempt)
+      .optional()
+      .describe('Every attempt there was something to tell of, in order.'),
   })
   .meta({ id: 'RunDetail' })
 export type RunDetail = z.infer<typeof RunDetail>
@@ -55,9 +92,3 @@ export const systemExits = {
 
 /** Code of a run that could not be started as it is written; the message says why. */
 export const unstartableCode = 255
-
-/**
- * What a failure is to be laid to: the user's `program`, which is never run again by itself; the `machine` (lost, evicted,
- * the program never began), which may be tried again; the `plan`, which can never succeed as it is written; or the `user`.
- */
-export type FailureCause = 'program' | 'machine' | 'plan' | 'user'

@@ -31,6 +31,10 @@ test('a run is shown with its plan, its inputs, its outputs and its log', async 
     'inputs',
     'outputs',
     'log',
+    // What is ours follows what clients of the API know.
+    'attempt',
+    'createdAt',
+    'attempts',
   ])
   expect(shown).toEqual({
     runId: run.runId,
@@ -43,6 +47,9 @@ test('a run is shown with its plan, its inputs, its outputs and its log', async 
       { path: '/out/b', tags: [], knitId: run.outputs[1] },
     ],
     log: { tags: ['made:log'], knitId: run.outputs[2] },
+    attempt: 1,
+    createdAt: expect.any(String),
+    attempts: [{ attempt: 1, image: shown?.plan.image }],
   })
 })
 

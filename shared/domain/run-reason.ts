@@ -1,0 +1,44 @@
+import { systemExits, type RunExit } from './run.ts'
+import type { RunStatus } from './run-states.ts'
+
+/** What is known of why a run is where it is. */
+export type Standing = {
+  status: RunStatus
+  /** What whoever moved it, or served it last, had to say. */
+  told?: string | undefined
+  /** How its current attempt ended. */
+  exit?: RunExit | undefined
+  /** Whether a step serves it just now. */
+  served?: boolean
+}
+
+/** Why a run is where it is, in words for people; undefined when there is nothing to say. */
+export function reasonOf({ status, told, exit, served = false }: Standing): string | undefined {
+  switch (status) {
+    case 'deactivated':
+      return 'its plan is inactive'
+    case 'waiting':
+      return inOneLine(served && 'it has been admitted: its volumes are being made', told)
+    case 'completing':
+    case 'done':
+      return exit?.message || told
+    case 'aborting':
+    case 'failed':
+      return inOneLine(exit && explainExit(exit), told !== exit?.message && told)
+    default:
+      return told
+  }
+}
+
+/** Parts of a reason, those that say something. */
+export const inOneLine = (...parts: (string | false | undefined)[]): string | undefined =>
+  parts.filter(Boolean).join('; ') || undefined
+
+function explainExit({ code, message }: RunExit): string {
+  if (code === systemExits.lost.code && message === systemExits.lost.message)
+    return 'its worker vanished: somebody deleted it, or its machine went away'
+  // How the system tells of containers; all else it says in words.
+  if (message === '' || message.startsWith('(container '))
+    return `its program ended with exit code ${code}${message && `: ${message}`}`
+  return message
+}
