@@ -1,5 +1,6 @@
+import type { PlanQueue } from '#shared/domain/waits.ts'
 import type { Claimed } from './runs.ts'
-import type { Tx } from './sql.ts'
+import type { Fragment, Queryable, Tx } from './sql.ts'
 
 // Any number, the same in every release: admissions take turns, so that two cannot fill the same room.
 const turn = 4_127_090_817
@@ -14,16 +15,25 @@ export type Demand = {
   waiting: string[]
 }
 
+// Claimed runs that wait have been admitted: their room is taken.
+const live = (sql: Queryable): Fragment => sql`
+  select plan_id, count(*)::integer as count
+    from run
+   where status in ('ready', 'starting', 'running', 'completing', 'aborting')
+      or (status = 'waiting' and claimed_until > now())
+   group by plan_id`
+
+const inQueue = (sql: Queryable): Fragment => sql`
+  status = 'waiting'
+  and (claim is null or claimed_until < now())
+  and due_at <= now()`
+
 /** Who uses the machine and who waits for it, until the transaction ends unchanged by other admissions. */
 export async function readDemand(tx: Tx, waitingPerPlan: number): Promise<Demand[]> {
   const isOurs = tx`select pg_advisory_xact_lock(${turn})`
   const demand = tx<Demand[]>`
     with live as (
-      select plan_id, count(*)::integer as count
-        from run
-       where status in ('ready', 'starting', 'running', 'completing', 'aborting')
-          or (status = 'waiting' and claimed_until > now())
-       group by plan_id
+      ${live(tx)}
     ), demand as (
       select plan_id from live
        union
@@ -36,10 +46,8 @@ export async function readDemand(tx: Tx, waitingPerPlan: number): Promise<Demand
              select id
                from run
               where plan_id = plan.id
-                and status = 'waiting'
-                and (claim is null or claimed_until < now())
-                and due_at <= now()
-              order by created_at
+                and ${inQueue(tx)}
+              order by created_at, id
               limit ${waitingPerPlan}
            ) as waiting
       from demand
@@ -47,6 +55,39 @@ export async function readDemand(tx: Tx, waitingPerPlan: number): Promise<Demand
       left join live on live.plan_id = plan.id
      order by plan.id`
   return (await Promise.all([isOurs, demand]))[1]
+}
+
+/** The queue of a plan's runs; `asked` says of some of them how many wait before each. */
+export type Queue = PlanQueue & { planId: string; asked: Record<string, number> }
+
+/** Who uses the machine and who waits for it just now, plan by plan, in the order in which admission looks at them. */
+export async function readQueues(sql: Queryable, runIds: readonly string[]): Promise<Queue[]> {
+  return sql<Queue[]>`
+    with live as (
+      ${live(sql)}
+    ), place as (
+      select id, plan_id, row_number() over (partition by plan_id order by created_at, id) - 1 as before
+        from run
+       where ${inQueue(sql)}
+    ), waiting as (
+      select plan_id,
+             count(*)::integer as count,
+             coalesce(
+               jsonb_object_agg(id, before) filter (where id = any (${[...runIds]}::uuid[])),
+               '{}'
+             ) as asked
+        from place
+       group by plan_id
+    )
+    select plan.id as "planId",
+           plan.resources,
+           coalesce(live.count, 0) as live,
+           coalesce(waiting.count, 0) as waiting,
+           coalesce(waiting.asked, '{}') as asked
+      from live
+      full join waiting using (plan_id)
+      join plan on plan.id = plan_id and plan.name is null
+     order by plan.id`
 }
 
 /** Claims runs that wait, those of them that still do. */

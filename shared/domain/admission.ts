@@ -1,4 +1,4 @@
-import { resourceLimits } from './plan.ts'
+import { fits, needs, neverFits, use } from './room.ts'
 
 /** What one plan asks of the machine: resources of each run, how many use it now, and who waits, the oldest first. */
 export type PlanDemand = {
@@ -46,37 +46,4 @@ export function admit(
     admission.admitted.push(runId)
   }
   return admission
-}
-
-/** What a run takes from the machine; a negative quantity gives nothing to others. */
-function needs(resources: Record<string, string>): Record<string, number> {
-  const limits = Object.entries(resourceLimits(resources))
-  return Object.fromEntries(limits.map(([name, amount]) => [name, Math.max(amount, 0)]))
-}
-
-function use(used: Map<string, number>, limits: Record<string, number>, times: number): void {
-  for (const [name, amount] of Object.entries(limits))
-    used.set(name, (used.get(name) ?? 0) + amount * times)
-}
-
-function fits(
-  limits: Record<string, number>,
-  used: ReadonlyMap<string, number>,
-  capacity: ReadonlyMap<string, number>,
-): boolean {
-  return Object.entries(limits).every(
-    ([name, amount]) => amount === 0 || (used.get(name) ?? 0) + amount <= (capacity.get(name) ?? 0),
-  )
-}
-
-function neverFits(
-  limits: Record<string, number>,
-  capacity: ReadonlyMap<string, number>,
-): string | undefined {
-  const over = Object.entries(limits).find(([name, amount]) => amount > (capacity.get(name) ?? 0))
-  if (!over) return undefined
-  const [name, amount] = over
-  return capacity.has(name)
-    ? `the plan asks for ${amount} ${name}, but there is never more than ${capacity.get(name)} here; lower its resources`
-    : `the plan asks for the resource ${name}, which does not exist here`
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Invalid } from './invalid.ts'
-import { canonicalQuantity, Quantity, quantityAmount } from './quantity.ts'
+import { canonicalQuantity, showAmount, Quantity, quantityAmount } from './quantity.ts'
 
 test.for([
   ['0.5', '500m'],
@@ -71,4 +71,17 @@ test('on the wire a quantity is text or a number, and null means 0', () => {
   expect(Quantity.parse(null)).toBe('0')
   expect(Quantity.safeParse(true).success).toBe(false)
   expect(Quantity.safeParse('1K').error?.issues[0]?.message).toMatch(/1K.*no quantity/)
+})
+
+test.for([
+  ['cpu', 0.5, '0.5'],
+  ['cpu', 0.1 + 0.2, '0.3'],
+  ['cpu', 2.7 - 0.7, '2'],
+  ['gpu', 0, '0'],
+  ['memory', 512, '512'],
+  ['memory', 2 ** 33, '8Gi'],
+  ['memory', 2 ** 33 - 1, '7.9Gi'],
+  ['ephemeral-storage', 1536, '1.5Ki'],
+] as const)('of %s the amount %d is shown as %s', ([resource, amount, text]) => {
+  expect(showAmount(resource, amount)).toBe(text)
 })

@@ -21,6 +21,16 @@ export function canonicalQuantity(text: string): string {
 /** The amount of a quantity in base units (cores, bytes, pieces). */
 export const quantityAmount = (text: string): number => Number(readQuantity(text).nanos) / 1e9
 
+/** An amount in base units as people read it: bytes as `3.9Gi`, all else as a number; never more than there is. */
+export function showAmount(resource: string, amount: number): string {
+  // A thousandth is the least that is asked for; binary fractions miss it by a little.
+  if (!/^(memory|ephemeral-storage|hugepages-.*)$/.test(resource))
+    return String(Math.floor(amount * 1000 + 1e-6) / 1000)
+  const power = Math.floor(Math.log2(Math.max(amount, 1)) / 10)
+  const suffix = Math.min(power, binary.length - 1)
+  return `${Math.floor((amount / 1024 ** suffix) * 10) / 10}${binary[suffix]}`
+}
+
 function readQuantity(text: string): Amount {
   const match = pattern.exec(text.trim())
   if (!match)

@@ -4,8 +4,12 @@ import type { PlanDetail } from '#shared/domain/plan.ts'
 import type { RunDetail } from '#shared/domain/run.ts'
 import { showData } from '#shared/database/data-view.ts'
 import { showPlans } from '#shared/database/plan-view.ts'
+import { explainWaits } from '#shared/domain/waits.ts'
+import { inOneLine } from '#shared/domain/run-reason.ts'
+import { readQueues } from '#shared/database/admission.ts'
 import { showRuns } from '#shared/database/run-view.ts'
 import type { Queryable } from '#shared/database/sql.ts'
+import type { Context } from './context.ts'
 
 /** A plan as it is shown. Throws `plan-not-found`. */
 export async function planOrProblem(sql: Queryable, planId: string): Promise<PlanDetail> {
@@ -17,8 +21,38 @@ export async function planOrProblem(sql: Queryable, planId: string): Promise<Pla
 /** A run as it is shown. Throws `run-not-found`. */
 export async function runOrProblem(sql: Queryable, runId: string): Promise<RunDetail> {
   const [run] = await showRuns(sql, [runId])
-  if (!run) throw new Problem('run-not-found', `No run has the id ${runId}.`)
-  return run
+  return run ?? noRun(runId)
+}
+
+export function noRun(runId: string): never {
+  throw new Problem('run-not-found', `No run has the id ${runId}.`)
+}
+
+/**
+ * Runs as they are shown, in the order of the ids; those that wait with what they wait for just now. Nobody writes that down:
+ * it changes with every run that begins or ends.
+ */
+export async function showRunsNow(
+  { sql, cluster }: Pick<Context, 'sql' | 'cluster'>,
+  ids: readonly string[],
+): Promise<RunDetail[]> {
+  const runs = await showRuns(sql, ids)
+  const waiting = runs.flatMap(({ runId, status }) => (status === 'waiting' ? [runId] : []))
+  if (waiting.length === 0) return runs
+  // A cluster that is away keeps nobody from reading.
+  const capacity = await cluster.capacity().catch(() => undefined)
+  if (!capacity) return runs
+  const queues = await readQueues(sql, waiting)
+  const explain = explainWaits(queues, capacity)
+  const waits = new Map(
+    queues.flatMap(({ asked }, own) =>
+      Object.entries(asked).map(([runId, before]) => [runId, explain({ own, before })]),
+    ),
+  )
+  return runs.map((run) => {
+    const reason = inOneLine(waits.get(run.runId), run.reason)
+    return reason === undefined ? run : { ...run, reason }
+  })
 }
 
 /** A data as it is shown. Throws `data-not-found`. */

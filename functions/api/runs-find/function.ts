@@ -1,14 +1,15 @@
 import { runs } from '#shared/contracts/runs.ts'
 import { isId } from '#shared/domain/ids.ts'
-import { findRunIds, showRuns } from '#shared/database/run-view.ts'
+import { findRunIds } from '#shared/database/run-view.ts'
 import { checkWindow } from '#shared/runtime/check-window.ts'
 import { defineRoute } from '#shared/runtime/define-route.ts'
+import { showRunsNow } from '#shared/runtime/show.ts'
 
 export default defineRoute(
   runs.find,
-  async ({ query }, { sql }) => {
+  async ({ query }, ctx) => {
     checkWindow(query)
-    const ids = await findRunIds(sql, {
+    const ids = await findRunIds(ctx.sql, {
       // What cannot be an id names nothing, so it finds nothing.
       planIds: query.plan?.filter(isId),
       inputIds: query.knitIdInput?.filter(isId),
@@ -17,7 +18,7 @@ export default defineRoute(
       since: query.since,
       duration: query.duration,
     })
-    return showRuns(sql, ids)
+    return showRunsNow(ctx, ids)
   },
   { minScale: 1 },
 )

@@ -32,8 +32,8 @@ create index run_updated_at on run (updated_at, id);
 -- What a step may have to serve.
 create index run_due on run (status, due_at)
   where status in ('waiting', 'ready', 'starting', 'running', 'completing', 'aborting');
--- Deactivating and activating a plan, and taking turns between plans.
-create index run_held on run (plan_id, status, created_at) where status in ('deactivated', 'waiting');
+-- Deactivating and activating a plan, and taking turns between plans, the oldest first.
+create index run_held on run (plan_id, status, created_at, id) where status in ('deactivated', 'waiting');
 
 -- What an attempt to execute a run was given and how it ended.
 create table attempt (

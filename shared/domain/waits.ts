@@ -1,0 +1,78 @@
+import { showAmount } from './quantity.ts'
+import { fits, needs, neverFits, use, type Limits } from './room.ts'
+
+/** How many runs of a plan are live, how many wait, and what each asks of the machine. */
+export type PlanQueue = { resources: Record<string, string>; live: number; waiting: number }
+
+/** Of a waiting run: the index of its plan among the queues, and how many runs of that plan wait before it. */
+export type Place = { own: number; before: number }
+
+/** Tells what waiting runs wait for, and at which place, as `admit` would see to them. */
+export function explainWaits(
+  queues: readonly PlanQueue[],
+  capacity: ReadonlyMap<string, number>,
+): (place: Place) => string {
+  const all = queues.map((queue) => {
+    const limits = needs(queue.resources)
+    const never = neverFits(limits, capacity)
+    return { ...queue, limits, never, waiting: never === undefined ? queue.waiting : 0 }
+  })
+  const places = sum(all.map(({ waiting }) => waiting))
+  const used = new Map<string, number>()
+  for (const { limits, live } of all) use(used, limits, live)
+
+  return ({ own, before }) => {
+    const plan = all[own]
+    if (!plan) throw new Error(`there is no queue ${own}`)
+    if (plan.never !== undefined) return plan.never
+    const ahead = all.map((queue, index) =>
+      index === own ? before : turnsBefore(plan.live + before, queue, index < own),
+    )
+    const place = `place ${1 + sum(ahead)} of ${places}`
+    const lack = lacking(plan, used, capacity)
+    if (lack !== undefined) return `it waits for ${lack}; ${place}`
+    return goOnTogether(all, ahead.with(own, before + 1), used, capacity)
+      ? `it is about to be admitted; ${place}`
+      : `it waits for its turn; ${place}`
+  }
+}
+
+/** Whether so many more runs of each plan fit, all at the same time. */
+function goOnTogether(
+  plans: readonly { limits: Limits }[],
+  counts: readonly number[],
+  used: ReadonlyMap<string, number>,
+  capacity: ReadonlyMap<string, number>,
+): boolean {
+  const taken = new Map(used)
+  const going = plans.map(({ limits }, index) => ({ limits, count: counts[index] ?? 0 }))
+  for (const { limits, count } of going) use(taken, limits, count)
+  return going.every(
+    ({ limits, count }) =>
+      count === 0 ||
+      Object.entries(limits).every(
+        ([name, amount]) => amount === 0 || (taken.get(name) ?? 0) <= (capacity.get(name) ?? 0),
+      ),
+  )
+}
+
+const sum = (counts: number[]): number => counts.reduce((total, count) => total + count, 0)
+
+/** How many waiting runs of a plan come before a turn. The turn of a run is how many runs of its plan are live by then. */
+const turnsBefore = (turn: number, { live, waiting }: PlanQueue, firstOfEquals: boolean): number =>
+  Math.min(Math.max(turn - live + (firstOfEquals ? 1 : 0), 0), waiting)
+
+/** The first resource of which there is not enough just now: `cpu: 3 of 8 are free, it asks for 4`. */
+function lacking(
+  { limits, resources }: { limits: Limits; resources: Record<string, string> },
+  used: ReadonlyMap<string, number>,
+  capacity: ReadonlyMap<string, number>,
+): string | undefined {
+  const name = Object.keys(limits).find(
+    (name) => !fits({ [name]: limits[name] ?? 0 }, used, capacity),
+  )
+  if (name === undefined) return undefined
+  const all = capacity.get(name) ?? 0
+  const free = Math.max(all - (used.get(name) ?? 0), 0)
+  return `${name}: ${showAmount(name, free)} of ${showAmount(name, all)} are free, it asks for ${resources[name]}`
+}
