@@ -44,6 +44,10 @@ const nextByCode: Partial<Record<ProblemCode, string>> = {
   'data-not-found': 'knit data find',
   'plan-not-found': 'knit plan find',
   'run-not-found': 'knit run find',
+  'move-prohibited': 'knit run show RUN_ID, which tells where it is',
+  'run-not-finished':
+    'knit run wait RUN_ID, or knit run stop --fail RUN_ID, and the same command again',
+  'run-in-use': 'knit run rm with those runs first',
   'log-not-found': 'the command without --log',
   'plan-equivalent': 'knit plan find',
   'not-yet': 'knit run find, then the same command again in a while',

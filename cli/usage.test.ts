@@ -14,7 +14,7 @@ test('the root says what there is', async () => {
          init    Make this directory a project of the system that a profile file describes.
          data    Push, find, tag and pull data, and see where they come from.
          plan    Write, register and look at plans.
-          run    Find runs, read their logs and wait for them.
+          run    Find runs, read their logs, wait for them; stop, retry and delete them.
         admin    Look after the system.
         local    Run the whole system on this machine.
       version    Print the version of this program.

@@ -11,9 +11,13 @@ import plansApply from './api/plans-apply/function.ts'
 import plansDeactivate from './api/plans-deactivate/function.ts'
 import plansFind from './api/plans-find/function.ts'
 import plansShow from './api/plans-show/function.ts'
+import runsAbort from './api/runs-abort/function.ts'
+import runsDelete from './api/runs-delete/function.ts'
 import runsFind from './api/runs-find/function.ts'
 import runsLog from './api/runs-log/function.ts'
+import runsRetry from './api/runs-retry/function.ts'
 import runsShow from './api/runs-show/function.ts'
+import runsTearoff from './api/runs-tearoff/function.ts'
 import callHooks from './steps/call-hooks/function.ts'
 import cleanAgents from './steps/clean-agents/function.ts'
 import collectGarbage from './steps/collect-garbage/function.ts'
@@ -39,9 +43,13 @@ export const routeFunctions = [
   plansDeactivate,
   plansFind,
   plansShow,
+  runsAbort,
+  runsDelete,
   runsFind,
   runsLog,
+  runsRetry,
   runsShow,
+  runsTearoff,
 ]
 
 /** Every step of the workflow. */

@@ -95,6 +95,10 @@ test('there are routes that a viewer may not call', () => {
     'plans.activate',
     'plans.apply',
     'plans.deactivate',
+    'runs.abort',
+    'runs.delete',
+    'runs.retry',
+    'runs.tearoff',
   ])
 })
 

@@ -35,6 +35,21 @@ export const problems = {
     title: 'The plan would feed itself',
     reason: 'plan spec conflics with others',
   },
+  'move-prohibited': {
+    status: 409,
+    title: 'The run cannot be moved so',
+    reason: 'prohibited operation',
+  },
+  'run-not-finished': {
+    status: 409,
+    title: 'The run is not finished',
+    reason: 'the run may not be finished',
+  },
+  'run-in-use': {
+    status: 409,
+    title: 'What the run has written is in use',
+    reason: 'output of the run is in use',
+  },
   'upload-ended': {
     status: 409,
     title: 'Somebody ended the upload',

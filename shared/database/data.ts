@@ -1,15 +1,11 @@
 import type { TagChange } from '#shared/domain/data.ts'
 import type { Measure } from '#shared/domain/worker.ts'
 import type { Tag } from '#shared/domain/tag.ts'
+import { dropOutputs } from './garbage.ts'
 import { tell, type By } from './outbox.ts'
 import { type Claimed, moveRun } from './runs.ts'
 import { begin, storable, type Queryable, type Sql, type Tx } from './sql.ts'
 import { findTagIds, internTags } from './tags.ts'
-
-export async function dataExists(sql: Queryable, knitId: string): Promise<boolean> {
-  const rows = await sql`select from data where id = ${knitId}`
-  return rows.length > 0
-}
 
 /** Why a tag change was not made. */
 export type TagRefusal = 'absent' | { tags: number }
@@ -218,12 +214,7 @@ export async function discardLostUpload(
 
 /** Deletes what a locked, running upload has made so far, but for its history. */
 async function takeBack(tx: Tx, runId: string, reason: string, by: By): Promise<void> {
-  await tx`
-    insert into garbage (volume)
-    select 'data-knitid-' || id from data where run_id = ${runId}
-        on conflict do nothing`
-  await tx`delete from agent where knit_id in (select id from data where run_id = ${runId})`
-  await tx`delete from data where run_id = ${runId}`
+  await dropOutputs(tx, runId, by)
   await tx`
     with gone as (
       delete from run where id = ${runId} returning id, attempt
@@ -231,7 +222,37 @@ async function takeBack(tx: Tx, runId: string, reason: string, by: By): Promise<
     insert into run_history (run_id, attempt, from_status, status, actor, reason)
     select id, attempt, 'running', 'failed', ${by.actor}, ${storable(reason)}
       from gone`
-  await tell(tx, 'volume.dropped', runId, {}, by)
+}
+
+/** Takes a lease on data that is being sent to somebody, so that nobody deletes it; undefined when there is no such data. */
+export async function beginDownload(
+  sql: Queryable,
+  knitId: string,
+  leaseSeconds: number,
+): Promise<string | undefined> {
+  const [agent] = await sql<{ id: string }[]>`
+    insert into agent (knit_id, mode, lease_until)
+    select id, 'read', now() + ${leaseSeconds} * interval '1 second'
+      from data
+     where id = ${knitId}
+       for key share
+    returning id`
+  return agent?.id
+}
+
+export async function renewDownload(
+  sql: Queryable,
+  agentId: string,
+  leaseSeconds: number,
+): Promise<void> {
+  await sql`
+    update agent
+       set lease_until = now() + ${leaseSeconds} * interval '1 second'
+     where id = ${agentId}`
+}
+
+export async function endDownload(sql: Queryable, agentId: string): Promise<void> {
+  await sql`delete from agent where id = ${agentId}`
 }
 
 /** Uploads whose handler has given no sign of life for longer than its lease. */

@@ -1,4 +1,18 @@
-import { storable, type Queryable } from './sql.ts'
+import { tell, type By } from './outbox.ts'
+import { storable, type Queryable, type Tx } from './sql.ts'
+
+/** Deletes what a run has written, with the leases on it; the volumes become garbage. */
+export async function dropOutputs(tx: Tx, runId: string, by: By): Promise<void> {
+  await tx`delete from agent where knit_id in (select id from data where run_id = ${runId})`
+  await tx`
+    with dropped as (
+      delete from data where run_id = ${runId} returning id
+    )
+    insert into garbage (volume)
+    select 'data-knitid-' || id from dropped
+        on conflict do nothing`
+  await tell(tx, 'volume.dropped', runId, {}, by)
+}
 
 /** Volumes nobody needs any more that are due to be deleted, the oldest first. */
 export async function findGarbage(sql: Queryable, limit: number): Promise<string[]> {

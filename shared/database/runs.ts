@@ -1,6 +1,7 @@
 import type { FailureCause, RunExit } from '#shared/domain/run.ts'
 import { type Next, type RunStatus } from '#shared/domain/run-states.ts'
 import { toldPerPlan } from '#shared/contracts/events.ts'
+import { dropOutputs } from './garbage.ts'
 import type { By } from './outbox.ts'
 import { relax, storable, type Queryable, type Sql, type Tx } from './sql.ts'
 
@@ -200,13 +201,21 @@ export async function recordEnd(tx: Tx, run: Claimed, end: AttemptEnd): Promise<
            cause = coalesce(excluded.cause, attempt.cause)`
 }
 
+/** Why an attempt failed, and how many attempts there were since the run was made, or a user asked for another. */
+export type Failure = { cause: FailureCause; message: string; tries: number }
+
 /** Why the current attempt of a run failed; undefined when it did not, or nobody knows. */
-export async function findCause(
-  sql: Queryable,
-  run: Claimed,
-): Promise<{ cause: FailureCause; message: string } | undefined> {
-  const [row] = await sql<{ cause: FailureCause; message: string }[]>`
-    select cause, coalesce(exit_message, '') as message
+export async function findFailure(sql: Queryable, run: Claimed): Promise<Failure | undefined> {
+  const [row] = await sql<Failure[]>`
+    select cause,
+           coalesce(exit_message, '') as message,
+           number - (
+             select coalesce(max(attempt), 1)
+               from run_history
+              where run_id = ${run.id}
+                and from_status in ('done', 'failed')
+                and status in ('waiting', 'deactivated')
+           ) + 1 as tries
       from attempt
      where run_id = ${run.id}
        and number = ${run.attempt}
@@ -214,36 +223,37 @@ export async function findCause(
   return row
 }
 
+/** Whether the plan of a run is active, which it stays until the transaction ends; undefined when there is no such run. */
+export async function holdPlanOf(tx: Tx, runId: string): Promise<boolean | undefined> {
+  const [plan] = await tx<{ active: boolean }[]>`
+    select active
+      from plan
+     where id = (select plan_id from run where id = ${runId})
+       for share`
+  return plan?.active
+}
+
 /**
- * Begins the next attempt of a run: it waits again, with new data for its outputs; the volumes of the old ones become
- * garbage. False when the claim is no longer ours.
+ * Begins the next attempt of a run: it waits again, or is held if its plan is inactive by now, with new data for its outputs;
+ * the volumes of the old ones become garbage. False when the claim is no longer ours.
  */
 export async function tryAgain(
   tx: Tx,
-  run: Claimed<'aborting'>,
+  run: Claimed<'aborting' | 'done' | 'failed'>,
   reason: string,
   by: By,
 ): Promise<boolean> {
-  if (!(await moveRun(tx, run, 'waiting', by, { reason, nextAttempt: true }))) return false
-  await renewOutputs(tx, run.id)
-  return true
-}
-
-async function renewOutputs(tx: Tx, runId: string): Promise<void> {
-  await tx`
-    with dropped as (
-      delete from data where run_id = ${runId} returning id
-    )
-    insert into garbage (volume)
-    select 'data-knitid-' || id from dropped`
+  // The plan first, as everybody locks it first.
+  const to = (await holdPlanOf(tx, run.id)) ? 'waiting' : 'deactivated'
+  if (!(await moveRun(tx, run, to, by, { reason, nextAttempt: true }))) return false
+  await dropOutputs(tx, run.id, by)
   await tx`
     insert into data (plan_id, run_id, output_id, tags)
     select run.plan_id, run.id, output.id, output.tags
       from run
       join output on output.plan_id = run.plan_id
-     where run.id = ${runId}`
-  await tx`
-    insert into outbox (type, subject, data) values ('volume.dropped', ${runId}, '{}')`
+     where run.id = ${run.id}`
+  return true
 }
 
 /** Of these workers, by run and attempt, those that no run has any more. */

@@ -1,8 +1,15 @@
 import { expect, test } from 'vitest'
 import { triggers } from '#shared/workflow/triggers.ts'
-import { endedStatuses, mayMove, runMoves, runStates, runStatuses } from './run-states.ts'
+import {
+  endedStatuses,
+  mayBeMovedByUser,
+  mayMove,
+  runMoves,
+  runStates,
+  runStatuses,
+} from './run-states.ts'
 
-test('the moves are those of the specification, and those of finish-run when it cannot end the run so', () => {
+test('the moves are those of the specification, those of finish-run when it cannot end the run so, and of retries under an inactive plan', () => {
   const moves = runMoves().map(([from, to]) => `${from} ${to}`)
   expect(moves.toSorted()).toEqual(
     [
@@ -24,9 +31,12 @@ test('the moves are those of the specification, and those of finish-run when it 
       'completing aborting',
       'aborting failed',
       'aborting waiting',
+      'aborting deactivated',
       'done waiting',
+      'done deactivated',
       'done invalidated',
       'failed waiting',
+      'failed deactivated',
       'failed invalidated',
     ].toSorted(),
   )
@@ -42,6 +52,15 @@ test('only a done run has data that can be used', () => {
 test('whoever may make a move is a step, a handler, or the user', () => {
   const known = new Set([...Object.keys(triggers), 'clean-agents', 'data-push', 'user'])
   for (const [, , who] of runMoves()) for (const one of who) expect(known).toContain(one)
+})
+
+test('a user may stop, hold, retry and delete, and leaves what is observed to the steps', () => {
+  expect(mayBeMovedByUser('running', 'aborting')).toBe(true)
+  expect(mayBeMovedByUser('ready', 'completing')).toBe(true)
+  expect(mayBeMovedByUser('waiting', 'completing')).toBe(false)
+  expect(mayBeMovedByUser('starting', 'running')).toBe(false)
+  expect(mayBeMovedByUser('completing', 'aborting')).toBe(false)
+  expect(mayBeMovedByUser('done', 'aborting')).toBe(false)
 })
 
 test('every run can end, and no ended run is moved but by the user', () => {

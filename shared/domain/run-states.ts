@@ -47,17 +47,21 @@ export const runStates = {
   aborting: {
     summary: 'it failed; the worker is being removed',
     data: 'processing',
-    moves: { failed: ['finish-run', 'data-push', 'clean-agents'], waiting: ['finish-run'] },
+    moves: {
+      failed: ['finish-run', 'data-push', 'clean-agents'],
+      waiting: ['finish-run'],
+      deactivated: ['finish-run'],
+    },
   },
   done: {
     summary: 'it succeeded; its outputs can be used',
     data: 'ready',
-    moves: { waiting: ['user'], invalidated: ['user'] },
+    moves: { waiting: ['user'], deactivated: ['user'], invalidated: ['user'] },
   },
   failed: {
     summary: 'it failed; its outputs are kept to be looked at',
     data: 'failed',
-    moves: { waiting: ['user'], invalidated: ['user'] },
+    moves: { waiting: ['user'], deactivated: ['user'], invalidated: ['user'] },
   },
   invalidated: {
     summary: 'the tombstone of a deleted run: its combination is never made again',
@@ -96,4 +100,10 @@ export function runMoves(): [RunStatus, RunStatus, readonly string[]][] {
 
 export function mayMove(from: RunStatus, to: RunStatus): boolean {
   return to in runStates[from].moves
+}
+
+/** True when a user may make the move: the others are those of steps and handlers. */
+export function mayBeMovedByUser(from: RunStatus, to: RunStatus): boolean {
+  const moves: Partial<Record<RunStatus, readonly string[]>> = runStates[from].moves
+  return moves[to]?.includes('user') ?? false
 }

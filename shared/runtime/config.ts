@@ -59,7 +59,7 @@ export const Config = z.object({
     'Seconds after which a worker is looked at again without an event.',
   ),
   uploadLease: seconds(60).describe(
-    'Seconds without a sign of life after which an upload is given up.',
+    'Seconds without a sign of life after which an upload, or a download, is given up.',
   ),
   maxAttempts: count(3).describe(
     'Attempts of a run the system makes by itself when machines fail.',

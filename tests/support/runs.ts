@@ -141,3 +141,24 @@ export async function historyOf(world: TestWorld, runId: string): Promise<string
     select status from run_history where run_id = ${runId} order by id`
   return rows.map(({ status }) => status)
 }
+
+/** A run of another plan that reads what a run has written first, in a status. */
+export async function makeReader(
+  world: TestWorld,
+  { outputs }: MadeRun,
+  status: RunStatus,
+): Promise<string> {
+  const planId = await makePlan(world, { inputs: { '/in': ['any:thing'] } })
+  const [reader] = await world.sql<{ runId: string }[]>`
+    with made as (
+      insert into run (plan_id, status, combination)
+      values (${planId}, ${status}, sha256(${randomUUID()}::text::bytea))
+      returning *
+    )
+    insert into assign (run_id, plan_id, input_id, knit_id)
+    select made.id, made.plan_id, input.id, ${outputs[0] ?? ''}
+      from made
+      join input on input.plan_id = made.plan_id
+    returning run_id as "runId"`
+  return reader?.runId ?? ''
+}

@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline/promises'
 import { toggle } from '../../args.ts'
+import { agreed } from '../../ask.ts'
 import { command } from '../../command.ts'
-import type { Context } from '../../context.ts'
 import { Failure, UsageError } from '../../failure.ts'
 import { findRunning, homeArgs, localHome } from '../../local-home.ts'
 import { note } from '../../output.ts'
@@ -18,19 +17,11 @@ export default command({
     if (findRunning(home)) throw new Failure(`the system in ${home} runs`, 'knit local stop')
     if (!existsSync(join(home, 'KNIT_HOME')))
       throw new Failure(`${home} is no home of knit: it has no file KNIT_HOME`, 'check --home')
+    if (!args.yes && !ctx.stdin.isTTY)
+      throw new UsageError('there is nobody to ask', 'the same command with --yes')
     if (!args.yes && !(await agreed(`Delete ${home} with all data in it?`, ctx)))
       return note(ctx, 'nothing was deleted')
     await rm(home, { recursive: true, force: true })
     note(ctx, `deleted ${home}`)
   },
 })
-
-async function agreed(question: string, { stdin, stderr, signal }: Context): Promise<boolean> {
-  if (!stdin.isTTY) throw new UsageError('there is nobody to ask', 'the same command with --yes')
-  const terminal = createInterface({ input: stdin, output: stderr })
-  try {
-    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `, { signal })).trim())
-  } finally {
-    terminal.close()
-  }
-}

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { expect, test } from 'vitest'
 import { stubOfTheWire, type StubAnswer } from '#shared/client/stub-of-the-wire.ts'
 import { idOf, sampleRun } from '#shared/client/wire-samples.ts'
@@ -48,6 +49,47 @@ test('run wait fails when one has failed, and says where to look', async () => {
   expect(stderr).toBe(
     `run ${idOf('r1')}: failed (exit code 3: Error)\ntry: knit run show --log ${idOf('r1')}\n`,
   )
+})
+
+test.each([
+  [['stop'], 'PUT /api/runs/r1/tearoff', 'running'],
+  [['stop', '--fail'], 'PUT /api/runs/r1/abort', 'running'],
+  [['stop', '-x'], 'PUT /api/runs/r1/abort', 'running'],
+  [['retry'], 'PUT /api/runs/r1/retry', 'executed once more'],
+  [['rm'], 'DELETE /api/runs/r1', 'deleted'],
+])('run %s asks for one thing and prints nothing but a note', async (words, asked, says) => {
+  await using stub = await stubOfTheWire(({ url }) => {
+    if (/abort|tearoff/.test(url)) return { json: running }
+    return { status: url.endsWith('retry') ? 200 : 204 }
+  })
+  const { code, stdout, stderr } = await knit(['run', ...words, 'r1'], projectFor(stub))
+  expect({ code, stdout }).toEqual({ code: 0, stdout: '' })
+  expect(stderr).toContain(says)
+  expect(stub.requests.map(({ method, url }) => `${method} ${url}`)).toEqual([asked])
+  expect(stub.requests[0]?.headers['idempotency-key']).toMatch(/^[0-9a-f-]{36}$/)
+})
+
+test.each([
+  ['no\n', []],
+  ['y\n', ['DELETE']],
+])('run rm asks who sits at a terminal, and takes %j at its word', async (said, methods) => {
+  await using stub = await stubOfTheWire(() => ({ status: 204 }))
+  const stdin = Object.assign(Readable.from([said]), { isTTY: true })
+  const { code, stderr } = await knit(['run', 'rm', 'r1'], projectFor(stub), { stdin })
+  expect(code).toBe(0)
+  expect(stderr).toContain('[y/N]')
+  expect(stub.requests.map(({ method }) => method)).toEqual(methods)
+})
+
+test('a run that cannot be deleted is told with what stands against it and what to do', async () => {
+  const detail = 'The run r1 cannot be deleted: what it has written is read by r2 (done, of i:1).'
+  await using stub = await stubOfTheWire(() => ({
+    status: 409,
+    json: { code: 'run-in-use', title: 'In use', detail },
+  }))
+  const { code, stderr } = await knit(['run', 'rm', 'r1', '--yes'], projectFor(stub))
+  expect(code).toBe(1)
+  expect(stderr).toBe(`run rm r1: ${detail} (HTTP 409)\ntry: knit run rm with those runs first\n`)
 })
 
 test('an interrupt ends a wait with exit code 130', async () => {

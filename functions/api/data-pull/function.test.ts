@@ -208,6 +208,53 @@ test('who does not read is not read ahead for', async ({ front }) => {
   expect(made).toBeLessThan(64 * 1024 * 1024)
 })
 
+const leases = async ({ world: { sql } }: Front, knitId: string): Promise<number> =>
+  (await sql`select from agent where knit_id = ${knitId} and lease_until > now()`).length
+
+test('data that is being downloaded is leased, for as long as that takes', async ({ front }) => {
+  const knitId = await stored(front, {})
+  const { config } = front.world
+  front.world.config = { ...config, uploadLease: 0.2 }
+  const gate = Promise.withResolvers<void>()
+  const slow = Readable.from(
+    (async function* () {
+      yield randomBytes(10)
+      await gate.promise
+      yield randomBytes(10)
+    })(),
+  )
+  await sending(front, slow, async () => {
+    const response = await head(begin(front, { path: `/api/data/${knitId}` }))
+    const [first] = await front.world.sql<{ lease: string }[]>`
+      select lease_until::text as lease from agent where knit_id = ${knitId}`
+    await until(async () => {
+      const [now] = await front.world.sql<{ lease: string }[]>`
+        select lease_until::text as lease from agent where knit_id = ${knitId}`
+      return now && now.lease > (first?.lease ?? '')
+    })
+    gate.resolve()
+    await response.toArray()
+  })
+  front.world.config = config
+  await until(async () => (await leases(front, knitId)) === 0)
+})
+
+test('the lease is given back when the reader goes away, and when there is nothing to read', async ({
+  front,
+}) => {
+  const knitId = await stored(front, {})
+  await sending(front, new Readable({ read() {} }), async () => {
+    const request = begin(front, { path: `/api/data/${knitId}` })
+    await head(request)
+    expect(await leases(front, knitId)).toBe(1)
+    request.destroy()
+    await until(async () => (await leases(front, knitId)) === 0)
+  })
+  const empty = await makeData(front.world)
+  expect((await send(front, { path: `/api/data/${empty}` })).status).toBe(404)
+  await until(async () => (await leases(front, empty)) === 0)
+})
+
 test('a volume that cannot be read is a 500 that says nothing of its inside', async ({ front }) => {
   const knitId = await makeData(front.world)
   const { transfers } = front.world

@@ -1,8 +1,10 @@
 import { ArchiveError } from '#shared/archive/archive-error.ts'
 import { expect } from 'vitest'
 import { findDataIds, showData } from '#shared/database/data-view.ts'
+import { setPlanActive } from '#shared/database/plans.ts'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
 import { historyOf, makeRun, measured, passTime, readRun, steal } from '#tests/support/runs.ts'
+import { until } from '#tests/support/until.ts'
 import { deliver, outbox, test, type TestWorld } from '#tests/support/world.ts'
 import finishRun from './function.ts'
 
@@ -234,6 +236,33 @@ test('a worker that vanished is tried again with new data, and the third time th
     exitMessage: lost,
   })
   expect(await historyOf(ctx, run.runId)).toEqual(['waiting', 'waiting', 'waiting', 'failed'])
+})
+
+test('a run that is to be tried again is held when its plan is deactivated meanwhile', async ({
+  ctx,
+}) => {
+  const run = await makeRun(ctx, { status: 'aborting' })
+  await endBy(ctx, run.runId, 'machine', 254, 'lost')
+  const deactivated = Promise.withResolvers<void>()
+  const gate = Promise.withResolvers<void>()
+  const deactivating = ctx.sql.begin(async (tx) => {
+    await setPlanActive(tx, run.planId, false, { actor: 'test' })
+    deactivated.resolve()
+    await gate.promise
+  })
+  await deactivated.promise
+  const finishing = finish(ctx, run)
+  await until(async () => {
+    const waiting = await ctx.sql`
+      select from pg_stat_activity
+       where datname = current_database() and wait_event_type = 'Lock'`
+    return waiting.length === 1
+  })
+  gate.resolve()
+  await Promise.all([deactivating, finishing])
+  expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'deactivated', attempt: 2 })
+  await setPlanActive(ctx.sql, run.planId, true, { actor: 'test' })
+  expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'waiting', attempt: 2 })
 })
 
 test('what a run reads is the same in every attempt', async ({ ctx }) => {

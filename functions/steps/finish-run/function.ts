@@ -4,7 +4,13 @@ import type { Next } from '#shared/domain/run-states.ts'
 import { volumeOf, workerOf } from '#shared/domain/worker-spec.ts'
 import type { Measure } from '#shared/domain/worker.ts'
 import { stampData } from '#shared/database/data.ts'
-import { findCause, recordEnd, releaseRun, tryAgain, type Claimed } from '#shared/database/runs.ts'
+import {
+  findFailure,
+  recordEnd,
+  releaseRun,
+  tryAgain,
+  type Claimed,
+} from '#shared/database/runs.ts'
 import { loadWork } from '#shared/database/work.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineStep } from '#shared/runtime/define-step.ts'
@@ -74,8 +80,8 @@ async function refuse(ctx: Context, run: Claimed<'completing'>, reason: string) 
 
 /** A failure of the machine is tried again, with new data and volumes, as often as the configuration says. */
 async function startOver(ctx: Context, run: Claimed<'aborting'>): Promise<boolean> {
-  const failure = await findCause(ctx.sql, run)
-  if (failure?.cause !== 'machine' || run.attempt >= ctx.config.maxAttempts) return false
+  const failure = await findFailure(ctx.sql, run)
+  if (failure?.cause !== 'machine' || failure.tries >= ctx.config.maxAttempts) return false
   const reason = `attempt ${run.attempt} was lost: ${failure.message}`
   return ctx.begin((tx) => tryAgain(tx, run, reason, ctx.by))
 }
