@@ -1,4 +1,5 @@
 import postgres from 'postgres'
+import { lastingPool } from './pool.ts'
 
 /** The pool of connections. Statements run one by one, each in a transaction of its own. */
 export type Sql = postgres.Sql
@@ -13,14 +14,19 @@ export type SqlOptions = postgres.Options<Record<string, postgres.PostgresType>>
 
 /** Opens a pool. Connections are made when needed and closed when idle. */
 export function connect(url: string, options: SqlOptions = {}): Sql {
-  return postgres(url, {
-    max: 10,
-    idle_timeout: 60,
-    connect_timeout: 10,
-    onnotice: () => {},
-    ...options,
-    connection: { application_name: 'knitfab', TimeZone: 'UTC', ...options.connection },
-  })
+  return lastingPool((hooks) =>
+    postgres(url, {
+      max: 10,
+      idle_timeout: 60,
+      connect_timeout: 10,
+      // Seconds between two attempts. By itself the driver waits longer and longer, up to 20 s after the server is back.
+      backoff: () => 0.1,
+      onnotice: () => {},
+      ...hooks,
+      ...options,
+      connection: { application_name: 'knitfab', TimeZone: 'UTC', ...options.connection },
+    }),
+  )
 }
 
 const serializationFailure = '40001'

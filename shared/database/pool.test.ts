@@ -1,0 +1,102 @@
+import { once } from 'node:events'
+import net, { type AddressInfo, type Socket } from 'node:net'
+import { inject, test as base, expect } from 'vitest'
+import { until } from '#tests/support/until.ts'
+import { begin, connect, type Sql } from './sql.ts'
+
+type Lines = {
+  /** A pool whose connections go through us. */
+  sql: Sql
+  /** Breaks every line, as a machine that vanishes does. */
+  reset(): void
+  /** Another way to the same server. */
+  admin: Sql
+}
+
+const test = base.extend<{ lines: Lines }>({
+  lines: async ({}, use) => {
+    const { url, path } = inject('postgres')
+    const ends = new Set<Socket>()
+    const proxy = net.createServer((near) => {
+      const far = net.connect(path)
+      ends.add(near)
+      near.pipe(far).pipe(near)
+      near.on('error', () => far.destroy())
+      far.on('error', () => near.destroy())
+    })
+    proxy.listen(0, '127.0.0.1')
+    await once(proxy, 'listening')
+    const { port } = proxy.address() as AddressInfo
+    const sql = connect(`postgres://knit@127.0.0.1:${port}/postgres`, { max: 1 })
+    const admin = connect(url, { path, max: 1 })
+    const reset = () => ends.forEach((end) => end.resetAndDestroy())
+    await use({ sql, reset, admin })
+    await sql.end({ timeout: 1 })
+    await admin.end({ timeout: 1 })
+    reset()
+    proxy.close()
+  },
+})
+
+const sleepers = (admin: Sql) => admin<{ pid: number }[]>`
+  select pid from pg_stat_activity where query ~ 'pg_sleep' and state = 'active' and pid <> pg_backend_pid()`
+
+/** What becomes of work that waits for the server when something happens to its line. */
+async function interrupted(
+  { admin }: Lines,
+  work: () => Promise<unknown>,
+  happens: () => unknown,
+): Promise<unknown> {
+  const working = work().catch((error: { code: string }) => error.code)
+  await until(async () => (await sleepers(admin)).length > 0)
+  await happens()
+  return working
+}
+
+test('statements are answered after their lines broke, again and again', async ({ lines }) => {
+  const { sql, reset } = lines
+  for (let round = 0; round < 4; round += 1) {
+    const work = () => sql`select pg_sleep(60)`
+    expect(await interrupted(lines, work, reset)).toBe('ECONNRESET')
+    for (let statement = 0; statement < 4; statement += 1)
+      expect(await sql`select 1 as one`).toEqual([{ one: 1 }])
+  }
+})
+
+test('a statement is not answered with what an operator did to the one before', async ({
+  lines,
+}) => {
+  const { sql, admin } = lines
+  const terminate = () => admin`
+    select pg_terminate_backend(pid)
+      from pg_stat_activity
+     where query ~ 'pg_sleep' and pid <> pg_backend_pid()`
+  for (let round = 0; round < 3; round += 1) {
+    const work = () => sql`select pg_sleep(60)`
+    expect(await interrupted(lines, work, terminate)).toMatch(/^(CONNECTION_CLOSED|ECONNRESET)$/)
+    expect(await sql`select 1 as one`).toEqual([{ one: 1 }])
+  }
+})
+
+test('a transaction whose line breaks fails, and nothing else does', async ({ lines }) => {
+  const { sql, admin, reset } = lines
+  const terminate = async () => {
+    for (const { pid } of await sleepers(admin)) await admin`select pg_terminate_backend(${pid})`
+  }
+  for (const happens of [reset, terminate, reset, terminate]) {
+    const work = () =>
+      begin(sql, async (tx) => {
+        await tx`select 1`
+        await Promise.all([tx`select pg_sleep(60)`, tx`select 2`])
+      })
+    expect(await interrupted(lines, work, happens)).toMatch(/^(CONNECTION_CLOSED|ECONNRESET)$/)
+    expect(await begin(sql, (tx) => tx`select 1 as one`)).toEqual([{ one: 1 }])
+  }
+})
+
+test('a pool that has ended stays so', async ({ lines }) => {
+  const { sql } = lines
+  await sql`select 1`
+  await sql.end()
+  await expect(sql`select 1`).rejects.toMatchObject({ code: 'CONNECTION_ENDED' })
+})
