@@ -1,3 +1,4 @@
+import type { Check } from '#shared/domain/check.ts'
 import type { DataDetail } from '#shared/domain/data.ts'
 import type { HookDelivery } from '#shared/domain/hook.ts'
 import type { PlanDetail, PlanSummary } from '#shared/domain/plan.ts'
@@ -52,4 +53,10 @@ export const eventColumns: Column<RecordedEvent>[] = [
   ['SUBJECT', (event) => event.subject],
   ['STEP', ({ dead }) => dead?.step ?? ''],
   ['CAUSE', ({ dead }) => dead?.cause ?? ''],
+]
+
+export const checkColumns: Column<Check>[] = [
+  ['STATE', (check) => check.state],
+  ['WHAT MUST HOLD', (check) => check.sentence],
+  ['BROKEN BY', (check) => check.reason ?? check.things.join(', ')],
 ]

@@ -1,4 +1,5 @@
 // Generated from the folders of functions/ by `npm run generate`.
+import adminCheck from './api/admin-check/function.ts'
 import adminEvents from './api/admin-events/function.ts'
 import adminHooks from './api/admin-hooks/function.ts'
 import adminReplay from './api/admin-replay/function.ts'
@@ -31,6 +32,7 @@ import sweep from './steps/sweep/function.ts'
 
 /** Every route of the API. */
 export const routeFunctions = [
+  adminCheck,
   adminEvents,
   adminHooks,
   adminReplay,

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { Check } from '#shared/domain/check.ts'
 import { HookDelivery } from '#shared/domain/hook.ts'
 import { RecordedEvent } from '#shared/domain/recorded-event.ts'
 import { resource, route } from './route.ts'
@@ -13,6 +14,24 @@ const limit = z.coerce
 
 /** What operators look after. */
 export const admin = resource('admin', {
+  check: route({
+    method: 'get',
+    path: '/api/admin/check',
+    summary: 'Check that everything holds that must always hold.',
+    role: 'admin',
+    query: z.object({
+      patience: z.coerce
+        .number()
+        .min(0)
+        .max(86_400)
+        .default(60)
+        .describe(
+          'Seconds that work may be in progress. 0: nothing goes on, so nothing may be left to do.',
+        ),
+    }),
+    response: z.array(Check),
+    problems: ['bad-request'],
+  }),
   hooks: route({
     method: 'get',
     path: '/api/admin/hooks',

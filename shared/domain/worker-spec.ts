@@ -6,6 +6,10 @@ import type { WorkerSpec } from './worker.ts'
 /** The volume that holds a data. */
 export const volumeOf = (knitId: string): string => `data-knitid-${knitId}`
 
+/** The data a volume holds; undefined when the name is none of ours. */
+export const dataOfVolume = (name: string): string | undefined =>
+  /^data-knitid-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(name)?.[1]
+
 /** The worker of one attempt to execute a run. */
 export const workerOf = (run: { id: string; attempt: number }): string =>
   `worker-run-${run.id}-${run.attempt}`

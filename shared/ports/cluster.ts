@@ -13,6 +13,8 @@ export interface Cluster {
   ensureVolume(volume: VolumeSpec): Promise<void>
   /** Deletes a volume with everything in it. */
   deleteVolume(name: string): Promise<void>
+  /** The names of all volumes there are. */
+  listVolumes(): Promise<string[]>
   /**
    * Size, files and digest of a volume nobody writes to any more; undefined when it does not exist. Throws `ArchiveError` for
    * content that cannot be kept as data.

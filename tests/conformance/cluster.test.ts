@@ -81,6 +81,17 @@ describe.each(adapters)('the cluster of the $name home', ({ image, open }) => {
       expect(await world.filesOf(name)).toEqual({})
     })
 
+    test('the volumes that are listed are those that were made and not deleted', async ({
+      world,
+    }) => {
+      const { cluster } = world
+      const kept = [await world.volume({ a: 'x' }), await world.volume()]
+      const gone = await world.volume({ a: 'x' })
+      await cluster.deleteVolume(gone)
+
+      expect(new Set(await cluster.listVolumes())).toEqual(new Set(kept))
+    })
+
     test('a volume is measured as what was received', async ({ world, scratch }) => {
       const { cluster } = world
       await writeFile(join(scratch, 'a'), 'four')

@@ -47,6 +47,10 @@ export class ScriptedCluster implements Cluster, Transfers {
     this.volumes.delete(name)
   }
 
+  async listVolumes(): Promise<string[]> {
+    return [...this.volumes.keys()]
+  }
+
   async measureVolume(name: string): Promise<Measure | undefined> {
     await this.#call('measureVolume', name)
     return this.volumes.get(name)

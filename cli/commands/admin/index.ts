@@ -1,6 +1,7 @@
 import { group } from '../../command.ts'
 
 export default group('Look after the system.', {
+  check: () => import('./check.ts'),
   events: () => import('./events.ts'),
   hooks: () => import('./hooks.ts'),
 })

@@ -1,4 +1,4 @@
-import { access } from 'node:fs/promises'
+import { access, readdir } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { flush } from '#shared/archive/flush.ts'
 import { measure } from '#shared/archive/measure.ts'
@@ -9,7 +9,7 @@ import { NoSuchVolume, type Cluster, type Transfers } from '#shared/ports/cluste
 import { discard, isMissing, makeVolume, volumeFolder, type Home } from './home.ts'
 import { handOverTree } from './program-user.ts'
 
-type Volumes = Pick<Cluster, 'ensureVolume' | 'deleteVolume' | 'measureVolume'> &
+type Volumes = Pick<Cluster, 'ensureVolume' | 'deleteVolume' | 'listVolumes' | 'measureVolume'> &
   Omit<Transfers, 'followLog'>
 
 // Programs leave such things behind; they are no part of what is kept.
@@ -29,6 +29,7 @@ export function volumesIn(home: Home): Volumes {
     async deleteVolume(name) {
       await discard(home, volumeFolder(home, name))
     },
+    listVolumes: () => readdir(home.volumes),
     async measureVolume(name) {
       const folder = volumeFolder(home, name)
       return (await isThere(folder)) ? measure(folder, lenient) : undefined

@@ -1,0 +1,48 @@
+import { overdue, type Invariant } from './invariant.ts'
+
+export const leftoverInvariants: Invariant[] = [
+  {
+    sentence: 'No event waits to be published for long.',
+    broken: (sql, moment) => sql`
+      select 'event ' || id || ' ' || type as thing
+        from outbox
+       where ${overdue(sql, 'created_at', moment)}`,
+  },
+  {
+    sentence: 'No call of an after-hook is left that nobody makes.',
+    broken: (sql, moment) => sql`
+      select 'hook delivery ' || id || ' of run ' || run_id as thing
+        from hook_delivery
+       where delivered_at is null
+         and failures < ${moment.maxHookFailures}
+         and (${moment.patience} = 0 or ${overdue(sql, 'due_at', moment)})
+         and (claim is null or ${overdue(sql, 'claimed_until', moment)})`,
+  },
+  {
+    sentence: 'No volume is left that nobody deletes.',
+    broken: (sql, moment) => sql`
+      select 'volume ' || volume as thing
+        from garbage
+       where ${moment.patience} = 0
+          or ${overdue(sql, 'due_at', moment)}`,
+  },
+  {
+    sentence: 'No secret is kept where people read.',
+    broken: (sql, { secrets }) => sql`
+      select thing
+        from (
+          select 'run ' || id as thing, reason as text from run
+           union all
+          select 'history of run ' || run_id, reason from run_history
+           union all
+          select 'run ' || run_id || ' attempt ' || number, exit_message from attempt
+           union all
+          select 'dead letter ' || id, cause || event from dead_letter
+           union all
+          select 'hook delivery ' || id, concat(body, last_error) from hook_delivery
+           union all
+          select 'volume ' || volume, reason from garbage
+        ) as kept
+       where exists (select from unnest(${[...secrets]}::text[]) as secret where position(secret in text) > 0)`,
+  },
+]

@@ -1,0 +1,245 @@
+import { randomUUID } from 'node:crypto'
+import { expect, onTestFinished } from 'vitest'
+import type { Check } from '#shared/domain/check.ts'
+import type { Tx } from '#shared/database/sql.ts'
+import { volumeOf, workerOf } from '#shared/domain/worker-spec.ts'
+import { makeData, makePlan } from '#tests/support/makers.ts'
+import { failed, succeeded } from '#tests/support/scripted-cluster.ts'
+import { signingKey, test, type Engine, type TestWorld } from '#tests/support/world.ts'
+import { checkInvariants } from './check-invariants.ts'
+
+type Lived = { planId: string; done: string; failed: string; data: string }
+
+/** A world that has done something: a plan with two inputs, three runs that ended, one of them badly. */
+async function live({ world, settle }: Engine): Promise<Lived> {
+  const { sql, cluster } = world
+  cluster.afterRelease = (spec) => (spec.labels['run'] === bad ? failed() : succeeded())
+  let bad = ''
+  const planId = await makePlan(world, {
+    inputs: { '/in/a': ['t:a'], '/in/b': ['t:b'] },
+    outputs: { '/out': ['made:here'] },
+    log: [],
+  })
+  await makePlan(world, { inputs: { '/in': ['made:here'] } })
+  const keep = async (...tags: string[]) => {
+    const knitId = await makeData(world, ...tags)
+    cluster.volumes.set(volumeOf(knitId), { bytes: 1, files: 1, digest: 'sha256:test' })
+    return knitId
+  }
+  await keep('t:a')
+  const data = await keep('t:b')
+  await settle()
+  const [run] = await sql<{ id: string }[]>`select id from run where plan_id = ${planId}`
+  cluster.before = async (operation) => {
+    if (operation !== 'ensureWorker') return
+    const [next] = await sql<{ id: string }[]>`select id from run where status = 'ready'`
+    bad = next?.id ?? ''
+  }
+  await keep('t:a')
+  await settle()
+  return { planId, done: run?.id ?? '', failed: bad, data }
+}
+
+const violated = (checks: Check[]) =>
+  checks
+    .filter(({ state }) => state !== 'holds')
+    .map(({ sentence, things }) => [sentence, ...things])
+
+test('where everything was done everything holds, and nothing is left to do', async ({
+  ctx,
+  engine,
+}) => {
+  const { failed } = await live(engine)
+  expect(await ctx.sql`select status from run where id = ${failed}`).toEqual([{ status: 'failed' }])
+  expect(violated(await checkInvariants(ctx, 0))).toEqual([])
+})
+
+test('what is in progress breaks nothing, unless the system is said to be at rest', async ({
+  ctx,
+  engine,
+}) => {
+  await live(engine)
+  const knitId = await makeData(ctx, 't:a')
+  ctx.cluster.volumes.set(volumeOf(knitId), { bytes: 1, files: 1, digest: 'sha256:test' })
+  expect(violated(await checkInvariants(ctx, 60))).toEqual([])
+  expect(violated(await checkInvariants(ctx, 0))).toEqual([
+    ['No fact waits to be matched for long.', `data ${knitId}`],
+    [
+      'No event waits to be published for long.',
+      expect.stringMatching(/run\.done$/),
+      expect.stringMatching(/data\.ready$/),
+    ],
+  ])
+})
+
+/** Breaks one thing, by statements that no function makes; gives back the thing. */
+type Damage = (tx: Tx, lived: Lived, ctx: TestWorld) => Promise<string>
+
+const none = randomUUID()
+
+const damages: Record<string, Damage> = {
+  'No combination of inputs has two runs.': async (tx, { done }) => {
+    await tx`alter table run drop constraint run_plan_id_combination_key`
+    await tx`
+      insert into run (id, plan_id, status, combination)
+      select ${none}, plan_id, 'done', combination from run where id = ${done}`
+    return `runs ${[done, none].toSorted().join(' ')}`
+  },
+  'A run is known by the combination of what it reads.': async (tx, { done }) => {
+    await tx`update run set combination = sha256('else') where id = ${done}`
+    return `run ${done}`
+  },
+  'Every input of a run has its data.': async (tx, { done }) => {
+    await tx`delete from assign where run_id = ${done}`
+    return `run ${done}`
+  },
+  'Every output of a run has its data, and a deleted run has none.': async (tx, { done }) => {
+    await tx`delete from data where run_id = ${done} and tags = '{}'`
+    return `run ${done}`
+  },
+  'A run that was not deleted reads data that can be used.': async (tx, { done, data }) => {
+    await tx`update data set ready = false where id = ${data}`
+    return `run ${done} reads data ${data}`
+  },
+  'Runs are held exactly while their plan is inactive.': async (tx, { failed }) => {
+    await tx`update run set status = 'deactivated' where id = ${failed}`
+    return `run ${failed} is deactivated`
+  },
+  'Every run has ended, is held, or will be looked at again soon.': async (tx, { failed }) => {
+    await tx`update run set status = 'completing', due_at = 'infinity' where id = ${failed}`
+    return `run ${failed} is completing`
+  },
+  'The history of a run leads by legal moves to where it is.': async (tx, { done }) => {
+    await tx`delete from run_history where run_id = ${done} and status = 'starting'`
+    return `run ${done}: from ready to completing`
+  },
+  'No attempt is known that the run has not begun.': async (tx, { done }) => {
+    await tx`insert into attempt (run_id, number) values (${done}, 7)`
+    return `run ${done} attempt 7`
+  },
+  'Data can be used exactly when the run that made it is done.': async (tx, { failed }) => {
+    const [data] = await tx`
+      update data set ready = true where run_id = ${failed} and tags <> '{}' returning id`
+    return `data ${data?.['id']} of run ${failed}`
+  },
+  'Every tag that data carries exists, and is carried once.': async (tx, { data }) => {
+    await tx`update data set tags = tags || tags where id = ${data}`
+    return `data ${data}`
+  },
+  'Nobody is taken to read or write data who has long been gone.': async (tx, { data }) => {
+    await tx`
+      insert into agent (id, knit_id, mode, lease_until)
+      values (${none}, ${data}, 'read', now() - interval '1 h')`
+    return `agent ${none} of data ${data}`
+  },
+  'No fact waits to be matched for long.': async (tx, { data }) => {
+    await tx`
+      insert into match_task (knit_id, created_at) values (${data}, now() - interval '1 h')`
+    return `data ${data}`
+  },
+  'What fits an input is nominated for it, or is still to be matched.': async (
+    tx,
+    { data, planId },
+  ) => {
+    const [gone] = await tx`delete from nomination where knit_id = ${data} returning input_id as id`
+    return `data ${data} for input ${gone?.['id']} of plan ${planId}`
+  },
+  'What is nominated fits, or is still to be looked at.': async (tx, { data, planId }) => {
+    await tx`update data set tags = '{}' where id = ${data}`
+    const [input] = await tx`select input_id as id from nomination where knit_id = ${data}`
+    return `data ${data} for input ${input?.['id']} of plan ${planId}`
+  },
+  'No nomination is left to be projected once nothing goes on.': async (tx, { data, planId }) => {
+    const [input] = await tx`
+      update nomination set due = true where knit_id = ${data} returning input_id as id`
+    return `data ${data} for input ${input?.['id']} of plan ${planId}`
+  },
+  'Every combination of what was nominated and projected has its run.': async (tx, lived) => {
+    await tx`delete from run where id = ${lived.done}`
+    await tx`delete from assign where run_id = ${lived.done}`
+    return `plan ${lived.planId}: 1 runs for 2 combinations`
+  },
+  'No event waits to be published for long.': async (tx) => {
+    await tx`
+      insert into outbox (id, type, subject, data, created_at)
+      values (${none}, 'run.done', '', '{}', now() - interval '1 h')`
+    return `event ${none} run.done`
+  },
+  'No call of an after-hook is left that nobody makes.': async (tx, { done }) => {
+    await tx`
+      insert into hook_delivery (id, run_id, attempt, status, url, body, due_at)
+      values (${none}, ${done}, 1, 'done', '', '{}', now() - interval '1 h')`
+    return `hook delivery ${none} of run ${done}`
+  },
+  'No volume is left that nobody deletes.': async (tx) => {
+    await tx`insert into garbage (volume, due_at) values ('v', now() - interval '1 h')`
+    return 'volume v'
+  },
+  'No secret is kept where people read.': async (tx, { done }) => {
+    await tx`update run_history set reason = ${`by ${signingKey}`} where run_id = ${done}`
+    return `history of run ${done}`
+  },
+  'Every volume is of a data, or is to be deleted.': async (_tx, _lived, { cluster }) => {
+    await cluster.ensureVolume({ name: volumeOf(none) })
+    return `volume ${volumeOf(none)}`
+  },
+  'Every data that can be used, or is being written, has its volume.': async (_tx, lived, ctx) => {
+    ctx.cluster.volumes.delete(volumeOf(lived.data))
+    return `data ${lived.data}`
+  },
+  'Every worker is of the current attempt of a run that needs it.': async (_tx, _lived, ctx) => {
+    const name = workerOf({ id: none, attempt: 1 })
+    const spec = { labels: {}, image: '', entrypoint: [], args: [], env: {}, inputs: [] }
+    const more = {
+      outputs: [],
+      limits: {},
+      network: false,
+      onNode: { may: [], prefer: [], must: [] },
+    }
+    await ctx.cluster.ensureWorker({ name, ...spec, ...more })
+    return `worker ${name}`
+  },
+  'Every run that is running has its worker.': async (tx, { failed }) => {
+    await tx`
+      update run set status = 'running', updated_at = now() - interval '1 h' where id = ${failed}`
+    return `run ${failed} attempt 1`
+  },
+}
+
+const atRest = new Set(['No nomination is left to be projected once nothing goes on.'])
+
+test.for(Object.entries(damages))(
+  'damage is found: %s',
+  async ([sentence, damage], { ctx, engine, database }) => {
+    const lived = await live(engine)
+    onTestFinished(async () => {
+      await database.empty()
+      await ctx.sql`alter table run drop constraint if exists run_plan_id_combination_key`
+      await ctx.sql`
+        alter table run
+          add constraint run_plan_id_combination_key unique (plan_id, combination)`
+    })
+    const thing = await ctx.sql.begin(async (tx) => {
+      // Without triggers and foreign keys, which would not let it happen.
+      await tx`set local session_replication_role = replica`
+      return damage(tx, lived, ctx)
+    })
+    const found = violated(await checkInvariants(ctx, atRest.has(sentence) ? 0 : 60))
+    expect(found).toContainEqual(expect.arrayContaining([sentence, thing]))
+  },
+)
+
+test('every sentence is tried with damage', async ({ ctx }) => {
+  const sentences = (await checkInvariants(ctx, 60)).map(({ sentence }) => sentence)
+  expect(sentences.toSorted()).toEqual(Object.keys(damages).toSorted())
+})
+
+test('what cannot be found out is told as that', async ({ ctx }) => {
+  ctx.cluster.listVolumes = async () => {
+    throw new Error('the cluster is away')
+  }
+  const checks = await checkInvariants(ctx, 60)
+  const unknown = checks.filter(({ state }) => state === 'unknown')
+  expect(unknown).toHaveLength(2)
+  for (const { reason } of unknown) expect(reason).toContain('the cluster is away')
+})
