@@ -15,6 +15,7 @@ import plansShow from './api/plans-show/function.ts'
 import runsAbort from './api/runs-abort/function.ts'
 import runsDelete from './api/runs-delete/function.ts'
 import runsFind from './api/runs-find/function.ts'
+import runsHistory from './api/runs-history/function.ts'
 import runsLog from './api/runs-log/function.ts'
 import runsRetry from './api/runs-retry/function.ts'
 import runsShow from './api/runs-show/function.ts'
@@ -48,6 +49,7 @@ export const routeFunctions = [
   runsAbort,
   runsDelete,
   runsFind,
+  runsHistory,
   runsLog,
   runsRetry,
   runsShow,

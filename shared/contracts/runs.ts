@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { RunDetail } from '#shared/domain/run.ts'
+import { RunHistory } from '#shared/domain/run-history.ts'
 import { runStatuses } from '#shared/domain/run-states.ts'
 import { windowQuery } from './data.ts'
 import { commaList, resource, route } from './route.ts'
@@ -41,6 +42,15 @@ export const runs = resource('runs', {
     role: 'viewer',
     params,
     response: RunDetail,
+    problems: ['run-not-found'],
+  }),
+  history: route({
+    method: 'get',
+    path: '/api/runs/:runId/history',
+    summary: 'Show everything that has happened to a run, and how long each part took.',
+    role: 'viewer',
+    params,
+    response: RunHistory,
     problems: ['run-not-found'],
   }),
   log: route({

@@ -101,6 +101,7 @@ export async function claimWaiting(
     update run
        set claim = gen_random_uuid(),
            claimed_by = ${step},
+           claimed_at = now(),
            claimed_until = now() + ${leaseSeconds} * interval '1 second'
      where id = any (${[...runIds]}::uuid[])
        and status = 'waiting'

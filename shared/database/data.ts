@@ -33,7 +33,10 @@ export async function changeTags(
     const tags = [...new Set([...data.tags.filter((id) => !gone.has(id)), ...added])]
     if (tags.length > maxTags) return { tags: tags.length }
     await tx`
-      update data set tags = ${tags.toSorted((a, b) => a - b)}::integer[] where id = ${knitId}`
+      update data
+         set tags = ${tags.toSorted((a, b) => a - b)}::integer[],
+             tagged_at = now()
+       where id = ${knitId}`
     // What is being projected is left to that projection: it waits for this data, will find out, and deletes it itself.
     await tx`
       delete from nomination

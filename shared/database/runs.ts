@@ -32,6 +32,7 @@ export async function claimRun<F extends RunStatus>(
     update run
        set claim = gen_random_uuid(),
            claimed_by = ${step},
+           claimed_at = now(),
            claimed_until = now() + ${leaseSeconds} * interval '1 second'
       from relaxed
      where id = ${runId}
@@ -128,8 +129,8 @@ export async function moveRun<F extends RunStatus, T extends Next<F>>(
          and (status, attempt, claim) = (${run.status}, ${run.attempt}, ${run.claim}::uuid)
       returning *
     ), remembered as (
-      insert into run_history (run_id, attempt, from_status, status, actor, reason)
-      select id, attempt, ${run.status}, status, ${by.actor}, reason
+      insert into run_history (run_id, attempt, from_status, status, actor, reason, claimed_at)
+      select id, attempt, ${run.status}, status, ${by.actor}, reason, claimed_at
         from moved
     ), told as (
       insert into outbox (type, subject, data, traceparent)

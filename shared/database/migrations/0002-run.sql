@@ -16,6 +16,8 @@ create table run (
   claim uuid,
   claimed_by text,
   claimed_until timestamptz,
+  -- Since when; stays when the claim is given back.
+  claimed_at timestamptz(3),
   -- Not to be served before; moves on when a step fails or has looked in vain.
   due_at timestamptz not null default now(),
   -- How often the step of this status has failed, and what people are told about it.
@@ -64,7 +66,9 @@ create table run_history (
   status run_status not null,
   at timestamptz(3) not null default now(),
   actor text not null,
-  reason text
+  reason text,
+  -- When whoever made the move took the run on; null when nobody had to.
+  claimed_at timestamptz(3)
 );
 create index run_history_run_id on run_history (run_id, id);
 
@@ -75,6 +79,8 @@ create table data (
   output_id integer not null,
   -- The user's tags, sorted by id. On this row, so that one row lock covers them.
   tags integer[] not null default '{}',
+  -- When they were last changed, if they ever were.
+  tagged_at timestamptz(3),
   -- True once the run that made it is done: only then it fits inputs.
   ready boolean not null default false,
   -- When the run that made it ended, well or not: shown as knit#timestamp.

@@ -7,6 +7,7 @@ create table nomination (
   due boolean not null default true,
   -- Where a large product was left: the data last combined with, by input.
   cursor uuid[],
+  created_at timestamptz(3) not null default now(),
   primary key (input_id, knit_id),
   foreign key (plan_id, input_id) references input (plan_id, id)
 );
