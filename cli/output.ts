@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream'
 import type { Context } from './context.ts'
+import { visible } from './visible.ts'
 
 /** A column of a table: its title and what it shows of a thing. */
 export type Column<T> = [title: string, show: (thing: T) => string]
@@ -34,7 +35,7 @@ export const json = (value: unknown): string =>
 function table<T>(things: T[], columns: Column<T>[]): string {
   const rows = [
     columns.map(([title]) => title),
-    ...things.map((thing) => columns.map(([, show]) => oneLine(show(thing)))),
+    ...things.map((thing) => columns.map(([, show]) => visible(show(thing)))),
   ]
   const widths = columns.map((_, index) => Math.max(...rows.map((row) => row[index]?.length ?? 0)))
   const line = (row: string[]) =>
@@ -44,10 +45,6 @@ function table<T>(things: T[], columns: Column<T>[]): string {
       .trimEnd()
   return rows.map((row) => `${line(row)}\n`).join('')
 }
-
-// Control characters of a tag must not reach a terminal.
-// oxlint-disable-next-line no-control-regex
-const oneLine = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ')
 
 /** Tells people what happens; stdout is for results. */
 export function note(ctx: Context, message: string): void {

@@ -1,4 +1,5 @@
 import type { Context } from './context.ts'
+import { visible } from './visible.ts'
 
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
 const drawnEvery = 100
@@ -27,7 +28,6 @@ export function shownBytes(bytes: number): string {
 }
 
 const tail = (path: string): string => {
-  // oxlint-disable-next-line no-control-regex
-  const shown = path.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?')
+  const shown = visible(path)
   return shown.length > 50 ? `…${shown.slice(-49)}` : shown
 }

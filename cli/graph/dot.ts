@@ -1,12 +1,14 @@
+import { visible } from '../visible.ts'
+
 /** Pieces of a Graphviz document. */
 
-/** A quoted name. */
-export const quoted = (text: string): string =>
-  `"${text.replace(/["\\]/g, '\\$&').replace(/\r?\n/g, '\\n')}"`
+/** A quoted name, or the lines of a label. */
+export const quoted = (...lines: string[]): string =>
+  `"${lines.map((line) => visible(line).replace(/["\\]/g, '\\$&')).join('\\n')}"`
 
 /** Text within a label that is written like HTML. */
 export const escaped = (text: string): string =>
-  text.replace(/[&<>"]/g, (letter) => entities[letter] ?? letter)
+  visible(text).replace(/[&<>"]/g, (letter) => entities[letter] ?? letter)
 
 const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
 

@@ -27,7 +27,7 @@ function edgeLine({ from, to, label }: LineageEdge): string {
 }
 
 const missing = (id: string): string =>
-  `  ${quoted(`d${id}`)} [shape=box style=dashed color="${green}" label=${quoted(`knit#id: ${id}\n(not found)`)}];`
+  `  ${quoted(`d${id}`)} [shape=box style=dashed color="${green}" label=${quoted(`knit#id: ${id}`, '(not found)')}];`
 
 function dataNode({ knitId, tags }: DataDetail, highlighted: boolean): string {
   const parsed = tags.map(splitTag)

@@ -164,14 +164,23 @@ test('the document is that of the worked example', async () => {
   `)
 })
 
-test('what is in tags and paths cannot break the document', async () => {
-  const odd = sampleRun('u1', { outputs: [['/a"\\b', 'd1']] })
-  const graph = await traceLineage(
-    { data: async () => sampleData('d1', odd, [], ['a"<b>:&\n']), run: async () => odd },
-    idOf('d1'),
-    both,
+/** Data with a tag, written by a run to a path. */
+async function dotOf(path: string, tag: string): Promise<string> {
+  const run = sampleRun('u1', { outputs: [[path, 'd1']] })
+  const data = sampleData('d1', run, [], [tag])
+  return lineageDot(
+    await traceLineage({ data: async () => data, run: async () => run }, idOf('d1'), both),
   )
-  const dot = lineageDot(graph)
+}
+
+test('what is in tags and paths cannot break the document', async () => {
+  const dot = await dotOf('/a"\\b', 'a"<b>:&')
   expect(dot).toContain('[label="/a\\"\\\\b"]')
   expect(dot).toContain('<B>a&quot;&lt;b&gt;</B>:&amp;')
+})
+
+test('line breaks and tabs in tags and paths are drawn as people write them', async () => {
+  const dot = await dotOf('/a\nb', 'two\tcolumns:two\r\nlines')
+  expect(dot).toContain('[label="/a\\\\nb"]')
+  expect(dot).toContain('<B>two\\tcolumns</B>:two\\r\\nlines')
 })
