@@ -1,8 +1,8 @@
-import { SHM_BYTES, type Engine } from './sandbox.ts'
+import { SHM_BYTES, type SandboxMaker } from './sandbox.ts'
 import type { Mount } from './view.ts'
 
 /** With bubblewrap. */
-export function bwrapEngine({ disableUserns }: { disableUserns: boolean }): Engine {
+export function withBwrap({ disableUserns }: { disableUserns: boolean }): SandboxMaker {
   return (sandbox) => {
     const { root, env, network, devices, kernel } = sandbox
     const tmpfs = (path: string, bytes: number) => [

@@ -13,13 +13,13 @@ import { basename, dirname, join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { openHome } from './home.ts'
 import { addImage, findImage, listImages, removeImage } from './images.ts'
-import { engines, test } from './test-home.ts'
+import { sandboxes, test } from './test-home.ts'
 
-describe.each(engines)('with %s', (engine) => {
+describe.each(sandboxes)('with %s', (sandbox) => {
   test('a folder with a root file system is an image, and nothing of the host is in it', async ({
     home,
   }) => {
-    const cluster = home.open({ engine })
+    const cluster = home.open({ sandbox })
     await cluster.addImage('example.org/tiny:1', rootWith(home.scratch, ['sh', 'ls']))
     const output = await home.volume(cluster)
     const state = await home.run(cluster, {
@@ -38,7 +38,7 @@ describe.each(engines)('with %s', (engine) => {
   test('an image brings its command, variables and folder, which a plan may replace', async ({
     home,
   }) => {
-    const cluster = home.open({ engine })
+    const cluster = home.open({ sandbox })
     const archive = dockerArchive(home.scratch, {
       Entrypoint: ['sh', '-c'],
       Cmd: ['echo "$A $B $PWD $*"'],
@@ -61,7 +61,7 @@ describe.each(engines)('with %s', (engine) => {
     mkdirSync(own)
     writeFileSync(join(own, 'letter'), '')
     chmodSync(home.folder, 0o755)
-    const cluster = home.open({ engine, env: { HOME: own } })
+    const cluster = home.open({ sandbox, env: { HOME: own } })
     await cluster.addImage('whole:1', '/')
     const { log } = await home.run(cluster, {
       image: 'whole:1',
@@ -73,7 +73,7 @@ describe.each(engines)('with %s', (engine) => {
   })
 
   test('what an image has for its own user alone, programs read', async ({ home }) => {
-    const cluster = home.open({ engine })
+    const cluster = home.open({ sandbox })
     const root = rootWith(home.scratch, ['cat'])
     mkdirSync(join(root, 'root'), { mode: 0o700 })
     writeFileSync(join(root, 'root/settings'), 'read', { mode: 0o600 })
@@ -86,7 +86,7 @@ describe.each(engines)('with %s', (engine) => {
   })
 
   test('an image nobody has added ends the worker with the advice what to do', async ({ home }) => {
-    const state = await home.run(home.open({ engine }), { image: 'library/python:3.12' })
+    const state = await home.run(home.open({ sandbox }), { image: 'library/python:3.12' })
 
     expect(state).toMatchObject({ phase: 'failed', exitCode: 125, cause: 'plan' })
     expect(state).toHaveProperty(

@@ -11,14 +11,20 @@ import { handOver } from './program-user.ts'
 import { isExecutable, requireProgram, type Sight } from './program.ts'
 import { Refusal } from './refusal.ts'
 import { skeletonIn } from './skeleton.ts'
-import { OWN_SKELETON, PROC_READONLY, SYS_SHOWN, type Engine, type Sandbox } from './sandbox.ts'
+import {
+  OWN_SKELETON,
+  PROC_READONLY,
+  SYS_SHOWN,
+  type SandboxMaker,
+  type Sandbox,
+} from './sandbox.ts'
 import { buildView, type Volume } from './view.ts'
 import type { Stored } from './worker-folder.ts'
 
 /** How this home runs programs; the same for all workers. */
 export type Setting = {
   home: Home
-  engine: Engine
+  maker: SandboxMaker
   limits: Limits
   path: string
   /** Folders of this machine that no program sees. */
@@ -37,7 +43,7 @@ export function launch(worker: Stored, setting: Setting): ChildProcess {
   const { folder, record, uid, spec } = worker
   requireEmpty(worker, setting.home)
   const sandbox = prepare(worker, setting)
-  const { argv, env, files, opened, errorsInLog } = setting.engine(sandbox)
+  const { argv, env, files, opened, errorsInLog } = setting.maker(sandbox)
   for (const [name, content] of Object.entries(files)) {
     writeFileSync(join(folder, name), content, { mode: 0o600 })
   }

@@ -5,17 +5,25 @@ import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { openHome } from './home.ts'
 import { childrenOf } from './processes.ts'
-import { endOf, engines, eventually, start, test, workerSpec, type TestHome } from './test-home.ts'
+import {
+  endOf,
+  sandboxes,
+  eventually,
+  start,
+  test,
+  workerSpec,
+  type TestHome,
+} from './test-home.ts'
 import { createWorker, markReleased, readWorker } from './worker-folder.ts'
 
 // Goes on until the file `go` appears in its input.
 const waiting = ['sh', '-c', 'touch /out/up; while [ ! -e /in/go ]; do sleep 0.01; done; exit 3']
 
-describe.each(engines)('a worker run with %s', (engine) => {
+describe.each(sandboxes)('a worker run with %s', (sandbox) => {
   test('outlives the process that started it, and is found again until its end', async ({
     home,
   }) => {
-    const first = home.open({ engine })
+    const first = home.open({ sandbox })
     const input = await home.volume(first)
     const output = await home.volume(first)
     const spec = workerSpec({
@@ -24,9 +32,9 @@ describe.each(engines)('a worker run with %s', (engine) => {
       outputs: [{ volume: output, path: '/out' }],
     })
     await first.close({ stopWorkers: false })
-    await startAndDie(home, spec, engine, () => readFileSync(home.file(output, 'up')))
+    await startAndDie(home, spec, sandbox, () => readFileSync(home.file(output, 'up')))
 
-    const second = home.open({ engine })
+    const second = home.open({ sandbox })
     expect(await second.findWorker(spec.name)).toMatchObject({ state: { phase: 'running' } })
     expect(home.changes).toEqual([])
 
@@ -40,7 +48,7 @@ describe.each(engines)('a worker run with %s', (engine) => {
   test('counts as lost when its supervisor is killed, and takes its program with it', async ({
     home,
   }) => {
-    const cluster = home.open({ engine })
+    const cluster = home.open({ sandbox })
     const output = await home.volume(cluster)
     const { name } = await start(cluster, {
       entrypoint: ['sh', '-c', 'touch /out/up; sleep 4567.8'],
@@ -71,11 +79,11 @@ describe.each(engines)('a worker run with %s', (engine) => {
   })
 
   test('is stopped with the home, or goes on without it', async ({ home }) => {
-    const first = home.open({ engine })
+    const first = home.open({ sandbox })
     const { name } = await start(first, { entrypoint: ['sleep', '5678.9'] })
     const suspended = await first.ensureWorker(workerSpec())
     await first.close({ stopWorkers: false })
-    const second = home.open({ engine })
+    const second = home.open({ sandbox })
     expect(await second.findWorker(name)).toMatchObject({ state: { phase: 'running' } })
 
     await second.close({ stopWorkers: true })
@@ -91,7 +99,7 @@ describe.each(engines)('a worker run with %s', (engine) => {
   })
 
   test('needs no longer if a hundred run at once', async ({ home }) => {
-    const cluster = home.open({ engine })
+    const cluster = home.open({ sandbox })
     const workers = await Promise.all(Array.from({ length: 100 }, () => start(cluster)))
     for (const { name } of workers)
       expect(await endOf(cluster, name)).toMatchObject({ phase: 'succeeded' })
@@ -108,7 +116,7 @@ describe.each(engines)('a worker run with %s', (engine) => {
   test('tells when the sandbox itself fails, and that the program is not to blame', async ({
     home,
   }) => {
-    const cluster = home.open({ engine, devices: ['/dev/no such device'] })
+    const cluster = home.open({ sandbox, devices: ['/dev/no such device'] })
 
     expect(await home.run(cluster, {})).toMatchObject({
       phase: 'failed',
@@ -202,10 +210,10 @@ function stored(home: TestHome) {
 }
 
 /** Starts a worker from another process, which is killed as soon as `begun` no longer throws. */
-async function startAndDie(home: TestHome, spec: object, engine: string, begun: () => unknown) {
+async function startAndDie(home: TestHome, spec: object, sandbox: string, begun: () => unknown) {
   const script = `
     const { localCluster } = await import(${JSON.stringify(new URL('./local-cluster.ts', import.meta.url).href)})
-    const cluster = localCluster(${JSON.stringify({ folder: home.folder, engine })})
+    const cluster = localCluster(${JSON.stringify({ folder: home.folder, sandbox })})
     await cluster.releaseWorker(await cluster.ensureWorker(${JSON.stringify(spec)}))
     setInterval(() => {}, 1000)`
   const child = spawn(process.execPath, ['--input-type=module', '--eval', script], {

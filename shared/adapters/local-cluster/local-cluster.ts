@@ -3,7 +3,7 @@ import { realpathSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
 import { resolve } from 'node:path'
 import type { Cluster, Transfers, WorkerSpec } from '#shared/ports/cluster.ts'
-import { chooseEngine, type EngineName } from './engines.ts'
+import { chooseSandbox, type SandboxName } from './sandboxes.ts'
 import { follow } from './follow.ts'
 import { dropSkeletons, emptyTrash, openHome, volumeFolder } from './home.ts'
 import * as images from './images.ts'
@@ -25,7 +25,7 @@ export type LocalClusterOptions = {
   /** How long programs may take to end by themselves when they are stopped, in milliseconds. */
   grace?: number
   /** Chosen by what is installed if not given. */
-  engine?: EngineName
+  sandbox?: SandboxName
   /** Most processes of a worker. */
   processes?: number
   /** Device nodes of the host that programs may use, such as `/dev/nvidia0`. */
@@ -34,7 +34,7 @@ export type LocalClusterOptions = {
 
 export type LocalCluster = Cluster &
   Transfers & {
-    readonly engine: EngineName
+    readonly sandbox: SandboxName
     /** Which limits this machine lets us enforce. */
     readonly limitsEnforced: Enforced
     /** Tries the sandbox; the reason, if programs cannot be run here. */
@@ -54,16 +54,12 @@ export function localCluster(options: LocalClusterOptions): LocalCluster {
   const path = options.env?.PATH || TOOLS
   const home = openHome(resolve(options.folder))
   const folder = realpathSync(options.folder)
-  const { name: engine, engine: command } = chooseEngine(
-    `${TOOLS}:${path}`,
-    home.user,
-    options.engine,
-  )
+  const { name: sandbox, maker } = chooseSandbox(`${TOOLS}:${path}`, home.user, options.sandbox)
   const limits = findLimits()
   const memory = Math.min(totalmem(), process.constrainedMemory() || Infinity)
   const setting: Setting = {
     home,
-    engine: command,
+    maker,
     limits,
     path,
     hide: [folder, ...hide.map(realOf)],
@@ -81,7 +77,7 @@ export function localCluster(options: LocalClusterOptions): LocalCluster {
 
   return {
     ...volumesIn(home),
-    engine,
+    sandbox,
     limitsEnforced: limits.enforced,
     ensureWorker: async (spec) => workers.ensure(spec),
     releaseWorker: async (worker) => workers.release(worker),

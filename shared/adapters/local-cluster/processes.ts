@@ -58,7 +58,7 @@ export function kill(supervisor: Process): void {
   if (inits.length === 0 && isAlive(supervisor)) signal(-supervisor.pid, 'SIGKILL')
 }
 
-/** The supervisor waits for the engine (`unshare` or `bwrap`), and that for the first process in the sandbox. */
+/** The supervisor waits for the maker of the sandbox (`unshare` or `bwrap`), and that for the first process in the sandbox. */
 function initsOf(supervisor: Process): number[] {
   return isAlive(supervisor) ? childrenOf(supervisor.pid).flatMap(childrenOf) : []
 }

@@ -13,16 +13,16 @@ import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { findLimits } from './limits.ts'
 import { TOOLS } from './private-folders.ts'
-import { engines, eventually, start, test } from './test-home.ts'
+import { sandboxes, eventually, start, test } from './test-home.ts'
 
 // What this machine does not let us enforce, it cannot show.
 const { enforced } = findLimits()
 const isRoot = process.getuid?.() === 0
 const node = (script: string) => [process.execPath, '--eval', script]
 
-describe.each(engines)('a program in a sandbox of %s', (engine) => {
+describe.each(sandboxes)('a program in a sandbox of %s', (sandbox) => {
   test('cannot change a setting of the kernel', async ({ home }) => {
-    const cluster = home.open({ engine })
+    const cluster = home.open({ sandbox })
     // What it writes is what is there, so that nothing is changed even where it may.
     const { log } = await home.sh(
       cluster,
@@ -32,7 +32,7 @@ describe.each(engines)('a program in a sandbox of %s', (engine) => {
   })
 
   test('can write nothing but its outputs, /tmp and /dev/shm', async ({ home }) => {
-    const cluster = home.open({ engine })
+    const cluster = home.open({ sandbox })
     const input = await home.volume(cluster)
     const output = await home.volume(cluster)
     const own = mkdtempSync('/var/tmp/knit-own-')
@@ -66,7 +66,7 @@ describe.each(engines)('a program in a sandbox of %s', (engine) => {
 
   test('cannot mount, unmount or remount, nor gain what it takes', async ({ home }) => {
     const { log } = await home.sh(
-      home.open({ engine }),
+      home.open({ sandbox }),
       `mount -o remount,rw / && echo remounted
        mount -o remount,bind,rw /usr && echo remounted
        umount -l /usr && echo unmounted
@@ -87,7 +87,7 @@ describe.each(engines)('a program in a sandbox of %s', (engine) => {
     symlinkSync(hidden, alias)
     // What nobody may enter would prove nothing.
     for (const folder of [hidden, home.folder]) chmodSync(folder, 0o755)
-    const cluster = home.open({ engine, hide: [alias] })
+    const cluster = home.open({ sandbox, hide: [alias] })
     const { log } = await home.run(cluster, {
       entrypoint: ['sh', '-c', 'for d; do echo "$(ls -A "$d")."; done'],
       args: ['sh', home.folder, hidden, alias, `/proc/1/root${hidden}`, '/run'],
@@ -117,7 +117,7 @@ describe.each(engines)('a program in a sandbox of %s', (engine) => {
     symlinkSync('../share/keyring', join(own, '.local/bin/led'))
     const path = ['tool/bin', '.local/bin', 'project/node_modules/.bin'].map((p) => join(own, p))
     const env = { HOME: own, PATH: [...path, TOOLS].join(':') }
-    const cluster = home.open({ engine, env })
+    const cluster = home.open({ sandbox, env })
     const { log } = await home.sh(
       cluster,
       'whole; plain; brought; cd "$1"; find . -type f | sort; ls -A /home /root; touch tool/x',
@@ -141,7 +141,7 @@ describe.each(engines)('a program in a sandbox of %s', (engine) => {
       const closed = join(home.scratch, 'closed')
       writeFileSync(open, 'read\n', { mode: 0o644 })
       writeFileSync(closed, 'secret\n', { mode: 0o600 })
-      const { log } = await home.run(home.open({ engine }), {
+      const { log } = await home.run(home.open({ sandbox }), {
         entrypoint: ['sh', '-c', 'id -u; id -G; for f; do cat "$f" 2>/dev/null; done', 'sh'],
         args: [open, closed, '/etc/shadow'],
       })
@@ -151,7 +151,7 @@ describe.each(engines)('a program in a sandbox of %s', (engine) => {
 
   test('may open its output by name', async ({ home }) => {
     const { log } = await home.sh(
-      home.open({ engine }),
+      home.open({ sandbox }),
       'echo 1 >> /dev/stdout; echo 2 >> /dev/stderr; echo 3',
     )
 
@@ -159,7 +159,7 @@ describe.each(engines)('a program in a sandbox of %s', (engine) => {
   })
 
   test('sees no process but its own, and can signal none', async ({ home }) => {
-    const { log } = await home.run(home.open({ engine }), {
+    const { log } = await home.run(home.open({ sandbox }), {
       entrypoint: ['sh', '-c', 'kill -0 "$1" || echo none; ls -d /proc/[0-9]* | wc -l'],
       args: ['sh', `${process.pid}`],
     })
@@ -178,7 +178,7 @@ describe.each(engines)('a program in a sandbox of %s', (engine) => {
        dial(${port}, () => { const own = net.createServer().listen(0, '127.0.0.1', () =>
          dial(own.address().port, () => process.exit())) })`,
     )
-    const cluster = home.open({ engine })
+    const cluster = home.open({ sandbox })
     const [without, with_] = await Promise.all([
       home.run(cluster, { entrypoint }),
       home.run(cluster, { entrypoint, network: true }),
@@ -190,7 +190,7 @@ describe.each(engines)('a program in a sandbox of %s', (engine) => {
   })
 
   test('gets arguments, variables and paths exactly as they were given', async ({ home }) => {
-    const cluster = home.open({ engine })
+    const cluster = home.open({ sandbox })
     const input = await home.volume(cluster)
     writeFileSync(home.file(input, 'found'), '')
     const path = `/in/it's "a" \\040 $HOME\n\tünï*`
@@ -226,7 +226,7 @@ describe.each(engines)('a program in a sandbox of %s', (engine) => {
   })
 
   test('can even be named like a variable', async ({ home }) => {
-    const cluster = home.open({ engine })
+    const cluster = home.open({ sandbox })
     const input = await home.volume(cluster)
     writeFileSync(home.file(input, 'a=b'), '#!/bin/sh\necho "$X"', { mode: 0o755 })
 
@@ -239,7 +239,7 @@ describe.each(engines)('a program in a sandbox of %s', (engine) => {
   })
 
   test('finds its volumes at any path, whatever the host has there', async ({ home }) => {
-    const cluster = home.open({ engine })
+    const cluster = home.open({ sandbox })
     const volume = await home.volume(cluster)
     writeFileSync(home.file(volume, 'found'), '')
     const paths = [
@@ -261,7 +261,7 @@ describe.each(engines)('a program in a sandbox of %s', (engine) => {
   })
 
   test('follows links of Data within its own view only', async ({ home }) => {
-    const cluster = home.open({ engine })
+    const cluster = home.open({ sandbox })
     const input = await home.volume(cluster)
     writeFileSync(join(home.folder, 'secret'), 'secret')
     symlinkSync(join(home.folder, 'secret'), home.file(input, 'out'))
@@ -279,7 +279,7 @@ describe.each(engines)('a program in a sandbox of %s', (engine) => {
   })
 
   test('is refused with advice where it cannot begin', async ({ home }) => {
-    const cluster = home.open({ engine })
+    const cluster = home.open({ sandbox })
     const volume = await home.volume(cluster)
     writeFileSync(home.file(volume, 'plain'), '')
     writeFileSync(home.file(volume, 'script'), '#!/no/such/shell\n', { mode: 0o755 })
@@ -326,7 +326,7 @@ describe.each(engines)('a program in a sandbox of %s', (engine) => {
   test('is asked to end before it is killed, and takes all it has started with it', async ({
     home,
   }) => {
-    const cluster = home.open({ engine })
+    const cluster = home.open({ sandbox })
     const output = await home.volume(cluster)
     const outputs = [{ volume: output, path: '/out' }]
     const stubborn = `trap 'echo asked > /out/asked' TERM; setsid sleep 1234.5 & touch /out/up; while :; do wait; done`
@@ -343,14 +343,14 @@ describe.each(engines)('a program in a sandbox of %s', (engine) => {
   })
 
   test('ends with all it has started in the background', async ({ home }) => {
-    const { phase } = await home.sh(home.open({ engine }), 'setsid sleep 2345.6 & exit 0')
+    const { phase } = await home.sh(home.open({ sandbox }), 'setsid sleep 2345.6 & exit 0')
 
     expect(phase).toBe('succeeded')
     expect(commandLines().filter((line) => line.startsWith('sleep 2345.6'))).toEqual([])
   })
 
   test('may leave folders nobody may write to', async ({ home }) => {
-    const cluster = home.open({ engine })
+    const cluster = home.open({ sandbox })
     const volume = await home.volume(cluster)
     const script = 'mkdir -p /out/a/b && touch /out/a/b/c && chmod 0 /out/a/b/c /out/a/b /out/a'
     expect(await home.sh(cluster, script, { outputs: [{ volume, path: '/out' }] })).toMatchObject({
@@ -363,7 +363,7 @@ describe.each(engines)('a program in a sandbox of %s', (engine) => {
 
   if (enforced.memory)
     test('has as much memory as its limit says', async ({ home }) => {
-      const cluster = home.open({ engine })
+      const cluster = home.open({ sandbox })
       const state = await home.run(cluster, {
         entrypoint: ['tail', '/dev/zero'],
         limits: { memory: 64 * 2 ** 20, cpu: 1 },
@@ -380,9 +380,9 @@ describe.each(engines)('a program in a sandbox of %s', (engine) => {
       expect(groups.filter((path) => ids.some((id) => path.endsWith(`knit-${id}`)))).toEqual([])
     })
 
-  if (enforced.processes || engine === 'unshare')
+  if (enforced.processes || sandbox === 'unshare')
     test('has no more processes than it may', async ({ home }) => {
-      const cluster = home.open({ engine, processes: 30 })
+      const cluster = home.open({ sandbox, processes: 30 })
       const script = 'i=0; while [ $i -lt 60 ]; do sleep 3456.7 & i=$((i+1)); done'
       const { phase, log } = await home.sh(cluster, script)
 

@@ -1,13 +1,13 @@
 import type { ProgramUser } from './program-user.ts'
 import type { View } from './view.ts'
 
-/** Everything about one run of a program, decided; an engine turns it into a command. */
+/** Everything about one run of a program, decided; a maker turns it into a command. */
 export type Sandbox = {
   view: View
   /** The skeleton of the view, on disk. */
   root: string
   rootNoexec: boolean
-  /** Where the engine's own files belong. */
+  /** Where the files of its maker belong. */
   folder: string
   command: string[]
   env: Record<string, string>
@@ -35,11 +35,11 @@ export type Command = {
   files: Record<string, string>
   /** Files in the folder that the command finds open from descriptor 3 on. */
   opened: { name: string; flags: 'r' | 'w' }[]
-  /** Whether errors of the engine itself can only go where the program's go. */
+  /** Whether errors in making it can only go where the program's go. */
   errorsInLog: boolean
 }
 
-export type Engine = (sandbox: Sandbox) => Command
+export type SandboxMaker = (sandbox: Sandbox) => Command
 
 export const SHM_BYTES = 2 ** 30
 export const NODES = ['null', 'zero', 'full', 'random', 'urandom', 'tty'].map(
@@ -49,7 +49,7 @@ export const NODES = ['null', 'zero', 'full', 'random', 'urandom', 'tty'].map(
 export const PROC_READONLY = ['sys', 'sysrq-trigger', 'irq', 'bus', 'fs', 'acpi', 'scsi']
 export const SYS_SHOWN = ['block', 'bus', 'class', 'dev', 'devices']
 
-/** What the skeleton needs beyond the view, for the mounts of the engine's own. */
+/** What the skeleton needs beyond the view, for the mounts that every sandbox has. */
 export const OWN_SKELETON = {
   folders: ['/dev/pts', '/dev/shm', ...SYS_SHOWN.map((name) => `/sys/${name}`)],
   files: NODES,

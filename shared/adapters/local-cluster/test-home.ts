@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test as base, vi } from 'vitest'
 import type { Worker, WorkerSpec, WorkerState } from '#shared/ports/cluster.ts'
-import { chooseEngine, type EngineName } from './engines.ts'
+import { chooseSandbox, type SandboxName } from './sandboxes.ts'
 import { removeTree } from './home.ts'
 import { HOST_IMAGE } from './images.ts'
 import { TOOLS } from './private-folders.ts'
@@ -30,7 +30,7 @@ export type TestHome = {
   ): Promise<WorkerState & { log: string }>
 }
 
-export const engines = (['unshare', 'bwrap'] as const).filter((name) => isUsable(name))
+export const sandboxes = (['unshare', 'bwrap'] as const).filter((name) => isUsable(name))
 
 // Not below /tmp, which no program sees; and with a name that would tell of any careless quoting.
 const PLACE = `/var/tmp/knit it's a "test" \\ `
@@ -122,9 +122,9 @@ export function eventually<T>(condition: () => T | Promise<T>): Promise<T> {
   return vi.waitFor(condition, { interval: 5, timeout: 20_000 })
 }
 
-function isUsable(name: EngineName): boolean {
+function isUsable(name: SandboxName): boolean {
   try {
-    chooseEngine(TOOLS, programUser(), name)
+    chooseSandbox(TOOLS, programUser(), name)
     return true
   } catch {
     return false

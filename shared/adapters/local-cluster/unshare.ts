@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import type { ProgramUser } from './program-user.ts'
-import { NODES, SHM_BYTES, type Engine, type Sandbox } from './sandbox.ts'
+import { NODES, SHM_BYTES, type SandboxMaker, type Sandbox } from './sandbox.ts'
 import type { Mount } from './view.ts'
 
 /** With the tools of util-linux. */
-export const unshareEngine: Engine = (sandbox) => {
+export const withUnshare: SandboxMaker = (sandbox) => {
   const { root, folder, env, network, user } = sandbox
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`)
   const namespaces = ['mount', 'pid', 'ipc', 'uts', ...(network ? [] : ['net'])]

@@ -29,7 +29,7 @@ export type View = {
   folders: string[]
   files: string[]
   links: { path: string; target: string }[]
-  /** The root file system; engines mount what is their own after it and before the volumes. */
+  /** The root file system; what every sandbox has is mounted after it and before the volumes. */
   entries: Mount[]
   volumes: Mount[]
   /** Where a path within is found on the host; undefined for what exists only within. */
@@ -50,7 +50,7 @@ export type Mount =
   | { kind: 'make-readonly'; target: string; noexec: boolean }
   | { kind: 'cover'; target: string }
 
-/** What never comes from the root file system; the engine mounts something of its own, except on /run: no sockets. */
+/** What never comes from the root file system; a sandbox has its own, except on /run: no sockets. */
 export const REPLACED = ['/proc', '/sys', '/dev', '/tmp', '/run']
 
 export function buildView(spec: ViewSpec, mounts: HostMount[] = hostMounts()): View {

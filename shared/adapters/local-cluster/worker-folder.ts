@@ -28,8 +28,8 @@ import { isAlive, parseProcess, type Process } from './processes.ts'
  *     released     it may run, once
  *     begun        which process supervises it; whoever makes this file decides whether it begins at all
  *     verdict      why it counts as failed, whatever its exit code; written by us, before its end is recorded
- *     trouble      what the engine had to complain about (unshare)
- *     status       how far the engine came (bubblewrap)
+ *     trouble      what the maker of the sandbox had to complain about (unshare)
+ *     status       how far it came (bubblewrap)
  *
  * and in the folder `ended`, under its name and uid, exit code and number of OOM kills. The times of these files are
  * the times of what they say. All are tiny and local, so they are read and written at once.

@@ -1,34 +1,34 @@
 import { execFileSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { join } from 'node:path'
-import { bwrapEngine } from './bwrap.ts'
+import { withBwrap } from './bwrap.ts'
 import type { ProgramUser } from './program-user.ts'
 import { CannotRun } from './refusal.ts'
-import type { Engine } from './sandbox.ts'
-import { unshareEngine } from './unshare.ts'
+import type { SandboxMaker } from './sandbox.ts'
+import { withUnshare } from './unshare.ts'
 
-export type EngineName = 'bwrap' | 'unshare'
-const PACKAGES: Record<EngineName, string> = { bwrap: 'bubblewrap', unshare: 'util-linux' }
+export type SandboxName = 'bwrap' | 'unshare'
+const PACKAGES: Record<SandboxName, string> = { bwrap: 'bubblewrap', unshare: 'util-linux' }
 
 /**
  * What runs programs here: bubblewrap if it is installed, else the tools of util-linux. With bubblewrap whoever mounts is
  * also whom the program runs as, so it is not for root.
  */
-export function chooseEngine(
+export function chooseSandbox(
   path: string,
   user: ProgramUser,
-  wanted?: EngineName,
-): { name: EngineName; engine: Engine } {
+  wanted?: SandboxName,
+): { name: SandboxName; maker: SandboxMaker } {
   const name = wanted ?? (!user.apart && isInstalled('bwrap', path) ? 'bwrap' : 'unshare')
   if (name === 'bwrap' && user.apart) throw new CannotRun('bwrap would run programs as root')
   if (!isInstalled(name, path))
     throw new CannotRun(
       `There is no ${name} on the path ${path}.\nInstall ${PACKAGES[name]}: apt-get install ${PACKAGES[name]}`,
     )
-  if (name === 'unshare') return { name, engine: unshareEngine }
+  if (name === 'unshare') return { name, maker: withUnshare }
   const version = execFileSync('bwrap', ['--version'], { encoding: 'utf8', env: { PATH: path } })
   const [, major = 0, minor = 0] = /(\d+)\.(\d+)/.exec(version) ?? []
-  return { name, engine: bwrapEngine({ disableUserns: Number(major) > 0 || Number(minor) >= 8 }) }
+  return { name, maker: withBwrap({ disableUserns: Number(major) > 0 || Number(minor) >= 8 }) }
 }
 
 function isInstalled(program: string, path: string): boolean {
