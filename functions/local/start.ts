@@ -4,6 +4,7 @@ import {
   type RunningPostgres,
 } from '#shared/adapters/embedded-postgres/start-postgres.ts'
 import { inProcessBus } from '#shared/adapters/in-process-bus.ts'
+import { HOST_IMAGE } from '#shared/adapters/local-cluster/images.ts'
 import { localCluster, type LocalCluster } from '#shared/adapters/local-cluster/local-cluster.ts'
 import { ownProcess } from '#shared/adapters/local-cluster/processes.ts'
 import { migrate } from '#shared/database/migrate.ts'
@@ -17,6 +18,7 @@ import { createLog } from '#shared/runtime/log.ts'
 import { createRelay } from '#shared/runtime/relay.ts'
 import { isOpenToAll } from '../gateway/authenticate.ts'
 import { CannotStart, homeFolder, openHome, secretOf, type Home } from './home.ts'
+import { chooseEngine } from './choose-engine.ts'
 import { openDoor } from './door.ts'
 
 export type StartOptions = {
@@ -64,12 +66,8 @@ export async function startLocalHome(
     concurrency: (step) => door.concurrency(step),
   })
   const relay = createRelay(sql, bus, log)
-  const cluster = await openCluster(
-    options.engine,
-    home,
-    env,
-    (worker) => void tellChange(bus, worker),
-  )
+  const onChange = (worker: string) => void tellChange(bus, worker)
+  const cluster = await openCluster(options, home, { env, log, onChange })
   started.defer(() => cluster.close({ stopWorkers: true }))
 
   const world: World = {
@@ -89,7 +87,7 @@ export async function startLocalHome(
 
   const clock = everySoOften(sweepInterval, () => door.tick())
   started.defer(() => clock.stop())
-  announce(home, door.apiRoot, 'sandbox')
+  announce(home, door.apiRoot, cluster.engine)
   started.defer(() => rmSync(home.path('local.json'), { force: true }))
 
   const running = started.move()
@@ -102,22 +100,31 @@ export async function startLocalHome(
   }
 }
 
-/** The sandbox, tried once, so that what this machine lacks is told now and not by every run. */
+/** What runs programs, tried once, so that what this machine lacks is told now and not by every run. */
 async function openCluster(
-  engine: string | undefined,
+  options: StartOptions,
   home: Home,
-  env: NodeJS.ProcessEnv,
-  onChange: (worker: string) => void,
+  { env, log, onChange }: Surroundings,
 ): Promise<LocalCluster> {
-  if (engine !== undefined && engine !== 'auto' && engine !== 'sandbox')
-    throw new CannotStart(
-      `There is no engine "${engine}" here.\nUse --engine sandbox, or leave the choice: --engine auto`,
-    )
-  const cluster = localCluster({ folder: home.folder, env, onChange })
+  const place = { folder: home.folder, env }
+  const engine = await chooseEngine(options.engine, place, log)
+  const cluster = localCluster({ ...place, engine, onChange })
   const problem = await cluster.check()
   if (problem === undefined) return cluster
+  if (engine) {
+    log.warn(`no program can use the image ${HOST_IMAGE} on this machine`, { error: problem })
+    return cluster
+  }
   await cluster.close({ stopWorkers: true })
-  throw new CannotStart(`Programs cannot be run on this machine: ${problem}`)
+  throw new CannotStart(
+    `Programs cannot be run on this machine: ${problem}\nInstall an engine for containers, such as podman, or see that this user may make namespaces.`,
+  )
+}
+
+type Surroundings = {
+  env: NodeJS.ProcessEnv
+  log: Log
+  onChange: (worker: string) => void
 }
 
 function settingsOf(options: StartOptions, home: Home, env: NodeJS.ProcessEnv): Config {

@@ -1,5 +1,12 @@
 import type { Reporter, TestCase, TestModule } from 'vitest/node'
 
+declare module 'vitest' {
+  interface TaskMeta {
+    /** What ran the programs of the test, where there is a choice. */
+    engine?: string
+  }
+}
+
 /**
  * Closes the run: what could not be tested on this machine, with the reason, and one line that any machine can read,
  * `N passed, N failed`. With `CI=true` nothing may be left untested.
@@ -8,6 +15,8 @@ export default class ClosingLine implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], unhandled: readonly unknown[]): void {
     const tests = modules.flatMap((module) => [...module.children.allTests()])
     const inState = (state: string) => tests.filter((test) => test.result().state === state)
+    const engines = new Set(tests.flatMap((test) => test.meta().engine ?? []))
+    if (engines.size > 0) console.log(`Engines tested: ${[...engines].join(', ')}`)
     const skipped = inState('skipped')
     if (skipped.length > 0)
       console.log(`Not tested on this machine:\n${skipped.map(reason).join('\n')}`)

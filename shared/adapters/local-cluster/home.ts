@@ -11,7 +11,7 @@ import {
 import { chmod, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { handOver, programUser, type ProgramUser } from './program-user.ts'
-import { ENTER, SUPERVISE } from './scripts.ts'
+import { CONTAIN, ENTER, SUPERVISE } from './scripts.ts'
 
 /** The folders below the state folder; everything the local cluster knows is in them. */
 export type Home = {
@@ -26,8 +26,11 @@ export type Home = {
   skeletons: string
   /** What is being removed; moved here first, so that it is gone at once. */
   trash: string
+  /** An empty file for each volume that every user of an image may read. */
+  readable: string
   supervise: string
   enter: string
+  contain: string
   /** Whom programs run as, and whose the volumes are. */
   user: ProgramUser
 }
@@ -41,16 +44,19 @@ export function openHome(folder: string): Home {
     images: join(folder, 'images'),
     skeletons: join(folder, 'skeletons'),
     trash: join(folder, 'trash'),
+    readable: join(folder, 'readable'),
     supervise: join(folder, 'supervise.sh'),
     enter: join(folder, 'enter.sh'),
+    contain: join(folder, 'contain.sh'),
     user: programUser(),
   }
   mkdirSync(folder, { recursive: true, mode: 0o700 })
-  for (const part of ['volumes', 'workers', 'ended', 'images', 'skeletons', 'trash']) {
+  for (const part of ['volumes', 'workers', 'ended', 'images', 'skeletons', 'readable', 'trash']) {
     mkdirSync(join(folder, part), { recursive: true, mode: 0o700 })
   }
   replaceFile(home.supervise, SUPERVISE)
   replaceFile(home.enter, ENTER)
+  replaceFile(home.contain, CONTAIN)
   return home
 }
 

@@ -1,18 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import {
-  chmodSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { openHome } from './home.ts'
 import { addImage, findImage, listImages, removeImage } from './images.ts'
+import { rootWith } from '#tests/support/root-file-system.ts'
 import { sandboxes, test } from './test-home.ts'
 
 describe.each(sandboxes)('with %s', (sandbox) => {
@@ -167,24 +159,6 @@ test('an archive that would write elsewhere is refused, and leaves nothing', asy
   expect(listImages(home)).toEqual([])
   await expect(addImage(home, 'bad:1', join(scratch, 'none'))).rejects.toThrow('ENOENT')
 })
-
-/** A root file system with some programs of this machine and what they need. */
-function rootWith(folder: string, programs: string[]): string {
-  const root = join(folder, `root of ${programs.join(' ')}`)
-  rmSync(root, { recursive: true, force: true })
-  for (const name of programs) {
-    const program = execFileSync('sh', ['-c', 'command -v "$0"', name], { encoding: 'utf8' }).trim()
-    const libraries = execFileSync('ldd', [program], { encoding: 'utf8' }).match(/\/\S+/g) ?? []
-    for (const [source, path] of [
-      [program, `/bin/${basename(program)}`],
-      ...libraries.map((library) => [library, library]),
-    ] as [string, string][]) {
-      mkdirSync(join(root, dirname(path)), { recursive: true })
-      cpSync(realpathSync(source), join(root, path))
-    }
-  }
-  return root
-}
 
 /** As `docker save` makes it, of a layer, one on top that removes something of it, and one that removes a whole folder. */
 function dockerArchive(folder: string, config: object): string {

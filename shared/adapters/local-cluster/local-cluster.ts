@@ -3,14 +3,19 @@ import { realpathSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
 import { resolve } from 'node:path'
 import type { Cluster, Transfers, WorkerSpec } from '#shared/ports/cluster.ts'
-import { chooseSandbox, type SandboxName } from './sandboxes.ts'
+import { removeStrays } from './end-container.ts'
+import type { Engine } from './engine.ts'
 import { follow } from './follow.ts'
+import { GPU } from './gpus.ts'
 import { dropSkeletons, emptyTrash, openHome, volumeFolder } from './home.ts'
 import * as images from './images.ts'
 import type { LocalImage } from './images.ts'
-import type { Setting } from './launch.ts'
+import type { Setting } from './setting.ts'
 import { findLimits, type Enforced } from './limits.ts'
 import { privateFolders, realOf, TOOLS } from './private-folders.ts'
+import { Refusal } from './refusal.ts'
+import type { SandboxMaker } from './sandbox.ts'
+import { chooseSandbox, type SandboxName } from './sandboxes.ts'
 import { volumesIn } from './volumes.ts'
 import { Workers } from './workers.ts'
 
@@ -19,13 +24,15 @@ export type LocalClusterOptions = {
   folder: string
   /** Folders programs find empty, besides the one above. */
   hide?: string[]
-  env?: { PATH?: string | undefined; HOME?: string | undefined }
+  env?: NodeJS.ProcessEnv
   /** Called soon after a worker has ended or is gone. A hint: ask `findWorker` what is true. */
   onChange?: (worker: string) => void
   /** How long programs may take to end by themselves when they are stopped, in milliseconds. */
   grace?: number
   /** Chosen by what is installed if not given. */
   sandbox?: SandboxName
+  /** What runs images that were not added to the home; without one there are no others. */
+  engine?: Engine | undefined
   /** Most processes of a worker. */
   processes?: number
   /** Device nodes of the host that programs may use, such as `/dev/nvidia0`. */
@@ -34,7 +41,7 @@ export type LocalClusterOptions = {
 
 export type LocalCluster = Cluster &
   Transfers & {
-    readonly sandbox: SandboxName
+    readonly engine: Engine['name'] | 'sandbox'
     /** Which limits this machine lets us enforce. */
     readonly limitsEnforced: Enforced
     /** Tries the sandbox; the reason, if programs cannot be run here. */
@@ -48,22 +55,26 @@ export type LocalCluster = Cluster &
 
 const CHECK = 'check-'
 
-/** Runs programs on this Linux machine without a container engine, in a sandbox of namespaces. */
+/** Runs programs on this Linux machine: in a sandbox of namespaces, or in containers where it has an engine. */
 export function localCluster(options: LocalClusterOptions): LocalCluster {
   const { hide = [], grace = 2000, processes = 8192, devices = [], onChange = () => {} } = options
-  const path = options.env?.PATH || TOOLS
+  const { engine, env = {} } = options
+  const path = env['PATH'] || TOOLS
   const home = openHome(resolve(options.folder))
   const folder = realpathSync(options.folder)
-  const { name: sandbox, maker } = chooseSandbox(`${TOOLS}:${path}`, home.user, options.sandbox)
+  const choose = () => chooseSandbox(`${TOOLS}:${path}`, home.user, options.sandbox)
+  const maker = engine ? orRefusing(choose) : choose()
   const limits = findLimits()
   const memory = Math.min(totalmem(), process.constrainedMemory() || Infinity)
   const setting: Setting = {
     home,
     maker,
+    engine,
+    env,
     limits,
     path,
     hide: [folder, ...hide.map(realOf)],
-    privates: privateFolders(options.env ?? {}),
+    privates: privateFolders(env),
     devices,
     processes,
     memory,
@@ -72,12 +83,12 @@ export function localCluster(options: LocalClusterOptions): LocalCluster {
   const workers = new Workers({ setting, grace, onChange: tell })
   workers.tidy()
   dropSkeletons(home)
-  const tidied = emptyTrash(home)
+  const tidied = Promise.all([emptyTrash(home), engine && removeStrays(engine, { home, env })])
   tidied.catch(() => {})
 
   return {
     ...volumesIn(home),
-    sandbox,
+    engine: engine?.name ?? 'sandbox',
     limitsEnforced: limits.enforced,
     ensureWorker: async (spec) => workers.ensure(spec),
     releaseWorker: async (worker) => workers.release(worker),
@@ -88,6 +99,7 @@ export function localCluster(options: LocalClusterOptions): LocalCluster {
       return new Map([
         ['cpu', availableParallelism()],
         ['memory', memory],
+        ...(engine && engine.gpus > 0 ? [[GPU, engine.gpus] as const] : []),
       ])
     },
     async followLog(worker, volume, signal) {
@@ -104,6 +116,17 @@ export function localCluster(options: LocalClusterOptions): LocalCluster {
       await workers.close()
       await tidied
     },
+  }
+}
+
+/** Where there is an engine a sandbox is not needed before a plan asks for this machine. */
+function orRefusing(choose: () => SandboxMaker): SandboxMaker {
+  try {
+    return choose()
+  } catch (error) {
+    return () => {
+      throw new Refusal('machine', (error as Error).message)
+    }
   }
 }
 

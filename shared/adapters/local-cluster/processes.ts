@@ -58,6 +58,11 @@ export function kill(supervisor: Process): void {
   if (inits.length === 0 && isAlive(supervisor)) signal(-supervisor.pid, 'SIGKILL')
 }
 
+/** Ends a supervisor with all it has called, but not what these have left to run by itself. */
+export function killGroup(supervisor: Process): void {
+  if (isAlive(supervisor)) signal(-supervisor.pid, 'SIGKILL')
+}
+
 /** The supervisor waits for the maker of the sandbox (`unshare` or `bwrap`), and that for the first process in the sandbox. */
 function initsOf(supervisor: Process): number[] {
   return isAlive(supervisor) ? childrenOf(supervisor.pid).flatMap(childrenOf) : []

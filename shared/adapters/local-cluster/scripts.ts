@@ -1,3 +1,10 @@
+// A process id alone may be used again: with the time since boot at which it began it is unique until the next boot.
+const IDENTIFY = `identify() { identity="$1 \${22}"; }
+read -r stat < /proc/self/stat
+identify $stat
+read -r boot < /proc/sys/kernel/random/boot_id
+`
+
 /**
  * Watches over one worker and writes down how it ended; outlives the process that started it. Only built-ins of the
  * shell are used, because each program started costs a millisecond.
@@ -9,12 +16,7 @@ export const SUPERVISE = `#!/bin/sh
 begun=$1 record=$2 oom=$3 errors=$4 cgroups=$5
 shift 5
 
-# A process id alone may be used again: with the time since boot at which it began it is unique until the next boot.
-identify() { identity="$1 \${22}"; }
-read -r stat < /proc/self/stat
-identify $stat
-read -r boot < /proc/sys/kernel/random/boot_id
-
+${IDENTIFY}
 # Whoever makes this file decides: we begin, or the home has given this worker up as lost.
 set -C
 echo "$identity $boot" > "$begun" || exit
@@ -80,4 +82,129 @@ else
 fi
 "$@" 2>&1
 exit $?
+`
+
+/**
+ * Watches over one container, in the folder of its worker, and writes down how it ended; outlives the process that started
+ * it. When this has been killed another one goes on from where the container is by then.
+ *
+ * What has been reached is in the file `stage`, what the engine complained of last in `trouble`, of which image and for what
+ * machine in `image`. Calls have a deadline, but for those that last as long as the program.
+ *
+ * Standard output is the log. Environment: KNIT_ENGINE the words of the engine, KNIT_NAME of the container, KNIT_IMAGE and
+ * KNIT_PULL its image as it was given and in full, KNIT_ARCH what machine it must be for or '', KNIT_LOG `direct` if
+ * containers write to our output themselves, `followed` if it is read from the engine, or `none`; KNIT_VOLUMES, KNIT_INPUTS
+ * and KNIT_OUTPUTS where volumes are and their names, KNIT_READABLE where is noted which may be read by all, KNIT_GIVE
+ * whether outputs are to be given to the user of the image, KNIT_RECLAIM what makes us the owner of what a container has
+ * left; KNIT_RECORD the file for its end; KNIT_AGAIN whether it goes on. Arguments: those of `create`, with KNIT_HOLE where
+ * the image belongs.
+ */
+export const CONTAIN = `#!/bin/sh
+${IDENTIFY}
+if [ "$KNIT_AGAIN" ]; then
+  echo "$identity $boot" > begun.new && mv begun.new begun
+else
+  # Whoever makes this file decides: we begin, or the home has given this worker up as lost.
+  set -C
+  echo "$identity $boot" > begun || exit
+  set +C
+fi
+
+call() { timeout --foreground --kill-after 10 120 $KNIT_ENGINE "$@"; }
+
+finish() {
+  for volume in $KNIT_OUTPUTS; do
+    if [ "$KNIT_RECLAIM" ]; then $KNIT_RECLAIM "$KNIT_VOLUMES/$volume" 2>> trouble; fi
+  done
+  echo "$1 $2" > "$KNIT_RECORD"
+  exit
+}
+
+fail() { call rm --force "$KNIT_NAME" > /dev/null 2>&1; finish 125 0; }
+
+look() {
+  tries=0
+  until state=$(call container inspect --format '{{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}}' "$KNIT_NAME" 2> looked); do
+    case $(cat looked) in *[Nn]'o such container'*) status=none; return ;; esac
+    tries=$((tries + 1))
+    if [ "$tries" -ge 30 ]; then mv looked trouble; echo silent > stage; finish 125 0; fi
+    sleep 2
+  done
+  status=\${state%% *} state=\${state#* }
+  code=\${state% *} oom=\${state#* }
+}
+
+get() {
+  image=$(call image inspect --format '{{.Id}}' "$KNIT_IMAGE" 2> /dev/null) && return
+  timeout --foreground --kill-after 10 7200 $KNIT_ENGINE pull --quiet "$KNIT_PULL" > /dev/null 2> trouble || return
+  image=$(call image inspect --format '{{.Id}}' "$KNIT_PULL" 2> trouble)
+}
+
+give() {
+  owner=$(call image inspect --format '{{.Config.User}}' "$image" 2> trouble) || return
+  owner=\${owner%%:*}
+  case $owner in '' | root) owner=0 ;; *[!0-9]*) return 0 ;; esac
+  for volume in $KNIT_OUTPUTS; do chown "$owner" "$KNIT_VOLUMES/$volume" 2> trouble || return; done
+}
+
+# Programs of images have users of their own.
+open() {
+  for volume in $KNIT_INPUTS; do
+    if [ -e "$KNIT_READABLE/$volume" ]; then continue; fi
+    chmod -R a+rX "$KNIT_VOLUMES/$volume" 2> trouble && : > "$KNIT_READABLE/$volume" || return
+  done
+}
+
+look
+if [ "$status" = none ]; then
+  read -r stage 2> /dev/null < stage
+  if [ "$stage" = run ]; then echo vanished > stage; finish 137 0; fi
+  echo pull > stage
+  get || fail
+  call image inspect --format '{{.Architecture}} {{if .RepoDigests}}{{index .RepoDigests 0}}{{else}}{{.Id}}{{end}}' "$image" > image 2> trouble || fail
+  read -r arch digest < image
+  if [ "$KNIT_ARCH" ] && [ "$arch" != "$KNIT_ARCH" ]; then echo arch > stage; fail; fi
+  echo create > stage
+  open || fail
+  if [ "$KNIT_GIVE" ]; then give || fail; fi
+  for word; do
+    shift
+    if [ "$word" = "$KNIT_HOLE" ]; then word=$image; fi
+    set -- "$@" "$word"
+  done
+  call create "$@" > /dev/null 2> trouble || fail
+  status=created
+fi
+
+if [ -e stop ]; then call rm --force "$KNIT_NAME" > /dev/null 2>&1; finish 143 0; fi
+if [ "$status" = created ]; then
+  echo run > stage
+  case $KNIT_LOG in
+    direct) $KNIT_ENGINE start --attach "$KNIT_NAME" 2>&1 ;;
+    *) call start "$KNIT_NAME" > /dev/null 2> trouble ;;
+  esac
+  look
+  if [ "$status" = created ]; then
+    echo start > stage
+    # Nothing but the engine has written there.
+    if [ "$KNIT_LOG" = direct ]; then cat /proc/self/fd/1 > trouble; : > /proc/self/fd/1; fi
+    fail
+  fi
+fi
+
+# Again, if the engine was restarted meanwhile and lost sight of us.
+while :; do
+  case $KNIT_LOG in
+    followed) : > /proc/self/fd/1; $KNIT_ENGINE logs --follow "$KNIT_NAME" 2>&1 ;;
+    *) $KNIT_ENGINE wait "$KNIT_NAME" > /dev/null 2>&1 ;;
+  esac
+  look
+  case $status in running | paused | restarting | stopping | removing) sleep 1 ;; *) break ;; esac
+done
+if [ "$status" = none ]; then echo vanished > stage; finish 137 0; fi
+
+# Some versions of podman leave the mark of a container that ran out of memory where they were started: here.
+if [ "$oom" = true ] || [ -e oom ]; then kills=1; else kills=0; fi
+call rm --force "$KNIT_NAME" > /dev/null 2>&1
+finish "$code" "$kills"
 `

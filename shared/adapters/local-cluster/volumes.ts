@@ -1,4 +1,6 @@
+import { rmSync } from 'node:fs'
 import { access, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { flush } from '#shared/archive/flush.ts'
 import { measure } from '#shared/archive/measure.ts'
@@ -28,6 +30,7 @@ export function volumesIn(home: Home): Volumes {
     },
     async deleteVolume(name) {
       await discard(home, volumeFolder(home, name))
+      rmSync(join(home.readable, name), { force: true })
     },
     listVolumes: () => readdir(home.volumes),
     async measureVolume(name) {

@@ -10,6 +10,8 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import type { FailureCause, Worker, WorkerSpec, WorkerState } from '#shared/ports/cluster.ts'
+import { containerVerdict } from './container-verdict.ts'
+import type { Engine } from './engine.ts'
 import {
   codeOf,
   discard,
@@ -31,12 +33,21 @@ import { isAlive, parseProcess, type Process } from './processes.ts'
  *     trouble      what the maker of the sandbox had to complain about (unshare)
  *     status       how far it came (bubblewrap)
  *
+ * of a container also
+ *
+ *     container    the engine it is in, and which GPUs it has
+ *     stage        how far it has come: pull, create, run; or where it failed
+ *     image        what the image is, to the byte
+ *     stop         it is not to go on
+ *
  * and in the folder `ended`, under its name and uid, exit code and number of OOM kills. The times of these files are
  * the times of what they say. All are tiny and local, so they are read and written at once.
  */
 
 export type Stored = { uid: string; spec: WorkerSpec; folder: string; record: string }
 export type Verdict = { cause: FailureCause; message: string; exitCode?: number }
+
+export type Container = { engine: Engine; gpus: number[] }
 
 export function createWorker(home: Home, spec: WorkerSpec): void {
   const uid = randomUUID()
@@ -81,6 +92,21 @@ export function giveUp({ folder }: Stored): boolean {
   return makeOnce(join(folder, 'begun'), 'never\n')
 }
 
+export function writeContainer({ folder }: Stored, container: Container): void {
+  replaceFile(join(folder, 'container'), JSON.stringify(container))
+}
+
+/** The container of a worker that has one. */
+export function containerOf({ folder }: Stored): Container | undefined {
+  const found = read(join(folder, 'container'))
+  return found === undefined ? undefined : (JSON.parse(found) as Container)
+}
+
+/** Keeps a container from going on to the next stage. */
+export function markStopped({ folder }: Stored): void {
+  makeOnce(join(folder, 'stop'), '')
+}
+
 export function writeVerdict({ folder }: Stored, verdict: Verdict): void {
   replaceFile(join(folder, 'verdict'), JSON.stringify(verdict))
 }
@@ -106,9 +132,37 @@ export function stateOf(worker: Stored): WorkerState | undefined {
   if (begun === undefined) return undefined
   // It is just being written; unless the machine failed at that very moment.
   if (begun === '' && isFresh(join(folder, 'begun'))) return { phase: 'pending' }
+  if (containerOf(worker)) return containerState(worker)
   if (supervisorOf(worker)) return { phase: 'running', startedAt: timeOf(join(folder, 'begun')) }
   // Between the two looks it may have ended properly.
   return endOf(worker) ?? vanished(worker)
+}
+
+/** Whether its program may run, or begin, with nobody watching over it. */
+export function isUnattended(worker: Stored): boolean {
+  const begun = join(worker.folder, 'begun')
+  const text = read(begun)
+  const isBeginning = text === undefined || (text === '' && isFresh(begun))
+  return !isBeginning && !supervisorOf(worker) && !isEnded(worker)
+}
+
+export function isEnded(worker: Stored): boolean {
+  return endOf(worker) !== undefined
+}
+
+/** It goes on when nobody watches over it, so what it has reached is what counts. */
+function containerState({ folder, spec }: Stored): WorkerState {
+  const { stage, image } = reachedBy(folder)
+  if (stage === 'run')
+    return { phase: 'running', startedAt: timeOf(join(folder, 'stage')), ...(image && { image }) }
+  const reason = stage === 'pull' ? `the image ${spec.image} is being fetched` : undefined
+  return { phase: 'pending', ...(reason && { reason }) }
+}
+
+function reachedBy(folder: string) {
+  const [architecture = '', image] = (read(join(folder, 'image')) ?? '').trim().split(' ')
+  const stage = (read(join(folder, 'stage')) ?? '').trim()
+  return { stage, image, architecture, trouble: read(join(folder, 'trouble')) ?? '' }
 }
 
 function vanished(worker: Stored): WorkerState {
@@ -123,25 +177,38 @@ function vanished(worker: Stored): WorkerState {
 
 function endOf(worker: Stored): WorkerState | undefined {
   const { folder, record } = worker
+  const { image } = reachedBy(folder)
   const [, code, kills] = /^(\d+) (\d+)\n$/.exec(read(record) ?? '') ?? []
   if (code === undefined) return undefined
   const endedAt = timeOf(record)
-  const begun = join(folder, 'begun')
-  const startedAt = parseProcess(read(begun) ?? '') && timeOf(begun)
+  const startedAt = startOf(worker)
+  const known = { ...(image && { image }), endedAt }
   const verdict = verdictOf(worker, Number(code), Number(kills))
-  if (!verdict) return { phase: 'succeeded', startedAt: startedAt ?? endedAt, endedAt }
+  if (!verdict) return { phase: 'succeeded', startedAt: startedAt ?? endedAt, ...known }
   const { cause, message } = verdict
   const exitCode = verdict.exitCode ?? Number(code)
-  return { phase: 'failed', ...(startedAt && { startedAt }), endedAt, exitCode, message, cause }
+  return { phase: 'failed', ...(startedAt && { startedAt }), ...known, exitCode, message, cause }
 }
 
-function verdictOf({ folder }: Stored, code: number, oomKills: number): Verdict | undefined {
+function startOf(worker: Stored): Date | undefined {
+  const { folder } = worker
+  if (containerOf(worker))
+    return reachedBy(folder).stage === 'run' ? timeOf(join(folder, 'stage')) : undefined
+  const begun = join(folder, 'begun')
+  return parseProcess(read(begun) ?? '') && timeOf(begun)
+}
+
+function verdictOf(worker: Stored, code: number, oomKills: number): Verdict | undefined {
+  const { folder, spec } = worker
   const written = read(join(folder, 'verdict'))
   if (written) return JSON.parse(written)
   if (code === 0) return undefined
+  const contained = containerOf(worker)
+  const verdict = contained && containerVerdict({ ...reachedBy(folder), image: spec.image })
+  if (verdict) return verdict
   if (code === 137 && oomKills > 0)
     return { cause: 'program', message: '(container main) OOMKilled' }
-  const trouble = troubleOf(folder)
+  const trouble = contained ? undefined : troubleOf(folder)
   if (trouble) return { cause: 'machine', message: `the sandbox could not be made: ${trouble}` }
   return { cause: 'program', message: '(container main) Error' }
 }

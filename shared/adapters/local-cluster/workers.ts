@@ -2,9 +2,12 @@ import type { ChildProcess } from 'node:child_process'
 import { EventEmitter } from 'node:events'
 import { watch, type FSWatcher } from 'node:fs'
 import type { Worker, WorkerSpec, WorkerState } from '#shared/ports/cluster.ts'
-import { launch, type Setting } from './launch.ts'
+import { endContainer } from './end-container.ts'
+import { resumeContainer } from './launch-in-container.ts'
+import { launch } from './launch.ts'
 import { askToEnd, kill } from './processes.ts'
 import { Refusal } from './refusal.ts'
+import type { Setting } from './setting.ts'
 import * as folder from './worker-folder.ts'
 import type { Stored } from './worker-folder.ts'
 
@@ -127,6 +130,7 @@ export class Workers {
 
   #stateOf(worker: Stored): WorkerState {
     const { name } = worker.spec
+    this.#attend(worker)
     const state = folder.stateOf(worker)
     if (state) return state
     if (this.#starting.has(name)) return { phase: 'pending' }
@@ -138,11 +142,24 @@ export class Workers {
     return folder.stateOf(worker) ?? { phase: 'pending' }
   }
 
+  /** A container goes on when the one who watched over it has been killed. */
+  #attend(worker: Stored): void {
+    const container = folder.containerOf(worker)
+    if (!container || this.#closed || this.#starting.has(worker.spec.name)) return
+    if (!folder.isUnattended(worker)) return
+    this.#accompany(worker, resumeContainer(worker, container, this.#setting))
+  }
+
   #accompany(worker: Stored, child: ChildProcess): void {
     const { name } = worker.spec
     this.#starting.add(name)
+    // A sandbox has begun at once; a container goes through stages.
+    const stages = folder.containerOf(worker) && watch(worker.folder, { persistent: false })
+    stages?.on('change', (_, file) => file === 'stage' && !this.#closed && this.#tell(name))
+    stages?.on('error', () => {})
     child.once('error', () => {})
     child.once('close', () => {
+      stages?.close()
       this.#starting.delete(name)
       this.#onEnd(name, worker.uid)
     })
@@ -202,6 +219,9 @@ export class Workers {
   }
 
   async #stop(worker: Stored): Promise<void> {
+    const container = folder.containerOf(worker)
+    if (container && isUnderWay(this.#stateOf(worker)))
+      return endContainer(worker, container, { ...this.#setting, grace: this.#grace })
     const deadline = Date.now() + this.#grace
     let asked = false
     while (isUnderWay(this.#stateOf(worker))) {

@@ -1,0 +1,66 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { call, type Engine } from './engine.ts'
+import { volumeFolder, type Home } from './home.ts'
+import { labelOf } from './launch-in-container.ts'
+import { killGroup } from './processes.ts'
+import {
+  isEnded,
+  markStopped,
+  recordEnd,
+  supervisorOf,
+  workerNames,
+  type Container,
+  type Stored,
+} from './worker-folder.ts'
+
+type Means = { home: Home; env: NodeJS.ProcessEnv; grace: number }
+
+// An engine may hang, on a file system that does not answer for example.
+const PATIENCE = 60_000
+
+/** Asks the program of a container to end, lets the engine kill it after the grace, and waits until its end is recorded. */
+export async function endContainer(
+  worker: Stored,
+  { engine }: Container,
+  { home, env, grace }: Means,
+): Promise<void> {
+  markStopped(worker)
+  const latest = Date.now() + grace + PATIENCE
+  const words = ['stop', `--time=${Math.ceil(grace / 1000)}`, worker.spec.name]
+  while (!isEnded(worker)) {
+    // There is none yet while its image is pulled.
+    const { ok } = await call(engine.words, words, { env, deadline: grace + PATIENCE })
+    if (!ok || Date.now() > latest) return removeContainer(worker, engine, { home, env })
+    await recorded(worker)
+  }
+}
+
+/** Removes what containers of this home are left of workers that are gone. */
+export async function removeStrays(
+  engine: Engine,
+  { home, env }: Pick<Means, 'home' | 'env'>,
+): Promise<void> {
+  const filter = [`--filter=label=${labelOf(home)}`, '--format={{.Names}}']
+  const { output } = await call(engine.words, ['ps', '--all', ...filter], { env })
+  const known = new Set(workerNames(home))
+  const strays = output.split('\n').filter((name) => name !== '' && !known.has(name))
+  if (strays.length > 0) await call(engine.words, ['rm', '--force', ...strays], { env })
+}
+
+/** For a container that the engine does not end, or does not have yet. */
+async function removeContainer(
+  worker: Stored,
+  { words, reclaim }: Engine,
+  { home, env }: Pick<Means, 'home' | 'env'>,
+): Promise<void> {
+  const supervisor = supervisorOf(worker)
+  if (supervisor) killGroup(supervisor)
+  await call(words, ['rm', '--force', worker.spec.name], { env, deadline: PATIENCE })
+  for (const { volume } of reclaim.length > 0 ? worker.spec.outputs : [])
+    await call(reclaim, [volumeFolder(home, volume)], { env, deadline: PATIENCE })
+  recordEnd(worker, 137)
+}
+
+async function recorded(worker: Stored): Promise<void> {
+  for (let looks = 0; looks < 50 && !isEnded(worker); looks += 1) await pause(20)
+}
