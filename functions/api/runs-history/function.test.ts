@@ -146,9 +146,9 @@ test('when it was matched is not told where nobody knows any more', async ({ ctx
 })
 
 test('an upload that failed leaves its history, and who made it', async ({ ctx }) => {
-  const { run } = await beginUpload(ctx.sql, [], 60, by)
-  await discardUpload(ctx.sql, run.id, 'the archive is broken', by)
-  const history = await historyOf(ctx, run.id)
+  const upload = await beginUpload(ctx.sql, [], 60, by)
+  await discardUpload(ctx.sql, upload, 'the archive is broken', by)
+  const history = await historyOf(ctx, upload.run.id)
   expect(history.moves).toMatchObject([
     { status: 'running', by: 'ann' },
     { from: 'running', status: 'failed', by: 'ann', reason: 'the archive is broken' },
