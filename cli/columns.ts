@@ -1,5 +1,6 @@
 import type { Check } from '#shared/domain/check.ts'
 import type { DataDetail } from '#shared/domain/data.ts'
+import type { Garbage } from '#shared/domain/garbage.ts'
 import type { HookDelivery } from '#shared/domain/hook.ts'
 import type { PlanDetail, PlanSummary } from '#shared/domain/plan.ts'
 import type { RecordedEvent } from '#shared/domain/recorded-event.ts'
@@ -44,6 +45,13 @@ export const hookColumns: Column<HookDelivery>[] = [
   ['STATE', (call) => call.state],
   ['FAILURES', (call) => String(call.failures)],
   ['ERROR', (call) => call.error ?? ''],
+]
+
+export const garbageColumns: Column<Garbage>[] = [
+  ['VOLUME', (garbage) => garbage.volume],
+  ['SINCE', (garbage) => localTime(garbage.createdAt)],
+  ['FAILURES', (garbage) => String(garbage.failures)],
+  ['REASON', (garbage) => garbage.reason ?? ''],
 ]
 
 export const eventColumns: Column<RecordedEvent>[] = [

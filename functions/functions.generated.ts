@@ -1,6 +1,7 @@
 // Generated from the folders of functions/ by `npm run generate`.
 import adminCheck from './api/admin-check/function.ts'
 import adminEvents from './api/admin-events/function.ts'
+import adminGarbage from './api/admin-garbage/function.ts'
 import adminHooks from './api/admin-hooks/function.ts'
 import adminReplay from './api/admin-replay/function.ts'
 import dataFind from './api/data-find/function.ts'
@@ -35,6 +36,7 @@ import sweep from './steps/sweep/function.ts'
 export const routeFunctions = [
   adminCheck,
   adminEvents,
+  adminGarbage,
   adminHooks,
   adminReplay,
   dataFind,

@@ -89,6 +89,7 @@ test('there are routes that a viewer may not call', () => {
   expect([...new Set(tooLow.map(([name]) => name))]).toEqual([
     'admin.check',
     'admin.events',
+    'admin.garbage',
     'admin.hooks',
     'admin.replay',
     'data.push',

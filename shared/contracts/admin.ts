@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Check } from '#shared/domain/check.ts'
+import { Garbage } from '#shared/domain/garbage.ts'
 import { HookDelivery } from '#shared/domain/hook.ts'
 import { RecordedEvent } from '#shared/domain/recorded-event.ts'
 import { resource, route } from './route.ts'
@@ -46,6 +47,22 @@ export const admin = resource('admin', {
       limit,
     }),
     response: z.array(HookDelivery),
+    problems: ['bad-request'],
+  }),
+  garbage: route({
+    method: 'get',
+    path: '/api/admin/garbage',
+    summary: 'List volumes that nobody needs any more and that are still there, the oldest first.',
+    role: 'admin',
+    query: z.object({
+      stuck: z
+        .enum(['true', 'false'])
+        .default('false')
+        .transform((text) => text === 'true')
+        .describe('Only those that could not be deleted.'),
+      limit,
+    }),
+    response: z.array(Garbage),
     problems: ['bad-request'],
   }),
   events: route({

@@ -39,3 +39,25 @@ export async function postponeGarbage(
            reason = ${storable(reason)}
      where volume = ${volume}`
 }
+
+/** A volume that waits to be deleted, as admins see it. */
+export type GarbageRow = {
+  volume: string
+  failures: number
+  reason: string | null
+  createdAt: Date
+  dueAt: Date
+}
+
+/** Volumes that wait to be deleted, the oldest first; only those that could not be when `stuck` says so. */
+export async function listGarbage(
+  sql: Queryable,
+  { stuck, limit }: { stuck: boolean; limit: number },
+): Promise<GarbageRow[]> {
+  return sql<GarbageRow[]>`
+    select volume, failures, reason, created_at as "createdAt", due_at as "dueAt"
+      from garbage
+     where ${stuck ? sql`failures > 0` : sql`true`}
+     order by created_at, volume
+     limit ${limit}`
+}

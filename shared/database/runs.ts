@@ -91,6 +91,13 @@ export async function postponeRun(
        and claim = ${run.claim}`
 }
 
+/** For how many seconds a run has been in its status, by the clock of the database. */
+export async function secondsInStatus(sql: Queryable, run: Claimed): Promise<number> {
+  const [row] = await sql<{ seconds: number }[]>`
+    select extract(epoch from now() - updated_at)::float8 as seconds from run where id = ${run.id}`
+  return row?.seconds ?? 0
+}
+
 export type MoveOptions = {
   /** Why, in words for users. */
   reason?: string

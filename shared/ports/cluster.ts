@@ -28,8 +28,11 @@ export interface Cluster {
   /** The worker as it truly is now; undefined when there is none. */
   findWorker(name: string): Promise<Worker | undefined>
   listWorkers(): Promise<Worker[]>
-  /** Stops a worker with everything it started and forgets it. Its end may take a while: `findWorker` tells. */
-  deleteWorker(name: string): Promise<void>
+  /**
+   * Stops a worker with everything it started and forgets it. Its end may take a while: `findWorker` tells. With `force` it is
+   * forgotten at once, though nobody knows whether it has ended: for machines that do not answer.
+   */
+  deleteWorker(name: string, options?: { force: boolean }): Promise<void>
 
   /** What all workers together may use, by resource name, in base units (cores, bytes, pieces). */
   capacity(): Promise<ReadonlyMap<string, number>>

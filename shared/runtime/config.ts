@@ -61,6 +61,12 @@ export const Config = z.object({
   uploadLease: seconds(60).describe(
     'Seconds without a sign of life after which an upload, or a download, is given up.',
   ),
+  pendingPatience: seconds(900).describe(
+    'Seconds the program of a run may take to begin (room, images) before the attempt counts as lost.',
+  ),
+  deletionPatience: seconds(300).describe(
+    'Seconds a worker or a volume may take to go. Then a worker is given up by force, and a volume is tried again later.',
+  ),
   maxAttempts: count(3).describe(
     'Attempts of a run the system makes by itself when machines fail.',
   ),

@@ -318,6 +318,22 @@ made
     })
   })
 
+  describe('a worker that does not go', () => {
+    test('is forgotten at once when it is forced to, and its name is free then', async ({
+      world,
+    }) => {
+      const { cluster } = world
+      const name = await world.start('trap "" TERM; while :; do sleep 0.01; done')
+      await cluster.deleteWorker(name)
+      expect(await cluster.findWorker(name)).toBeDefined()
+      await cluster.deleteWorker(name, { force: true })
+      expect(await cluster.findWorker(name)).toBeUndefined()
+      expect(await cluster.ensureWorker(world.spec('true', { name }))).toMatchObject({
+        state: { phase: 'suspended' },
+      })
+    })
+  })
+
   describe('a log', () => {
     test('has what the program writes to stdout and stderr, in order', async ({ world }) => {
       const logVolume = await world.volume()

@@ -18,6 +18,8 @@ export class ScriptedCluster implements Cluster, Transfers {
   readonly volumes = new Map<string, Measure>()
   readonly workers = new Map<string, Worker & { spec: WorkerSpec }>()
   readonly calls: string[] = []
+  /** Workers that do not go but by force. */
+  readonly stuck = new Set<string>()
   readonly room = new Map([
     ['cpu', 1000],
     ['memory', 1e15],
@@ -88,8 +90,9 @@ export class ScriptedCluster implements Cluster, Transfers {
     return [...this.workers.values()]
   }
 
-  async deleteWorker(name: string): Promise<void> {
-    await this.#call('deleteWorker', name)
+  async deleteWorker(name: string, { force = false } = {}): Promise<void> {
+    await this.#call(force ? 'forceWorker' : 'deleteWorker', name)
+    if (!force && this.stuck.has(name)) return
     if (this.workers.delete(name)) this.onChange(name)
   }
 

@@ -43,6 +43,15 @@ test.for([
   expect(stub.requests).toEqual([])
 })
 
+test('admin garbage lists volumes, and with --stuck those that could not be deleted', async () => {
+  const stuck = { volume: 'v1', failures: 3, reason: 'still mounted', createdAt: at, dueAt: at }
+  await using stub = await stubOfTheWire(() => ({ json: [stuck] }))
+  const words = ['admin', 'garbage', '--stuck', '--output', 'table']
+  const { stdout } = await knit(words, projectFor(stub))
+  expect(stdout).toMatch(/v1 +\S+ +3 +still mounted\n$/)
+  expect(stub.requests[0]?.url).toBe('/api/admin/garbage?stuck=true&limit=100')
+})
+
 test('admin hooks lists calls, and with --open those that no hook took', async () => {
   const told = { deliveryId: idOf('h1'), runId, attempt: 1, status: 'done', url: 'http://hook/' }
   const call = { ...told, state: 'due', failures: 3, error: 'it answered 500', createdAt: at }

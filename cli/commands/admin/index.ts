@@ -4,4 +4,5 @@ export default group('Look after the system.', {
   check: () => import('./check.ts'),
   events: () => import('./events.ts'),
   hooks: () => import('./hooks.ts'),
+  garbage: () => import('./garbage.ts'),
 })

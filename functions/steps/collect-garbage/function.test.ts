@@ -53,6 +53,20 @@ test('a volume that cannot be deleted holds no other back, and is tried again la
   expect(await left(ctx)).toEqual([])
 })
 
+test('a volume whose deletion never ends holds no other back, and is tried again later', async ({
+  ctx,
+}) => {
+  await makeGarbage(ctx, 'a', 'endless', 'z')
+  ctx.config.deletionPatience = 0.02
+  ctx.cluster.before = (_operation, name) =>
+    name === 'endless' ? new Promise<void>(() => {}) : undefined
+  expect((await collect(ctx)).status).toBe(202)
+  expect([...ctx.cluster.volumes.keys()]).toEqual(['endless'])
+  expect(await ctx.sql`select failures, reason from garbage`).toEqual([
+    { failures: 1, reason: 'it took longer than 0.02 s' },
+  ])
+})
+
 test('the pause between two tries grows, to ten minutes at most', async ({ ctx }) => {
   await makeGarbage(ctx, 'stuck')
   ctx.cluster.before = () => {

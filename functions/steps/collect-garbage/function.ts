@@ -1,21 +1,25 @@
 import { dropGarbage, findGarbage, postponeGarbage } from '#shared/database/garbage.ts'
+import type { Context } from '#shared/runtime/context.ts'
 import { defineStep } from '#shared/runtime/define-step.ts'
+import { within } from '#shared/runtime/within.ts'
 
-const volumesAtOnce = 100
+const volumesAtOnce = 16
 
-/** Deletes volumes nobody needs any more. One that cannot be deleted is put off and holds nothing back. */
+/** Deletes volumes nobody needs any more. One that cannot be deleted, or does not go, is put off and holds nothing back. */
 export default defineStep('collect-garbage', async (_event, ctx) => {
   for (;;) {
     const volumes = await findGarbage(ctx.sql, volumesAtOnce)
     if (volumes.length === 0) return
-    for (const volume of volumes) {
-      try {
-        await ctx.cluster.deleteVolume(volume)
-        await dropGarbage(ctx.sql, volume)
-      } catch (error) {
-        ctx.log.warn('a volume could not be deleted', { volume, error })
-        await postponeGarbage(ctx.sql, volume, String(error))
-      }
-    }
+    await Promise.all(volumes.map((volume) => collect(ctx, volume)))
   }
 })
+
+async function collect(ctx: Context, volume: string): Promise<void> {
+  try {
+    await within(ctx.config.deletionPatience, ctx.cluster.deleteVolume(volume))
+  } catch (error) {
+    ctx.log.warn('a volume could not be deleted', { volume, error })
+    return postponeGarbage(ctx.sql, volume, (error as Error).message)
+  }
+  await dropGarbage(ctx.sql, volume)
+}

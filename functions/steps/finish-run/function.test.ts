@@ -3,7 +3,17 @@ import { expect } from 'vitest'
 import { findDataIds, showData } from '#shared/database/data-view.ts'
 import { setPlanActive } from '#shared/database/plans.ts'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
-import { historyOf, makeRun, measured, passTime, readRun, steal } from '#tests/support/runs.ts'
+import type { WorkerState } from '#shared/ports/cluster.ts'
+import {
+  historyOf,
+  makeRun,
+  measured,
+  passTime,
+  readRun,
+  steal,
+  type MadeRun,
+} from '#tests/support/runs.ts'
+import { succeeded } from '#tests/support/scripted-cluster.ts'
 import { until } from '#tests/support/until.ts'
 import { deliver, outbox, test, type TestWorld } from '#tests/support/world.ts'
 import finishRun from './function.ts'
@@ -264,6 +274,61 @@ test('a run that is to be tried again is held when its plan is deactivated meanw
   await setPlanActive(ctx.sql, run.planId, true, { actor: 'test' })
   expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'waiting', attempt: 2 })
 })
+
+/** A run whose worker does not go, and has had all the time there is for that. */
+async function makeStuck(
+  ctx: TestWorld,
+  status: 'completing' | 'aborting',
+  state: WorkerState,
+): Promise<MadeRun> {
+  const run = await makeRun(ctx, { status })
+  ctx.cluster.stuck.add(run.worker)
+  ctx.cluster.set(run.worker, state)
+  await ctx.sql`
+    update run set updated_at = now() - ${ctx.config.deletionPatience + 1} * interval '1 second'`
+  return run
+}
+
+test('a worker that does not go is waited for, and then given up by force', async ({ ctx }) => {
+  const run = await makeStuck(ctx, 'completing', succeeded())
+  await ctx.sql`update run set updated_at = now()`
+  await finish(ctx, run)
+  expect(await readRun(ctx, run.runId)).toMatchObject({
+    status: 'completing',
+    reason: 'its worker is being removed',
+  })
+  await ctx.sql`update run set updated_at = now() - interval '1 h'`
+  await finish(ctx, run)
+  expect(ctx.cluster.calls).toContain(`forceWorker ${run.worker}`)
+  expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'done' })
+})
+
+test('a lost machine that never lets its worker go keeps no run from the next attempt', async ({
+  ctx,
+}) => {
+  const run = await makeStuck(ctx, 'aborting', { phase: 'running', startedAt: new Date() })
+  await endBy(ctx, run.runId, 'machine', 254, 'the node is gone')
+  await finish(ctx, run)
+  expect(ctx.cluster.workers.has(run.worker)).toBe(false)
+  expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'waiting', attempt: 2 })
+})
+
+test.for([{ phase: 'running', startedAt: new Date() }, { phase: 'pending' }] as const)(
+  'a run that was torn off is not done with what a program may still write: $phase',
+  async (state, { ctx }) => {
+    const run = await makeStuck(ctx, 'completing', state)
+    await ctx.sql`update attempt set exit_code = 0, exit_message = 'stopped by user'`
+    await finish(ctx, run)
+    expect(await readRun(ctx, run.runId)).toMatchObject({
+      status: 'aborting',
+      exitCode: 255,
+      exitMessage: expect.stringMatching(/may still change/),
+    })
+    await finish(ctx, run)
+    expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'failed', attempt: 1 })
+    expect(await ctx.sql`select from data where run_id = ${run.runId} and ready`).toHaveLength(0)
+  },
+)
 
 test('what a run reads is the same in every attempt', async ({ ctx }) => {
   const run = await makeRun(ctx, { status: 'aborting' })

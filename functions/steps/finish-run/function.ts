@@ -1,5 +1,5 @@
 import { ArchiveError } from '#shared/archive/archive-error.ts'
-import { unstartableCode } from '#shared/domain/run.ts'
+import { unstartableCode, type FailureCause } from '#shared/domain/run.ts'
 import type { Next } from '#shared/domain/run-states.ts'
 import { volumeOf, workerOf } from '#shared/domain/worker-spec.ts'
 import type { Measure } from '#shared/domain/worker.ts'
@@ -8,9 +8,11 @@ import {
   findFailure,
   recordEnd,
   releaseRun,
+  secondsInStatus,
   tryAgain,
   type Claimed,
 } from '#shared/database/runs.ts'
+import type { Worker } from '#shared/ports/cluster.ts'
 import { loadWork } from '#shared/database/work.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineStep } from '#shared/runtime/define-step.ts'
@@ -39,9 +41,15 @@ type Ending = Claimed<'completing'> | Claimed<'aborting'>
 /** False while the worker is still there. */
 async function finish(ctx: Context, run: Ending): Promise<boolean> {
   await ctx.cluster.deleteWorker(workerOf(run))
-  if (await ctx.cluster.findWorker(workerOf(run))) {
+  const worker = await ctx.cluster.findWorker(workerOf(run))
+  if (worker && !(await isLate(ctx, run))) {
     await releaseRun(ctx.sql, run, ctx.config.lookInterval, 'its worker is being removed')
     return false
+  }
+  if (worker) await giveUpWorker(ctx, worker)
+  if (worker && isCompleting(run) && mayStillWrite(worker)) {
+    await refuse(ctx, run, neverEnded, 'user')
+    return true
   }
   if (run.status === 'aborting' && (await startOver(ctx, run))) return true
   const { measures, unfit } = await measureOutputs(ctx, run)
@@ -53,6 +61,21 @@ async function finish(ctx: Context, run: Ending): Promise<boolean> {
   if (ended) ctx.log.info(`run ${ended.status}`, { run: run.id, attempt: run.attempt })
   return true
 }
+
+const isLate = async ({ sql, config }: Context, run: Ending): Promise<boolean> =>
+  (await secondsInStatus(sql, run)) > config.deletionPatience
+
+/** What it may still write goes to volumes that nobody reads: those of a run that failed, or of an attempt that is over. */
+async function giveUpWorker(ctx: Context, { name, state: { phase } }: Worker): Promise<void> {
+  ctx.log.warn('a worker does not go and is given up', { worker: name, phase })
+  await ctx.cluster.deleteWorker(name, { force: true })
+}
+
+const mayStillWrite = ({ state: { phase } }: Worker): boolean =>
+  phase === 'pending' || phase === 'running'
+
+const neverEnded =
+  'it was stopped, but nobody knows whether its program has ended: what it wrote may still change'
 
 async function end<F extends 'completing' | 'aborting'>(
   ctx: Context,
@@ -68,13 +91,18 @@ async function end<F extends 'completing' | 'aborting'>(
 
 const isCompleting = (run: Ending): run is Claimed<'completing'> => run.status === 'completing'
 
-/** A run whose outputs cannot be kept has not succeeded, whatever its program said. */
-async function refuse(ctx: Context, run: Claimed<'completing'>, reason: string) {
+/** A run whose outputs cannot be kept has not succeeded, whatever its program, or the user, said. */
+async function refuse(
+  ctx: Context,
+  run: Claimed<'completing'>,
+  reason: string,
+  cause: FailureCause = 'program',
+) {
   const exit = { code: unstartableCode, message: reason }
   await askHooks(ctx, run, 'aborting')
   return advance(ctx, run, 'aborting', {
     reason,
-    also: (tx, moved) => recordEnd(tx, moved, { exit, cause: 'program' }),
+    also: (tx, moved) => recordEnd(tx, moved, { exit, cause }),
   })
 }
 

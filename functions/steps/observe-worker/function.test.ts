@@ -129,6 +129,34 @@ test('why a worker does not begin is shown on the run', async ({ ctx }) => {
   expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'running', reason: null })
 })
 
+test('a program that does not begin for too long is lost with its machine, and why is kept', async ({
+  ctx,
+}) => {
+  const run = await makeRun(ctx, { status: 'starting' })
+  ctx.cluster.set(run.worker, { phase: 'pending', reason: '0/3 nodes are available' })
+  const late = ctx.config.pendingPatience + 1
+  await ctx.sql`update run set updated_at = now() - ${late} * interval '1 second'`
+  await observe(ctx, run)
+  const message = `its program did not begin within ${ctx.config.pendingPatience} s: 0/3 nodes are available`
+  expect(await readRun(ctx, run.runId)).toMatchObject({
+    status: 'aborting',
+    cause: 'machine',
+    exitCode: 255,
+    exitMessage: message,
+    reason: message,
+  })
+})
+
+test('a program that began is given all the time it takes', async ({ ctx }) => {
+  for (const status of ['starting', 'running'] as const) {
+    const run = await makeRun(ctx, { status })
+    ctx.cluster.set(run.worker, { phase: 'running', startedAt: new Date(0) })
+    await ctx.sql`update run set updated_at = now() - interval '1 year'`
+    await observe(ctx, run)
+    expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'running' })
+  }
+})
+
 test('what happens to a worker while it is looked at is not overlooked', async ({ ctx }) => {
   const run = await makeRun(ctx, { status: 'running' })
   let looks = 0

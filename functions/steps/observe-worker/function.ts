@@ -1,7 +1,7 @@
 import type { Worker, WorkerState } from '#shared/ports/cluster.ts'
-import { systemExits } from '#shared/domain/run.ts'
+import { systemExits, unstartableCode } from '#shared/domain/run.ts'
 import { workerOf } from '#shared/domain/worker-spec.ts'
-import { recordEnd, releaseRun, type Claimed } from '#shared/database/runs.ts'
+import { recordEnd, releaseRun, secondsInStatus, type Claimed } from '#shared/database/runs.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineStep } from '#shared/runtime/define-step.ts'
 import { advance, askHooks } from '#shared/runtime/hooks.ts'
@@ -58,8 +58,20 @@ async function goOn(ctx: Context, run: Observed, { state, name, uid }: Worker): 
     await advance(ctx, run, 'running', { also: (tx, moved) => recordEnd(tx, moved, times(state)) })
     return
   }
+  if (state.phase === 'pending' && isStarting(run) && (await isLate(ctx, run)))
+    return end(ctx, run, 'aborting', neverBegan(ctx, state.reason))
   const reason = state.phase === 'pending' ? state.reason : undefined
   await releaseRun(ctx.sql, run, ctx.config.lookInterval, reason)
+}
+
+const isLate = async ({ sql, config }: Context, run: Observed): Promise<boolean> =>
+  (await secondsInStatus(sql, run)) > config.pendingPatience
+
+/** Room, nodes and registries are the machine's, so it may be tried again. */
+function neverBegan({ config, clock }: Context, reason = 'nothing says why') {
+  const message = `its program did not begin within ${config.pendingPatience} s: ${reason}`
+  const exit = { code: unstartableCode, message }
+  return { exit, cause: 'machine', endedAt: clock.now() } as const
 }
 
 const isStarting = (run: Observed): run is Claimed<'starting'> => run.status === 'starting'

@@ -94,7 +94,7 @@ export function localCluster(options: LocalClusterOptions): LocalCluster {
     releaseWorker: async (worker) => workers.release(worker),
     findWorker: async (name) => workers.find(name),
     listWorkers: async () => workers.list(),
-    deleteWorker: (name) => workers.delete(name),
+    deleteWorker: (name, options) => workers.delete(name, options),
     async capacity() {
       return new Map([
         ['cpu', availableParallelism()],

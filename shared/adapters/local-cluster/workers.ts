@@ -84,8 +84,9 @@ export class Workers {
   }
 
   /** Resolves when the worker is gone if that takes no time, otherwise when it has been asked to end. */
-  async delete(name: string): Promise<void> {
+  async delete(name: string, { force = false } = {}): Promise<void> {
     const worker = folder.readWorker(this.#setting.home, name)
+    if (worker && force) return this.#letGo(worker)
     if (!worker || this.#deletions.has(name)) return
     const isQuick = !isUnderWay(this.#stateOf(worker))
     const deletion = this.#delete(worker).finally(() => this.#deletions.delete(name))
@@ -203,6 +204,17 @@ export class Workers {
 
   async #delete(worker: Stored): Promise<void> {
     await this.#stop(worker)
+    await this.#forget(worker)
+  }
+
+  /** What cannot be killed, in a file system that hangs, may end whenever it does. */
+  async #letGo(worker: Stored): Promise<void> {
+    const supervisor = folder.supervisorOf(worker)
+    if (supervisor) kill(supervisor)
+    await this.#forget(worker)
+  }
+
+  async #forget(worker: Stored): Promise<void> {
     await folder.forgetWorker(this.#setting.home, worker)
     this.#setting.limits.remove(worker.uid)
     this.#told.delete(worker.uid)
