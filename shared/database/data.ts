@@ -135,7 +135,7 @@ export async function beginUpload(
 
 /** Keeps an upload alive; false when somebody ended it meanwhile. */
 export async function renewUpload(
-  sql: Sql,
+  sql: Queryable,
   upload: Upload,
   leaseSeconds: number,
 ): Promise<boolean> {
@@ -258,17 +258,19 @@ export async function endDownload(sql: Queryable, agentId: string): Promise<void
   await sql`delete from agent where id = ${agentId}`
 }
 
-/** Uploads whose handler has given no sign of life for longer than its lease. */
-export async function findLostUploads(sql: Queryable, limit: number): Promise<string[]> {
-  const rows = await sql<{ runId: string }[]>`
-    select data.run_id as "runId"
+/** An upload whose handler has given no sign of life for longer than its lease, or an import that nobody ended in time. */
+export type LostUpload = { runId: string; isImport: boolean }
+
+export async function findLostUploads(sql: Queryable, limit: number): Promise<LostUpload[]> {
+  return sql<LostUpload[]>`
+    select data.run_id as "runId", plan.name = 'knit#imported' as "isImport"
       from agent
       join data on data.id = agent.knit_id
+      join plan on plan.id = data.plan_id
      where agent.mode = 'write'
        and agent.lease_until < now()
      order by agent.lease_until
      limit ${limit}`
-  return rows.map(({ runId }) => runId)
 }
 
 /** Forgets leases that ran out on data nobody writes any more; a lost upload is not among them. */

@@ -1,8 +1,10 @@
 import { expect } from 'vitest'
 import { beginUpload, completeUpload, renewUpload } from '#shared/database/data.ts'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
-import { historyOf, measured, passTime } from '#tests/support/runs.ts'
-import { outbox, test, tick, type TestWorld } from '#tests/support/world.ts'
+import { historyOf, measured, passTime, readRun } from '#tests/support/runs.ts'
+import { until } from '#tests/support/until.ts'
+import { deliver, outbox, test, tick, type TestWorld } from '#tests/support/world.ts'
+import finishRun from '../finish-run/function.ts'
 import cleanAgents from './function.ts'
 
 const by = { actor: 'test' }
@@ -33,6 +35,30 @@ test('an upload in progress is left alone', async ({ ctx }) => {
   expect(await completeUpload(ctx.sql, upload, measured, by)).toBe(true)
 })
 
+test('a handler that renews its lease in the last moment keeps its upload', async ({ ctx }) => {
+  const upload = await begin(ctx)
+  await passTime(ctx)
+  const renewed = Promise.withResolvers<void>()
+  const gate = Promise.withResolvers<void>()
+  const renewing = ctx.sql.begin(async (tx) => {
+    await renewUpload(tx, upload, 60)
+    renewed.resolve()
+    await gate.promise
+  })
+  await renewed.promise
+  // It sees the lease that has passed, and waits for the run.
+  const cleaning = tick(cleanAgents, ctx)
+  await until(async () => {
+    const waiting = await ctx.sql`
+      select from pg_stat_activity
+       where datname = current_database() and wait_event_type = 'Lock'`
+    return waiting.length === 1
+  })
+  gate.resolve()
+  await Promise.all([renewing, cleaning])
+  expect(await completeUpload(ctx.sql, upload, measured, by)).toBe(true)
+})
+
 test('a handler that wakes up after its upload was taken back makes no data', async ({ ctx }) => {
   const upload = await begin(ctx)
   await passTime(ctx)
@@ -40,6 +66,45 @@ test('a handler that wakes up after its upload was taken back makes no data', as
   expect(await renewUpload(ctx.sql, upload, 60)).toBe(false)
   expect(await completeUpload(ctx.sql, upload, measured, by)).toBe(false)
   expect(await ctx.sql`select from data`).toHaveLength(0)
+})
+
+/** An import that its importer began half an hour before it has to be ended. */
+async function makeImport({ sql }: TestWorld): Promise<string> {
+  const [made] = await sql<{ runId: string }[]>`
+    with begun as (
+      insert into run (plan_id, status)
+      select id, 'running' from plan where name = 'knit#imported'
+      returning *
+    ), reserved as (
+      insert into data (plan_id, run_id, output_id)
+      select begun.plan_id, begun.id, output.id
+        from begun
+        join output on output.plan_id = begun.plan_id
+      returning *
+    ), leased as (
+      insert into agent (knit_id, mode, lease_until)
+      select id, 'write', now() + interval '30 minutes' from reserved
+    )
+    select run_id as "runId" from reserved`
+  return made?.runId ?? ''
+}
+
+test('an import that nobody ended in time fails, and is there to be looked at and deleted', async ({
+  ctx,
+}) => {
+  ctx.config = { ...ctx.config, hooksAfter: ['http://127.0.0.1:1/'] }
+  const runId = await makeImport(ctx)
+  await tick(cleanAgents, ctx)
+  expect(await readRun(ctx, runId)).toMatchObject({ status: 'running' })
+  await passTime(ctx)
+  await tick(cleanAgents, ctx)
+  const reason = 'the import was not ended in time'
+  expect(await readRun(ctx, runId)).toMatchObject({ status: 'aborting', reason, claim: null })
+  expect(await agents(ctx)).toBe(0)
+  expect(await ctx.sql`select status from hook_delivery`).toEqual([{ status: 'aborting' }])
+  await deliver(finishRun, ctx, 'run.aborting', { runId, attempt: 1 })
+  expect(await readRun(ctx, runId)).toMatchObject({ status: 'failed' })
+  expect(await ctx.sql`select from data where run_id = ${runId}`).toHaveLength(1)
 })
 
 test('an upload that was completed is data for good', async ({ ctx }) => {
