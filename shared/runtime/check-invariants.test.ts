@@ -90,7 +90,10 @@ const damages: Record<string, Damage> = {
     return `run ${done}`
   },
   'Every input of a run has its data.': async (tx, { done }) => {
-    await tx`delete from assign where run_id = ${done}`
+    await tx`
+      delete from assign
+       where run_id = ${done}
+         and input_id = (select max(input_id) from assign where run_id = ${done})`
     return `run ${done}`
   },
   'Every output of a run has its data, and a deleted run has none.': async (tx, { done }) => {

@@ -14,11 +14,16 @@ export const runInvariants: Invariant[] = [
   {
     sentence: 'No combination of inputs has two runs.',
     broken: (sql) => sql`
-      select 'runs ' || string_agg(id::text, ' ' order by id) as thing
-        from run
-       where combination is not null
-       group by plan_id, combination
-      having count(*) > 1`,
+      select 'runs ' || string_agg(run.id::text, ' ' order by run.id) as thing
+        from (
+          select plan_id, combination
+            from run
+           where combination is not null
+           group by plan_id, combination
+          having count(*) > 1
+        ) as twice
+        join run using (plan_id, combination)
+       group by plan_id, combination`,
   },
   {
     sentence: 'A run is known by the combination of what it reads.',
@@ -38,11 +43,10 @@ export const runInvariants: Invariant[] = [
   {
     sentence: 'Every input of a run has its data.',
     broken: (sql) => sql`
-      select 'run ' || run.id as thing
-        from run
+      select 'run ' || run_id as thing
+        from (select run_id, plan_id, count(*) from assign group by run_id, plan_id) as given
         join (select plan_id, count(*) from input group by plan_id) as asked using (plan_id)
-        left join (select run_id, count(*) from assign group by run_id) as given on given.run_id = run.id
-       where asked.count is distinct from given.count`,
+       where asked.count <> given.count`,
   },
   {
     sentence: 'Every output of a run has its data, and a deleted run has none.',
