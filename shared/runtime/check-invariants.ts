@@ -32,10 +32,15 @@ export async function checkInvariants(world: Checked, patience: number): Promise
 }
 
 function momentOf({ config }: Checked, patience: number): Moment {
-  const { maxHookFailures, signingKey, token, databaseUrl } = config
+  const { maxHookFailures, keepHistory, signingKey, token, databaseUrl } = config
   const password = URL.canParse(databaseUrl) && new URL(databaseUrl).password
   const secrets = [signingKey, token, password].filter((secret) => typeof secret === 'string')
-  return { patience, maxHookFailures, secrets: secrets.filter((secret) => secret !== '') }
+  return {
+    patience,
+    maxHookFailures,
+    keepHistory,
+    secrets: secrets.filter((secret) => secret !== ''),
+  }
 }
 
 /** What must hold between tables and cluster; each look gives back what breaks it. */

@@ -6,6 +6,8 @@ export type Moment = {
   patience: number
   /** Failures after which a call of an after-hook is given up. */
   maxHookFailures: number
+  /** For how many days the history of runs is kept. */
+  keepHistory: number
   /** What must not be kept where people read. */
   secrets: readonly string[]
 }
