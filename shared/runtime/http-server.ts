@@ -10,11 +10,15 @@ export function httpServer(fetch: Fetch): Server {
   }) as Server
 }
 
+// How soon a line is noticed that was still in use when the server closed.
+const lookAgain = 50
+
 /** Takes no more requests and waits for those in progress, for `grace` seconds at most. */
 export async function closeServer(server: Server, grace: number): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  server.closeIdleConnections()
+  const idle = setInterval(() => server.closeIdleConnections(), lookAgain)
   const cut = setTimeout(() => server.closeAllConnections(), grace * 1000)
   await closed
+  clearInterval(idle)
   clearTimeout(cut)
 }
