@@ -281,6 +281,24 @@ describe('a folder', () => {
     expect(lstatSync(join(folder, 'run'), { throwIfNoEntry: false })).toBeUndefined()
   })
 
+  test.each(['', 'deep'.repeat(30)])(
+    'keeps its socket in its place when the server ended by itself (below "%s")',
+    async (below) => {
+      const folder = join(makeFolder(), below)
+      const first = await start({ folder })
+      const sql = connect(first)
+      expect(await sql`select 1 as one`).toEqual([{ one: 1 }])
+      process.kill(first.pid, 'SIGKILL')
+      await first.exited
+
+      const second = await start({ folder })
+      expect(second.options).toEqual(first.options)
+      expect(await connect(second)`select 1 as one`).toEqual([{ one: 1 }])
+      await second.stop()
+      expect(existsSync(second.options.path)).toBe(false)
+    },
+  )
+
   test('with blanks, commas, quotes and umlauts in its path works', async () => {
     const running = await start({ folder: join(makeFolder(), `a b,c"d'e=ö`) })
     expect(await connect(running)`select 1 as one`).toEqual([{ one: 1 }])

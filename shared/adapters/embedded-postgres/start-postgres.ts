@@ -10,7 +10,6 @@ import { stopLeftover, waitUntil } from './leftover.ts'
 import { explain, PostgresUnavailable } from './postgres-unavailable.ts'
 import { openServerLog } from './server-log.ts'
 import { settingsOf } from './settings.ts'
-import type { SocketFolder } from './socket-folder.ts'
 import { makeSocketFolder } from './socket-folder.ts'
 
 export interface PostgresOptions {
@@ -76,9 +75,14 @@ async function start({ folder, log, settings, packageFolder = findPackage() }: P
   const sockets = makeSocketFolder(home)
   const parameters = Object.entries(settingsOf(sockets.path, settings)).flatMap(parameter)
   const command = [...launcher.before, binaries.postgres, '-D', data, ...parameters]
-  const { server, exited } = spawnServer(command, launcher.env, home, sockets)
-  await becomeReady(server, exited, data, home)
-  const stop = () => stopServer(server, exited)
+  const { server, exited } = spawnServer(command, launcher.env, home)
+  const stop = () => stopServer(server, exited).finally(sockets.remove)
+  try {
+    await becomeReady(server, exited, data, home)
+  } catch (error) {
+    await stop()
+    throw error
+  }
   return { url, options: { path: sockets.socket }, pid: Number(server.pid), stop, exited }
 }
 
@@ -94,19 +98,14 @@ function spawnServer(
   [program = '', ...args]: string[],
   env: Record<string, string>,
   folder: string,
-  sockets: SocketFolder,
 ) {
   const log = openServerLog(folder)
   const stdio = ['ignore' as const, log.descriptor, log.descriptor]
   const server = spawn(program, args, { env, stdio, detached: true })
   log.close()
   const exited = new Promise<Exit>((resolve) => {
-    const end = (code: number | null, signal: NodeJS.Signals | null, tail: string) => {
-      sockets.remove()
-      resolve({ code, signal, tail })
-    }
-    server.once('exit', (code, signal) => end(code, signal, log.tail()))
-    server.once('error', (error) => end(null, null, error.message))
+    server.once('exit', (code, signal) => resolve({ code, signal, tail: log.tail() }))
+    server.once('error', (error) => resolve({ code: null, signal: null, tail: error.message }))
   })
   return { server, exited }
 }
