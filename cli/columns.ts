@@ -5,13 +5,13 @@ import type { HookDelivery } from '#shared/domain/hook.ts'
 import type { PlanDetail, PlanSummary } from '#shared/domain/plan.ts'
 import type { RecordedEvent } from '#shared/domain/recorded-event.ts'
 import type { RunDetail } from '#shared/domain/run.ts'
-import { localTime } from './formats.ts'
+import { between, localTime } from './formats.ts'
 import type { Column } from './output.ts'
 
 const systemTag = (data: DataDetail, key: string): string =>
   data.tags.find((tag) => tag.startsWith(`${key}:`))?.slice(key.length + 1) ?? ''
 
-const nameOf = (plan: PlanSummary): string => plan.image ?? plan.name ?? ''
+export const nameOf = (plan: PlanSummary): string => plan.image ?? plan.name ?? ''
 
 const paths = (points: { path: string }[]): string => points.map(({ path }) => path).join(' ')
 
@@ -34,8 +34,11 @@ export const runColumns: Column<RunDetail>[] = [
   ['RUN ID', (run) => run.runId],
   ['STATUS', (run) => run.status],
   ['UPDATED', (run) => localTime(run.updatedAt)],
+  ['TOOK', (run) => between(run.startedAt, run.endedAt)],
   ['IMAGE', (run) => nameOf(run.plan)],
-  ['EXIT', ({ exit }) => (exit ? [exit.code, exit.message].join(' ').trim() : '')],
+  ['EXIT', ({ exit }) => String(exit?.code ?? '')],
+  // Not every server says why; the exit then is all there is.
+  ['WHY', ({ reason, exit }) => reason ?? exit?.message ?? ''],
 ]
 
 export const hookColumns: Column<HookDelivery>[] = [

@@ -7,7 +7,7 @@ export type World = {
   /** Home directory of the user. */
   home: string
   stdin: Readable & { isTTY?: boolean }
-  stdout: Writable & { isTTY?: boolean }
+  stdout: Writable & { isTTY?: boolean; columns?: number }
   stderr: Writable & { isTTY?: boolean }
   /** The words that start the system of this machine. */
   localProgram: string[]

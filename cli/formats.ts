@@ -33,6 +33,24 @@ export function localTime(text: string): string {
   return `${iso.slice(0, -1).replace(/\.?0+$/, '')}${offsetText(offset)}`
 }
 
+/** A length of time as people read it: `312 ms`, `1.24 s`, `3 min 05 s`, `2 h 05 min`. */
+export function spanText(millis: number): string {
+  if (millis < 1000) return `${Math.round(millis)} ms`
+  if (millis < 60_000) return `${(Math.floor(millis / 10) / 100).toFixed(2)} s`
+  const [minutes, seconds] = [Math.trunc(millis / 60_000), Math.trunc(millis / 1000) % 60]
+  if (minutes < 60) return `${minutes} min ${two(seconds)} s`
+  const hours = Math.trunc(minutes / 60)
+  return hours < 48
+    ? `${hours} h ${two(minutes % 60)} min`
+    : `${Math.trunc(hours / 24)} d ${hours % 24} h`
+}
+
+/** From one time to another, as far as both are known; clocks of two machines may make it negative, which it is not. */
+export function between(from: string | undefined, to: string | undefined): string {
+  if (from === undefined || to === undefined) return ''
+  return spanText(Math.max(0, Date.parse(to) - Date.parse(from)))
+}
+
 const LooseTime = z.string().transform((text, ctx) => {
   const time = strictTime(text)
   if (time) return time

@@ -32,7 +32,12 @@ export const json = (value: unknown): string =>
     (letter) => escapes[letter] ?? letter,
   )
 
-function table<T>(things: T[], columns: Column<T>[]): string {
+/** Whether what is written to a stream may be coloured. */
+export const inColour = (stream: { isTTY?: boolean }, env: Context['env']): boolean =>
+  Boolean(stream.isTTY) && !env['NO_COLOR'] && env['TERM'] !== 'dumb'
+
+/** Lines in which every column begins below its title. */
+export function table<T>(things: readonly T[], columns: readonly Column<T>[]): string {
   const rows = [
     columns.map(([title]) => title),
     ...things.map((thing) => columns.map(([, show]) => visible(show(thing)))),

@@ -5,6 +5,7 @@ import type { World } from './context.ts'
 import { didYouMean } from './did-you-mean.ts'
 import { explain } from './explain.ts'
 import { UsageError } from './failure.ts'
+import { inColour } from './output.ts'
 import { asksForHelp, firstPositional, parse, positionalsOf } from './parse.ts'
 import { helpOf } from './usage.ts'
 
@@ -47,7 +48,7 @@ async function runFound({ command, name, words }: Found, world: World): Promise<
   const helpWanted = asksForHelp(words, defined)
   if (helpWanted || command.subCommands) {
     if (!helpWanted) world.stderr.write(`usage error: ${name} needs the name of a command\n\n`)
-    const colour = Boolean(world.stderr.isTTY) && !world.env.NO_COLOR
+    const colour = inColour(world.stderr, world.env)
     world.stderr.write(await helpOf(command, name, { colour }))
     return helpWanted ? 0 : 2
   }

@@ -23,17 +23,24 @@ export function projectFor({ apiRoot }: { apiRoot: string }): string {
 }
 
 /** For tests: runs a command line in this process. */
-export async function knit(words: string[], cwd: string, world: Partial<World> = {}) {
+export async function knit(
+  words: string[],
+  cwd: string,
+  { terminal = false, env, ...world }: Partial<World> & { terminal?: boolean } = {},
+) {
   const output = { stdout: '', stderr: '' }
   const into = (name: keyof typeof output) =>
-    new Writable({
-      write(chunk, _, done) {
-        output[name] += chunk
-        done()
-      },
-    })
+    Object.assign(
+      new Writable({
+        write(chunk, _, done) {
+          output[name] += chunk
+          done()
+        },
+      }),
+      { isTTY: terminal },
+    )
   const code = await runCommandLine(root, words, {
-    env: { KNIT_PROFILE_STORE: join(cwd, 'store'), KNIT_HOME: join(cwd, 'no-home') },
+    env: { KNIT_PROFILE_STORE: join(cwd, 'store'), KNIT_HOME: join(cwd, 'no-home'), ...env },
     cwd,
     home: cwd,
     stdin: Readable.from([]),

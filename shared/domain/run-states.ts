@@ -89,6 +89,9 @@ export const runStatuses = Object.keys(runStates) as RunStatus[]
 /** Where a run ends: nothing is due for it any more. */
 export const endedStatuses = ['done', 'failed', 'invalidated'] as const satisfies RunStatus[]
 
+export const isEnded = (status: RunStatus): boolean =>
+  (endedStatuses as readonly RunStatus[]).includes(status)
+
 /** Every legal move as `[from, to, who]`. */
 export function runMoves(): [RunStatus, RunStatus, readonly string[]][] {
   return runStatuses.flatMap((from) =>

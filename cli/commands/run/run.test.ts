@@ -1,5 +1,7 @@
 import { Readable } from 'node:stream'
-import { expect, test } from 'vitest'
+import { stripVTControlCharacters } from 'node:util'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { RunHistory } from '#shared/domain/run-history.ts'
 import { stubOfTheWire, type StubAnswer } from '#shared/client/stub-of-the-wire.ts'
 import { idOf, sampleRun } from '#shared/client/wire-samples.ts'
 import { knit, projectFor } from '../../testing.ts'
@@ -8,6 +10,50 @@ const done = sampleRun('r1', { inputs: [['/in', 'd1']], outputs: [['/out', 'm1']
 const running = { ...done, status: 'running' as const }
 const exit = { code: 3, message: 'Error' }
 const failed = { ...done, status: 'failed' as const, exit }
+const times = { startedAt: '2025-01-02T03:04:01+00:00', endedAt: '2025-01-02T03:04:02.5+00:00' }
+const gone = { code: 254, message: 'gone' }
+const lost = {
+  ...failed,
+  exit: gone,
+  reason: 'its worker vanished',
+  attempt: 1,
+  createdAt: '2025-01-02T03:04:00+00:00',
+  ...times,
+  attempts: [
+    {
+      attempt: 1,
+      image: 'reg.test/train@sha256:1',
+      ...times,
+      exit: gone,
+      cause: 'machine' as const,
+    },
+  ],
+}
+const history: RunHistory = {
+  runId: done.runId,
+  moves: [
+    { attempt: 1, status: 'waiting', at: '2025-01-02T03:04:00+00:00', by: 'project-runs' },
+    {
+      attempt: 1,
+      from: 'waiting',
+      status: 'done',
+      at: '2025-01-02T03:04:03+00:00',
+      by: 'finish-run',
+    },
+  ],
+  attempts: [],
+  milestones: [
+    { attempt: 1, name: 'projected', at: '2025-01-02T03:04:00+00:00' },
+    { attempt: 1, name: 'program-ended', at: '2025-01-02T03:04:03+00:00' },
+  ],
+}
+
+const zone = process.env.TZ
+beforeEach(() => void (process.env.TZ = 'Asia/Tokyo'))
+afterEach(() => {
+  if (zone === undefined) delete process.env.TZ
+  else process.env.TZ = zone
+})
 
 test('run find joins what is repeated with commas and sends no window of its own', async () => {
   await using stub = await stubOfTheWire(() => ({ json: [done] }))
@@ -21,8 +67,67 @@ test('run find makes a table for people', async () => {
   await using stub = await stubOfTheWire(() => ({ json: [failed] }))
   const { stdout } = await knit(['run', 'find', '--output', 'table'], projectFor(stub))
   const [head, row] = stdout.split('\n')
-  expect(head).toMatch(/^RUN ID +STATUS +UPDATED +IMAGE +EXIT$/)
-  expect(row).toMatch(/failed +\S+ +knit#uploaded +3 Error$/)
+  expect(head).toMatch(/^RUN ID +STATUS +UPDATED +TOOK +IMAGE +EXIT +WHY$/)
+  expect(row).toMatch(/failed +\S+ +knit#uploaded +3 +Error$/)
+})
+
+test('run find says why a run is where it is, and how long its program took', async () => {
+  const waits = { ...running, status: 'waiting', reason: 'it waits for its turn; place 2 of 2' }
+  await using stub = await stubOfTheWire(() => ({ json: [lost, waits] }))
+  const { stdout } = await knit(['run', 'find', '--output', 'table'], projectFor(stub))
+  const [, first, second] = stdout.split('\n')
+  expect(first).toMatch(/failed +\S+ +1\.50 s +knit#uploaded +254 +its worker vanished$/)
+  expect(second).toMatch(/waiting +\S+ +knit#uploaded +it waits for its turn; place 2 of 2$/)
+})
+
+test('run show prints all the server says of a run, and shows people the same', async () => {
+  await using stub = await stubOfTheWire(() => ({ json: lost }))
+  const dir = projectFor(stub)
+  expect(JSON.parse((await knit(['run', 'show', lost.runId], dir)).stdout)).toEqual(lost)
+  const { stdout } = await knit(['run', 'show', lost.runId, '--output', 'table'], dir)
+  const shown = stdout.split('\n').map((line) => line.replaceAll(/ {2,}/g, ' | '))
+  expect(shown).toEqual([
+    `run | ${lost.runId}`,
+    'status | failed',
+    'why | its worker vanished',
+    `plan | ${lost.plan.planId} | knit#uploaded`,
+    'created | 2025-01-02T12:04:00+09:00',
+    'updated | 2025-01-02T12:04:05.678+09:00',
+    'exit | 254',
+    `input | ${idOf('d1')} | /in`,
+    `output | ${idOf('m1')} | /out`,
+    `log | ${idOf('l1')}`,
+    '',
+    'ATTEMPT | STARTED | TOOK | EXIT | MESSAGE | IMAGE',
+    '1 | 2025-01-02T12:04:01+09:00 | 1.50 s | 254 | gone | reg.test/train@sha256:1',
+    '',
+  ])
+})
+
+test('run show prints as much as other servers say', async () => {
+  await using stub = await stubOfTheWire(() => ({ json: failed }))
+  const words = ['run', 'show', failed.runId, '--output', 'table']
+  const { stdout } = await knit(words, projectFor(stub))
+  expect(stdout).toContain('why      Error\n')
+  expect(stdout).not.toContain('ATTEMPT')
+})
+
+test('run show --history is JSON for programs, and a drawing for people at a terminal', async () => {
+  await using stub = await stubOfTheWire(() => ({ json: history }))
+  const dir = projectFor(stub)
+  const words = ['run', 'show', idOf('r1'), '--history']
+  expect(JSON.parse((await knit(words, dir)).stdout)).toEqual(history)
+  expect(stub.requests[0]?.url).toBe(`/api/runs/${idOf('r1')}/history`)
+  const drawn = (await knit([...words, '--output', 'table'], dir)).stdout
+  expect(drawn).toMatch(/^WHEN +ATTEMPT/)
+  expect(drawn).not.toContain('\u001b')
+  const atTerminal = await knit(words, dir, { terminal: true })
+  expect(stripVTControlCharacters(atTerminal.stdout)).toBe(drawn)
+  expect(atTerminal.stdout).toContain('\u001b[32m█')
+  const plain = await knit(words, dir, { terminal: true, env: { NO_COLOR: '1' } })
+  expect(plain.stdout).toBe(drawn)
+  const forced = await knit([...words, '--output', 'json'], dir, { terminal: true })
+  expect(JSON.parse(forced.stdout)).toEqual(history)
 })
 
 test('run show --log copies the log to stdout', async () => {
@@ -38,7 +143,7 @@ test('run wait ends well when all runs are done', async () => {
   const { code, stdout, stderr } = await knit(['run', 'wait', idOf('r1')], projectFor(stub))
   expect(code).toBe(0)
   expect(JSON.parse(stdout)).toEqual(done)
-  expect(stderr).toContain(`${idOf('r1')}: running\n`)
+  expect(stderr).toContain(`run ${idOf('r1')}: running\n`)
 })
 
 test('run wait fails when one has failed, and says where to look', async () => {
@@ -47,7 +152,24 @@ test('run wait fails when one has failed, and says where to look', async () => {
   expect(code).toBe(1)
   expect(JSON.parse(stdout)).toEqual(failed)
   expect(stderr).toBe(
-    `run ${idOf('r1')}: failed (exit code 3: Error)\ntry: knit run show --log ${idOf('r1')}\n`,
+    `run ${idOf('r1')}: failed: exit code 3: Error\ntry: knit run show --log ${idOf('r1')}\n`,
+  )
+})
+
+test('run wait tells why a run is where it is, each time that changes', async () => {
+  const waits = { ...running, status: 'waiting', reason: 'place 2 of 2' }
+  const answers = [waits, waits, { ...waits, reason: 'place 1 of 2' }, done]
+  await using stub = await stubOfTheWire(() => ({ json: answers.shift() }))
+  const { stderr } = await knit(['run', 'wait', idOf('r1')], projectFor(stub))
+  expect(stderr.match(/place \d of 2/g)).toEqual(['place 2 of 2', 'place 1 of 2'])
+})
+
+test('of a run whose program never began, it is not the log that tells why', async () => {
+  const refused = { ...lost, startedAt: undefined }
+  await using stub = await stubOfTheWire(() => ({ json: refused }))
+  const { stderr } = await knit(['run', 'wait', lost.runId], projectFor(stub))
+  expect(stderr).toBe(
+    `run ${lost.runId}: failed: its worker vanished\ntry: knit run show ${lost.runId} --output table\n`,
   )
 })
 

@@ -1,25 +1,51 @@
 import { pipeline } from 'node:stream/promises'
+import { z } from 'zod'
 import { runs } from '#shared/contracts/runs.ts'
 import { api } from '../../api.ts'
-import { outputArgs, positional, toggle } from '../../args.ts'
-import { runColumns } from '../../columns.ts'
+import { flag, positional, toggle } from '../../args.ts'
 import { command } from '../../command.ts'
+import type { Context } from '../../context.ts'
 import { UsageError } from '../../failure.ts'
-import { print } from '../../output.ts'
+import { inColour, printJson } from '../../output.ts'
+import { runText } from '../../runs/detail.ts'
+import { historyText } from '../../runs/history.ts'
+
+const usualWidth = 80
 
 export default command({
   about: runs.show.summary,
   args: {
     runId: positional(runs.show.params.shape.runId),
+    history: toggle('Show instead all that happened to it, and how long each part took.'),
     log: toggle('Print the log of the run instead.'),
     follow: toggle('With --log: go on until the program ends.', { short: 'f' }),
-    ...outputArgs,
+    output: flag(
+      z
+        .enum(['json', 'table'])
+        .optional()
+        .describe('json for programs, table for people; else json, or a --history on a terminal.'),
+    ),
   },
-  async run(args, ctx) {
-    const { runId, log, follow } = args
+  async run({ runId, history, log, follow, output }, ctx) {
     if (follow && !log) throw new UsageError('--follow needs --log')
-    if (!log) return print(ctx, await api(ctx).call(runs.show, { runId }, ctx), args, runColumns)
-    const { signal } = ctx
-    await pipeline(await api(ctx).log(runId, { follow, signal }), ctx.stdout, { end: false })
+    if (history && log) throw new UsageError('--history and --log are two things: ask for one')
+    if (log) return showLog(runId, follow, ctx)
+    if (history) return showHistory(runId, output, ctx)
+    const run = await api(ctx).call(runs.show, { runId }, ctx)
+    if (output === 'table') ctx.stdout.write(runText(run))
+    else printJson(ctx, run)
   },
 })
+
+async function showLog(runId: string, follow: boolean, ctx: Context): Promise<void> {
+  const { signal } = ctx
+  await pipeline(await api(ctx).log(runId, { follow, signal }), ctx.stdout, { end: false })
+}
+
+async function showHistory(runId: string, output: string | undefined, ctx: Context): Promise<void> {
+  const { stdout, env } = ctx
+  const history = await api(ctx).call(runs.history, { runId }, ctx)
+  if ((output ?? (stdout.isTTY ? 'table' : 'json')) === 'json') return printJson(ctx, history)
+  const canvas = { width: stdout.columns ?? usualWidth, colour: inColour(stdout, env) }
+  stdout.write(historyText(history, new Date(), canvas))
+}

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { KnitApi } from '#shared/client/connect.ts'
 import { runs } from '#shared/contracts/runs.ts'
 import type { RunDetail } from '#shared/domain/run.ts'
-import { endedStatuses, type RunStatus } from '#shared/domain/run-states.ts'
+import { isEnded } from '#shared/domain/run-states.ts'
 import { api } from '../../api.ts'
 import { outputArgs, positional } from '../../args.ts'
 import { runColumns } from '../../columns.ts'
@@ -27,28 +27,33 @@ export default command({
     if (args.output === 'table') print(ctx, ended, args, runColumns)
     else for (const run of ended) print(ctx, run, args, runColumns)
     const failed = ended.filter(({ status }) => status !== 'done')
-    if (failed.length > 0)
-      throw new Failure(failed.map(reason).join('; '), `knit run show --log ${failed[0]?.runId}`)
+    const [first] = failed
+    if (first) throw new Failure(failed.map(standing).join('; '), whereToLook(first))
   },
 })
 
 /** The run once it has ended. Asks often at first, then less and less. */
 async function end(client: KnitApi, runId: string, ctx: Context): Promise<RunDetail> {
-  let seen: RunStatus | undefined
+  let seen: RunDetail | undefined
   for (let wait = shortest; ; wait = Math.min(wait * 1.5, longest)) {
     const run = await client.call(runs.show, { runId }, ctx)
     if (isEnded(run.status)) return run
-    if (run.status !== seen) {
-      note(ctx, `${runId}: ${run.status}`)
-      seen = run.status
-      wait = shortest
-    }
+    const moved = run.status !== seen?.status
+    if (moved || run.reason !== seen?.reason) note(ctx, standing(run))
+    if (moved) wait = shortest
+    seen = run
     await pause(wait, undefined, ctx)
   }
 }
 
-const isEnded = (status: RunStatus): boolean =>
-  (endedStatuses as readonly RunStatus[]).includes(status)
+/** The log tells of a program that began; of others, and where there is none, it is the run that does. */
+function whereToLook({ runId, log, attempts, startedAt }: RunDetail): string {
+  const began = attempts === undefined || startedAt !== undefined
+  return log && began ? `knit run show --log ${runId}` : `knit run show ${runId} --output table`
+}
 
-const reason = ({ runId, status, exit }: RunDetail): string =>
-  `run ${runId}: ${status}${exit ? ` (exit code ${exit.code}${exit.message && `: ${exit.message}`})` : ''}`
+/** Where a run is, and why as far as the server says. */
+function standing({ runId, status, reason, exit }: RunDetail): string {
+  const ended = exit && `exit code ${exit.code}${exit.message && `: ${exit.message}`}`
+  return [`run ${runId}`, status, reason ?? ended].filter(Boolean).join(': ')
+}
