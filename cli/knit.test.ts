@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers'
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
 import { stubOfTheWire } from '#shared/client/stub-of-the-wire.ts'
+import { idOf } from '#shared/client/wire-samples.ts'
 import { projectFor, tempDir } from './testing.ts'
 
 const launcher = join(import.meta.dirname, 'knit.mjs')
@@ -30,10 +31,10 @@ test('done is 0', async () => {
 test('failed is 1', async () => {
   const answer = { status: 404, json: { message: 'not found' } }
   await using stub = await stubOfTheWire(() => answer)
-  expect(await spawnKnit(['run', 'show', 'x'], projectFor(stub))).toEqual({
+  expect(await spawnKnit(['run', 'show', idOf('x')], projectFor(stub))).toEqual({
     code: 1,
     stdout: '',
-    stderr: 'run show x: not found (HTTP 404)\ntry: knit run find\n',
+    stderr: `run show ${idOf('x')}: not found (HTTP 404)\ntry: knit run find\n`,
   })
 })
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { idOf } from '#shared/client/wire-samples.ts'
 import { knit, tempDir } from './testing.ts'
 
 test('the root says what there is', async () => {
@@ -125,17 +126,16 @@ test.each([
     'knit data find --help',
   ],
   [
-    ['data', 'lineage', 'x', '-n', '0'],
+    ['data', 'lineage', idOf('x'), '-n', '0'],
     '--numbers: expected a number from 1 on, or "all"',
     'knit data lineage --help',
   ],
-  [['data', 'pull', '../x'], 'KNIT_ID: expected the id of data', 'knit data pull --help'],
   [
     ['run', 'find', '--status', 'invalidated'],
     '--status: "invalidated" is no status to search for; there are deactivated, waiting, ready, starting, running, completing, aborting, done, failed',
     'knit run find --help',
   ],
-  [['run', 'show', 'x', '--follow'], '--follow needs --log', 'knit run show --help'],
+  [['run', 'show', idOf('x'), '--follow'], '--follow needs --log', 'knit run show --help'],
   [
     ['plan', 'active', 'true', 'x'],
     'ACTIVE: Invalid option: expected one of "yes"|"no"',
@@ -152,5 +152,26 @@ test.each([
     code: 2,
     stdout: '',
     stderr: `usage error: ${message}\ntry: ${next}\n`,
+  })
+})
+
+test.each([
+  [['data', 'pull', '../x'], 'KNIT_ID', 'data'],
+  [['data', 'tag', 'xyz', '--add', 'a:b'], 'KNIT_ID', 'data'],
+  [['data', 'lineage', 'xyz'], 'KNIT_ID', 'data'],
+  [['plan', 'show', 'xyz'], 'PLAN_ID', 'plan'],
+  [['plan', 'active', 'yes', 'xyz'], 'PLAN_ID', 'plan'],
+  [['plan', 'graph', 'xyz'], 'PLAN_ID', 'plan'],
+  [['run', 'show', 'xyz'], 'RUN_ID', 'run'],
+  [['run', 'show', 'xyz', '--log'], 'RUN_ID', 'run'],
+  [['run', 'wait', idOf('x'), 'xyz'], 'RUN_ID', 'run'],
+  [['run', 'find', '--planid', 'xyz'], '--planid', 'plan'],
+  [['run', 'find', '--in-knitid', `${idOf('x')},xyz`], '--in-knitid', 'data'],
+  [['run', 'find', '-o', idOf('x').toUpperCase().replace('0', 'A')], '--out-knitid', 'data'],
+])('what can be no id is misused, and no server is asked: %j', async (words, name, thing) => {
+  const { code, stderr } = await knit(words, tempDir())
+  expect({ code, stderr }).toEqual({
+    code: 2,
+    stderr: `usage error: ${name}: expected the id of a ${thing}: a lower-case UUID\ntry: knit ${words.slice(0, 2).join(' ')} --help\n`,
   })
 })

@@ -64,7 +64,13 @@ function partsOf(milestones: readonly Milestone[], until: number | undefined): P
     at = to
   }
   if (until !== undefined)
-    parts.push({ name: 'so far', from: at, to: Math.max(at, until - begin), style: 'dim', open: true })
+    parts.push({
+      name: 'so far',
+      from: at,
+      to: Math.max(at, until - begin),
+      style: 'dim',
+      open: true,
+    })
   return parts
 }
 

@@ -1,10 +1,11 @@
 import { z } from 'zod'
 import { DataDetail, TagChange } from '#shared/domain/data.ts'
+import { KnitId } from '#shared/domain/ids.ts'
 import { TagText } from '#shared/domain/tag.ts'
 import { DurationParam, TimeParam } from '#shared/domain/time.ts'
 import { resource, route } from './route.ts'
 
-const params = z.object({ knitId: z.string().describe('Id of the data.') })
+const params = z.object({ knitId: KnitId.describe('Id of the data.') })
 
 /** The window of time of a search. */
 export const windowQuery = {

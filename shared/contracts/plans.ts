@@ -1,9 +1,10 @@
 import { z } from 'zod'
+import { PlanId } from '#shared/domain/ids.ts'
 import { PlanDetail, PlanSpec } from '#shared/domain/plan.ts'
 import { SoughtTagText } from '#shared/domain/tag.ts'
 import { resource, route } from './route.ts'
 
-const params = z.object({ planId: z.string().describe('Id of the plan.') })
+const params = z.object({ planId: PlanId.describe('Id of the plan.') })
 
 export const plans = resource('plans', {
   find: route({

@@ -1,11 +1,12 @@
 import { z } from 'zod'
+import { RunId } from '#shared/domain/ids.ts'
 import { RunDetail } from '#shared/domain/run.ts'
 import { RunHistory } from '#shared/domain/run-history.ts'
 import { runStatuses } from '#shared/domain/run-states.ts'
 import { windowQuery } from './data.ts'
 import { commaList, resource, route } from './route.ts'
 
-const params = z.object({ runId: z.string().describe('Id of the run.') })
+const params = z.object({ runId: RunId.describe('Id of the run.') })
 const searchable = runStatuses.filter((status) => status !== 'invalidated')
 
 export const runs = resource('runs', {

@@ -6,7 +6,6 @@ import { pipeline } from 'node:stream/promises'
 import { z } from 'zod'
 import { unpack } from '#shared/archive/unpack.ts'
 import { data } from '#shared/contracts/data.ts'
-import { isId } from '#shared/domain/ids.ts'
 import { api } from '../../api.ts'
 import { positional, toggle } from '../../args.ts'
 import { command } from '../../command.ts'
@@ -18,10 +17,8 @@ import { progress } from '../../progress.ts'
 export default command({
   about: data.pull.summary,
   args: {
-    // It becomes a file name, so it must be nothing but an id.
-    knitId: positional(
-      z.string().refine(isId, 'expected the id of data').describe('Id of the data.'),
-    ),
+    // It becomes a file name too: its schema lets nothing but an id pass.
+    knitId: positional(data.pull.params.shape.knitId),
     dest: positional(
       z.string().default('.').describe('Directory it goes to; - writes the archive to stdout.'),
     ),

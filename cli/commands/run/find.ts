@@ -1,5 +1,7 @@
 import { z } from 'zod'
+import { commaList } from '#shared/contracts/route.ts'
 import { runs } from '#shared/contracts/runs.ts'
+import { KnitId, PlanId } from '#shared/domain/ids.ts'
 import { api } from '../../api.ts'
 import { flag, outputArgs } from '../../args.ts'
 import { runColumns } from '../../columns.ts'
@@ -10,20 +12,20 @@ import { print } from '../../output.ts'
 const { plan, knitIdInput, knitIdOutput, status } = runs.find.query.shape
 
 // In a query these are one text with commas; here each is a flag that can be repeated.
-const repeated = (list: z.ZodOptional<z.ZodType<string[], string>>) =>
+const repeated = (list: z.ZodOptional<z.ZodType>, item: z.ZodType<string[], string>) =>
   z
-    .array(list.unwrap())
+    .array(item)
     .default([])
-    .transform((lists) => lists.flat().join(',') || undefined)
+    .transform((items) => items.flat().join(',') || undefined)
     .describe(list.description ?? '')
 
 export default command({
   about: runs.find.summary,
   args: {
-    planid: flag(repeated(plan), { short: 'p', hint: 'PLAN_ID' }),
-    'in-knitid': flag(repeated(knitIdInput), { short: 'i', hint: 'KNIT_ID' }),
-    'out-knitid': flag(repeated(knitIdOutput), { short: 'o', hint: 'KNIT_ID' }),
-    status: flag(repeated(status), { short: 's', hint: 'STATUS' }),
+    planid: flag(repeated(plan, commaList(PlanId)), { short: 'p', hint: 'PLAN_ID' }),
+    'in-knitid': flag(repeated(knitIdInput, commaList(KnitId)), { short: 'i', hint: 'KNIT_ID' }),
+    'out-knitid': flag(repeated(knitIdOutput, commaList(KnitId)), { short: 'o', hint: 'KNIT_ID' }),
+    status: flag(repeated(status, status.unwrap()), { short: 's', hint: 'STATUS' }),
     ...windowArgs,
     ...outputArgs,
   },

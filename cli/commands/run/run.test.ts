@@ -57,10 +57,22 @@ afterEach(() => {
 
 test('run find joins what is repeated with commas and sends no window of its own', async () => {
   await using stub = await stubOfTheWire(() => ({ json: [done] }))
-  const words = ['run', 'find', '-p', 'a', '--planid', 'b', '-s', 'done', '--status=failed']
+  const words = [
+    'run',
+    'find',
+    '-p',
+    idOf('a'),
+    '--planid',
+    idOf('b'),
+    '-s',
+    'done',
+    '--status=failed',
+  ]
   const { stdout } = await knit(words, projectFor(stub))
   expect(JSON.parse(stdout)).toEqual([done])
-  expect(stub.requests[0]?.url).toBe('/api/runs?plan=a%2Cb&status=done%2Cfailed')
+  expect(stub.requests[0]?.url).toBe(
+    `/api/runs?plan=${idOf('a')}%2C${idOf('b')}&status=done%2Cfailed`,
+  )
 })
 
 test('run find makes a table for people', async () => {
@@ -132,9 +144,9 @@ test('run show --history is JSON for programs, and a drawing for people at a ter
 
 test('run show --log copies the log to stdout', async () => {
   await using stub = await stubOfTheWire(() => ({ body: 'a\nb' }))
-  const { stdout } = await knit(['run', 'show', 'r1', '--log', '-f'], projectFor(stub))
+  const { stdout } = await knit(['run', 'show', idOf('r1'), '--log', '-f'], projectFor(stub))
   expect(stdout).toBe('a\nb')
-  expect(stub.requests[0]?.url).toBe('/api/runs/r1/log?follow=')
+  expect(stub.requests[0]?.url).toBe(`/api/runs/${idOf('r1')}/log?follow=`)
 })
 
 test('run wait ends well when all runs are done', async () => {
@@ -221,13 +233,13 @@ test('an interrupt ends a wait with exit code 130', async () => {
     return { json: running }
   })
   const world = { signal: interrupt.signal }
-  expect((await knit(['run', 'wait', 'r1'], projectFor(stub), world)).code).toBe(130)
+  expect((await knit(['run', 'wait', idOf('r1')], projectFor(stub), world)).code).toBe(130)
 })
 
 test('what cannot be reached is told with what to look at', async () => {
   await using stub = await stubOfTheWire(() => 'hang up')
   const dir = projectFor(stub)
-  const { code, stderr } = await knit(['plan', 'active', 'yes', 'x'], dir)
+  const { code, stderr } = await knit(['plan', 'active', 'yes', idOf('x')], dir)
   expect(code).toBe(1)
   expect(stderr).toMatch(/^cannot reach http:\/\/127\.0\.0\.1:\d+: .*\ntry: the same command again/)
 })
