@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
+import { hash, randomUUID } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Engine } from '#shared/adapters/local-cluster/engine.ts'
@@ -34,6 +34,30 @@ export function makeImage(engine: Engine, ...changes: string[]): MadeImage {
     const name = `knit.local/test-${randomUUID()}:1`
     const flags = ['ENV PATH=/bin', ...changes].flatMap((change) => ['--change', change])
     run(engine, 'import', ...flags, archive, name)
+    return { name, remove: () => run(engine, 'image', 'rm', '--force', name) }
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+/** An image for another kind of machine, with nothing in it. */
+export function foreignImage(engine: Engine, architecture: string): MadeImage {
+  const folder = mkdtempSync('/var/tmp/knit-image-')
+  try {
+    const name = `knit.local/test-${randomUUID()}:1`
+    const layer = Buffer.alloc(1024)
+    const rootfs = { type: 'layers', diff_ids: [`sha256:${hash('sha256', layer)}`] }
+    const config = JSON.stringify({ architecture, os: 'linux', config: {}, rootfs })
+    const manifest = [{ Config: 'config.json', RepoTags: [name], Layers: ['layer.tar'] }]
+    const files = {
+      'layer.tar': layer,
+      'config.json': config,
+      'manifest.json': JSON.stringify(manifest),
+    }
+    for (const [file, content] of Object.entries(files)) writeFileSync(join(folder, file), content)
+    const archive = join(folder, 'image.tar')
+    execFileSync('tar', ['-cf', archive, '-C', folder, ...Object.keys(files)])
+    run(engine, 'load', '--input', archive)
     return { name, remove: () => run(engine, 'image', 'rm', '--force', name) }
   } finally {
     rmSync(folder, { recursive: true })

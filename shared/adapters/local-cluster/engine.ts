@@ -64,10 +64,11 @@ export function call(
   })
 }
 
-/** What an engine says of a failure comes last, after warnings and progress. */
+/** What an engine says of a failure comes last, after warnings and progress, and before what helps nobody. */
 export function lastLine(text: string): string {
   const lines = text.trim().split('\n')
-  const line = lines.findLast((one) => !one.includes('failed to start containers')) ?? ''
+  const line =
+    lines.findLast((one) => !/^(See '|Error: failed to start containers)/.test(one)) ?? ''
   return line.replace(/^(Error: |Error response from daemon: |docker: )+/, '').slice(0, 900)
 }
 

@@ -130,9 +130,11 @@ function envWords(env: Record<string, string>, folder: string): string[] {
       .filter((pair) => isPlain(pair) === wanted)
       .map((pair) => pair.join('=')),
   )
-  const file = join(folder, 'env')
-  writeFileSync(file, (plain ?? []).map((line) => `${line}\n`).join(''), { mode: 0o600 })
-  return [`--env-file=${file}`, ...(other ?? []).map((pair) => `--env=${pair}`)]
+  // By a plain name, in the folder where it is read: podman takes a path with commas or quotes apart.
+  writeFileSync(join(folder, 'env'), (plain ?? []).map((line) => `${line}\n`).join(''), {
+    mode: 0o600,
+  })
+  return ['--env-file=env', ...(other ?? []).map((pair) => `--env=${pair}`)]
 }
 
 /** As the engines of a cluster complete a name; podman would ask which registry is meant. */

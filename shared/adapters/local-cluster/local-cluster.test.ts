@@ -8,6 +8,7 @@ import { childrenOf } from './processes.ts'
 import {
   endOf,
   sandboxes,
+  startAndDie,
   eventually,
   start,
   test,
@@ -32,7 +33,7 @@ describe.each(sandboxes)('a worker run with %s', (sandbox) => {
       outputs: [{ volume: output, path: '/out' }],
     })
     await first.close({ stopWorkers: false })
-    await startAndDie(home, spec, sandbox, () => readFileSync(home.file(output, 'up')))
+    await startAndDie(home, spec, { sandbox }, () => readFileSync(home.file(output, 'up')))
 
     const second = home.open({ sandbox })
     expect(await second.findWorker(spec.name)).toMatchObject({ state: { phase: 'running' } })
@@ -207,19 +208,4 @@ function stored(home: TestHome) {
   const worker = readWorker(openHome(home.folder), spec.name)
   if (!worker) throw new Error('it was just made')
   return worker
-}
-
-/** Starts a worker from another process, which is killed as soon as `begun` no longer throws. */
-async function startAndDie(home: TestHome, spec: object, sandbox: string, begun: () => unknown) {
-  const script = `
-    const { localCluster } = await import(${JSON.stringify(new URL('./local-cluster.ts', import.meta.url).href)})
-    const cluster = localCluster(${JSON.stringify({ folder: home.folder, sandbox })})
-    await cluster.releaseWorker(await cluster.ensureWorker(${JSON.stringify(spec)}))
-    setInterval(() => {}, 1000)`
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', script], {
-    stdio: 'inherit',
-  })
-  await eventually(begun)
-  child.kill('SIGKILL')
-  await new Promise((resolve) => child.once('exit', resolve))
 }

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { chmodSync, mkdtempSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -128,5 +129,30 @@ function isUsable(name: SandboxName): boolean {
     return true
   } catch {
     return false
+  }
+}
+
+/** Starts a worker from another process, which is killed as soon as `begun` no longer throws. */
+export async function startAndDie(
+  home: TestHome,
+  spec: WorkerSpec,
+  options: Pick<LocalClusterOptions, 'sandbox' | 'engine'>,
+  begun: () => unknown,
+): Promise<void> {
+  const module = new URL('./local-cluster.ts', import.meta.url).href
+  const script = `
+    const { localCluster } = await import(${JSON.stringify(module)})
+    const options = ${JSON.stringify({ folder: home.folder, ...options })}
+    const cluster = localCluster({ ...options, env: process.env })
+    await cluster.releaseWorker(await cluster.ensureWorker(${JSON.stringify(spec)}))
+    setInterval(() => {}, 1000)`
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', script], {
+    stdio: 'inherit',
+  })
+  try {
+    await eventually(begun)
+  } finally {
+    child.kill('SIGKILL')
+    await new Promise((resolve) => child.once('exit', resolve))
   }
 }
