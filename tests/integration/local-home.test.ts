@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { test as base, expect } from 'vitest'
+import { test as base, expect, vi } from 'vitest'
 import { pack } from '#shared/archive/pack.ts'
 import { unpack } from '#shared/archive/unpack.ts'
 import { connectApi, type KnitApi } from '#shared/client/connect.ts'
@@ -12,6 +12,7 @@ import { data } from '#shared/contracts/data.ts'
 import { plans } from '#shared/contracts/plans.ts'
 import { runs } from '#shared/contracts/runs.ts'
 import type { RunDetail } from '#shared/domain/run.ts'
+import { enginesHere, makeImage } from '#tests/support/engines.ts'
 import {
   killAll,
   processesOf,
@@ -52,10 +53,16 @@ async function pullText(api: KnitApi, folder: string, knitId: string): Promise<s
 }
 
 /** A plan that reads the text of data with `tag` and runs a line of shell, with the input at /in and the output at /out. */
-async function shellPlan(api: KnitApi, tag: string, line: string, put: string): Promise<string> {
+async function shellPlan(
+  api: KnitApi,
+  tag: string,
+  line: string,
+  put: string,
+  image = 'knit.local/host:1',
+): Promise<string> {
   const plan = await api.call(plans.apply, {
     body: {
-      image: 'knit.local/host:1',
+      image,
       entrypoint: ['sh', '-c', line],
       inputs: [{ path: '/in', tags: [tag] }],
       outputs: [{ path: '/out', tags: [put] }],
@@ -244,6 +251,45 @@ test('a setting that is not as it should be is named as it was given', async ({ 
   expect(output).toMatch(/^The settings are not as they should be:\n  --port: .*65535\n$/)
 })
 
+test('an engine that does not work is refused in one clear message', async ({ folder }) => {
+  vi.stubEnv('DOCKER_HOST', `unix://${folder}/none`)
+  const docker = await refusedHome(home(folder), '--port', '0', '--engine', 'docker')
+  vi.unstubAllEnvs()
+  expect(docker.code).toBe(1)
+  expect(docker.output).toMatch(
+    /^docker cannot be used on this machine: .+\nMend that, or leave the choice: --engine auto\n$/,
+  )
+  const other = await refusedHome(home(folder), '--port', '0', '--engine', 'other')
+  expect(other.output).toMatch(
+    /^There is no engine "other"\.\nUse --engine docker, podman or sandbox/,
+  )
+  expect(processesOf(folder)).toEqual([])
+})
+
+for (const engine of await enginesHere())
+  test(`a home with ${engine.name} says so, and runs an image of it`, async ({ folder }) => {
+    const { name } = engine
+    const image = makeImage(engine)
+    const running = await startHome(home(folder), '--engine', name)
+    expect(JSON.parse(readFileSync(join(home(folder), 'local.json'), 'utf8'))).toMatchObject({
+      engine: name,
+    })
+    const api = connectApi({ apiRoot: running.apiRoot })
+    const plan = await shellPlan(
+      api,
+      'type:raw',
+      'cat /in/text /in/text > /out/text',
+      'type:x',
+      image.name,
+    )
+    await pushText(api, folder, 'x', 'type:raw')
+    const run = await until(() => ended(api, plan))
+    expect(run).toMatchObject({ status: 'done' })
+    expect(await pullText(api, folder, run.outputs[0]?.knitId ?? '')).toBe('xx')
+    await running.stop()
+    image.remove()
+  })
+
 test('a folder that is no home is refused and left as it is', async ({ folder }) => {
   writeFileSync(join(folder, 'mine.txt'), 'mine')
   const { code, output } = await refusedHome(folder)
@@ -261,17 +307,18 @@ test('a folder that is no home is refused and left as it is', async ({ folder })
 
 const isRoot = process.getuid?.() === 0
 
-test('a full disk is refused in one clear message', async ({ folder, skip }) => {
-  skip(!isRoot, 'a small disk of its own needs root: sudo npm test')
-  const small = join(folder, 'small')
-  mkdirSync(small)
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', small])
-  try {
-    const { code, output } = await refusedHome(join(small, 'home'))
-    expect(code).toBe(1)
-    expect(output).toMatch(/^The disk of .* is full\.\nFree .*\n$/)
-    expect(processesOf(folder)).toEqual([])
-  } finally {
-    execFileSync('umount', [small])
-  }
-})
+// A small disk of its own needs root.
+if (isRoot)
+  test('a full disk is refused in one clear message', async ({ folder }) => {
+    const small = join(folder, 'small')
+    mkdirSync(small)
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', small])
+    try {
+      const { code, output } = await refusedHome(join(small, 'home'))
+      expect(code).toBe(1)
+      expect(output).toMatch(/^The disk of .* is full\.\nFree .*\n$/)
+      expect(processesOf(folder)).toEqual([])
+    } finally {
+      execFileSync('umount', [small])
+    }
+  })
