@@ -186,20 +186,22 @@ test('of a run whose program never began, it is not the log that tells why', asy
 })
 
 test.each([
-  [['stop'], 'PUT /api/runs/r1/tearoff', 'running'],
-  [['stop', '--fail'], 'PUT /api/runs/r1/abort', 'running'],
-  [['stop', '-x'], 'PUT /api/runs/r1/abort', 'running'],
-  [['retry'], 'PUT /api/runs/r1/retry', 'executed once more'],
-  [['rm'], 'DELETE /api/runs/r1', 'deleted'],
+  [['stop'], 'PUT /api/runs/R1/tearoff', 'running'],
+  [['stop', '--fail'], 'PUT /api/runs/R1/abort', 'running'],
+  [['stop', '-x'], 'PUT /api/runs/R1/abort', 'running'],
+  [['retry'], 'PUT /api/runs/R1/retry', 'executed once more'],
+  [['rm'], 'DELETE /api/runs/R1', 'deleted'],
 ])('run %s asks for one thing and prints nothing but a note', async (words, asked, says) => {
   await using stub = await stubOfTheWire(({ url }) => {
     if (/abort|tearoff/.test(url)) return { json: running }
     return { status: url.endsWith('retry') ? 200 : 204 }
   })
-  const { code, stdout, stderr } = await knit(['run', ...words, 'r1'], projectFor(stub))
+  const { code, stdout, stderr } = await knit(['run', ...words, idOf('r1')], projectFor(stub))
   expect({ code, stdout }).toEqual({ code: 0, stdout: '' })
   expect(stderr).toContain(says)
-  expect(stub.requests.map(({ method, url }) => `${method} ${url}`)).toEqual([asked])
+  expect(stub.requests.map(({ method, url }) => `${method} ${url}`)).toEqual([
+    asked.replace('R1', idOf('r1')),
+  ])
   expect(stub.requests[0]?.headers['idempotency-key']).toMatch(/^[0-9a-f-]{36}$/)
 })
 
@@ -209,7 +211,7 @@ test.each([
 ])('run rm asks who sits at a terminal, and takes %j at its word', async (said, methods) => {
   await using stub = await stubOfTheWire(() => ({ status: 204 }))
   const stdin = Object.assign(Readable.from([said]), { isTTY: true })
-  const { code, stderr } = await knit(['run', 'rm', 'r1'], projectFor(stub), { stdin })
+  const { code, stderr } = await knit(['run', 'rm', idOf('r1')], projectFor(stub), { stdin })
   expect(code).toBe(0)
   expect(stderr).toContain('[y/N]')
   expect(stub.requests.map(({ method }) => method)).toEqual(methods)
@@ -221,9 +223,11 @@ test('a run that cannot be deleted is told with what stands against it and what 
     status: 409,
     json: { code: 'run-in-use', title: 'In use', detail },
   }))
-  const { code, stderr } = await knit(['run', 'rm', 'r1', '--yes'], projectFor(stub))
+  const { code, stderr } = await knit(['run', 'rm', idOf('r1'), '--yes'], projectFor(stub))
   expect(code).toBe(1)
-  expect(stderr).toBe(`run rm r1: ${detail} (HTTP 409)\ntry: knit run rm with those runs first\n`)
+  expect(stderr).toBe(
+    `run rm ${idOf('r1')}: ${detail} (HTTP 409)\ntry: knit run rm with those runs first\n`,
+  )
 })
 
 test('an interrupt ends a wait with exit code 130', async () => {

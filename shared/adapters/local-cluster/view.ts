@@ -81,7 +81,7 @@ export function buildView(spec: ViewSpec, mounts: HostMount[] = hostMounts()): V
     .filter((path) => isFolder(fromBase(path)) && fromBase(dirname(path)) === undefined)
   const skeleton = buildSkeleton({ fromBase, wantedFolders, wantedFiles, shown })
   const entries = skeleton.bound.flatMap((path) =>
-    bindEntry(join(spec.base, path), path, spec.hide, mounts),
+    bindEntry(join(spec.base, path), path, spec, mounts),
   )
   return {
     folders: skeleton.folders,
@@ -172,8 +172,17 @@ function bind(volume: Volume, mounts: HostMount[]): Mount {
 }
 
 /** Binds one entry of the root file system. What is mounted below it comes along and is writable until we say otherwise. */
-function bindEntry(source: string, target: string, hide: string[], mounts: HostMount[]): Mount[] {
+function bindEntry(
+  source: string,
+  target: string,
+  { hide, show }: Pick<ViewSpec, 'hide' | 'show'>,
+  mounts: HostMount[],
+): Mount[] {
   const below = mounts.filter((mount) => isBelow(mount.point, source))
+  // What is mounted where nobody sees it needs no care, and may be gone by the time it would get some.
+  const isSeen = ({ point }: HostMount) =>
+    !hide.some((folder) => isWithin(point, folder)) ||
+    show.some((folder) => isWithin(point, folder) || isWithin(folder, point))
   const inside = (path: string) => target + path.slice(source.length)
   return [
     {
@@ -186,7 +195,7 @@ function bindEntry(source: string, target: string, hide: string[], mounts: HostM
       fleeting: true,
     },
     ...below
-      .filter((mount) => !mount.readonly)
+      .filter((mount) => !mount.readonly && isSeen(mount))
       .map(({ point, noexec }) => ({
         kind: 'make-readonly' as const,
         target: inside(point),
