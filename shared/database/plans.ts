@@ -111,46 +111,65 @@ async function rarestTag(tx: Tx, tags: readonly number[]): Promise<number | null
   return rarest?.tag ?? null
 }
 
-/** The plans on the way from an output of the new plan back to one of its inputs; undefined when there is no way. */
+/** What a plan writes to one mount point; without a plan it is the one to be registered. */
+type Written = { planId: string | null; tags: number[] }
+
+/** The plans on the shortest way from an output of the new plan back to one of its inputs; undefined when there is no way. */
 async function findCycle(
   tx: Tx,
   plan: PlanDefinition,
   tagIds: MountTags,
 ): Promise<string[] | undefined> {
-  const written = [...tagIds.outputs, ...(plan.log ? [tagIds.log] : [])]
   const asked = tagIds.inputs.filter((_, index) => {
     const input = plan.inputs[index]
     return input && !input.knitId && !input.timestamp
   })
-  const [found] = await tx<{ path: string[] }[]>`
-    with recursive written as (
-      select array(select jsonb_array_elements_text(value)::integer) as tags
-        from jsonb_array_elements(${tx.json(written)}) as value
-    ), asked as (
-      select array(select jsonb_array_elements_text(value)::integer) as tags
-        from jsonb_array_elements(${tx.json(asked)}) as value
-    ), fed (plan_id) as (
-      select input.plan_id
+  const closes = ({ tags }: Written) =>
+    asked.some((wanted) => wanted.every((id) => tags.includes(id)))
+  // Each plan that is reached, with the one before it.
+  const reached = new Map<string, string | null>()
+  let written: Written[] = [...tagIds.outputs, ...(plan.log ? [tagIds.log] : [])].map((tags) => ({
+    planId: null,
+    tags,
+  }))
+  while (written.length > 0) {
+    const closing = written.find(closes)
+    if (closing) return wayTo(closing.planId, reached)
+    written = await feedOn(tx, written, reached)
+  }
+  return undefined
+}
+
+/** Goes one plan on: which plans, not reached before, ask for what is written, and what they write. */
+async function feedOn(
+  tx: Tx,
+  written: readonly Written[],
+  reached: Map<string, string | null>,
+): Promise<Written[]> {
+  const rows = await tx<{ planId: string; before: string | null; tags: number[] | null }[]>`
+    with written as (
+      select (value ->> 'planId')::uuid as plan_id,
+             array(select jsonb_array_elements_text(value -> 'tags')::integer) as tags
+        from jsonb_array_elements(${tx.json([...written])}) as value
+    ), fed as (
+      select distinct on (input.plan_id) input.plan_id, written.plan_id as before
         from written
         join input on input.rarest_tag = any (written.tags) and input.tags <@ written.tags
-       where input.knit_id is null and input.knit_timestamp is null
-       union
-      select input.plan_id
-        from fed
-        join output on output.plan_id = fed.plan_id
-        join input on input.rarest_tag = any (output.tags) and input.tags <@ output.tags
-       where input.knit_id is null and input.knit_timestamp is null
+       where input.knit_id is null
+         and input.knit_timestamp is null
+         and input.plan_id <> all (${[...reached.keys()]}::uuid[])
+       order by input.plan_id
     )
-    select '{}'::uuid[] as path
-      from written
-      join asked on asked.tags <@ written.tags
-     union all
-    select array[fed.plan_id]
+    select fed.plan_id as "planId", fed.before, output.tags
       from fed
-      join output on output.plan_id = fed.plan_id
-      join asked on asked.tags <@ output.tags
-     limit 1`
-  return found?.path
+      left join output on output.plan_id = fed.plan_id`
+  for (const { planId, before } of rows) reached.set(planId, before)
+  return rows.flatMap(({ planId, tags }) => (tags ? [{ planId, tags }] : []))
+}
+
+function wayTo(last: string | null, reached: ReadonlyMap<string, string | null>): string[] {
+  if (last === null) return []
+  return [...wayTo(reached.get(last) ?? null, reached), last]
 }
 
 /**

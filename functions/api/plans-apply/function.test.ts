@@ -526,6 +526,26 @@ test('a plan that closes a cycle is refused and names the plan that would close 
   expect(shown[0]?.upstreams).toEqual([])
 })
 
+test('of a long cycle every plan on the shortest way is named, in its order', async ({ ctx }) => {
+  const step = (from: string, ...to: string[]) =>
+    spec({
+      inputs: [{ path: '/in', tags: [from] }],
+      outputs: to.map((tag, index) => ({ path: `/out/${index}`, tags: [tag] })),
+    })
+  const [a, b, c] = [
+    await register(ctx, step('long:1', 'long:2', 'long:aside')),
+    await register(ctx, step('long:2', 'long:3')),
+    await register(ctx, step('long:3', 'long:4')),
+  ]
+  await register(ctx, step('long:aside', 'long:further'))
+  await register(ctx, step('long:further', 'long:4'))
+  const says = await refusal(apply, ctx, path, 'plan-cycle', { body: step('long:4', 'long:1') })
+  expect(says).toContain(`through the plan ${a.planId}, then `)
+  const last = await refusal(apply, ctx, path, 'plan-cycle', { body: step('long:3', 'long:1') })
+  expect(last).toContain(`through the plan ${a.planId}, then ${b.planId}.`)
+  expect(last).not.toContain(c.planId)
+})
+
 test('a plan on the way that asks for one id breaks the cycle', async ({ ctx }) => {
   const id = 'knit#id:01234567-89ab-cdef-0123-456789abcdef'
   const step = (from: string[], to: string) =>

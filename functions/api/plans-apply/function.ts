@@ -18,11 +18,14 @@ async function show(tx: Tx, registration: Registration): Promise<PlanDetail> {
       `The plan ${registration.equivalent} is equivalent; use it, or change what makes them equal.`,
     )
   if ('cycle' in registration)
-    throw new Problem(
-      'plan-cycle',
-      registration.cycle.length === 0
-        ? 'An output of the plan has all the tags one of its own inputs asks for, so it would run for ever.'
-        : `The outputs of the plan would come back to its own inputs through the plan ${registration.cycle.join(', ')}.`,
-    )
+    throw new Problem('plan-cycle', `${circle(registration.cycle)} ${mend}`)
   return planOrProblem(tx, registration.planId)
 }
+
+const circle = (plans: readonly string[]): string =>
+  plans.length === 0
+    ? 'An output of the plan has all the tags that one of its own inputs asks for, so it would run for ever.'
+    : `What the plan writes would come back to its own inputs, for ever, through the plan ${plans.join(', then ')}.`
+
+const mend =
+  'Let the input ask for a tag that is put on data by hand, or the output put one tag less.'
