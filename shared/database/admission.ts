@@ -106,5 +106,5 @@ export async function claimWaiting(
      where id = any (${[...runIds]}::uuid[])
        and status = 'waiting'
        and (claim is null or claimed_until < now())
-    returning id, plan_id as "planId", status, attempt, claim, failures`
+    returning id, plan_id as "planId", status, attempt, claim, failures, hook_failures as "hookFailures"`
 }

@@ -130,7 +130,11 @@ export async function beginUpload(
       from begun, reserved, leased`
   if (!row) throw new Error('the built-in plan knit#uploaded is missing; migrate the database')
   const { knitId, agentId, ...run } = row
-  return { run: { ...run, status: 'running', attempt: 1, failures: 0 }, knitId, agentId }
+  return {
+    run: { ...run, status: 'running', attempt: 1, failures: 0, hookFailures: 0 },
+    knitId,
+    agentId,
+  }
 }
 
 /** Keeps an upload alive; false when somebody ended it meanwhile. */

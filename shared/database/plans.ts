@@ -202,6 +202,7 @@ export async function setPlanActive(
                claimed_by = null,
                claimed_until = null,
                failures = 0,
+               hook_failures = 0,
                reason = null,
                due_at = now()
          where id in (select id from held)

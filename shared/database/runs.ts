@@ -12,7 +12,9 @@ export type Claimed<F extends RunStatus = RunStatus> = {
   status: F
   attempt: number
   claim: string
+  /** How often the step of this status has failed for it, and how often a hook has kept it from going on. */
   failures: number
+  hookFailures: number
 }
 
 /**
@@ -38,8 +40,8 @@ export async function claimRun<F extends RunStatus>(
      where id = ${runId}
        and status = any (${[...statuses]}::text[])
        and (claim is null or claimed_until < now())
-       and (failures = 0 or due_at <= now())
-    returning id, plan_id as "planId", status, attempt, claim, failures`
+       and (failures = 0 and hook_failures = 0 or due_at <= now())
+    returning id, plan_id as "planId", status, attempt, claim, failures, hook_failures as "hookFailures"`
   return run
 }
 
@@ -66,25 +68,30 @@ export async function releaseRun(
            claimed_by = null,
            claimed_until = null,
            failures = 0,
+           hook_failures = 0,
            due_at = now() + ${seconds} * interval '1 second',
            reason = ${reason === undefined ? null : storable(reason)}
      where id = ${run.id}
        and claim = ${run.claim}`
 }
 
-/** Gives a claim back after a failure, which is counted and told to users; the run is due again after `seconds`. */
+/**
+ * Gives a claim back after a failure, of the step or of a hook, which is counted and told to users; the run is due again after
+ * `seconds`.
+ */
 export async function postponeRun(
   sql: Sql,
   run: Claimed,
   seconds: number,
   reason: string,
+  counted: 'failures' | 'hook_failures' = 'failures',
 ): Promise<void> {
   await sql`
     update run
        set claim = null,
            claimed_by = null,
            claimed_until = null,
-           failures = least(failures + 1, 1000),
+           ${sql(counted)} = least(${sql(counted)} + 1, 1000),
            due_at = now() + ${seconds} * interval '1 second',
            reason = ${storable(reason)}
      where id = ${run.id}
@@ -128,6 +135,7 @@ export async function moveRun<F extends RunStatus, T extends Next<F>>(
              updated_at = now(),
              due_at = now(),
              failures = 0,
+             hook_failures = 0,
              reason = ${reason === undefined ? null : storable(reason)},
              claim = ${kept('claim')},
              claimed_by = ${kept('claimed_by')},
@@ -148,7 +156,7 @@ export async function moveRun<F extends RunStatus, T extends Next<F>>(
         from moved
        where ${!keepClaim}
     )
-    select id, plan_id as "planId", status, attempt, claim, failures
+    select id, plan_id as "planId", status, attempt, claim, failures, hook_failures as "hookFailures"
       from moved`
   return moved
 }

@@ -31,7 +31,7 @@ async function seizeRun(tx: Tx, runId: string, by: By): Promise<Seized | undefin
            claimed_by = ${by.actor},
            claimed_until = now() + interval '1 minute'
      where id = ${runId}
-    returning id, plan_id as "planId", status, attempt, claim, failures,
+    returning id, plan_id as "planId", status, attempt, claim, failures, hook_failures as "hookFailures",
               (select name is not null from plan where plan.id = plan_id) as "isRoot"`
   return run
 }
@@ -69,6 +69,7 @@ async function tellAgain(tx: Tx, run: Claimed, reason: string, by: By): Promise<
              claimed_until = null,
              due_at = now(),
              failures = 0,
+             hook_failures = 0,
              reason = ${storable(reason)}
        where id = ${run.id}
       returning id, attempt, status, reason

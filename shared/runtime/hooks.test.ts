@@ -45,7 +45,8 @@ test('a hook that does not agree keeps the run where it is, with the reason, unt
     expect(await readRun(ctx, run.runId)).toMatchObject({
       status: 'ready',
       claim: null,
-      failures: tries,
+      failures: 0,
+      hookFailures: tries,
       later: true,
       reason: expect.stringContaining(
         `the hook ${url} keeps the run from being starting: it answered 403`,
@@ -58,6 +59,31 @@ test('a hook that does not agree keeps the run where it is, with the reason, unt
   agrees = true
   await start()
   expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'starting', reason: null })
+})
+
+test('a hook that was down for long costs the step none of its own tries', async ({ ctx }) => {
+  let agrees = false
+  const { url } = await hookServer((_, response) => response.writeHead(agrees ? 200 : 503).end())
+  ctx.config.hooksBefore = [url]
+  const run = await makeRun(ctx, { status: 'ready' })
+  const start = async () => {
+    await deliver(startRun, ctx, 'run.ready', { runId: run.runId, attempt: 1 })
+    await passTime(ctx)
+  }
+  for (let tries = 0; tries < 20; tries += 1) await start()
+  agrees = true
+  ctx.cluster.before = (operation) => {
+    if (operation === 'ensureWorker') throw new Error('the API server is away')
+  }
+  await start()
+  expect(await readRun(ctx, run.runId)).toMatchObject({
+    status: 'ready',
+    failures: 1,
+    hookFailures: 20,
+  })
+  ctx.cluster.before = () => {}
+  await start()
+  expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'starting', hookFailures: 0 })
 })
 
 test('if that is the policy, a run goes on without a hook that failed often', async ({ ctx }) => {

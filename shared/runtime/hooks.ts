@@ -8,7 +8,6 @@ import type { Tx } from '#shared/database/sql.ts'
 import type { Config } from './config.ts'
 import type { Context } from './context.ts'
 import { jsonText } from './respond.ts'
-import { isHopeless } from './serve-run.ts'
 
 /** What a hook may answer before a run starts: variables for its program. Anything else in it is not ours. */
 const Extension = z.object({
@@ -34,7 +33,8 @@ export async function askHooks<F extends RunStatus>(
   try {
     for (const url of hooksBefore) Object.assign(env, await ask(ctx, url, body, to))
   } catch (error) {
-    if (ctx.config.hookPolicy === 'wait' || !isHopeless(ctx, run)) throw error
+    const { hookPolicy, maxStepFailures } = ctx.config
+    if (hookPolicy === 'wait' || run.hookFailures + 1 < maxStepFailures) throw error
     ctx.log.warn('a run goes on although a hook does not agree', { runId: run.id, to, error })
   }
   return env

@@ -2,6 +2,7 @@ import type { EventData } from '#shared/contracts/events.ts'
 import { runOfWorker } from '#shared/domain/worker-spec.ts'
 import type { RunStatus } from '#shared/domain/run-states.ts'
 import { claimRun, postponeRun, renewClaim, type Claimed } from '#shared/database/runs.ts'
+import { HookFailed } from '#shared/adapters/hook-client.ts'
 import type { Context } from './context.ts'
 
 /** The run and attempt an event tells of, by their ids or by the worker's name; undefined when it is no worker of ours. */
@@ -43,11 +44,20 @@ export async function serveClaimed<F extends RunStatus, T>(
     return await work(run)
   } catch (error) {
     ctx.log.warn('a run could not be served', { runId: run.id, status: run.status, error })
-    await postponeRun(ctx.sql, run, backoff(run.failures), reasonOf(ctx, error))
+    await postpone(ctx, run, error)
     return undefined
   } finally {
     clearInterval(renewal)
   }
+}
+
+/** A hook that does not agree is not a failure of the step: whatever it may do after that, it may still fail as often as before. */
+async function postpone(ctx: Context, run: Claimed, error: unknown): Promise<void> {
+  const [failures, counted] =
+    error instanceof HookFailed
+      ? ([run.hookFailures, 'hook_failures'] as const)
+      : ([run.failures, 'failures'] as const)
+  await postponeRun(ctx.sql, run, backoff(failures), reasonOf(ctx, error), counted)
 }
 
 /** Seconds to wait after so many failures: 1, 2, 4, … up to a minute. */
@@ -59,5 +69,6 @@ export const isHopeless = (ctx: Context, run: Claimed): boolean =>
 
 function reasonOf(ctx: Context, error: unknown): string {
   const cause = error instanceof Error ? error.message : String(error)
+  if (error instanceof HookFailed) return cause
   return `${ctx.by.actor} failed and will try again: ${cause}`.slice(0, 1024)
 }

@@ -90,7 +90,7 @@ export async function makeRun(world: TestWorld, wish: RunWish = {}): Promise<Mad
     await sql.begin((tx) =>
       recordAttempt(
         tx,
-        { id: runId, planId, status, attempt, claim: randomUUID(), failures: 0 },
+        { id: runId, planId, status, attempt, claim: randomUUID(), failures: 0, hookFailures: 0 },
         { worker: name, workerUid: uid, image: work.image },
       ),
     )
@@ -106,7 +106,8 @@ export const measured = { bytes: 7, files: 2, digest: 'sha256:seven' }
 /** A run as the database has it, with how its current attempt ended. */
 export async function readRun(world: TestWorld, runId: string) {
   const [run] = await world.sql`
-    select run.status, run.attempt, run.claim, run.claimed_by as "claimedBy", run.failures, run.reason,
+    select run.status, run.attempt, run.claim, run.claimed_by as "claimedBy", run.failures,
+           run.hook_failures as "hookFailures", run.reason,
            run.due_at > now() as later, attempt.exit_code as "exitCode",
            attempt.exit_message as "exitMessage", attempt.cause
       from run

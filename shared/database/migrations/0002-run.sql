@@ -20,8 +20,9 @@ create table run (
   claimed_at timestamptz(3),
   -- Not to be served before; moves on when a step fails or has looked in vain.
   due_at timestamptz not null default now(),
-  -- How often the step of this status has failed, and what people are told about it.
+  -- How often the step of this status has failed, how often a hook kept it, and what people are told about it.
   failures smallint not null default 0,
+  hook_failures smallint not null default 0,
   reason text,
   created_at timestamptz(3) not null default now(),
   updated_at timestamptz(3) not null default now(),

@@ -1,0 +1,84 @@
+import { randomUUID } from 'node:crypto'
+import { expect } from 'vitest'
+import { isWrite } from '#shared/contracts/route.ts'
+import { keepDeadLetter } from '#shared/database/outbox.ts'
+import { test } from '#tests/support/api.ts'
+import { makeData, makePlan } from '#tests/support/makers.ts'
+import { makeRun } from '#tests/support/runs.ts'
+import { call, type CallOptions, type TestWorld } from '#tests/support/world.ts'
+import { routeFunctions } from '../../functions/functions.generated.ts'
+
+type Asked = { path: string } & CallOptions
+
+/** Of every route that changes something, a request that does. */
+const requests: Record<string, (ctx: TestWorld) => Promise<Asked>> = {
+  'admin.replay': async (ctx) => {
+    const event = { id: 'e', name: 'run.ready', subject: 's', data: {}, time: new Date() } as const
+    await keepDeadLetter(ctx.sql, 'start-run', event, 'why')
+    const [letter] = await ctx.sql<{ id: string }[]>`select id from dead_letter`
+    return { path: '/api/admin/events/replay', body: { eventIds: [letter?.id] } }
+  },
+  'data.push': async () => ({ path: '/api/data?tag=again:1', body: 'any bytes' }),
+  'data.tag': async (ctx) => ({
+    path: `/api/data/${await makeData(ctx)}`,
+    body: { add: ['again:1'] },
+  }),
+  'plans.activate': async (ctx) => ({ path: await planPath(ctx, { active: false }) }),
+  'plans.apply': async () => ({
+    path: '/api/plans',
+    body: { image: 'again:1', inputs: [{ path: '/in', tags: ['again:1'] }] },
+  }),
+  'plans.deactivate': async (ctx) => ({ path: await planPath(ctx, { active: true }) }),
+  'runs.abort': async (ctx) => ({
+    path: `/api/runs/${(await makeRun(ctx, { status: 'running' })).runId}/abort`,
+  }),
+  'runs.tearoff': async (ctx) => ({
+    path: `/api/runs/${(await makeRun(ctx, { status: 'running' })).runId}/tearoff`,
+  }),
+  'runs.retry': async (ctx) => ({
+    path: `/api/runs/${(await makeRun(ctx, { status: 'failed' })).runId}/retry`,
+  }),
+  'runs.delete': async (ctx) => ({
+    path: `/api/runs/${(await makeRun(ctx, { status: 'failed' })).runId}`,
+  }),
+}
+
+const planPath = async (ctx: TestWorld, more: { active: boolean }): Promise<string> =>
+  `/api/plans/${await makePlan(ctx, { inputs: { '/in': ['again:2'] } }, more)}/active`
+
+/** Everything there is, but for leases that come and go. */
+async function everything({ sql }: TestWorld): Promise<Record<string, unknown>> {
+  const tables = await sql<{ name: string }[]>`
+    select tablename as name from pg_tables where schemaname = 'public' order by tablename`
+  const rows = await Promise.all(
+    tables.map(
+      async ({ name }) => [name, await sql`select * from ${sql(name)} order by 1`] as const,
+    ),
+  )
+  return Object.fromEntries(rows)
+}
+
+const writes = routeFunctions.filter(({ contract }) => isWrite(contract))
+
+test('there is a request here for every route that changes something', () => {
+  expect(writes.map(({ name }) => name).toSorted()).toEqual(Object.keys(requests).toSorted())
+})
+
+test.for(writes.map((fn) => [fn.name, fn] as const))(
+  '%s asked again with its key is answered as the first time, and changes nothing',
+  async ([name, fn], { ctx }) => {
+    const asked = await requests[name]?.(ctx)
+    const headers = { 'idempotency-key': randomUUID() }
+    const ask = async () => {
+      const response = await call(fn, ctx, asked?.path ?? '', { ...asked, headers })
+      return { status: response.status, text: await response.text() }
+    }
+    const empty = await everything(ctx)
+    const first = await ask()
+    expect(first.status).toBe(fn.contract.status ?? 200)
+    const once = await everything(ctx)
+    expect(once).not.toEqual(empty)
+    expect(await ask()).toEqual(first)
+    expect(await everything(ctx)).toEqual(once)
+  },
+)
