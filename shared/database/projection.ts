@@ -45,8 +45,9 @@ export async function takeTriggers(tx: Tx, planId: string, limit: number): Promi
 }
 
 /**
- * How many combinations the due nominations of an input make with everything nominated for the others. A number above `most`
- * means at least so many: what is more is not counted.
+ * How many combinations the due nominations of an input make with everything nominated for the others. While the plan itself is
+ * being matched, page by page, those that were made of earlier pages count too: its registration is one event. A number above
+ * `most` means at least so many: what is more is not counted.
  */
 export async function countCombinations(
   tx: Tx,
@@ -58,7 +59,12 @@ export async function countCombinations(
     select (
              select count(*)
                from (
-                 select from nomination where plan_id = ${planId} and input_id = ${inputId} and due limit ${counted}
+                 select
+                   from nomination
+                  where plan_id = ${planId}
+                    and input_id = ${inputId}
+                    and (due or exists (select from match_task where plan_id = ${planId}))
+                  limit ${counted}
                ) as due
            )::integer as count
      union all

@@ -3,6 +3,8 @@ import { expect } from 'vitest'
 import { beginUpload, changeTags } from '#shared/database/data.ts'
 import { findDue } from '#shared/database/due.ts'
 import { showPlans } from '#shared/database/plan-view.ts'
+import { matchPlan } from '#shared/database/matching.ts'
+import { countCombinations } from '#shared/database/projection.ts'
 import { setPlanActive } from '#shared/database/plans.ts'
 import type { Sql } from '#shared/database/sql.ts'
 import { makeData, makePlan } from '#tests/support/makers.ts'
@@ -340,6 +342,26 @@ test('a plan that would create more runs than may be created unasked pauses, say
   await project(ctx, plan)
   expect(await runsOf(ctx, plan)).toHaveLength(9)
   expect(await pauseOf()).toBe(9)
+})
+
+test('what a registration nominates page by page is counted as the one event it is', async ({
+  ctx,
+}) => {
+  for (let made = 0; made < 12; made += 1) await makeData(ctx, 'a:1')
+  await match(ctx)
+  const planId = await makePlan(ctx, { inputs: { '/a': ['a:1'] } })
+  const [input] = await ctx.sql<{ id: number }[]>`select id from input where plan_id = ${planId}`
+  const product = { planId, inputId: input?.id ?? 0, others: [] }
+  const counts: number[] = []
+  for (let after: string | null = null, pages = 0; pages < 3; pages += 1) {
+    const next = await ctx.sql.begin((tx) => matchPlan(tx, planId, after, 6, by))
+    counts.push(await ctx.sql.begin((tx) => countCombinations(tx, product, 100)))
+    await ctx.sql`update nomination set due = false where plan_id = ${planId}`
+    after = next ?? null
+  }
+  expect(counts).toEqual([5, 10, 12])
+  await ctx.sql`delete from match_task where plan_id = ${planId}`
+  expect(await ctx.sql.begin((tx) => countCombinations(tx, product, 100))).toBe(0)
 })
 
 test('ten inputs with many data each pause a plan at once', async ({ ctx }) => {
