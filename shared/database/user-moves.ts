@@ -29,6 +29,7 @@ async function seizeRun(tx: Tx, runId: string, by: By): Promise<Seized | undefin
     update run
        set claim = gen_random_uuid(),
            claimed_by = ${by.actor},
+           claimed_at = now(),
            claimed_until = now() + interval '1 minute'
      where id = ${runId}
     returning id, plan_id as "planId", status, attempt, claim, failures, hook_failures as "hookFailures",

@@ -68,7 +68,7 @@ export const Config = z.object({
     'Seconds a worker or a volume may take to go. Then a worker is given up by force, and a volume is tried again later.',
   ),
   maxAttempts: count(3).describe(
-    'Attempts of a run the system makes by itself when machines fail.',
+    'Attempts of a run, since it was made or a user retried it, when machines fail.',
   ),
   maxStepFailures: count(8).describe(
     'Failures of one step for one run after which the run is ended.',
