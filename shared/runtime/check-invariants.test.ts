@@ -5,6 +5,7 @@ import type { Tx } from '#shared/database/sql.ts'
 import { volumeOf, workerOf } from '#shared/domain/worker-spec.ts'
 import { makeData, makePlan } from '#tests/support/makers.ts'
 import { failed, succeeded } from '#tests/support/scripted-cluster.ts'
+import { until } from '#tests/support/until.ts'
 import { signingKey, test, type Engine, type TestWorld } from '#tests/support/world.ts'
 import { checkInvariants } from './check-invariants.ts'
 
@@ -269,4 +270,28 @@ test('what cannot be found out is told as that', async ({ ctx }) => {
   const unknown = checks.filter(({ state }) => state === 'unknown')
   expect(unknown).toHaveLength(2)
   for (const { reason } of unknown) expect(reason).toContain('the cluster is away')
+})
+
+test('what the database does not answer in time is unknown, and nothing besides', async ({
+  ctx: { sql, ...ctx },
+}) => {
+  const isHeld = Promise.withResolvers<void>()
+  const isOver = Promise.withResolvers<void>()
+  const holder = sql.begin(async (tx) => {
+    await tx`lock table dead_letter in access exclusive mode`
+    isHeld.resolve()
+    await isOver.promise
+  })
+  await isHeld.promise
+  let checks: Check[] | undefined
+  const asked = checkInvariants({ ...ctx, sql }, 60).then((found) => (checks = found))
+  // A statement that is cancelled ends as one that took too long.
+  await until(async () => {
+    await sql`select pg_cancel_backend(pid) from pg_locks where not granted`
+    return checks
+  })
+  isOver.resolve()
+  await Promise.all([holder, asked])
+  const unknown = checks?.filter(({ state }) => state === 'unknown')
+  expect(unknown?.map(({ sentence }) => sentence)).toEqual(['No secret is kept where people read.'])
 })

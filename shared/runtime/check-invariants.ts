@@ -8,7 +8,7 @@ import {
   listRunning,
 } from '#shared/database/invariants/cluster.ts'
 import type { Moment } from '#shared/database/invariants/invariant.ts'
-import { askInvariant, invariants, verdict } from '#shared/database/invariants/invariants.ts'
+import { askInvariants, mostThings, verdict } from '#shared/database/invariants/invariants.ts'
 import type { World } from './context.ts'
 
 // Seconds the database has for one question: with a million data every one takes less.
@@ -23,9 +23,7 @@ type Checked = Pick<World, 'sql' | 'cluster' | 'config'>
  */
 export async function checkInvariants(world: Checked, patience: number): Promise<Check[]> {
   const moment = momentOf(world, patience)
-  const checks: Check[] = []
-  for (const invariant of invariants)
-    checks.push(await askInvariant(world.sql, invariant, moment, timeout))
+  const checks = await askInvariants(world.sql, moment, timeout)
   for (const [sentence, look] of Object.entries(looks))
     checks.push(await confirmed(sentence, () => look(world, moment)))
   return checks
@@ -60,10 +58,8 @@ async function confirmed(sentence: string, look: () => Promise<string[]>): Promi
     const suspects = await look()
     if (suspects.length === 0) return verdict(sentence, [])
     const again = new Set(await look())
-    return verdict(
-      sentence,
-      suspects.filter((thing) => again.has(thing)),
-    )
+    const sure = suspects.filter((thing) => again.has(thing))
+    return verdict(sentence, sure.slice(0, mostThings))
   } catch (error) {
     const reason = `the cluster, or the database, did not tell: ${(error as Error).message}`
     return { sentence, state: 'unknown', things: [], reason }

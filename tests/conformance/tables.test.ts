@@ -4,9 +4,11 @@ import { expect, test as pure } from 'vitest'
 import { events } from '#shared/contracts/events.ts'
 import { routes } from '#shared/contracts/index.ts'
 import { problems } from '#shared/contracts/problems.ts'
-import { roles, routeFolder } from '#shared/contracts/route.ts'
+import { isWrite, roles, routeFolder } from '#shared/contracts/route.ts'
 import { runStatuses } from '#shared/domain/run-states.ts'
 import { clockSteps, triggers } from '#shared/workflow/triggers.ts'
+import { routeScenarios } from '#tests/faults/route-scenarios.ts'
+import { stepScenarios } from '#tests/faults/step-scenarios.ts'
 import { test } from '#tests/support/world.ts'
 import { routeFunctions, stepFunctions } from '../../functions/functions.generated.ts'
 
@@ -40,6 +42,16 @@ pure('every function has its test beside it', () => {
     (file) => !existsSync(join(root, file.replace(/\.ts$/, '.test.ts'))),
   )
   expect(without).toEqual([])
+})
+
+pure('every step, and every route that changes something, is tried with every fault', () => {
+  const tried = { ...stepScenarios, ...routeScenarios }
+  const changing = routes.filter(isWrite)
+  const names = [...stepFunctions, ...changing].map(({ name }) => name)
+  expect(names.filter((name) => !Object.hasOwn(tried, name))).toEqual([])
+  expect(Object.entries(tried).filter(([, scenarios]) => scenarios.length === 0)).toEqual([])
+  const known = [...stepFunctions, ...routes].map(({ name }) => name)
+  expect(Object.keys(tried).filter((name) => !known.includes(name))).toEqual([])
 })
 
 pure('every event that a step answers is told by somebody', () => {

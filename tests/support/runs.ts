@@ -126,14 +126,28 @@ export async function steal(world: TestWorld, runId: string): Promise<void> {
      where id = ${runId}`
 }
 
-/** Time passes: claims expire, and what was put off is due. */
-export async function passTime(world: TestWorld): Promise<void> {
-  await world.sql`
-    update run
-       set due_at = due_at - interval '1 h',
-           claimed_until = claimed_until - interval '1 h'`
-  await world.sql`update garbage set due_at = due_at - interval '1 h'`
-  await world.sql`update agent set lease_until = lease_until - interval '1 h'`
+let hour: string | undefined
+
+/** An hour passes: claims and leases end, and what was put off is due. Whatever is called so, in every table. */
+export async function passTime({ sql }: Pick<TestWorld, 'sql'>): Promise<void> {
+  hour ??= await hourIn(sql)
+  await sql.unsafe(hour)
+}
+
+async function hourIn(sql: TestWorld['sql']): Promise<string> {
+  const columns = await sql<{ table: string; column: string }[]>`
+    select table_name as table, column_name as column
+      from information_schema.columns
+     where table_schema = 'public'
+       and data_type = 'timestamp with time zone'
+       and (column_name = 'due_at' or column_name like '%\_until')`
+  const tables = [...Map.groupBy(columns, ({ table }) => table)]
+  return tables
+    .map(([table, of]) => {
+      const earlier = of.map(({ column }) => `${column} = ${column} - interval '1 h'`)
+      return `update ${table} set ${earlier.join(', ')}`
+    })
+    .join('; ')
 }
 
 /** Where a run has been, the oldest first. */

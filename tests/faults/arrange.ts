@@ -1,0 +1,85 @@
+import type { RunStatus } from '#shared/domain/run-states.ts'
+import { volumeOf, workerOf } from '#shared/domain/worker-spec.ts'
+import { makeData, makePlan } from '#tests/support/makers.ts'
+import { measured } from '#tests/support/runs.ts'
+import { failed, succeeded } from '#tests/support/scripted-cluster.ts'
+import { deliver } from '#tests/support/world.ts'
+import finishRun from '../../functions/steps/finish-run/function.ts'
+import initializeRun from '../../functions/steps/initialize-run/function.ts'
+import matchData from '../../functions/steps/match-data/function.ts'
+import observeWorker from '../../functions/steps/observe-worker/function.ts'
+import projectRuns from '../../functions/steps/project-runs/function.ts'
+import startRun from '../../functions/steps/start-run/function.ts'
+import type { QuietWorld } from './quiet-world.ts'
+
+/** A data with its volume, as an upload leaves them. */
+export async function push(world: QuietWorld, ...tags: string[]): Promise<string> {
+  const knitId = await makeData(world, ...tags)
+  world.cluster.volumes.set(volumeOf(knitId), measured)
+  return knitId
+}
+
+export const match = (world: QuietWorld, planId: string): Promise<unknown> =>
+  deliver(matchData, world, 'plan.registered', { planId })
+
+export type Told = { runId: string; attempt: number; planId: string }
+
+/** A run that waits, of a plan with an input, an output and a log. */
+async function runThatWaits(world: QuietWorld): Promise<Told> {
+  const planId = await makePlan(world, {
+    inputs: { '/in': ['made:up'] },
+    outputs: { '/out': ['made:here'] },
+    log: [],
+  })
+  await push(world, 'made:up')
+  await match(world, planId)
+  await deliver(projectRuns, world, 'data.nominated', { planId })
+  const [run] = await world.sql<{ id: string }[]>`select id from run where plan_id = ${planId}`
+  return { runId: run?.id ?? '', attempt: 1, planId }
+}
+
+type Leg = (world: QuietWorld, run: Told) => unknown
+
+const initialize: Leg = (world, { planId }) =>
+  deliver(initializeRun, world, 'run.waiting', { planId })
+const start: Leg = (world, run) => deliver(startRun, world, 'run.ready', told(run))
+const observe: Leg = (world, run) => deliver(observeWorker, world, 'run.starting', told(run))
+const finish: Leg = (world, run) => deliver(finishRun, world, 'run.completing', told(run))
+const endWell: Leg = ({ cluster }, run) => cluster.set(nameOf(run), succeeded())
+const endBadly: Leg = ({ cluster }, run) => cluster.set(nameOf(run), failed())
+
+/** What the event about a run says. */
+export const told = ({ runId, attempt }: Told) => ({ runId, attempt })
+const nameOf = ({ runId, attempt }: Told) => workerOf({ id: runId, attempt })
+
+const ways = {
+  waiting: [],
+  ready: [initialize],
+  starting: [initialize, start],
+  running: [initialize, start, observe],
+  completing: [initialize, start, observe, endWell, observe],
+  aborting: [initialize, start, observe, endBadly, observe],
+  done: [initialize, start, observe, endWell, observe, finish],
+  failed: [initialize, start, observe, endBadly, observe, finish],
+} satisfies Partial<Record<RunStatus, Leg[]>>
+
+/** A run that its steps have brought to a status. */
+export async function runIn(world: QuietWorld, status: keyof typeof ways): Promise<Told> {
+  const run = await runThatWaits(world)
+  for (const leg of ways[status]) await leg(world, run)
+  const [row] = await world.sql`select status from run where id = ${run.runId}`
+  if (row?.['status'] !== status) throw new Error(`the run is ${row?.['status']}, not ${status}`)
+  world.cluster.calls.length = 0
+  return run
+}
+
+/** The state of a run's worker, as if it had come to that. */
+export const setWorker = (
+  { cluster }: QuietWorld,
+  run: Told,
+  state: Parameters<typeof cluster.set>[1],
+): void => cluster.set(nameOf(run), state)
+
+/** Its worker is gone, and nobody was told. */
+export const loseWorker = ({ cluster }: QuietWorld, run: Told): void =>
+  void cluster.workers.delete(nameOf(run))

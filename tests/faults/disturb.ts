@@ -1,0 +1,68 @@
+import type { Check } from '#shared/domain/check.ts'
+import { checkInvariants } from '#shared/runtime/check-invariants.ts'
+import type { Database } from '#tests/support/database.ts'
+import type { Call } from '#tests/support/gate/gate.ts'
+import { faultsOf, faultyGate, recordingGate, type Fault } from './faults.ts'
+import { bringToRest, gatedWorld, makeQuietWorld, type QuietWorld } from './quiet-world.ts'
+import type { Scenario } from './scenario.ts'
+import { describeState } from './state.ts'
+
+/** How things stand when all has come to rest. */
+export type Outcome = {
+  /** What the function answered, the last time it was asked. */
+  status: number
+  state: string[]
+  broken: Check[]
+}
+
+/** Lets a function do its work undisturbed; gives back every call it made to the world, and what came of it. */
+export async function undisturbed(
+  { sql, empty }: Database,
+  scenario: Scenario,
+): Promise<{ calls: Call[]; right: Outcome }> {
+  await empty()
+  const world = makeQuietWorld(sql)
+  const act = await scenario.arrange(world)
+  const { gate, calls } = recordingGate()
+  const { status } = await act(gatedWorld(world, gate))
+  return { calls: [...calls], right: await outcomeOf(world, status) }
+}
+
+/** One fault, at the call of that number. */
+export type Disturbance = { at: number; fault: Fault; call: Call }
+
+/** Everything that may happen at any of the calls. */
+export const disturbances = (calls: readonly Call[]): Disturbance[] =>
+  calls.flatMap((call, index) => faultsOf(call).map((fault) => ({ at: index + 1, fault, call })))
+
+/**
+ * Lets a function do the same work with one fault; who asked and heard of none or of a failure, as a client of a route, asks
+ * again. Gives back what came of it once sweeps have done what is left.
+ */
+export async function disturbed(
+  { sql, empty }: Database,
+  scenario: Scenario,
+  { at, fault }: Disturbance,
+  asksAgain: boolean,
+): Promise<Outcome> {
+  await empty()
+  const world = makeQuietWorld(sql)
+  const act = await scenario.arrange(world)
+  const { gate, hasHappened } = faultyGate(at, fault)
+  const first = await act(gatedWorld(world, gate))
+  if (!hasHappened()) throw new Error(`there was no call ${at}`)
+  // Nobody hears what a process answers that has died.
+  const heardNothing = fault === 'killed' || first.status >= 500
+  const last = asksAgain && heardNothing ? await act(world) : first
+  return outcomeOf(world, last.status)
+}
+
+async function outcomeOf(world: QuietWorld, status: number): Promise<Outcome> {
+  await bringToRest(world)
+  const checks = await checkInvariants(world, 0)
+  const broken = checks.filter(({ state }) => state !== 'holds')
+  return { status, state: await describeState(world), broken }
+}
+
+export const inWords = ({ at, fault, call }: Disturbance): string =>
+  `${fault} at call ${at}, ${call.port}: ${call.what}`

@@ -1,0 +1,86 @@
+import { drainOutbox } from '#shared/database/outbox.ts'
+import type { Sql } from '#shared/database/sql.ts'
+import type { KnitEvent } from '#shared/ports/event-bus.ts'
+import type { World } from '#shared/runtime/context.ts'
+import { stepsFor } from '#shared/workflow/triggers.ts'
+import { gatedPort, type Gate } from '#tests/support/gate/gate.ts'
+import { gatedSql } from '#tests/support/gate/gated-sql.ts'
+import { measured, passTime } from '#tests/support/runs.ts'
+import { succeeded } from '#tests/support/scripted-cluster.ts'
+import { deliver, makeWorld, tick, type TestWorld } from '#tests/support/world.ts'
+import { clockSteps } from '#shared/workflow/triggers.ts'
+import { stepFunctions } from '../../functions/functions.generated.ts'
+
+/** A world where nothing goes on by itself: events that were published wait until somebody delivers them. */
+export type QuietWorld = TestWorld & { events: KnitEvent[] }
+
+export function makeQuietWorld(sql: Sql): QuietWorld {
+  const events: KnitEvent[] = []
+  const world = makeWorld(sql)
+  const tell = (told: readonly KnitEvent[]): void => void events.push(...told)
+  world.bus = { publish: async (told) => tell(told) }
+  world.relay = quietRelay(world)
+  world.cluster.onChange = (worker) =>
+    tell([{ id: '', name: 'worker.changed', subject: worker, data: { worker }, time: new Date() }])
+  return { ...world, events }
+}
+
+/** The same world behind a gate. */
+export function gatedWorld(world: QuietWorld, gate: Gate): World {
+  const sql = gatedSql(world.sql, gate)
+  const bus = gatedPort('bus', world.bus, gate)
+  const cluster = gatedPort('cluster', world.cluster, gate)
+  const transfers = gatedPort('transfers', world.transfers, gate)
+  const gated = { ...world, sql, bus, cluster, transfers }
+  return { ...gated, relay: quietRelay(gated) }
+}
+
+/** Publishes when it is told to and never by itself, so that calls are made in one order. */
+const quietRelay = ({ sql, bus }: Pick<World, 'sql' | 'bus'>): World['relay'] => ({
+  wake: () => {},
+  drain: () => drainOutbox(sql, (events) => bus.publish(events)),
+  settled: async () => {},
+})
+
+const stepOf = (name: string) => {
+  const found = stepFunctions.find((step) => step.name === name)
+  if (!found) throw new Error(`there is no step ${name}`)
+  return found
+}
+
+/** Delivers what was published, and what that leads to, until nothing is left. */
+export async function deliverAll(world: QuietWorld): Promise<void> {
+  for (;;) {
+    await world.relay.drain()
+    if (world.events.length === 0) return
+    // An event is a hint: two about the same thing are one.
+    const told = new Map(world.events.splice(0).map((event) => [event.name + event.subject, event]))
+    for (const { name, data } of told.values())
+      for (const step of stepsFor(name)) await deliver(stepOf(step), world, name, data as never)
+  }
+}
+
+/** Every program that runs ends well. */
+function endPrograms({ cluster }: QuietWorld): void {
+  for (const { name, state, spec } of cluster.workers.values()) {
+    if (state.phase !== 'running') continue
+    const written = [...spec.outputs.map(({ volume }) => volume), spec.logVolume]
+    for (const volume of written) if (volume) cluster.volumes.set(volume, measured)
+    cluster.set(name, succeeded())
+  }
+}
+
+const patience = 30
+
+/** Lets time pass, sweeps and steps do what is left, and programs end, until nothing is left to do. */
+export async function bringToRest(world: QuietWorld): Promise<void> {
+  for (let round = 0; round < patience; round += 1) {
+    await passTime(world)
+    for (const step of clockSteps) await tick(stepOf(step), world)
+    const told = world.events.length
+    await deliverAll(world)
+    endPrograms(world)
+    if (told === 0 && world.events.length === 0) return
+  }
+  throw new Error(`the system does not come to rest in ${patience} rounds`)
+}

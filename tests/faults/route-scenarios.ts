@@ -1,0 +1,171 @@
+import { randomUUID } from 'node:crypto'
+import { idempotencyHeader } from '#shared/contracts/route.ts'
+import { keepDeadLetter } from '#shared/database/outbox.ts'
+import { setPlanActive } from '#shared/database/plans.ts'
+import type { World } from '#shared/runtime/context.ts'
+import type { RouteFunction } from '#shared/runtime/define-route.ts'
+import { makePlan } from '#tests/support/makers.ts'
+import { call, deliver } from '#tests/support/world.ts'
+import { routeFunctions } from '../../functions/functions.generated.ts'
+import projectRuns from '../../functions/steps/project-runs/function.ts'
+import { match, push, runIn } from './arrange.ts'
+import type { QuietWorld } from './quiet-world.ts'
+import type { Scenario } from './scenario.ts'
+
+const by = { actor: 'test' }
+
+function routeOf(name: string): RouteFunction {
+  const found = routeFunctions.find((route) => route.name === name)
+  if (!found) throw new Error(`there is no route ${name}`)
+  return found
+}
+
+type Request = { path: string; body?: unknown; headers?: Record<string, string> }
+
+/** A request with a key, as the client of ours sends it, however often it is sent. */
+function requestTo(name: string, { headers, ...request }: Request) {
+  const key = randomUUID()
+  return (world: World) =>
+    call(routeOf(name), world, request.path, {
+      ...request,
+      headers: { ...headers, [idempotencyHeader]: key },
+    })
+}
+
+const archive = { body: 'an archive', headers: { 'content-type': 'application/tar+gzip' } }
+
+/** A plan with a run that waits, or is held. */
+async function planWithRun(world: QuietWorld, active: boolean): Promise<string> {
+  const planId = await makePlan(world, { inputs: { '/in': ['kind:a'] } })
+  await setPlanActive(world.sql, planId, active, by)
+  await push(world, 'kind:a')
+  await match(world, planId)
+  await deliver(projectRuns, world, 'data.nominated', { planId })
+  return planId
+}
+
+const ofRun = (
+  name: string,
+  path: (runId: string) => Request,
+  ...statuses: Parameters<typeof runIn>[1][]
+): Scenario[] =>
+  statuses.map((status) => ({
+    of: `a run that is ${status}`,
+    async arrange(world) {
+      const { runId } = await runIn(world, status)
+      return requestTo(name, path(runId))
+    },
+  }))
+
+/** What each route that changes something is asked. */
+export const routeScenarios: Record<string, Scenario[]> = {
+  'data.push': [
+    {
+      of: 'an upload with new tags that a plan asks for',
+      async arrange(world) {
+        await makePlan(world, { inputs: { '/in': ['kind:a'] } })
+        return requestTo('data.push', { path: '/api/data?tag=kind:a&tag=new:one', ...archive })
+      },
+    },
+  ],
+  // It changes nothing but the lease it takes.
+  'data.pull': [
+    {
+      of: 'data, to its last byte',
+      async arrange(world) {
+        const knitId = await push(world, 'kind:a')
+        const ask = requestTo('data.pull', { path: `/api/data/${knitId}` })
+        return async (world) => {
+          const response = await ask(world)
+          await response.arrayBuffer()
+          return response
+        }
+      },
+    },
+  ],
+  'data.tag': [
+    {
+      of: 'tags that a plan asks for, and one that another asked for',
+      async arrange(world) {
+        await makePlan(world, { inputs: { '/in': ['kind:a'] } })
+        const planId = await makePlan(world, { inputs: { '/in': ['kind:b'] } })
+        const knitId = await push(world, 'kind:b')
+        await match(world, planId)
+        const body = { add: ['kind:a', 'new:one'], remove: ['kind:b'] }
+        return requestTo('data.tag', { path: `/api/data/${knitId}`, body })
+      },
+    },
+  ],
+  'plans.apply': [
+    {
+      of: 'a plan that data fit',
+      async arrange(world) {
+        await push(world, 'kind:a')
+        const body = {
+          image: 'example.test/applied:1',
+          inputs: [{ path: '/in', tags: ['kind:a'] }],
+          outputs: [{ path: '/out', tags: ['new:one'] }],
+        }
+        return requestTo('plans.apply', { path: '/api/plans', body })
+      },
+    },
+  ],
+  'plans.activate': [
+    {
+      of: 'a plan with a run that is held',
+      async arrange(world) {
+        const planId = await planWithRun(world, false)
+        return requestTo('plans.activate', { path: `/api/plans/${planId}/active` })
+      },
+    },
+  ],
+  'plans.deactivate': [
+    {
+      of: 'a plan with a run that waits',
+      async arrange(world) {
+        const planId = await planWithRun(world, true)
+        return requestTo('plans.deactivate', { path: `/api/plans/${planId}/active` })
+      },
+    },
+  ],
+  'runs.abort': ofRun(
+    'runs.abort',
+    (runId) => ({ path: `/api/runs/${runId}/abort` }),
+    'waiting',
+    'ready',
+    'running',
+    'aborting',
+  ),
+  'runs.tearoff': ofRun(
+    'runs.tearoff',
+    (runId) => ({ path: `/api/runs/${runId}/tearoff` }),
+    'ready',
+    'running',
+  ),
+  'runs.retry': ofRun(
+    'runs.retry',
+    (runId) => ({ path: `/api/runs/${runId}/retry` }),
+    'done',
+    'failed',
+  ),
+  'runs.delete': ofRun(
+    'runs.delete',
+    (runId) => ({ path: `/api/runs/${runId}` }),
+    'done',
+    'failed',
+  ),
+  'admin.replay': [
+    {
+      of: 'an event that was given up',
+      async arrange(world) {
+        const planId = await makePlan(world, { inputs: { '/in': ['kind:a'] } })
+        const event = { id: randomUUID(), name: 'plan.registered', subject: planId } as const
+        const whole = { ...event, data: { planId }, time: new Date() }
+        await keepDeadLetter(world.sql, 'match-data', whole, 'a test')
+        const [letter] = await world.sql<{ id: string }[]>`select id from dead_letter`
+        const body = { eventIds: [letter?.id] }
+        return requestTo('admin.replay', { path: '/api/admin/events/replay', body })
+      },
+    },
+  ],
+}

@@ -1,0 +1,20 @@
+import { describe, expect } from 'vitest'
+import { test } from '#tests/support/world.ts'
+import { disturbances, disturbed, inWords, undisturbed } from './disturb.ts'
+import { routeScenarios } from './route-scenarios.ts'
+
+describe.each(Object.entries(routeScenarios))('%s, whatever fails at any call', (_, scenarios) => {
+  test.for(scenarios.map((scenario) => [scenario.of, scenario] as const))(
+    'is done once, for who asks until there is an answer: %s',
+    async ([, scenario], { database }) => {
+      const { calls, right } = await undisturbed(database, scenario)
+      expect(right.status).toBeLessThan(300)
+      expect(right.broken).toEqual([])
+      for (const disturbance of disturbances(calls)) {
+        const what = inWords(disturbance)
+        const outcome = await disturbed(database, scenario, disturbance, true)
+        expect({ what, ...outcome }).toEqual({ what, ...right })
+      }
+    },
+  )
+})
