@@ -1,5 +1,5 @@
 import type { ArgDef } from 'citty'
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** One argument of a command: what citty needs for the help, and the schema that decides what is legal and read. */
 export type Arg<S extends z.ZodType = z.ZodType> = ArgDef & { schema: S; many: boolean }

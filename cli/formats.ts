@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { windowQuery } from '#shared/contracts/data.ts'
 import { isSystemTag, TagText, formatTag } from '#shared/domain/tag.ts'
 import { parseTime } from '#shared/domain/time.ts'

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { Quantity } from '#shared/domain/quantity.ts'
 import { isSystemTag, TagIn } from '#shared/domain/tag.ts'
 import type { Context } from './context.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { z } from 'zod'
+import * as z from 'zod'
 import { flag, positional, toggle } from './args.ts'
 import { firstPositional, parse, placeholder } from './parse.ts'
 import { globalArgs } from './args.ts'

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import type { z } from 'zod'
+import type * as z from 'zod'
 import type { Arg, Args, Values } from './args.ts'
 import { didYouMean } from './did-you-mean.ts'
 import { UsageError } from './failure.ts'

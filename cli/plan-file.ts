@@ -1,5 +1,5 @@
 import { isMap, isPair, isScalar, parseAllDocuments, visit, type Document } from 'yaml'
-import { z } from 'zod'
+import * as z from 'zod'
 import { PlanSpec } from '#shared/domain/plan.ts'
 import { didYouMean } from './did-you-mean.ts'
 import { Failure } from './failure.ts'

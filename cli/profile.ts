@@ -9,7 +9,7 @@ import {
 } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { parse as parseYaml, stringify as toYaml } from 'yaml'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Context } from './context.ts'
 import { Failure } from './failure.ts'
 import { findUp, isFile } from './find-up.ts'

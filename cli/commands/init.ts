@@ -1,6 +1,6 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { positional } from '../args.ts'
 import { command } from '../command.ts'
 import { Failure } from '../failure.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { flag, toggle } from '../args.ts'
 
 /** Which way to go from the start, and how many steps at most. */

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { extract } from 'tar-stream'
-import { z } from 'zod'
+import * as z from 'zod'
 import { Failure } from '../failure.ts'
 
 const texts = z

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { Check } from '#shared/domain/check.ts'
 import { Garbage } from '#shared/domain/garbage.ts'
 import { HookDelivery } from '#shared/domain/hook.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { DataDetail, TagChange } from '#shared/domain/data.ts'
 import { KnitId } from '#shared/domain/ids.ts'
 import { TagText } from '#shared/domain/tag.ts'

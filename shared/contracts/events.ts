@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { KnitId, PlanId, RunId } from '#shared/domain/ids.ts'
 import { runStatuses, type RunStatus } from '#shared/domain/run-states.ts'
 

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { PlanId } from '#shared/domain/ids.ts'
 import { PlanDetail, PlanSpec } from '#shared/domain/plan.ts'
 import { SoughtTagText } from '#shared/domain/tag.ts'

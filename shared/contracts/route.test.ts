@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { z } from 'zod'
+import * as z from 'zod'
 import { data, windowQuery } from './data.ts'
 import { plans } from './plans.ts'
 import { Problem, problems } from './problems.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { ProblemCode } from './problems.ts'
 
 /** Who may call a route; each role may do what those before it may. */

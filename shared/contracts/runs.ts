@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { RunId } from '#shared/domain/ids.ts'
 import { RunDetail } from '#shared/domain/run.ts'
 import { RunHistory } from '#shared/domain/run-history.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { compareBytes } from './tag.ts'
 
 /** Free metadata of a plan; a key may have several values. */

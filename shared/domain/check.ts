@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** Whether something that must always hold does hold. */
 export const Check = z

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { KnitId } from './ids.ts'
 import { PlanSummary } from './plan.ts'
 import { RunSummary } from './run.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { Time } from './time.ts'
 
 /** A volume nobody needs any more, as admins see it until it has been deleted. */

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { Invalid } from './invalid.ts'
 import { compareBytes } from './tag.ts'
 

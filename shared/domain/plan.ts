@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { AnnotationText, sortAnnotations, type Annotation } from './annotation.ts'
 import { PlanId } from './ids.ts'
 import { parseImage, type Image } from './image.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { Time } from './time.ts'
 
 /** An event that has not reached everybody, as admins see it. */

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { RunId } from './ids.ts'
 import { AttemptNumber, RunAttempt } from './run.ts'
 import { runStatuses } from './run-states.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { KnitId, RunId } from './ids.ts'
 import { PlanSummary } from './plan.ts'
 import { runStatuses } from './run-states.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { formatTag, type Tag } from './tag.ts'
 
 /** A tag on its way out: always text. */

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { problems } from '#shared/contracts/problems.ts'
 import {
   idempotencyHeader,

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 const count = (fallback: number) => z.coerce.number().int().positive().default(fallback)
 const seconds = (fallback: number) => z.coerce.number().positive().default(fallback)

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { callHook, HookFailed } from '#shared/adapters/hook-client.ts'
 import type { Next, RunStatus } from '#shared/domain/run-states.ts'
 import { addDeliveries } from '#shared/database/hooks.ts'

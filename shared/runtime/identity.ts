@@ -1,5 +1,5 @@
 import { jwtVerify, SignJWT } from 'jose'
-import { z } from 'zod'
+import * as z from 'zod'
 import { roles } from '#shared/contracts/route.ts'
 
 export const identityHeader = 'x-knit-identity'

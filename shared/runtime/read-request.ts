@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import type { ReadableStream } from 'node:stream/web'
-import { z } from 'zod'
+import * as z from 'zod'
 import { Problem } from '#shared/contracts/problems.ts'
 import type { RouteSpec } from '#shared/contracts/route.ts'
 import { issues } from './respond.ts'

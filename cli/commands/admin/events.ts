@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { admin } from '#shared/contracts/admin.ts'
 import { api } from '../../api.ts'
 import { flag, outputArgs, positional, toggle } from '../../args.ts'

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { pack } from '#shared/archive/pack.ts'
 import type { KnitApi } from '#shared/client/connect.ts'
 import { data } from '#shared/contracts/data.ts'

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { positional } from '../../args.ts'
 import { command } from '../../command.ts'
 import { runInForeground } from '../../foreground.mjs'

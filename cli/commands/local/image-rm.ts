@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { positional } from '../../args.ts'
 import { command } from '../../command.ts'
 import { runInForeground } from '../../foreground.mjs'

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { flag, toggle } from '../../args.ts'
 import { command } from '../../command.ts'
 import type { Context } from '../../context.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { plans } from '#shared/contracts/plans.ts'
 import { api } from '../../api.ts'
 import { flag, outputArgs, positional } from '../../args.ts'

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Readable } from 'node:stream'
-import { z } from 'zod'
+import * as z from 'zod'
 import { plans } from '#shared/contracts/plans.ts'
 import { api } from '../../api.ts'
 import { outputArgs, positional } from '../../args.ts'

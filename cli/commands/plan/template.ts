@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { resolve } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { flag, positional, toggle } from '../../args.ts'
 import { command } from '../../command.ts'
 import type { Context } from '../../context.ts'

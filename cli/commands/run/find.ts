@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { commaList } from '#shared/contracts/route.ts'
 import { runs } from '#shared/contracts/runs.ts'
 import { KnitId, PlanId } from '#shared/domain/ids.ts'

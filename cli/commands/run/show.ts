@@ -1,5 +1,5 @@
 import { pipeline } from 'node:stream/promises'
-import { z } from 'zod'
+import * as z from 'zod'
 import { runs } from '#shared/contracts/runs.ts'
 import { api } from '../../api.ts'
 import { flag, positional, toggle } from '../../args.ts'

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { KnitApi } from '#shared/client/connect.ts'
 import { runs } from '#shared/contracts/runs.ts'
 import type { RunDetail } from '#shared/domain/run.ts'
