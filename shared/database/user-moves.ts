@@ -1,4 +1,4 @@
-import { systemExits } from '#shared/domain/run.ts'
+import { systemExits } from '#shared/domain/run-exits.ts'
 import { mayBeMovedByUser, type RunStatus } from '#shared/domain/run-states.ts'
 import { dropOutputs } from './garbage.ts'
 import type { By } from './outbox.ts'

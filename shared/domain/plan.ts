@@ -5,7 +5,7 @@ import { parseImage, type Image } from './image.ts'
 import { Invalid } from './invalid.ts'
 import { checkedPath, checkOverlaps } from './mountpoint.ts'
 import { checkedOnNode, LabelText, type OnNode } from './on-node.ts'
-import { Quantity, quantityAmount } from './quantity.ts'
+import { Quantity } from './quantity.ts'
 import {
   checkTagLimits,
   compareBytes,
@@ -193,13 +193,6 @@ function checkTexts(plan: PlanDefinition): void {
     if (values.some((value) => value.includes('\0') || !value.isWellFormed()))
       throw new Invalid('bad request', `${where} has a NUL character or is not valid Unicode text`)
   }
-}
-
-/** By resource name, in base units: what a worker of the plan may use. */
-export function resourceLimits(resources: Record<string, string>): Record<string, number> {
-  return Object.fromEntries(
-    Object.entries(resources).map(([name, quantity]) => [name, quantityAmount(quantity)]),
-  )
 }
 
 /**

@@ -31,6 +31,13 @@ export function showAmount(resource: string, amount: number): string {
   return `${Math.floor((amount / 1024 ** suffix) * 10) / 10}${binary[suffix]}`
 }
 
+/** By resource name, in base units: what a worker of the plan may use. */
+export function resourceLimits(resources: Record<string, string>): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(resources).map(([name, quantity]) => [name, quantityAmount(quantity)]),
+  )
+}
+
 function readQuantity(text: string): Amount {
   const match = pattern.exec(text.trim())
   if (!match)

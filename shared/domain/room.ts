@@ -1,4 +1,4 @@
-import { resourceLimits } from './plan.ts'
+import { resourceLimits } from './quantity.ts'
 import { showAmount } from './quantity.ts'
 
 /** Amounts of resources by name, in base units. */

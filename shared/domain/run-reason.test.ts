@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { systemExits } from './run.ts'
+import { systemExits } from './run-exits.ts'
 import { reasonOf } from './run-reason.ts'
 
 test.for([

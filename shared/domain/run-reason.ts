@@ -1,4 +1,5 @@
-import { systemExits, type RunExit } from './run.ts'
+import { systemExits } from './run-exits.ts'
+import type { RunExit } from './run.ts'
 import type { RunStatus } from './run-states.ts'
 
 /** What is known of why a run is where it is. */

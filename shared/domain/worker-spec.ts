@@ -1,6 +1,6 @@
 import type { Annotation } from './annotation.ts'
 import type { OnNode } from './on-node.ts'
-import { resourceLimits } from './plan.ts'
+import { resourceLimits } from './quantity.ts'
 import type { WorkerSpec } from './worker.ts'
 
 /** The volume that holds a data. */

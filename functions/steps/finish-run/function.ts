@@ -1,5 +1,6 @@
 import { ArchiveError } from '#shared/archive/archive-error.ts'
-import { unstartableCode, type FailureCause } from '#shared/domain/run.ts'
+import type { FailureCause } from '#shared/domain/run.ts'
+import { unstartableCode } from '#shared/domain/run-exits.ts'
 import type { Next } from '#shared/domain/run-states.ts'
 import { volumeOf, workerOf } from '#shared/domain/worker-spec.ts'
 import type { Measure } from '#shared/domain/worker.ts'

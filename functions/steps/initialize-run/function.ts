@@ -1,5 +1,5 @@
 import { admit } from '#shared/domain/admission.ts'
-import { unstartableCode } from '#shared/domain/run.ts'
+import { unstartableCode } from '#shared/domain/run-exits.ts'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
 import { claimWaiting, readDemand } from '#shared/database/admission.ts'
 import { recordEnd, type Claimed } from '#shared/database/runs.ts'

@@ -1,5 +1,5 @@
 import type { Worker, WorkerState } from '#shared/ports/cluster.ts'
-import { systemExits, unstartableCode } from '#shared/domain/run.ts'
+import { systemExits, unstartableCode } from '#shared/domain/run-exits.ts'
 import { workerOf } from '#shared/domain/worker-spec.ts'
 import { recordEnd, releaseRun, secondsInStatus, type Claimed } from '#shared/database/runs.ts'
 import type { Context } from '#shared/runtime/context.ts'

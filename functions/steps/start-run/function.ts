@@ -1,4 +1,4 @@
-import { unstartableCode } from '#shared/domain/run.ts'
+import { unstartableCode } from '#shared/domain/run-exits.ts'
 import { workerOf, workerSpec } from '#shared/domain/worker-spec.ts'
 import { recordAttempt, recordEnd, recordEnvironment, type Claimed } from '#shared/database/runs.ts'
 import { loadWork } from '#shared/database/work.ts'
