@@ -1,10 +1,10 @@
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream/promises'
-import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { Problem } from '#shared/contracts/problems.ts'
 import { routeFolder, type Route } from '#shared/contracts/route.ts'
 import type { NodeBindings } from '#shared/runtime/read-request.ts'
 import { passedOver } from '#shared/runtime/answer-early.ts'
+import { sent } from '#shared/runtime/web.ts'
 
 const hopByHop = new Set([
   'connection',
@@ -46,7 +46,7 @@ export function forwardOverHttp(template: string) {
       if (!onward.writableEnded) onward.destroy()
       await passedOver(incoming)
     })
-    return RESPONSE_ALREADY_SENT
+    return sent
   }
 }
 

@@ -7,6 +7,7 @@ import type { NodeBindings } from '#shared/runtime/read-request.ts'
 import { answerEarly } from '#shared/runtime/answer-early.ts'
 import { jsonResponse, problemResponse, toProblem } from '#shared/runtime/respond.ts'
 import { followTrace } from '#shared/runtime/trace.ts'
+import { answer, lightRequest } from '#shared/runtime/web.ts'
 import type { Authenticate } from './authenticate.ts'
 import { findRoute, pathTable } from './path-table.ts'
 
@@ -44,7 +45,7 @@ export function gateway(options: GatewayOptions): Hono<{ Bindings: NodeBindings 
     try {
       const found = findRoute(table, c.req.method, new URL(c.req.url).pathname)
       if (found.kind === 'options')
-        return new Response(null, { status: 204, headers: { allow: found.allow } })
+        return answer(null, { status: 204, headers: { allow: found.allow } })
       if (found.kind === 'method')
         return await answerEarly(notAllowed(c.req.raw, requestId, found.allow), c.env ?? {})
       if (found.kind === 'absent')
@@ -56,10 +57,10 @@ export function gateway(options: GatewayOptions): Hono<{ Bindings: NodeBindings 
       if (route === description)
         return jsonResponse(options.openapi, c.req.query('pretty') !== undefined)
       const principal = await options.authenticate(c.req.raw)
-      const headers = new Headers(c.req.raw.headers)
+      const headers = new Map(c.req.raw.headers)
       headers.set(identityHeader, await signIdentity(principal, route.name, options.signingKey))
       headers.set('x-request-id', requestId)
-      headers.set('traceparent', followTrace(headers.get('traceparent') ?? undefined))
+      headers.set('traceparent', followTrace(headers.get('traceparent')))
       const bindings = c.env ?? {}
       return await options.forward(route, withHeaders(c.req.raw, headers, bindings), bindings)
     } catch (error) {
@@ -77,13 +78,12 @@ function notAllowed(request: Request, requestId: string, allow: string): Respons
 }
 
 /** The body stays with the raw request where there is one: reading it here would take it away from the function. */
-function withHeaders(request: Request, headers: Headers, { incoming }: NodeBindings): Request {
-  const body = incoming ? null : request.body
-  return new Request(request.url, {
-    method: request.method,
-    headers,
-    body,
-    signal: request.signal,
-    ...(body && { duplex: 'half' }),
-  })
+function withHeaders(
+  { method, url, body, signal }: Request,
+  headers: Map<string, string>,
+  { incoming }: NodeBindings,
+): Request {
+  if (incoming) return lightRequest({ method, url, headers, signal })
+  const rest = body && { body, duplex: 'half' as const }
+  return new Request(url, { method, headers: [...headers], signal, ...rest })
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
-import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import type { NodeBindings } from './read-request.ts'
+import { sent } from './web.ts'
 
 // As long as a caller may take to send the rest; the same as nginx lingers.
 const patience = 30_000
@@ -14,14 +14,14 @@ export async function answerEarly(
   { incoming, outgoing }: NodeBindings,
 ): Promise<Response> {
   if (!incoming || !outgoing || !isStillSent(incoming)) return response
-  const body = Buffer.from(await response.arrayBuffer())
+  const body = Buffer.from(await response.text())
   outgoing.writeHead(response.status, {
     ...Object.fromEntries(response.headers),
     'content-length': body.length,
   })
   outgoing.write(body)
   void passedOver(incoming).then(() => outgoing.end())
-  return RESPONSE_ALREADY_SENT
+  return sent
 }
 
 // HEAD never: Hono answers it with a copy, and a copy of an answer that has been sent would be sent again.

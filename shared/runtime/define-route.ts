@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { Hono, type Context as HonoContext } from 'hono'
 import { Problem } from '#shared/contracts/problems.ts'
 import type {
@@ -18,6 +17,7 @@ import { identityHeader, mayAct, verifyIdentity, type Principal } from './identi
 import { readJson, readQuery, type NodeBindings } from './read-request.ts'
 import { jsonResponse, problemResponse, toProblem } from './respond.ts'
 import { followTrace, traceId } from './trace.ts'
+import { answer, type Asked } from './web.ts'
 
 /** How a function wants to be deployed; what it leaves out is the platform's default. */
 export type Deploy = {
@@ -33,7 +33,7 @@ export type RouteInput<S extends RouteSpec> = {
   params: ParamsOf<S>
   query: QueryOf<S>
   body: BodyOf<S>
-  request: Request
+  request: Asked
   bindings: NodeBindings
 }
 
@@ -50,11 +50,12 @@ export type RouteFunction = {
 
 /**
  * Serves a contract. The caller's identity is verified and authorised, parameters and body are checked before `handle` is
- * called; what it returns is sent as JSON, a `Response` as it is. A planned failure is thrown as a `Problem`.
+ * called; what it returns is sent as JSON, or as it is where the contract names a media type. A planned failure is thrown as a
+ * `Problem`.
  */
 export function defineRoute<S extends RouteSpec>(
   contract: Route<S>,
-  handle: (input: RouteInput<S>, ctx: RouteContext) => Promise<ResponseOf<S> | Response>,
+  handle: (input: RouteInput<S>, ctx: RouteContext) => Promise<ResponseOf<S>>,
   deploy: Deploy = {},
 ): RouteFunction {
   const serve = async (c: RouteCall, world: World): Promise<Response> => {
@@ -76,7 +77,7 @@ export function defineRoute<S extends RouteSpec>(
       const asked = { params, query, body }
       const key = requestKey(contract, c.req.raw.headers, principal.name, asked)
       const result = await handle(input, { ...ctx, ...onceFor(ctx, key), principal })
-      if (isResponse(result)) return done(result)
+      if (typeof contract.response === 'string') return done(result as Response)
       return answerEarly(done(answerOf(contract, result, c)), c.env ?? {})
     } catch (error) {
       const problem = toProblem(error)
@@ -102,14 +103,10 @@ function answerOf(contract: Route, result: unknown, c: RouteCall): Response {
   const status = contract.status ?? 200
   if (result !== undefined) return jsonResponse(result, c.req.query('pretty') !== undefined, status)
   const headers = { 'content-type': 'application/json' }
-  return new Response(null, { status, headers })
+  return answer(null, { status, headers })
 }
 
 type RouteCall = HonoContext<{ Bindings: NodeBindings }>
-
-/** The Node server puts a class of its own in the place of the global Response; its sign for "sent" is no instance of it. */
-const isResponse = (result: unknown): result is Response =>
-  result === RESPONSE_ALREADY_SENT || result instanceof Response
 
 async function authorise(
   token: string | undefined,
@@ -142,7 +139,7 @@ async function readInput<S extends RouteSpec>(
   const limit = { setting, bytes: world.config[setting] }
   const bindings = c.env ?? {}
   const body = await readJson(contract, c.req.raw, bindings, limit)
-  return { params, query, body, request: c.req.raw, bindings } as RouteInput<S>
+  return { params, query, body, request: c.req.raw, bindings } as unknown as RouteInput<S>
 }
 
 const absent = { planId: 'plan', runId: 'run', knitId: 'data' } as const

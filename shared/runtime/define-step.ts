@@ -10,6 +10,7 @@ import { fromCloudEvent } from '#shared/adapters/cloud-event.ts'
 import { readText, type NodeBindings } from './read-request.ts'
 import { toProblem } from './respond.ts'
 import { followTrace, traceId } from './trace.ts'
+import { answer } from './web.ts'
 
 /** One of the events that wake a step, told apart by its name. */
 export type EventFor<S extends EventStep> = {
@@ -59,14 +60,14 @@ function stepFunction(
   deploy: Deploy,
   serve: (request: Request, world: World, bindings: NodeBindings) => Promise<void>,
 ): StepFunction {
-  const answer = async (
+  const respond = async (
     request: Request,
     world: World,
     bindings: NodeBindings,
   ): Promise<Response> => {
     try {
       await serve(request, world, bindings)
-      return new Response(null, { status: 202 })
+      return answer(null, { status: 202 })
     } catch (error) {
       return refusal(error, name, world)
     }
@@ -75,10 +76,11 @@ function stepFunction(
     kind: 'step',
     name,
     deploy,
-    app: (world) =>
-      new Hono<{ Bindings: NodeBindings }>().post('/', (c) =>
-        answer(c.req.raw, world, c.env ?? {}),
-      ),
+    app: (world) => {
+      const app = new Hono<{ Bindings: NodeBindings }>()
+      app.notFound(() => answer('A step takes events: POST them to /.\n', { status: 404 }))
+      return app.post('/', (c) => respond(c.req.raw, world, c.env ?? {}))
+    },
   }
 }
 
@@ -115,9 +117,9 @@ async function readEvent(
 function refusal(error: unknown, step: string, world: World): Response {
   if (error instanceof GiveUp) {
     world.log.error('gave an event up', { step, error })
-    return new Response(error.message, { status: 422 })
+    return answer(error.message, { status: 422 })
   }
   const problem = toProblem(error)
   world.log.warn('an event was not served', { step, problem: problem.code, error })
-  return new Response(problem.message, { status: problems[problem.code].status })
+  return answer(problem.message, { status: problems[problem.code].status })
 }

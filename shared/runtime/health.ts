@@ -1,5 +1,6 @@
 import type { World } from './context.ts'
 import type { NodeBindings } from './read-request.ts'
+import { answer } from './web.ts'
 
 /** What answers a request, as a server calls it. */
 export type Fetch = (request: Request, bindings: NodeBindings) => Response | Promise<Response>
@@ -12,7 +13,7 @@ export type Fetch = (request: Request, bindings: NodeBindings) => Response | Pro
 export function withHealth(world: Pick<World, 'sql' | 'log'>, fetch: Fetch): Fetch {
   return (request, bindings) => {
     const path = pathOf(request.url)
-    if (path === '/healthz') return new Response('ok\n')
+    if (path === '/healthz') return answer('ok\n')
     if (path === '/readyz') return readiness(world)
     return fetch(request, bindings)
   }
@@ -23,9 +24,9 @@ const pathOf = (url: string): string => url.slice(url.indexOf('/', url.indexOf('
 async function readiness({ sql, log }: Pick<World, 'sql' | 'log'>): Promise<Response> {
   try {
     await sql`select 1`
-    return new Response('ok\n')
+    return answer('ok\n')
   } catch (error) {
     log.warn('not ready: the database does not answer', { error })
-    return new Response('the database does not answer\n', { status: 503 })
+    return answer('the database does not answer\n', { status: 503 })
   }
 }

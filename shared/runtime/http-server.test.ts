@@ -1,18 +1,144 @@
 import { once } from 'node:events'
 import http, { type IncomingMessage } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import net, { type AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { expect, test } from 'vitest'
+import { Hono } from 'hono'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { begin, send } from '#tests/support/over-socket.ts'
+import type { Fetch } from './health.ts'
 import { closeServer, httpServer } from './http-server.ts'
+import type { NodeBindings } from './read-request.ts'
+import { answer, sent } from './web.ts'
+
+/** What is told on the console meanwhile, instead of telling it. */
+function consoleErrors() {
+  const told = vi.spyOn(console, 'error').mockReturnValue()
+  onTestFinished(() => told.mockRestore())
+  return told
+}
+
+async function listening(fetch: Fetch): Promise<{ root: URL }> {
+  const server = httpServer(fetch).listen(0, '127.0.0.1')
+  onTestFinished(() => closeServer(server, 0))
+  await once(server, 'listening')
+  return { root: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`) }
+}
+
+/** What comes back for the first line and the host of a request, as they are. */
+async function raw({ root }: { root: URL }, line: string, host: string): Promise<string> {
+  const socket = net.connect(Number(root.port), root.hostname)
+  socket.write(`${line} HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`)
+  let text = ''
+  socket.on('data', (chunk: Buffer) => (text += chunk.toString()))
+  await once(socket, 'close')
+  return text
+}
+
+test('a function is asked for an address in its normal form', async () => {
+  const server = await listening(({ url }) => answer(url))
+  const asked = async (target: string, host = 'a.b:81') =>
+    (await raw(server, `GET ${target}`, host)).split('\r\n\r\n')[1]
+  expect(await asked('/x/../y/%2e/z?q=%20&r=/../')).toBe('http://a.b:81/y/z?q=%20&r=/../')
+  expect(await asked('//evil/x')).toBe('http://a.b:81//evil/x')
+  expect(await asked('http://other/x?y')).toBe('http://other/x?y')
+  expect(await asked('/x', '[::1]:81')).toBe('http://[::1]:81/x')
+})
+
+test.for([
+  ['GET /a\\b', 'h'],
+  ['GET /x', 'a b'],
+  ['GET /x', 'h/y'],
+  ['GET /x', 'user@h'],
+  ['GET /x', 'h:99999'],
+  ['OPTIONS *', 'h'],
+  ['GET ftp://h/x', 'h'],
+] as const)('%s at the host %j is refused', async ([line, host]) => {
+  const server = await listening(() => answer('reached'))
+  expect(await raw(server, line, host)).toMatch(/^HTTP\/1\.1 400 /)
+})
+
+test('headers are found in any case, and null when they are absent', async () => {
+  const server = await listening(({ headers }) =>
+    answer(JSON.stringify([headers.get('X-One'), headers.get('x-two'), headers.has('X-TWO')])),
+  )
+  const { text } = await send(server, { path: '/', headers: { 'x-ONE': ['a', 'b'] } })
+  expect(JSON.parse(text)).toEqual(['a, b', null, false])
+})
+
+test('HEAD is answered as GET is, without the content, also where an answer is written by hand', async () => {
+  const told = consoleErrors()
+  const app = new Hono<{ Bindings: NodeBindings }>()
+    .get('/whole', () => answer('whole', { headers: { 'x-own': 'kept' } }))
+    .get('/by-hand', (c) => {
+      c.env.outgoing?.writeHead(200, { 'x-own': 'kept' }).end('by hand')
+      return sent
+    })
+  const server = await listening(app.fetch)
+  for (const path of ['/whole', '/by-hand'])
+    for (const [method, text] of [
+      ['GET', path.slice(1).replace('-', ' ')],
+      ['HEAD', ''],
+    ] as const) {
+      const reply = await send(server, { method, path })
+      expect({ path, method, ...reply }).toMatchObject({ status: 200, text })
+      expect(reply.headers).toMatchObject({ 'x-own': 'kept' })
+    }
+  expect(told).not.toHaveBeenCalled()
+})
+
+test('any Response of the web is sent, with its stream', async () => {
+  const stream = new ReadableStream({
+    start(controller) {
+      controller.enqueue(new TextEncoder().encode('a stream'))
+      controller.close()
+    },
+  })
+  const server = await listening(({ url }) =>
+    url.endsWith('/stream') ? new Response(stream) : new Response(null, { status: 204 }),
+  )
+  expect(await send(server, { path: '/stream' })).toMatchObject({ status: 200, text: 'a stream' })
+  expect(await send(server, { path: '/' })).toMatchObject({ status: 204, text: '' })
+})
+
+test('a failure nobody has planned is 500 and tells nothing; one in the middle of an answer cuts the line', async () => {
+  const told = consoleErrors()
+  const server = await listening((request, { outgoing }) => {
+    if (request.url.endsWith('/half')) outgoing?.writeHead(200).write('half')
+    throw new Error('a secret')
+  })
+  expect(await send(server, { path: '/' })).toMatchObject({ status: 500, text: '' })
+  await expect(send(server, { path: '/half' })).rejects.toThrow()
+  expect(told).toHaveBeenCalledTimes(2)
+})
+
+test('the signal of a request tells that the caller has gone, and nothing when it was answered', async () => {
+  const signals: AbortSignal[] = []
+  const gone = Promise.withResolvers<void>()
+  const server = await listening(async ({ url, signal }, { outgoing }) => {
+    signals.push(signal)
+    if (url.endsWith('/answered')) return answer('ok')
+    outgoing?.writeHead(200).write('half')
+    signal.addEventListener('abort', () => gone.resolve())
+    return sent
+  })
+  await send(server, { path: '/answered' })
+  const request = begin(server, { path: '/left' })
+  request.end()
+  const [response] = (await once(request, 'response')) as [NodeJS.ReadableStream]
+  await once(response, 'data')
+  request.destroy()
+  await gone.promise
+  expect(signals.map(({ aborted }) => aborted)).toEqual([false, true])
+})
 
 const long = 600
 
 test('a server that closes answers what it was asked, and waits for no caller who keeps the line', async () => {
   const asked = Promise.withResolvers<void>()
-  const answer = Promise.withResolvers<Response>()
+  const whole = Promise.withResolvers<Response>()
   const server = httpServer(() => {
     asked.resolve()
-    return answer.promise
+    return whole.promise
   })
   // By itself it would never close a line that is kept.
   server.keepAliveTimeout = 0
@@ -24,7 +150,7 @@ test('a server that closes answers what it was asked, and waits for no caller wh
   await asked.promise
 
   const closed = closeServer(server, long)
-  answer.resolve(new Response('whole'))
+  whole.resolve(new Response('whole'))
   const [response] = (await once(request, 'response')) as [IncomingMessage]
   expect(await text(response)).toBe('whole')
   await closed

@@ -1,13 +1,16 @@
-import type { Server } from 'node:http'
-import { createAdaptorServer, type HttpBindings } from '@hono/node-server'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { ReadableStream } from 'node:stream/web'
 import type { Fetch } from './health.ts'
+import { LightResponse, lightRequest, sent } from './web.ts'
 
 /** An HTTP server around `fetch`. Uploads take as long as they take; headers do not. */
 export function httpServer(fetch: Fetch): Server {
-  return createAdaptorServer({
-    fetch: (request, bindings) => fetch(request, bindings as HttpBindings),
-    serverOptions: { requestTimeout: 0, headersTimeout: 20_000 },
-  }) as Server
+  return createServer(
+    { requestTimeout: 0, headersTimeout: 20_000 },
+    (incoming, outgoing) => void serve(fetch, incoming, outgoing),
+  )
 }
 
 // How soon a line is noticed that was still in use when the server closed.
@@ -21,4 +24,64 @@ export async function closeServer(server: Server, grace: number): Promise<void> 
   await closed
   clearInterval(idle)
   clearTimeout(cut)
+}
+
+async function serve(
+  fetch: Fetch,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+): Promise<void> {
+  const { method = 'GET' } = incoming
+  const url = urlOf(incoming)
+  if (!url) {
+    outgoing.writeHead(400, { connection: 'close' }).end()
+    return
+  }
+  const headers = Object.entries(incoming.headers).map(([name, value]): [string, string] => [
+    name,
+    String(value),
+  ])
+  try {
+    const request = lightRequest({ method, url, headers, signal: endOf(outgoing) })
+    const response = await fetch(request, { incoming, outgoing })
+    // Hono answers HEAD with a copy of what GET is answered with, which is no longer known as sent.
+    if (response === sent || (method === 'HEAD' && outgoing.headersSent)) return
+    await write(response, outgoing)
+  } catch (error) {
+    console.error(error)
+    if (outgoing.headersSent) outgoing.destroy()
+    else outgoing.writeHead(500).end()
+  }
+}
+
+const hostName = /^([\w.-]+|\[[\da-f:.]+\])(:\d+)?$/i
+
+/** The address that was asked for, in its normal form; undefined when it is none. */
+function urlOf({ url = '', headers: { host = 'localhost' } }: IncomingMessage): string | undefined {
+  const [path = ''] = url.split('?', 1)
+  if (!hostName.test(host) || path.includes('\\')) return undefined
+  const whole = path.startsWith('/') ? `http://${host}${url}` : url
+  return /^https?:/i.test(whole) ? URL.parse(whole)?.href : undefined
+}
+
+/** A signal for those who work on an answer: it is aborted when the caller goes away before the end. */
+function endOf(outgoing: ServerResponse): AbortSignal {
+  const gone = new AbortController()
+  outgoing.once('close', () => {
+    if (!outgoing.writableFinished) gone.abort()
+  })
+  return gone.signal
+}
+
+async function write(response: Response | LightResponse, outgoing: ServerResponse): Promise<void> {
+  const headers = Object.fromEntries(response.headers)
+  if (response instanceof LightResponse) {
+    const { status, content } = response
+    if (content !== null) headers['content-length'] = String(Buffer.byteLength(content))
+    outgoing.writeHead(status, headers).end(content)
+    return
+  }
+  outgoing.writeHead(response.status, headers)
+  if (response.body) await pipeline(Readable.fromWeb(response.body as ReadableStream), outgoing)
+  else outgoing.end()
 }

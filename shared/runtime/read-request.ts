@@ -4,8 +4,9 @@ import * as z from 'zod'
 import { Problem } from '#shared/contracts/problems.ts'
 import type { RouteSpec } from '#shared/contracts/route.ts'
 import { issues } from './respond.ts'
+import type { Asked } from './web.ts'
 
-/** What Hono's Node server passes along: the raw request, which streams faster than the web one. */
+/** What our server passes along: the raw request and answer, which stream faster than those of the web. */
 export type NodeBindings = {
   incoming?: import('node:http').IncomingMessage
   outgoing?: import('node:http').ServerResponse
@@ -41,7 +42,7 @@ export type BodyLimit = { setting: string; bytes: number }
 /** The JSON body, checked against the contract. Other media types, broken JSON and too much of it are refused. */
 export async function readJson(
   contract: RouteSpec,
-  request: Request,
+  request: Asked,
   bindings: NodeBindings,
   limit: BodyLimit,
 ): Promise<unknown> {
@@ -71,7 +72,7 @@ const notUnderstood = (why: string, cause: unknown): Problem =>
 
 /** The whole body as text. Throws `Problem` when it has more bytes than the limit, which is named. */
 export async function readText(
-  request: Request,
+  request: Asked,
   bindings: NodeBindings,
   { setting, bytes: maxBytes }: BodyLimit,
 ): Promise<string> {
@@ -92,7 +93,7 @@ export async function readText(
 }
 
 /** The body as a stream of bytes, with the trailers that follow it. */
-export function bodyStream(request: Request, bindings: NodeBindings): Readable {
+export function bodyStream(request: Asked, bindings: NodeBindings): Readable {
   if (bindings.incoming) return bindings.incoming
   if (!request.body) return Readable.from([])
   return Readable.fromWeb(request.body as ReadableStream)

@@ -3,6 +3,7 @@ import { Problem, problems } from '#shared/contracts/problems.ts'
 import { isUnavailable } from '#shared/database/sql.ts'
 import { NoSuchVolume } from '#shared/ports/cluster.ts'
 import { Invalid } from '#shared/domain/invalid.ts'
+import { answer } from './web.ts'
 
 const escapes: Record<string, string> = {
   '<': '\\u003c',
@@ -19,7 +20,7 @@ export function jsonText(value: unknown, pretty: boolean): string {
 }
 
 export function jsonResponse(value: unknown, pretty: boolean, status = 200): Response {
-  return new Response(jsonText(value, pretty), {
+  return answer(jsonText(value, pretty), {
     status,
     headers: { 'content-type': 'application/json' },
   })
@@ -89,10 +90,10 @@ export function problemResponse(problem: Problem, request: Request, requestId: s
       code: problem.code,
       requestId,
     }
-    return new Response(jsonText(body, pretty), { status, headers })
+    return answer(jsonText(body, pretty), { status, headers })
   }
   headers['content-type'] = 'application/json'
   const known = reason === 'Not Found' || reason === 'Method Not Allowed'
   const message = known ? reason : `${reason}\n${problem.message}`
-  return new Response(jsonText({ message }, pretty), { status, headers })
+  return answer(jsonText({ message }, pretty), { status, headers })
 }

@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
-import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import type { Log } from '#shared/ports/log.ts'
 import type { NodeBindings } from './read-request.ts'
+import { sent } from './web.ts'
 
 export type StreamOptions = {
   /** Media type of the answer. */
@@ -33,7 +33,7 @@ export function streamResponse(
   })
   outgoing.flushHeaders()
   void send(body, outgoing, options)
-  return RESPONSE_ALREADY_SENT
+  return sent
 }
 
 async function send(

@@ -32,7 +32,7 @@ export default defineRoute(
         ? await ctx.transfers.followLog(
             workerOf({ id: runId, attempt: run.attempt }),
             volume,
-            followSignal(request, bindings.outgoing),
+            request.signal,
           )
         : await readStored(ctx, volume)
     return streamResponse(log, bindings, { type: 'application/octet-stream', log: ctx.log })
@@ -48,14 +48,4 @@ async function readStored({ transfers }: Context, volume: string): Promise<Reada
     if (error instanceof NoSuchVolume) return Readable.from([])
     throw error
   }
-}
-
-/** Ends with the reader: the request's own signal does not tell once the answer has begun. */
-function followSignal(
-  request: Request,
-  outgoing: import('node:http').ServerResponse | undefined,
-): AbortSignal {
-  const gone = new AbortController()
-  outgoing?.once('close', () => gone.abort())
-  return AbortSignal.any([request.signal, gone.signal])
 }
