@@ -13,6 +13,9 @@ const urls = () =>
 const hasNoPassword = (url: string) => !URL.canParse(url) || new URL(url).username === ''
 const withPassword = 'A name or password in the URL would be shown to people and kept in the log.'
 
+/** The host that stands for every address there is. */
+export const everywhere = '::'
+
 /** Every setting, with its default. The variable of `maxTags` is `KNIT_MAX_TAGS`. */
 export const Config = z.object({
   release: z
@@ -41,7 +44,10 @@ export const Config = z.object({
       'Where a function is found; `{function}` stands for its name, such as `api-runs-show`.',
     ),
   brokerUrl: z.url().optional().describe('Where events are published, as CloudEvents over HTTP.'),
-  host: z.string().default('0.0.0.0').describe('Address to listen on; every one unless given.'),
+  host: z
+    .string()
+    .default(everywhere)
+    .describe('Address to listen on; every one, of IPv4 and IPv6, unless given.'),
   port: z.coerce.number().int().min(0).max(65_535).default(8080).describe('Port to listen on.'),
   logFormat: z
     .enum(['json', 'text'])

@@ -4,7 +4,7 @@ import type { Hono } from 'hono'
 import { directBus, httpBus } from '#shared/adapters/http-bus.ts'
 import { connect } from '#shared/database/sql.ts'
 import { systemClock } from '#shared/ports/clock.ts'
-import { BadSettings, configFrom, type Config } from './config.ts'
+import { BadSettings, configFrom, everywhere, type Config } from './config.ts'
 import type { World } from './context.ts'
 import { withHealth } from './health.ts'
 import { closeServer, httpServer } from './http-server.ts'
@@ -22,7 +22,9 @@ export function serve(fn: ServedFunction): void {
   const world = worldOf(fn.name, config, log)
   const server = httpServer(withHealth(world, fn.app(world).fetch))
   process.once('SIGTERM', () => void stop(server, world))
-  server.listen(config.port, config.host, () => {
+  // Without a host nothing has to be looked up, and a machine without IPv6 is served as well.
+  const host = config.host === everywhere ? undefined : config.host
+  server.listen({ port: config.port, host }, () => {
     log.info('serving', { port: (server.address() as AddressInfo).port })
   })
 }
