@@ -1,7 +1,11 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { build } from 'esbuild'
 
-const out = process.argv[2] ?? 'dist'
+// With --readable functions keep their lines and the names of what they are made of.
+const [out = 'dist', form] = process.argv.slice(2)
 
 /** Every function with the name of its service, found in the tree. */
 function functions() {
@@ -23,20 +27,28 @@ function jobs() {
     .map((name) => [`job-${name}`, `functions/jobs/${name}/main.ts`])
 }
 
-/** What packages bring along and nothing here uses: 260 KB of zod's languages, and HTTP/2, which takes a while to load. */
+/** What packages bring along and nothing here uses, or not to start with: [package, what it imports, what it gets]. */
+const leftOut = [
+  // Every language but English: 260 KB.
+  ['zod', /locales\/index\.js$/, 'export {}'],
+  // Other transports than the one that serves functions, a client among them, and numbers larger than ours.
+  ['cloudevents', /^\.\/(transport\/(emitter|http)|kafka|mqtt)$/, ''],
+  ['cloudevents', /^json-bigint$/, ''],
+  ['cloudevents', /^uuid$/, "exports.v4 = require('node:crypto').randomUUID"],
+  // Encryption, which takes a while to load, until a connection is encrypted.
+  ['postgres', /^tls$/, "exports.connect = (...args) => require('node:tls').connect(...args)"],
+]
+
 const lean = {
   name: 'lean',
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /locales\/index\.js$/ }, ({ importer }) =>
-      importer.includes('node_modules/zod/') ? { path: 'locales', namespace: 'lean' } : undefined,
-    )
-    onResolve({ filter: /^node:http2$/ }, ({ importer }) =>
-      importer.includes('node_modules/@hono/') ? { path: 'http2', namespace: 'lean' } : undefined,
-    )
-    onLoad({ filter: /^locales$/, namespace: 'lean' }, () => ({ contents: 'export {}' }))
-    onLoad({ filter: /^http2$/, namespace: 'lean' }, () => ({
-      contents: 'export class Http2ServerRequest {}\nexport const constants = {}',
-    }))
+    for (const [name, filter, contents] of leftOut) {
+      const namespace = `${name} without ${filter}`
+      onResolve({ filter }, ({ importer, path }) =>
+        importer.includes(`node_modules/${name}/`) ? { path, namespace } : undefined,
+      )
+      onLoad({ filter: /.*/, namespace }, () => ({ contents }))
+    }
   },
 }
 
@@ -44,35 +56,82 @@ const common = {
   bundle: true,
   platform: 'node',
   target: 'node24',
-  format: 'esm',
-  minify: true,
-  keepNames: true,
   legalComments: 'none',
   logLevel: 'warning',
   plugins: [lean],
-  // Some packages still call require, which an ES module does not have.
-  banner: {
-    js: "import{createRequire as __cr}from'node:module';const require=__cr(import.meta.url);",
-  },
 }
 
+// CommonJS: an ES module that imports node:http makes Node load all of `fetch` with it. Names stay as they are, for logs.
 const served = ([name, path]) =>
   build({
     ...common,
+    format: 'cjs',
+    minifySyntax: form !== '--readable',
+    minifyWhitespace: form !== '--readable',
+    // The function that start.cjs calls.
+    banner: { js: '(function (require) {"use strict";' },
+    footer: { js: '})' },
     stdin: {
-      contents: `import fn from './${path}'\nimport { serve } from '#shared/runtime/serve.ts'\nserve(fn)\n`,
+      contents: `
+        import '#shared/runtime/jitless.ts'
+        import fn from './${path}'
+        import { serve } from '#shared/runtime/serve.ts'
+        serve(fn)`,
       resolveDir: '.',
       sourcefile: `${name}.ts`,
       loader: 'ts',
     },
-    outfile: `${out}/functions/${name}.mjs`,
+    outfile: `${out}/functions/${name}.cjs`,
   })
 
+/** Starts a function that has been built, and lets it answer, for `start.cjs` to keep what V8 compiles meanwhile. */
+async function compile(name) {
+  const env = {
+    KNIT_HOST: '127.0.0.1',
+    KNIT_PORT: '0',
+    KNIT_DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none',
+    KNIT_SIGNING_KEY: 'a key that is needed to start at all',
+  }
+  const stdio = ['ignore', 'inherit', 'pipe']
+  const child = spawn(process.execPath, [`${out}/start.cjs`, name, '--compile'], { env, stdio })
+  let log = ''
+  child.stderr.on('data', (chunk) => (log += chunk))
+  const ended = once(child, 'exit')
+  while (!/"port":\d+/.test(log) && child.exitCode === null)
+    await Promise.race([once(child.stderr, 'data'), ended])
+  const [, port] = /"port":(\d+)/.exec(log) ?? []
+  for (const path of port ? ['healthz', 'readyz', ''] : [])
+    await fetch(`http://127.0.0.1:${port}/${path}`).then((answer) => answer.text())
+  child.kill('SIGTERM')
+  const [code] = await ended
+  if (code !== 0) throw new Error(`The function ${name} has been built, but does not run:\n${log}`)
+}
+
 const program = ([name, path]) =>
-  build({ ...common, entryPoints: [path], outfile: `${out}/${name}.mjs` })
+  build({
+    ...common,
+    format: 'esm',
+    minify: true,
+    keepNames: true,
+    // Some packages still call require, which an ES module does not have.
+    banner: {
+      js: "import{createRequire as __cr}from'node:module';const require=__cr(import.meta.url);",
+    },
+    entryPoints: [path],
+    outfile: `${out}/${name}.mjs`,
+  })
 
 rmSync(out, { recursive: true, force: true })
 const programs = [['local', 'functions/local.ts'], ['cli', 'cli/main.ts'], ...jobs()]
 await Promise.all([...functions().map(served), ...programs.map(program)])
 cpSync('shared/database/migrations', `${out}/migrations`, { recursive: true })
+cpSync('functions/start.cjs', `${out}/start.cjs`)
+const names = functions()
+  .map(([name]) => name)
+  .values()
+await Promise.all(
+  Array.from({ length: availableParallelism() }, async () => {
+    for (const name of names) await compile(name)
+  }),
+)
 console.log(`${functions().length} functions and ${programs.length} programs are in ${out}/`)

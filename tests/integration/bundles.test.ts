@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync } from 'node:fs'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { inject, test as base, expect } from 'vitest'
 import { functionFolders } from '#shared/render/functions.ts'
@@ -17,8 +17,20 @@ const test = base.extend<{ folder: string }>({
   },
 })
 
-/** Starts a bundle as a container would, asks whether it is ready, and ends it as Kubernetes would. */
-async function tryOut(file: string): Promise<{ ready: string; code: number | null }> {
+/** Loaded before a function: says at its end whether V8 took what it had compiled before, and whether Node loaded `fetch`. */
+const witness = `
+const vm = require('node:vm')
+const fetchIsLoaded = () => process.moduleLoadList.some((name) => name.includes('undici'))
+vm.Script = class extends vm.Script {
+  constructor(...args) {
+    super(...args)
+    process.once('exit', () =>
+      console.error(JSON.stringify({ taken: this.cachedDataRejected === false, fetch: fetchIsLoaded() })))
+  }
+}`
+
+/** Starts a function as a container would, asks it for this and that, and ends it as Kubernetes would. */
+async function tryOut(folder: string, name: string) {
   const { path } = inject('postgres')
   const env = {
     PATH: process.env['PATH'],
@@ -29,33 +41,41 @@ async function tryOut(file: string): Promise<{ ready: string; code: number | nul
     PGHOST: dirname(path),
     PGUSER: 'knit',
   }
-  const child = spawn(process.execPath, [file], { env, stdio: ['ignore', 'ignore', 'pipe'] })
+  const args = ['--require', join(folder, 'witness.cjs'), join(folder, 'start.cjs'), name]
+  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'pipe'] })
   let log = ''
   child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()))
+  const closed = once(child, 'close')
   while (!/"port":\d+/.test(log)) await once(child.stderr, 'data')
   const [, port] = /"port":(\d+)/.exec(log) ?? []
   const response = await fetch(`http://127.0.0.1:${port}/readyz`)
   const ready = await response.text()
+  const { status } = await fetch(`http://127.0.0.1:${port}/`, { method: 'POST' })
   child.kill('SIGTERM')
-  const [code] = (await once(child, 'exit')) as [number | null]
-  return { ready, code }
+  const [code] = (await closed) as [number | null]
+  const [seen] = /^\{"taken".*$/m.exec(log) ?? ['{}']
+  return { name, ready, refused: status >= 400, code, ...(JSON.parse(seen) as object) }
 }
 
 test('every function is bundled into a file of its own, which starts, is ready, and ends in peace', async ({
   folder,
 }) => {
   execFileSync(process.execPath, ['esbuild.config.mjs', folder], { cwd: root })
+  writeFileSync(join(folder, 'witness.cjs'), witness)
   const services = functionFolders().map(
     ({ kind, name }) => `${kind === 'api' ? 'api' : 'step'}-${name}`,
   )
-  const bundles = readdirSync(join(folder, 'functions')).filter((name) => name.endsWith('.mjs'))
-  expect(bundles.toSorted()).toEqual(
-    [...services, 'gateway'].map((name) => `${name}.mjs`).toSorted(),
+  const names = [...services, 'gateway'].toSorted()
+  expect(readdirSync(join(folder, 'functions')).toSorted()).toEqual(
+    names.flatMap((name) => [`${name}.cjs`, `${name}.cjs.compiled`]),
   )
-  for (const bundle of bundles)
-    expect({ bundle, ...(await tryOut(join(folder, 'functions', bundle))) }).toEqual({
-      bundle,
+  for (const name of names)
+    expect(await tryOut(folder, name)).toEqual({
+      name,
       ready: 'ok\n',
+      refused: true,
       code: 0,
+      taken: true,
+      fetch: false,
     })
 })
