@@ -31,7 +31,7 @@ export async function writeReport(findings: readonly Finding[]): Promise<void> {
 function report(findings: readonly Finding[]): string {
   const rows = findings.map(
     ({ id, what, ratio, min, max, unit, target, holds }) =>
-      `| ${id} | ${what} | ${ratio} | ${min}–${max} | ${unit} | ${target} | ${holds ? 'yes' : '**no**'} |`,
+      `| ${id} | ${cell(what)} | ${ratio} | ${min}–${max} | ${unit} | ${target} | ${holds ? 'yes' : '**no**'} |`,
   )
   const facts = findings.map(
     ({ id, facts }) =>
@@ -52,6 +52,9 @@ function report(findings: readonly Finding[]): string {
     '',
   ].join('\n')
 }
+
+/** Text as a cell of a table holds it. */
+const cell = (text: string): string => text.replaceAll('|', '\\|')
 
 function machine(): string {
   const processors = cpus()
