@@ -16,9 +16,11 @@ import {
   type Samples,
 } from './harness.ts'
 import { firstAnswer, freePort, memoryOf, runFor } from './processes.ts'
+import { timesOfTurns, watchTurns } from './start-profile.ts'
 
 const repository = new URL('../../', import.meta.url).pathname
 const rounds = 5
+const profiled = 'api-data-find'
 
 export default {
   id: 'B8',
@@ -26,20 +28,16 @@ export default {
   async run(bench) {
     const out = await bench.folder('dist')
     await runFor(process.execPath, [join(repository, 'esbuild.config.mjs'), out])
-    const bare = join(out, 'bare.cjs')
-    writeFileSync(bare, bareServer)
+    writeFileSync(join(out, 'bare.cjs'), bareServer)
     const names = readdirSync(join(out, 'functions'))
-      .filter((file) => file.endsWith('.mjs'))
-      .map((file) => file.slice(0, -'.mjs'.length))
+      .filter((file) => file.endsWith('.cjs'))
+      .map((file) => file.slice(0, -'.cjs'.length))
     const started: Started[] = []
     for (const name of names) {
-      const cache = join(out, 'compiled')
-      started.push(
-        await measure(join(out, 'functions', `${name}.mjs`), sourceOf(name), bare, cache),
-      )
+      started.push(await measure(out, name))
       bench.say(`${name} is measured`)
     }
-    return judge(names, started)
+    return judge(names, started, await profile(await bench.folder('readable'), profiled))
   },
 } satisfies Benchmark
 
@@ -55,62 +53,68 @@ require('node:http').createServer((request, response) => response.end('ok'))
   .listen(process.env.KNIT_PORT)`
 
 /** Of one function: milliseconds, and MiB at most, of each round. */
-type Started = Samples<'node' | 'bare' | 'bundled' | 'unbundled'> & { memory: number[] }
+type Started = Samples<'node' | 'bare' | 'bundled' | 'refused' | 'unbundled'> & { memory: number[] }
 
-/** The bundle finds what V8 compiled in the warm-up in a folder, as it would in an image. */
-async function measure(
-  bundle: string,
-  source: string,
-  bare: string,
-  cache: string,
-): Promise<Started> {
+async function measure(out: string, name: string): Promise<Started> {
   const memory: number[] = []
-  const compiled = { NODE_COMPILE_CACHE: cache }
+  const built = [join(out, 'start.cjs'), name]
+  const unbundled = [join(repository, 'tests/bench/unbundled.ts'), sourceOf(name)]
   const samples = await alternate(rounds, {
     node: () => runFor(process.execPath, ['-e', '0']),
-    bundled: () => start([bundle], compiled, memory),
-    bare: () => start([bare], compiled),
-    unbundled: () => start([join(repository, 'tests/bench/unbundled.ts'), source]),
+    bundled: () => start(built, { memory }),
+    bare: () => start([join(out, 'bare.cjs')]),
+    // What its own app has to say of a request that makes no sense: nothing that it needs may have been put off.
+    refused: () => start(built, { method: name.startsWith('step') ? 'POST' : 'GET', path: '/' }),
+    unbundled: () => start(unbundled),
   })
   return { ...samples, memory }
 }
 
-/** Milliseconds from exec to the first 200. */
-async function start(
-  args: string[],
-  more: Record<string, string> = {},
-  memory?: number[],
-): Promise<number> {
+/** Where the time of a function goes; of a readable bundle, which takes the same. */
+async function profile(out: string, name: string): Promise<string> {
+  await runFor(process.execPath, [join(repository, 'esbuild.config.mjs'), out, '--readable'])
+  const turns = join(out, 'turns.json')
+  watchTurns(join(out, 'functions', `${name}.cjs`), turns)
+  const built = [join(out, 'start.cjs'), name]
+  await start([...built, '--compile'])
+  return timesOfTurns(turns, rounds * 3, () => start(built))
+}
+
+type Ask = { path?: string; method?: string; memory?: number[] }
+
+/** Milliseconds from exec to the first answer. */
+async function start(args: string[], ask: Ask = {}): Promise<number> {
+  const { path = '/healthz', method = 'GET', memory } = ask
   const port = await freePort()
   const env = {
     PATH: process.env['PATH'],
-    KNIT_HOST: '127.0.0.1',
     KNIT_PORT: String(port),
     KNIT_DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none',
     KNIT_SIGNING_KEY: 'a key for benchmarks that is long enough',
+    KNIT_TOKEN: 'a token for benchmarks',
     KNIT_LOG_LEVEL: 'error',
-    ...more,
   }
   const began = performance.now()
   const child = spawn(process.execPath, args, { env, stdio: 'ignore' })
   try {
-    const status = await firstAnswer(port, '/healthz')
+    const status = await firstAnswer(port, path, method)
     const took = performance.now() - began
-    if (status !== 200) throw new Error(`${args.join(' ')} answered ${status}`)
+    if ((path === '/healthz') !== (status === 200))
+      throw new Error(`${args.join(' ')} answered ${status} at ${path}`)
     memory?.push(memoryOf(child.pid ?? 0, 'VmHWM'))
     return took
   } finally {
-    // Asked to end, and not killed: V8 writes what it has compiled as a process ends.
     await end(child)
   }
 }
 
+/** Asked to end, and not killed: some write something as they end. */
 async function end(child: ChildProcess): Promise<void> {
   child.kill('SIGTERM')
   if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
 }
 
-function judge(names: readonly string[], started: readonly Started[]): Finding[] {
+function judge(names: readonly string[], started: readonly Started[], profile: string): Finding[] {
   const all = (what: keyof Started) => started.flatMap((one) => one[what])
   const byFunction = started.map(({ bundled, node }, index) => {
     const { ratio } = ratioOf(bundled, node)
@@ -125,7 +129,9 @@ function judge(names: readonly string[], started: readonly Started[]): Finding[]
     'bare HTTP server / node -e 0': ratioOf(all('bare'), all('node')).ratio,
     'first 200, ms': median(all('bundled')),
     'first 200 / bare HTTP server': ratioOf(all('bundled'), all('bare')).ratio,
+    'first answer of its own app, ms': median(all('refused')),
     'slowest function': `${slowest?.name}, ${slowest?.ratio.toFixed(2)}×`,
+    [`where the time of ${profiled} goes, ms`]: profile,
     'unbundled, ms': median(all('unbundled')),
   }
   return [

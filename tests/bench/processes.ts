@@ -31,9 +31,9 @@ export async function runFor(program: string, args: string[]): Promise<number> {
 }
 
 /** Asks again and again until something listens and answers; the status of its first answer. */
-export async function firstAnswer(port: number, path: string): Promise<number> {
+export async function firstAnswer(port: number, path: string, method = 'GET'): Promise<number> {
   for (let tries = 0; tries < 30_000; tries += 1) {
-    const status = await ask(port, path)
+    const status = await ask(port, path, method)
     if (status !== undefined) return status
     await wait(1)
   }
@@ -41,11 +41,13 @@ export async function firstAnswer(port: number, path: string): Promise<number> {
 }
 
 /** A bare request over a bare socket, so that the one who asks takes no time; undefined when nobody listens. */
-function ask(port: number, path: string): Promise<number | undefined> {
+function ask(port: number, path: string, method: string): Promise<number | undefined> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1')
     socket.once('connect', () =>
-      socket.write(`GET ${path} HTTP/1.1\r\nhost: bench\r\nconnection: close\r\n\r\n`),
+      socket.write(
+        `${method} ${path} HTTP/1.1\r\nhost: bench\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`,
+      ),
     )
     socket.once('data', (chunk) => {
       socket.destroy()
