@@ -35,8 +35,9 @@ const leftOut = [
   ['cloudevents', /^\.\/(transport\/(emitter|http)|kafka|mqtt)$/, ''],
   ['cloudevents', /^json-bigint$/, ''],
   ['cloudevents', /^uuid$/, "exports.v4 = require('node:crypto').randomUUID"],
-  // Encryption, which takes a while to load, until a connection is encrypted.
+  // What takes a while to load, until a connection is encrypted, or has been lost.
   ['postgres', /^tls$/, "exports.connect = (...args) => require('node:tls').connect(...args)"],
+  ['postgres', /^perf_hooks$/, 'exports.performance = { now: () => performance.now() }'],
 ]
 
 const lean = {

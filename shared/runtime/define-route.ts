@@ -62,9 +62,9 @@ export function defineRoute<S extends RouteSpec>(
     const requestId = c.req.header('x-request-id') ?? randomUUID()
     const traceparent = followTrace(c.req.header('traceparent'))
     const log = world.log.child({ route: contract.name, requestId, trace: traceId(traceparent) })
-    const started = performance.now()
+    const started = Date.now()
     const done = (response: Response): Response => {
-      log.debug('served', { status: response.status, ms: Math.round(performance.now() - started) })
+      log.debug('served', { status: response.status, ms: Date.now() - started })
       return response
     }
     try {
