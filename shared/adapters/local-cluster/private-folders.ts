@@ -7,20 +7,12 @@ import { isFolder } from './view.ts'
 /** Where the programs of the system are. */
 export const TOOLS = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
-// Full of what other containers see, and of mounts that come and go with them.
-const ofEngines = [
-  '/var/lib/containers',
-  '/var/lib/docker',
-  '/var/lib/containerd',
-  '/var/lib/kubelet',
-]
-
 /**
- * The folders of this machine in which people keep what is theirs (keys, tokens, letters), and engines what they run. Not those that the system itself
+ * The folders of this machine in which people keep what is theirs: keys, tokens, letters. Not those that the system itself
  * lives in, which some accounts have for a home.
  */
 export function privateFolders(env: { HOME?: string | undefined }): string[] {
-  const given = ['/root', '/home', env.HOME, homeOfAccount(), tmpdir(), ...ofEngines]
+  const given = ['/root', '/home', env.HOME, homeOfAccount(), tmpdir()]
   const folders = given.filter((folder) => folder !== undefined && isAbsolute(folder))
   return [...new Set(folders.map((folder) => realOf(folder ?? '/')))].filter(
     (folder) => !isOfTheSystem(folder),

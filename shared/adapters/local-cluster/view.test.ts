@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { join } from 'node:path'
 import { expect, test as base } from 'vitest'
 import { follow } from './links.ts'
-import { hostMounts, type HostMount } from './mounts.ts'
+import { hostMounts } from './mounts.ts'
 import { buildView, type ViewSpec } from './view.ts'
 
 const test = base.extend<{ root: string }>({
@@ -126,21 +126,6 @@ test('what is hidden is covered, or shown as an empty folder where something mus
   const view = buildView(specOf(root, { hide, volumes: [volume('/home/me/project')] }), [])
   expect(targets(view.entries)).toEqual(['/etc', '/usr'])
   expect(view.folders).toContain('/home/me/project')
-})
-
-test('what is mounted in a hidden folder is left as it is: it may come and go', ({ root }) => {
-  const at = (path: string): HostMount => ({
-    point: join(root, path),
-    readonly: false,
-    noexec: false,
-    type: 'ext4',
-    root: '/',
-    superOptions: [],
-  })
-  const mounts = [at('/home/me'), at('/home/me/overlay'), at('/home/you')]
-  const { entries } = buildView(specOf(root, { hide: [join(root, 'home/me')] }), mounts)
-  const readonly = entries.filter(({ kind }) => kind === 'make-readonly')
-  expect(targets(readonly)).toEqual(['/home/you'])
 })
 
 test.for([['/'], ['/proc/x'], ['/sys'], ['/in', '/in/x'], ['/in', '/in']])(

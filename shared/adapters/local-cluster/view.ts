@@ -81,7 +81,7 @@ export function buildView(spec: ViewSpec, mounts: HostMount[] = hostMounts()): V
     .filter((path) => isFolder(fromBase(path)) && fromBase(dirname(path)) === undefined)
   const skeleton = buildSkeleton({ fromBase, wantedFolders, wantedFiles, shown })
   const entries = skeleton.bound.flatMap((path) =>
-    bindEntry(join(spec.base, path), path, spec, mounts),
+    bindEntry(join(spec.base, path), path, spec.hide, mounts),
   )
   return {
     folders: skeleton.folders,
@@ -172,17 +172,8 @@ function bind(volume: Volume, mounts: HostMount[]): Mount {
 }
 
 /** Binds one entry of the root file system. What is mounted below it comes along and is writable until we say otherwise. */
-function bindEntry(
-  source: string,
-  target: string,
-  { hide, show }: Pick<ViewSpec, 'hide' | 'show'>,
-  mounts: HostMount[],
-): Mount[] {
+function bindEntry(source: string, target: string, hide: string[], mounts: HostMount[]): Mount[] {
   const below = mounts.filter((mount) => isBelow(mount.point, source))
-  // What is mounted where nobody sees it needs no care, and may be gone by the time it would get some.
-  const isSeen = ({ point }: HostMount) =>
-    !hide.some((folder) => isWithin(point, folder)) ||
-    show.some((folder) => isWithin(point, folder) || isWithin(folder, point))
   const inside = (path: string) => target + path.slice(source.length)
   return [
     {
@@ -195,7 +186,7 @@ function bindEntry(
       fleeting: true,
     },
     ...below
-      .filter((mount) => !mount.readonly && isSeen(mount))
+      .filter((mount) => !mount.readonly)
       .map(({ point, noexec }) => ({
         kind: 'make-readonly' as const,
         target: inside(point),
