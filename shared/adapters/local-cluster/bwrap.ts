@@ -66,7 +66,6 @@ export function withBwrap({ disableUserns }: { disableUserns: boolean }): Sandbo
 function argsOf(mount: Mount): string[] {
   if (mount.kind === 'cover') return ['--tmpfs', mount.target, '--remount-ro', mount.target]
   // Read-only, for bubblewrap, includes whatever is mounted below.
-  if (mount.kind === 'make-readonly') return []
   const kind = (mount.writable ? '--bind' : '--ro-bind') + (mount.fleeting ? '-try' : '')
   return [kind, mount.source, mount.target]
 }

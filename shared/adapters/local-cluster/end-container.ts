@@ -35,6 +35,17 @@ export async function endContainer(
   }
 }
 
+/** Lets go of a container: whatever the engine makes of it, nobody waits for it, and what is left is a stray. */
+export function abandonContainer(
+  worker: Stored,
+  { engine }: Container,
+  { env }: Pick<Means, 'env'>,
+): void {
+  const supervisor = supervisorOf(worker)
+  if (supervisor) killGroup(supervisor)
+  void call(engine.words, ['rm', '--force', worker.spec.name], { env, deadline: PATIENCE })
+}
+
 /** Removes what containers of this home are left of workers that are gone. */
 export async function removeStrays(
   engine: Engine,

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
   mkdirSync,
@@ -63,6 +64,27 @@ describe.each(sandboxes)('a program in a sandbox of %s', (sandbox) => {
     expect({ phase, log }).toEqual({ phase: 'succeeded', log: '/tmp\n/dev/shm\n/out\n' })
     expect(readdirSync(home.file(output, ''))).toEqual(['x'])
   })
+
+  if (isRoot)
+    test('can write to nothing that is mounted on this machine', async ({ home }) => {
+      const point = join(home.scratch, 'a \\ b')
+      mkdirSync(point)
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'mode=777,noexec', 'tmpfs', point])
+      writeFileSync(join(point, 'found'), '')
+      try {
+        const { log } = await home.sh(
+          home.open({ sandbox }),
+          'ls "$1"; touch "$1/x" 2>/dev/null && echo written; mount',
+          { args: [point] },
+        )
+        expect(log).toMatch(/^found\n(?!written)/)
+        expect(log.split('\n').find((line) => line.includes(home.scratch))).toMatch(
+          /\(ro,nosuid,nodev,noexec/,
+        )
+      } finally {
+        execFileSync('umount', [point])
+      }
+    })
 
   test('cannot mount, unmount or remount, nor gain what it takes', async ({ home }) => {
     const { log } = await home.sh(

@@ -49,15 +49,29 @@ echo "$code $kills" > "$record"
  * The program is not root, by another user id or in a user namespace of its own, so it loses all capabilities as it starts;
  * and because it lives in a chroot, the kernel lets it make no user namespace to regain some.
  *
- * Arguments: fstab, root, working directory, words that make unshare become the program's user, file that keeps what went
+ * Arguments: a table of mounts with more of them below or '', table of mounts, root, working directory, words that make unshare become the program's user, file that keeps what went
  * wrong, most processes or '', whether there is a network of its own, program that sets the environment within the root or
  * '', number of variables (given as KNIT_ENV_0 and so on: arguments can be read by every user of the machine), the command.
  */
 export const ENTER = `#!/bin/sh
-fstab=$1 root=$2 dir=$3 identity=$4 trouble=$5 most=$6 loopback=$7 setter=$8 variables=$9
+entries=$1 fstab=$2 root=$3 dir=$4 identity=$5 trouble=$6 most=$7 loopback=$8 setter=$9
 shift 9
+variables=$1
+shift
 
 if [ "$loopback" ]; then ip link set lo up 2> /dev/null & fi
+if [ "$entries" ]; then
+  mount -n -c -a -T "$entries" || exit 125
+  # What was mounted below came along, writable. Only here is known what that is: mounts of this machine come and go.
+  # A blank is \\040 there, and \\0040 to printf.
+  sed 's/\\\\/&0/g' /proc/self/mountinfo | while read -r _ _ _ _ point options _; do
+    case $point in *"/\${root##*/}/"*) ;; *) continue ;; esac
+    case ,$options, in *,ro,*) continue ;; *,noexec,*) noexec=,noexec ;; *) noexec= ;; esac
+    point=$(printf '%b' "$point")
+    # Where another one covers it, nobody gets to it.
+    mount -n -c -o "remount,bind,ro,nosuid,nodev$noexec" none "$point" || ! mountpoint -q "$point" || exit 125
+  done || exit 125
+fi
 mount -n -c -a -T "$fstab" || exit 125
 wait
 if [ "$most" ]; then ulimit -u "$most" 2> /dev/null || ulimit -p "$most" || exit 125; fi

@@ -23,6 +23,7 @@ export const withUnshare: SandboxMaker = (sandbox) => {
       '--kill-child',
       'sh',
       sandbox.enter,
+      isDeep(sandbox) ? join(folder, 'entries') : '',
       join(folder, 'fstab'),
       root,
       sandbox.workingDir,
@@ -35,7 +36,7 @@ export const withUnshare: SandboxMaker = (sandbox) => {
       ...sandbox.command,
     ],
     env: Object.fromEntries(variables.map((variable, index) => [`KNIT_ENV_${index}`, variable])),
-    files: { fstab: fstab(sandbox) },
+    files: tables(sandbox),
     opened: [],
     errorsInLog: false,
   }
@@ -46,8 +47,12 @@ function identityOf({ uid, gid, apart }: ProgramUser): string {
   return apart ? `--setuid=${uid} --setgid=${gid}` : `--user --map-user=${uid} --map-group=${gid}`
 }
 
-/** One table, so that one process mounts everything. */
-export function fstab({ view, root, rootNoexec, tmpBytes, devices, kernel }: Sandbox): string {
+const isDeep = ({ view }: Sandbox) =>
+  view.entries.some((mount) => mount.kind === 'bind' && mount.deep)
+
+/** One table, so that one process mounts everything; two where what has come along is made read-only in between. */
+function tables(sandbox: Sandbox): Record<string, string> {
+  const { view, root, rootNoexec, tmpBytes, devices, kernel } = sandbox
   const line = (source: string, path: string, type: string, ...options: (string | false)[]) =>
     `${escape(source)} ${escape(root + path)} ${type} ${options.filter(Boolean).join(',')} 0 0\n`
   // What a host's mount has of these cannot be given up in a namespace of less privilege.
@@ -58,9 +63,6 @@ export function fstab({ view, root, rootNoexec, tmpBytes, devices, kernel }: San
     const path = mount.target
     if (mount.kind === 'cover') {
       return line('tmpfs', path, 'tmpfs', 'ro', 'size=4k', 'mode=755', ...safe(false))
-    }
-    if (mount.kind === 'make-readonly') {
-      return line('none', path, 'none', 'remount', 'bind', 'ro', ...safe(mount.noexec))
     }
     const kind = mount.deep ? 'rbind' : 'bind'
     const isNew = /^\/(tmp|dev\/shm)\//.test(path) && 'X-mount.mkdir'
@@ -75,10 +77,13 @@ export function fstab({ view, root, rootNoexec, tmpBytes, devices, kernel }: San
       mount.fleeting && 'nofail',
     )
   }
-  return [
+  const entries = [
     // Unbindable, so that binding a folder around it does not multiply what is mounted here.
     line(root, '', 'none', 'bind', 'ro', 'unbindable', ...safe(rootNoexec)),
-    ...view.entries.map(lineOf),
+    ...view.entries.filter(({ kind }) => kind === 'bind').map(lineOf),
+  ]
+  const rest = [
+    ...view.entries.filter(({ kind }) => kind === 'cover').map(lineOf),
     ...NODES.concat(devices).map((node) => line(node, node, 'none', 'bind')),
     line(
       'devpts',
@@ -100,7 +105,10 @@ export function fstab({ view, root, rootNoexec, tmpBytes, devices, kernel }: San
     ),
     tmpfs('/tmp', tmpBytes),
     ...view.volumes.map(lineOf),
-  ].join('')
+  ]
+  return isDeep(sandbox)
+    ? { entries: entries.join(''), fstab: rest.join('') }
+    : { fstab: [...entries, ...rest].join('') }
 }
 
 function escape(field: string): string {

@@ -43,11 +43,11 @@ export type Mount =
       target: string
       writable: boolean
       noexec: boolean
+      /** With what is mounted below it, which is writable until we say otherwise. */
       deep: boolean
       /** Whether the source may vanish before it is mounted, as what others have made next to what we need. */
       fleeting: boolean
     }
-  | { kind: 'make-readonly'; target: string; noexec: boolean }
   | { kind: 'cover'; target: string }
 
 /** What never comes from the root file system; a sandbox has its own, except on /run: no sockets. */
@@ -171,9 +171,8 @@ function bind(volume: Volume, mounts: HostMount[]): Mount {
   return { kind: 'bind', source, target, writable, noexec, deep: false, fleeting: false }
 }
 
-/** Binds one entry of the root file system. What is mounted below it comes along and is writable until we say otherwise. */
+/** Binds one entry of the root file system, without what is hidden in it. */
 function bindEntry(source: string, target: string, hide: string[], mounts: HostMount[]): Mount[] {
-  const below = mounts.filter((mount) => isBelow(mount.point, source))
   const inside = (path: string) => target + path.slice(source.length)
   return [
     {
@@ -182,16 +181,9 @@ function bindEntry(source: string, target: string, hide: string[], mounts: HostM
       target,
       writable: false,
       noexec: mountOf(source, mounts)?.noexec ?? false,
-      deep: below.length > 0,
+      deep: mounts.some((mount) => isBelow(mount.point, source)),
       fleeting: true,
     },
-    ...below
-      .filter((mount) => !mount.readonly)
-      .map(({ point, noexec }) => ({
-        kind: 'make-readonly' as const,
-        target: inside(point),
-        noexec,
-      })),
     ...hide
       .filter((folder) => isBelow(folder, source) && isFolder(folder))
       .map((folder) => ({ kind: 'cover' as const, target: inside(folder) })),

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import { EventEmitter } from 'node:events'
 import { watch, type FSWatcher } from 'node:fs'
 import type { Worker, WorkerSpec, WorkerState } from '#shared/ports/cluster.ts'
-import { endContainer } from './end-container.ts'
+import { abandonContainer, endContainer } from './end-container.ts'
 import { resumeContainer } from './launch-in-container.ts'
 import { launch } from './launch.ts'
 import { askToEnd, kill } from './processes.ts'
@@ -209,8 +209,10 @@ export class Workers {
 
   /** What cannot be killed, in a file system that hangs, may end whenever it does. */
   async #letGo(worker: Stored): Promise<void> {
+    const container = folder.containerOf(worker)
     const supervisor = folder.supervisorOf(worker)
-    if (supervisor) kill(supervisor)
+    if (container) abandonContainer(worker, container, this.#setting)
+    else if (supervisor) kill(supervisor)
     await this.#forget(worker)
   }
 
