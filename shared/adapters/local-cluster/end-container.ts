@@ -4,8 +4,10 @@ import { volumeFolder, type Home } from './home.ts'
 import { labelOf } from './launch-in-container.ts'
 import { killGroup } from './processes.ts'
 import {
+  containerNameOf,
   isEnded,
   markStopped,
+  readWorker,
   recordEnd,
   supervisorOf,
   workerNames,
@@ -26,7 +28,7 @@ export async function endContainer(
 ): Promise<void> {
   markStopped(worker)
   const latest = Date.now() + grace + PATIENCE
-  const words = ['stop', `--time=${Math.ceil(grace / 1000)}`, worker.spec.name]
+  const words = ['stop', `--time=${Math.ceil(grace / 1000)}`, containerNameOf(worker)]
   while (!isEnded(worker)) {
     // There is none yet while its image is pulled.
     const { ok } = await call(engine.words, words, { env, deadline: grace + PATIENCE })
@@ -43,7 +45,7 @@ export function abandonContainer(
 ): void {
   const supervisor = supervisorOf(worker)
   if (supervisor) killGroup(supervisor)
-  void call(engine.words, ['rm', '--force', worker.spec.name], { env, deadline: PATIENCE })
+  void call(engine.words, ['rm', '--force', containerNameOf(worker)], { env, deadline: PATIENCE })
 }
 
 /** Removes what containers of this home are left of workers that are gone. */
@@ -53,7 +55,8 @@ export async function removeStrays(
 ): Promise<void> {
   const filter = [`--filter=label=${labelOf(home)}`, '--format={{.Names}}']
   const { output } = await call(engine.words, ['ps', '--all', ...filter], { env })
-  const known = new Set(workerNames(home))
+  const workers = workerNames(home).map((name) => readWorker(home, name))
+  const known = new Set(workers.map((worker) => worker && containerNameOf(worker)))
   const strays = output.split('\n').filter((name) => name !== '' && !known.has(name))
   if (strays.length > 0) await call(engine.words, ['rm', '--force', ...strays], { env })
 }
@@ -66,7 +69,7 @@ async function removeContainer(
 ): Promise<void> {
   const supervisor = supervisorOf(worker)
   if (supervisor) killGroup(supervisor)
-  await call(words, ['rm', '--force', worker.spec.name], { env, deadline: PATIENCE })
+  await call(words, ['rm', '--force', containerNameOf(worker)], { env, deadline: PATIENCE })
   for (const { volume } of reclaim.length > 0 ? worker.spec.outputs : [])
     await call(reclaim, [volumeFolder(home, volume)], { env, deadline: PATIENCE })
   recordEnd(worker, 137)

@@ -11,7 +11,7 @@ import { TOOLS } from './private-folders.ts'
 import { requireNames } from './require-names.ts'
 import type { Setting } from './setting.ts'
 import { startSupervisor } from './start-supervisor.ts'
-import { writeContainer, type Container, type Stored } from './worker-folder.ts'
+import { containerNameOf, writeContainer, type Container, type Stored } from './worker-folder.ts'
 
 /** Starts a worker's program in a container of its image. */
 export function launchInContainer(worker: Stored, engine: Engine, setting: Setting): ChildProcess {
@@ -57,7 +57,7 @@ function supervise(
       ...setting.env,
       PATH: `${TOOLS}:${setting.path}`,
       KNIT_ENGINE: engine.words.join(' '),
-      KNIT_NAME: spec.name,
+      KNIT_NAME: containerNameOf(worker),
       KNIT_IMAGE: spec.image,
       KNIT_PULL: fullName(spec.image),
       KNIT_HOLE: hole,
@@ -77,18 +77,19 @@ function supervise(
 }
 
 function createWords(
-  { spec, uid, folder }: Stored,
+  worker: Stored,
   { engine, gpus }: Container,
   setting: Setting,
   hole: string,
 ): string[] {
-  const { name, entrypoint, args } = spec
+  const { spec, folder } = worker
+  const { entrypoint, args } = spec
   const [program, ...rest] = entrypoint
   const direct = engine.direct ? 'passthrough' : 'json-file'
   return [
-    `--name=${name}`,
+    `--name=${containerNameOf(worker)}`,
     `--label=${labelOf(setting.home)}`,
-    `--label=knit.uid=${uid}`,
+    `--label=knit.worker=${spec.name}`,
     ...confinement(engine),
     ...(spec.network ? [] : ['--network=none']),
     `--log-driver=${spec.logVolume ? direct : 'none'}`,

@@ -102,6 +102,11 @@ export function containerOf({ folder }: Stored): Container | undefined {
   return found === undefined ? undefined : (JSON.parse(found) as Container)
 }
 
+/** Not the name of the worker alone: another one may have it while the engine still removes this container. */
+export function containerNameOf({ spec, uid }: Pick<Stored, 'spec' | 'uid'>): string {
+  return `${spec.name}-${uid}`
+}
+
 /** Keeps a container from going on to the next stage. */
 export function markStopped({ folder }: Stored): void {
   makeOnce(join(folder, 'stop'), '')
