@@ -77,7 +77,7 @@ export const routeScenarios: Record<string, Scenario[]> = {
         const ask = requestTo('data.pull', { path: `/api/data/${knitId}` })
         return async (world) => {
           const response = await ask(world)
-          await response.arrayBuffer()
+          await response.text()
           return response
         }
       },
