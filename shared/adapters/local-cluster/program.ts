@@ -31,7 +31,8 @@ export function requireProgram(sight: Sight, name: string, path: string, folder:
       `the command ${shown} cannot be executed: ${found} is not a file that programs may execute`,
       126,
     )
-  const where = name.includes('/') ? '' : ` on the path ${path}`
+  // The path itself tells how this machine is set up, which is nothing for everybody who may read a run.
+  const where = name.includes('/') ? '' : '; give its whole path, or install it'
   const out = candidates.map((candidate) => leadsOut(sight, candidate)).find(Boolean) ?? ''
   throw new Refusal('plan', `the command ${shown} was not found${where}${out}`, 127)
 }

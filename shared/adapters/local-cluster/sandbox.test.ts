@@ -345,6 +345,14 @@ describe.each(sandboxes)('a program in a sandbox of %s', (sandbox) => {
     ])
   })
 
+  test('is not told the path of the server when its command is missing', async ({ home }) => {
+    const state = await home.run(home.open({ sandbox }), { entrypoint: ['no-such-command'] })
+    const message = state.phase === 'failed' ? state.message : ''
+    expect(message).toMatch(/^the command "no-such-command" was not found; give its whole path/)
+    for (const folder of (process.env['PATH'] ?? '').split(':').filter(Boolean))
+      expect(message).not.toContain(folder)
+  })
+
   test('is asked to end before it is killed, and takes all it has started with it', async ({
     home,
   }) => {
