@@ -1,9 +1,11 @@
-import { ArchiveError } from '#shared/archive/archive-error.ts'
+import { ArchiveError, type ArchiveErrorCode } from '#shared/archive/archive-error.ts'
 import { ApiError, ConnectionError } from '#shared/client/api-error.ts'
 import { DamagedTransfer } from '#shared/client/transfers.ts'
 import type { ProblemCode } from '#shared/contracts/problems.ts'
 import { Invalid } from '#shared/domain/invalid.ts'
-import { Failure, UsageError } from './failure.ts'
+import { isId } from '#shared/domain/ids.ts'
+import { Failure, first, UsageError, type Next } from './failure.ts'
+import { shellLine } from './shell.ts'
 
 /** What people read of an error, and how the program ends. */
 export type Explanation = { text: string; exitCode: number }
@@ -11,70 +13,123 @@ export type Explanation = { text: string; exitCode: number }
 // A bug of ours is no failure of the command: EX_SOFTWARE of sysexits.h.
 const bug = 70
 
-/** The command that failed, and what it was about. */
-export type Doing = { name: string; subject: string }
+/** The command that failed (`knit data pull`), the words it is about (an id, a directory), and the whole line as it was typed. */
+export type Doing = { name: string; about: string[]; line: string }
 
-/** Two lines: what happened to which thing, and what to try next. */
-export function explain(error: unknown, { name, subject }: Doing): Explanation {
-  const about = `${subject}: `
-  const help = `${name} --help`
-  if (error instanceof UsageError)
-    return twoLines(`usage error: ${error.message}`, error.next || help, error.exitCode)
-  if (error instanceof Failure) return twoLines(error.message, error.next, error.exitCode)
-  if (error instanceof ApiError)
-    return twoLines(`${about}${error.message} (HTTP ${error.status})`, nextAfter(error, help))
-  if (error instanceof ConnectionError) return twoLines(error.message, nextAfterConnection(error))
-  if (error instanceof Invalid) return twoLines(`usage error: ${error.message}`, help, 2)
-  if (error instanceof DamagedTransfer) return twoLines(`${about}${error.message}`, again)
-  if (error instanceof ArchiveError) return twoLines(`${about}${error.message}`, again)
-  if (isOfTheSystem(error)) return twoLines(`${about}${error.message}`, checkFile)
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  return { text: `this is a bug in knit: ${text}\n`, exitCode: bug }
+/** Two lines: what happened to which thing, and the command to try next. */
+export function explain(error: unknown, doing: Doing): Explanation {
+  const told = tell(error, doing)
+  if (!told) return { text: `this is a bug in knit: ${stackOf(error)}\n`, exitCode: bug }
+  const { what, next, exitCode = 1 } = told
+  const command = typeof next === 'function' ? next(doing.line) : next
+  return { text: `${what}\ntry: ${command}\n`, exitCode }
 }
 
-const twoLines = (what: string, next: string, exitCode = 1): Explanation => ({
-  text: `${what}\ntry: ${next}\n`,
-  exitCode,
-})
+type Told = { what: string; next: Next; exitCode?: number }
 
-const again = 'the same command again'
-const checkFile = 'check that the path exists and that you may use it'
+function tell(error: unknown, doing: Doing): Told | undefined {
+  const help = `${doing.name} --help`
+  if (error instanceof UsageError)
+    return { what: `usage error: ${error.message}`, next: error.next || help, exitCode: 2 }
+  if (error instanceof Invalid)
+    return { what: `usage error: ${error.message}`, next: help, exitCode: 2 }
+  if (error instanceof Failure) return { what: error.message, next: error.next }
+  if (error instanceof ConnectionError)
+    return { what: error.message, next: nextAfterConnection(error) }
+  const next = nextAfter(error, doing)
+  if (next === undefined) return undefined
+  const { message } = error as Error
+  const status = error instanceof ApiError ? ` (HTTP ${error.status})` : ''
+  return { what: `${withoutKnit(positionalLine(doing))}: ${message}${status}`, next }
+}
 
-const nextByCode: Partial<Record<ProblemCode, string>> = {
+function nextAfter(error: unknown, doing: Doing): Next | undefined {
+  if (error instanceof ApiError) return nextAfterAnswer(error, doing)
+  if (error instanceof DamagedTransfer) return again
+  if (error instanceof ArchiveError) return nextAfterArchive(error, doing)
+  return isOfTheSystem(error) ? nextAfterSystem(error) : undefined
+}
+
+const again: Next = (line) => line
+const mended = first('mend that')
+const profileWith = (what: string): Next =>
+  `get a profile file with ${what}, then: knit init KNIT_PROFILE_FILE`
+
+const nextByCode: Partial<Record<ProblemCode, Next>> = {
+  'bad-archive': mended,
+  'checksum-mismatch': again,
+  'storage-full': first('free some room there'),
+  'route-not-found': profileWith('the right apiRoot'),
+  'method-not-allowed': profileWith('the right apiRoot'),
   'data-not-found': 'knit data find',
   'plan-not-found': 'knit plan find',
   'run-not-found': 'knit run find',
-  'move-prohibited': 'knit run show RUN_ID, which tells where it is',
-  'run-not-finished':
-    'knit run wait RUN_ID, or knit run stop --fail RUN_ID, and the same command again',
-  'run-in-use': 'knit run rm with those runs first',
-  'log-not-found': 'the command without --log',
+  'event-not-found': 'knit admin events --dead',
+  'move-prohibited': 'knit run show RUN_ID --output table',
+  'run-not-finished': 'knit run wait RUN_ID',
+  'upload-ended': again,
+  'key-refused': again,
   'plan-equivalent': 'knit plan find',
-  'not-yet': 'knit run find, then the same command again in a while',
-  unauthorized: 'knit init KNIT_PROFILE_FILE with a profile that has your token',
-  forbidden: 'ask an administrator for the role that may do this',
+  unauthorized: profileWith('your token'),
+  forbidden: first('ask an administrator for the role that may do this'),
 }
 
-function nextAfter({ code, status, route, message }: ApiError, help: string): string {
-  const twin = code === 'plan-equivalent' && /[0-9a-f]{8}-[0-9a-f-]{27}/.exec(message)?.[0]
-  if (twin) return `knit plan show ${twin}`
+function nextAfterAnswer(error: ApiError, doing: Doing): Next {
+  const { code, status, route } = error
+  const own = doing.about.find(isId)
+  const other = idsIn(error.message).find((id) => id !== own)
+  if (code === 'plan-equivalent' && other) return `knit plan show ${other}`
+  if (code === 'run-in-use' && other) return `knit run rm ${other}`
+  if (code === 'log-not-found') return positionalLine(doing)
   const known = code && nextByCode[code]
-  if (known) return known
-  const noun = route.replace(/s?\..*$/, '')
-  if (status === 404) return `knit ${noun} find`
-  if (status === 401) return nextByCode.unauthorized ?? again
-  if (status === 503) return `${again} in a while`
-  if (status >= 500) return `${again}; if it stays, tell the administrator what it says`
-  if (status >= 300) return help
-  return 'check the apiRoot of the profile: knit init KNIT_PROFILE_FILE'
+  if (typeof known === 'string') return own ? known.replace('RUN_ID', own) : known
+  return known ?? nextByStatus(status, nounOf(route), own)
 }
 
-function nextAfterConnection({ code }: ConnectionError): string {
-  if (code === 'ECONNREFUSED') return 'knit local status, or check the apiRoot of the profile'
-  if (/CERT|SIGN|VERIFY/.test(code))
-    return 'knit init KNIT_PROFILE_FILE with a profile that has the CA of the server'
-  return `${again}; check the network and the apiRoot of the profile`
+const idsIn = (text: string): string[] => text.match(/[0-9a-f]{8}-[0-9a-f-]{27}/g) ?? []
+
+/** `runs.show` is about a run. */
+const nounOf = (route: string): string => route.replace(/s?\..*$/, '')
+
+/** For what has no code of its own, or comes from a server that says none. */
+function nextByStatus(status: number, noun: string, id: string | undefined): Next {
+  if (status < 400) return profileWith('the right apiRoot')
+  if (status === 401) return profileWith('your token')
+  if (status === 404) return `knit ${noun} find`
+  // Something in its state stands in the way.
+  if (status === 409 && id && noun !== 'data') return `knit ${noun} show ${id}`
+  if (status === 503) return first('wait a while')
+  if (status >= 500) return first('tell the administrator if it stays')
+  return mended
 }
+
+const passing: readonly ArchiveErrorCode[] = ['truncated', 'damaged', 'changed-while-reading']
+
+/** What is wrong in a directory has to be mended; what is wrong in a download is kept as it is. */
+function nextAfterArchive({ code }: ArchiveError, doing: Doing): Next {
+  if (passing.includes(code)) return again
+  return doing.name === 'knit data pull' ? positionalLine(doing) : mended
+}
+
+function nextAfterConnection({ code, message }: ConnectionError): Next {
+  const isHere = /^cannot reach https?:\/\/(localhost|127\.|\[::1\])/.test(message)
+  if (code === 'ECONNREFUSED' && isHere) return 'knit local status'
+  if (/CERT|SIGN|VERIFY/.test(code)) return profileWith('the CA of the server')
+  return first('check the network and the apiRoot of the profile')
+}
+
+function nextAfterSystem({ code, path }: NodeJS.ErrnoException): Next {
+  if (code === 'ENOSPC' || code === 'EDQUOT') return first('free some room')
+  return path === undefined ? again : shellLine(['ls', '-ld', path])
+}
+
+/** The command with what it is about, and without flags. */
+const positionalLine = ({ name, about }: Doing): string => shellLine([...name.split(' '), ...about])
+
+const withoutKnit = (line: string): string => line.replace(/^knit /, '')
+
+const stackOf = (error: unknown): string =>
+  error instanceof Error ? (error.stack ?? error.message) : String(error)
 
 /** Errors of the file system and the like: they have a code and need no stack. */
 function isOfTheSystem(error: unknown): error is NodeJS.ErrnoException {

@@ -1,10 +1,19 @@
+/** The command to try next; some know only what has to be done before the same command line is tried again. */
+export type Next = string | ((line: string) => string)
+
+/** What has to be done before the same command line is tried again. */
+export const first =
+  (what: string): Next =>
+  (line) =>
+    `${what}, then: ${line}`
+
 /** A failure we planned for: what happened, to which thing, and what to try next. */
 export class Failure extends Error {
   override readonly name: string = 'Failure'
-  readonly next: string
+  readonly next: Next
   readonly exitCode: number = 1
 
-  constructor(message: string, next: string, options?: ErrorOptions) {
+  constructor(message: string, next: Next, options?: ErrorOptions) {
     super(message, options)
     this.next = next
   }
@@ -16,7 +25,7 @@ export class UsageError extends Failure {
   override readonly exitCode = 2
 
   /** Without `next` it is the help of the command that is advised. */
-  constructor(message: string, next = '') {
+  constructor(message: string, next: Next = '') {
     super(message, next)
   }
 }

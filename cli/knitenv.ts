@@ -5,7 +5,7 @@ import { Quantity } from '#shared/domain/quantity.ts'
 import { isSystemTag, TagIn } from '#shared/domain/tag.ts'
 import type { Context } from './context.ts'
 import { didYouMean } from './did-you-mean.ts'
-import { Failure } from './failure.ts'
+import { Failure, first } from './failure.ts'
 import { findUp } from './find-up.ts'
 import { note } from './output.ts'
 import { readMapping } from './profile.ts'
@@ -29,7 +29,7 @@ export function loadKnitenv(ctx: Context): Knitenv {
   const file = given === undefined ? findUp('knitenv', ctx.cwd) : resolve(ctx.cwd, given)
   if (file === undefined) return Knitenv.parse({})
   if (!existsSync(file))
-    throw new Failure(`there is no file ${file}`, 'the same command with another --env')
+    throw new Failure(`there is no file ${file}`, first('correct --env or KNIT_ENV'))
   return read(file, ctx)
 }
 
@@ -44,6 +44,6 @@ function read(file: string, ctx: Context): Knitenv {
   const issue = result.error.issues[0]
   throw new Failure(
     `${file} cannot be read: ${issue?.path.join('.')}: ${issue?.message}`,
-    'correct it; tags are "KEY:VALUE" in quotes, resources NAME: QUANTITY',
+    first('correct it (tags are "KEY:VALUE" in quotes, resources NAME: QUANTITY)'),
   )
 }

@@ -68,7 +68,7 @@ test('without a profile the error says how to get one', async () => {
   expect(await knit(['data', 'find'], dir)).toEqual({
     code: 1,
     stdout: '',
-    stderr: `there is no profile "${dir}" in ${join(dir, 'store')}\ntry: knit init KNIT_PROFILE_FILE, or start a system on this machine: knit local start\n`,
+    stderr: `there is no profile "${dir}" in ${join(dir, 'store')}\ntry: knit local start --detach, or with a profile file of another system: knit init KNIT_PROFILE_FILE\n`,
   })
 })
 

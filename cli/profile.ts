@@ -11,9 +11,10 @@ import { dirname, join, resolve } from 'node:path'
 import { parse as parseYaml, stringify as toYaml } from 'yaml'
 import * as z from 'zod'
 import type { Context } from './context.ts'
-import { Failure } from './failure.ts'
+import { Failure, first } from './failure.ts'
 import { findUp, isFile } from './find-up.ts'
 import { localHome } from './local-home.ts'
+import { shellLine } from './shell.ts'
 
 /** Where an API is and how to trust it. `token` is ours; other clients pass over it. */
 export const Profile = z.object({
@@ -79,11 +80,11 @@ export function readMapping(file: string): Store {
     value = parseYaml(readFileSync(file, 'utf8'))
   } catch (error) {
     const why = error instanceof Error ? error.message.split('\n')[0] : error
-    throw new Failure(`${file} cannot be read: ${why}`, `look at the file ${file}`)
+    throw new Failure(`${file} cannot be read: ${why}`, first('correct it'))
   }
   if (value === null) return {}
   if (typeof value === 'object' && !Array.isArray(value)) return value as Store
-  throw new Failure(`${file} is no YAML mapping`, `look at the file ${file}`)
+  throw new Failure(`${file} is no YAML mapping`, first('correct it'))
 }
 
 /** Writes the store in place, for the owner alone; until that is done the old content is kept beside it. */
@@ -110,6 +111,6 @@ function decodeCa(text: string, ctx: z.RefinementCtx): string {
 
 function waysToProfile(ctx: Context): string {
   const local = join(localHome(ctx), 'knitprofile')
-  if (isFile(local)) return `knit init ${local}`
-  return 'knit init KNIT_PROFILE_FILE, or start a system on this machine: knit local start'
+  if (isFile(local)) return shellLine(['knit', 'init', local])
+  return 'knit local start --detach, or with a profile file of another system: knit init KNIT_PROFILE_FILE'
 }

@@ -3,10 +3,11 @@ import { globalArgs } from './args.ts'
 import type { Command } from './command.ts'
 import type { World } from './context.ts'
 import { didYouMean } from './did-you-mean.ts'
-import { explain } from './explain.ts'
+import { explain, type Doing } from './explain.ts'
 import { UsageError } from './failure.ts'
 import { inColour } from './output.ts'
 import { asksForHelp, firstPositional, parse, positionalsOf } from './parse.ts'
+import { shellLine } from './shell.ts'
 import { helpOf } from './usage.ts'
 
 /** A command, its full name, and the words behind that name. */
@@ -24,7 +25,7 @@ export async function runCommandLine(
     return await runFound(found, world)
   } catch (error) {
     if (world.signal.aborted) return 130
-    const { text, exitCode } = explain(error, { name: found.name, subject: subjectOf(found) })
+    const { text, exitCode } = explain(error, doing(found, words))
     world.stderr.write(text)
     return exitCode
   }
@@ -58,8 +59,13 @@ async function runFound({ command, name, words }: Found, world: World): Promise<
   return (await command.run?.(given)) ?? 0
 }
 
-/** What the command is about, for errors that do not say it themselves: `data pull 0198…`. */
-const subjectOf = ({ command, name, words }: Found): string =>
-  [name.replace(/^knit /, ''), ...positionalsOf(words, { ...command.args, ...globalArgs })].join(
-    ' ',
-  )
+/** What went on when something failed: for errors that do not say it themselves, and for what to try next. */
+const doing = ({ command, name, words }: Found, typed: string[]): Doing => ({
+  name,
+  about: positionalsOf(words, { ...command.args, ...globalArgs }),
+  line: shellLine(['knit', ...typed.map(withoutPassword)]),
+})
+
+/** As in the URL of a database: what is shown may be kept, by a terminal or a log. */
+const withoutPassword = (word: string): string =>
+  word.replace(/(:\/\/[^:/@\s]*:)[^@\s]*@/, '$1***@')

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { connect } from '#shared/client/connection.ts'
 import type { Context } from './context.ts'
-import { Failure } from './failure.ts'
+import { Failure, first } from './failure.ts'
 import { findRunning, type Running } from './local-home.ts'
 import { checkProfile, readMapping } from './profile.ts'
 
@@ -46,7 +46,7 @@ async function firstAnswer(
     if (child.exitCode !== null || child.signalCode !== null)
       throw new Failure(
         `the system ended before it answered (${child.signalCode ?? `exit code ${child.exitCode}`})`,
-        'knit local start, to see more, once what it says is mended',
+        first('mend what it says above'),
       )
     await Promise.race([ended, pause(lookedEvery)])
   }

@@ -24,7 +24,7 @@ export default command({
     if (!existsSync(file))
       throw new Failure(
         `there is no file ${file}`,
-        'ask the administrator for one, or: knit local start',
+        'ask the administrator for one, or start a system here: knit local start --detach',
       )
     const profile = readMapping(file)
     checkProfile(profile, `the profile in ${file}`)

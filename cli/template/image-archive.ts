@@ -4,6 +4,7 @@ import { createGunzip } from 'node:zlib'
 import { extract } from 'tar-stream'
 import * as z from 'zod'
 import { Failure } from '../failure.ts'
+import { shellLine } from '../shell.ts'
 
 const texts = z
   .array(z.string())
@@ -59,14 +60,15 @@ export function selectImage(images: Image[], tag: string | undefined): Image {
   const candidates = tag === undefined ? images : images.filter((image) => image.tags.includes(tag))
   const [image, ...others] = candidates
   const list = tags.length > 0 ? `; it has ${tags.join(', ')}` : ''
-  if (!image && tag) throw new Failure(`the archive has no image ${tag}${list}`, namingOne)
+  if (!image && tag) throw new Failure(`the archive has no image ${tag}${list}`, naming(tags))
   if (!image)
     throw new Failure('the archive has no image', 'docker save IMAGE | knit plan template')
-  if (others.length > 0) throw new Failure(`the archive has several images${list}`, namingOne)
+  if (others.length > 0) throw new Failure(`the archive has several images${list}`, naming(tags))
   return tag === undefined ? image : { ...image, tags: [tag] }
 }
 
-const namingOne = 'knit plan template IMAGE:TAG, with one of them'
+const naming = ([tag = 'IMAGE:TAG']: string[]): string =>
+  shellLine(['knit', 'plan', 'template', tag])
 
 async function* jsonMembers(archive: Readable, signal?: AbortSignal) {
   const members = extract()

@@ -101,8 +101,18 @@ test('push names the data it could not tag', async () => {
   )
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
   expect(stderr).toContain(
-    `${knitId} is registered, but could not be tagged: no\ntry: knit data tag ${knitId} --add "a:b"\n`,
+    `${knitId} is registered, but could not be tagged: no\ntry: knit data tag ${knitId} --add a:b\n`,
   )
+})
+
+test('what is advised after a push that failed can be pasted, whatever is in it', async () => {
+  const refused = { status: 503, json: { message: 'not now' } }
+  await using stub = await stubOfTheWire(() => refused)
+  const dir = projectFor(stub)
+  mkdirSync(join(dir, 'my set'))
+  const { stderr } = await knit(['data', 'push', 'my set', '--tag', "a:it's"], dir)
+  expect(stderr).toMatch(/^data push 'my set': not now \(HTTP 503\)$/m)
+  expect(stderr).toMatch(/then: knit data push 'my set' --tag 'a:it'\\''s'\n$/)
 })
 
 test('push goes on past a missing source, and fails at the end', async () => {

@@ -10,7 +10,7 @@ import { api } from '../../api.ts'
 import { positional, toggle } from '../../args.ts'
 import { command } from '../../command.ts'
 import type { Context } from '../../context.ts'
-import { Failure, UsageError } from '../../failure.ts'
+import { Failure, first, UsageError } from '../../failure.ts'
 import { note } from '../../output.ts'
 import { progress } from '../../progress.ts'
 
@@ -29,7 +29,7 @@ export default command({
     const dir = resolve(ctx.cwd, dest.replace(/^~(?=\/|$)/, ctx.home))
     const path = join(dir, extract ? knitId : `${knitId}.tar.gz`)
     if (extract && existsSync(path))
-      throw new Failure(`${path} is there already`, 'remove it, or choose another directory')
+      throw new Failure(`${path} is there already`, first('remove it, or choose another directory'))
 
     const archive = await api(ctx).pull(knitId, ctx)
     if (dest === '-') return pipeline(archive, ctx.stdout, { end: false })

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { basename, resolve } from 'node:path'
+import { basename, dirname, resolve } from 'node:path'
 import * as z from 'zod'
 import { pack } from '#shared/archive/pack.ts'
 import type { KnitApi } from '#shared/client/connect.ts'
@@ -15,6 +15,7 @@ import { UserTag } from '../../formats.ts'
 import { loadKnitenv } from '../../knitenv.ts'
 import { note, printJson } from '../../output.ts'
 import { progress } from '../../progress.ts'
+import { shellLine } from '../../shell.ts'
 
 export default command({
   about: data.push.summary,
@@ -40,7 +41,7 @@ export default command({
     if (missing.length > 0)
       throw new Failure(
         `not pushed, as there is no such file: ${missing.join(', ')}`,
-        'check the path',
+        shellLine(['ls', dirname(missing[0] ?? '.')]),
       )
   },
 })
@@ -71,11 +72,11 @@ async function completeTags(client: KnitApi, pushed: DataDetail, tags: Tag[], ct
   try {
     return await client.call(data.tag, { knitId, body: { add } }, ctx)
   } catch (cause) {
-    const wanted = add.map((tag) => `--add ${JSON.stringify(formatTag(tag))}`)
+    const wanted = add.flatMap((tag) => ['--add', formatTag(tag)])
     const why = cause instanceof Error ? cause.message : String(cause)
     throw new Failure(
       `${knitId} is registered, but could not be tagged: ${why}`,
-      `knit data tag ${knitId} ${wanted.join(' ')}`,
+      shellLine(['knit', 'data', 'tag', knitId, ...wanted]),
       { cause },
     )
   }

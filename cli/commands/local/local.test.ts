@@ -74,6 +74,15 @@ test('one that ends at once is told with its last words', async () => {
   )
 })
 
+test('what is advised after a failure shows no password', async () => {
+  const { local } = home()
+  const url = 'postgres://ann:secret@db.test/knit'
+  const { stderr } = await local('start', '--detach', '--engine', 'podman', '--database', url)
+  const advice = stderr.trimEnd().split('\n').at(-1)
+  expect(advice).toMatch(/then: knit local start .*postgres:\/\/ann:\*\*\*@db\.test\/knit/)
+  expect(advice).not.toContain('secret')
+})
+
 test('another process that was given the same number is never stopped', async () => {
   const { path, local } = home()
   mkdirSync(path)

@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import { toggle } from '../../args.ts'
 import { agreed } from '../../ask.ts'
 import { command } from '../../command.ts'
-import { Failure, UsageError } from '../../failure.ts'
+import { Failure, first, UsageError } from '../../failure.ts'
 import { findRunning, homeArgs, localHome } from '../../local-home.ts'
 import { note } from '../../output.ts'
+import { shellLine } from '../../shell.ts'
 
 export default command({
   about: 'Delete the system of this machine with all its data, plans and runs.',
@@ -14,11 +15,18 @@ export default command({
   async run(args, ctx) {
     const home = localHome(ctx, args.home)
     if (!existsSync(home)) return note(ctx, `there is nothing at ${home}`)
-    if (findRunning(home)) throw new Failure(`the system in ${home} runs`, 'knit local stop')
+    if (findRunning(home))
+      throw new Failure(
+        `the system in ${home} runs`,
+        shellLine(['knit', 'local', 'stop', '--home', home]),
+      )
     if (!existsSync(join(home, 'KNIT_HOME')))
-      throw new Failure(`${home} is no home of knit: it has no file KNIT_HOME`, 'check --home')
+      throw new Failure(
+        `${home} is no home of knit: it has no file KNIT_HOME`,
+        first('correct --home or KNIT_HOME'),
+      )
     if (!args.yes && !ctx.stdin.isTTY)
-      throw new UsageError('there is nobody to ask', 'the same command with --yes')
+      throw new UsageError('there is nobody to ask', (line) => `${line} --yes`)
     if (!args.yes && !(await agreed(`Delete ${home} with all data in it?`, ctx)))
       return note(ctx, 'nothing was deleted')
     await rm(home, { recursive: true, force: true })

@@ -6,6 +6,7 @@ import type { Context } from '../../context.ts'
 import { Failure } from '../../failure.ts'
 import { runInForeground } from '../../foreground.mjs'
 import { findRunning, homeArgs, localHome, type Running } from '../../local-home.ts'
+import { shellLine } from '../../shell.ts'
 import { startDetached } from '../../start-detached.ts'
 
 const passedOn = {
@@ -42,7 +43,7 @@ export default command({
     if (running)
       throw new Failure(
         `it runs already in ${home}, as process ${running.pid}`,
-        'knit local status',
+        shellLine(['knit', 'local', 'status', '--home', home]),
       )
     const { port, engine, database } = args
     const given = Object.entries({ home, port, engine, database })
@@ -57,6 +58,6 @@ export default command({
 
 function tell({ apiRoot, home }: Running, ctx: Context): void {
   ctx.stdout.write(`${apiRoot}\n`)
-  ctx.stderr.write(`now: knit init ${join(home, 'knitprofile')}\n`)
+  ctx.stderr.write(`now: ${shellLine(['knit', 'init', join(home, 'knitprofile')])}\n`)
   ctx.stderr.write('then: knit data push DIRECTORY --tag KEY:VALUE\n')
 }

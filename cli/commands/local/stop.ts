@@ -1,8 +1,10 @@
+import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { command } from '../../command.ts'
 import { Failure } from '../../failure.ts'
 import { findRunning, homeArgs, isAlive, localHome } from '../../local-home.ts'
 import { note } from '../../output.ts'
+import { shellLine } from '../../shell.ts'
 
 const patience = 60_000
 const lookedEvery = 50
@@ -17,7 +19,10 @@ export default command({
     process.kill(running.pid, 'SIGTERM')
     for (let waited = 0; isAlive(running); waited += lookedEvery) {
       if (waited > patience)
-        throw new Failure(`process ${running.pid} does not end`, `look at ${home}/local.log`)
+        throw new Failure(
+          `process ${running.pid} does not end`,
+          shellLine(['tail', join(home, 'local.log')]),
+        )
       await pause(lookedEvery, undefined, ctx)
     }
     note(ctx, `stopped in ${home}`)

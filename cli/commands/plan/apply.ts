@@ -8,7 +8,7 @@ import { outputArgs, positional } from '../../args.ts'
 import { planColumns } from '../../columns.ts'
 import { command } from '../../command.ts'
 import type { Context } from '../../context.ts'
-import { Failure } from '../../failure.ts'
+import { Failure, first } from '../../failure.ts'
 import { print } from '../../output.ts'
 import { readPlan } from '../../plan-file.ts'
 
@@ -37,7 +37,7 @@ async function readText(file: string, ctx: Context): Promise<string> {
     if (bytes > longest)
       throw new Failure(
         `${file} is larger than 64 KiB, the limit of a plan`,
-        'check that it is a plan',
+        first('choose the file of a plan'),
       )
   }
   return Buffer.concat(chunks).toString()

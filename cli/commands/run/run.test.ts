@@ -218,7 +218,7 @@ test.each([
 })
 
 test('a run that cannot be deleted is told with what stands against it and what to do', async () => {
-  const detail = 'The run r1 cannot be deleted: what it has written is read by r2 (done, of i:1).'
+  const detail = `The run ${idOf('r1')} cannot be deleted: what it has written is read by ${idOf('r2')} (done, of i:1).`
   await using stub = await stubOfTheWire(() => ({
     status: 409,
     json: { code: 'run-in-use', title: 'In use', detail },
@@ -226,7 +226,7 @@ test('a run that cannot be deleted is told with what stands against it and what 
   const { code, stderr } = await knit(['run', 'rm', idOf('r1'), '--yes'], projectFor(stub))
   expect(code).toBe(1)
   expect(stderr).toBe(
-    `run rm ${idOf('r1')}: ${detail} (HTTP 409)\ntry: knit run rm with those runs first\n`,
+    `run rm ${idOf('r1')}: ${detail} (HTTP 409)\ntry: knit run rm ${idOf('r2')}\n`,
   )
 })
 
@@ -245,5 +245,7 @@ test('what cannot be reached is told with what to look at', async () => {
   const dir = projectFor(stub)
   const { code, stderr } = await knit(['plan', 'active', 'yes', idOf('x')], dir)
   expect(code).toBe(1)
-  expect(stderr).toMatch(/^cannot reach http:\/\/127\.0\.0\.1:\d+: .*\ntry: the same command again/)
+  expect(stderr).toMatch(
+    /^cannot reach http:\/\/127\.0\.0\.1:\d+: .*\ntry: check the .*, then: knit plan active yes \S+\n$/,
+  )
 })

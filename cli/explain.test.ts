@@ -1,0 +1,107 @@
+import { expect, test } from 'vitest'
+import { ArchiveError } from '#shared/archive/archive-error.ts'
+import { ApiError, ConnectionError } from '#shared/client/api-error.ts'
+import { idOf } from '#shared/client/wire-samples.ts'
+import { problems, type ProblemCode } from '#shared/contracts/problems.ts'
+import { explain, type Doing } from './explain.ts'
+
+const push: Doing = {
+  name: 'knit data push',
+  about: ['my set'],
+  line: "knit data push 'my set' --tag a:b",
+}
+const pull: Doing = {
+  name: 'knit data pull',
+  about: [idOf('d1'), 'out'],
+  line: `knit data pull -x ${idOf('d1')} out`,
+}
+const log: Doing = {
+  name: 'knit run show',
+  about: [idOf('r1')],
+  line: `knit run show ${idOf('r1')} --log`,
+}
+
+/** What is advised after an error. */
+function next(error: unknown, doing: Doing): string {
+  const { text, exitCode } = explain(error, doing)
+  expect(exitCode).toBe(1)
+  const [, advice, ...more] = text.trimEnd().split('\n')
+  expect(more).toEqual([])
+  return advice?.replace(/^try: /, '') ?? ''
+}
+const answer = (route: string, status: number, code?: ProblemCode) =>
+  new ApiError(route, status, { detail: 'no', ...(code && { code }) })
+const broken = (code: string, message = 'cannot reach https://knit.test') =>
+  new ConnectionError(message, Object.assign(new Error('x'), { code }))
+
+test.each(Object.keys(problems) as ProblemCode[])(
+  'a push that is refused as %s is told a command to try next, which is no help page',
+  (code) => {
+    const advice = next(answer('data.push', problems[code].status, code), push)
+    expect(advice).toMatch(/^([^:]+, then: )?knit (?!.*--help)/)
+  },
+)
+
+test.each([
+  ['bad-archive', "mend that, then: knit data push 'my set' --tag a:b"],
+  ['bad-request', "mend that, then: knit data push 'my set' --tag a:b"],
+  ['checksum-mismatch', "knit data push 'my set' --tag a:b"],
+  ['storage-full', "free some room there, then: knit data push 'my set' --tag a:b"],
+  ['unavailable', "wait a while, then: knit data push 'my set' --tag a:b"],
+] as const)('after %s: %s', (code, advice) => {
+  expect(next(answer('data.push', problems[code].status, code), push)).toBe(advice)
+})
+
+test('servers that say no code are understood by their status', () => {
+  expect(next(answer('runs.show', 404), log)).toBe('knit run find')
+  expect(next(answer('runs.abort', 409), log)).toBe(`knit run show ${idOf('r1')}`)
+  expect(next(answer('data.push', 400), push)).toBe(`mend that, then: ${push.line}`)
+  expect(next(answer('data.push', 302), push)).toMatch(/then: knit init KNIT_PROFILE_FILE$/)
+  expect(next(answer('data.push', 500), push)).toMatch(/administrator.*, then: knit data push/)
+})
+
+test('what stands in the way of a run is waited for, or shown', () => {
+  const refused = (code: ProblemCode) => next(answer('runs.retry', 409, code), log)
+  expect(refused('run-not-finished')).toBe(`knit run wait ${idOf('r1')}`)
+  expect(refused('move-prohibited')).toBe(`knit run show ${idOf('r1')} --output table`)
+})
+
+test('a run without a log can be shown without', () => {
+  expect(next(answer('runs.log', 404, 'log-not-found'), log)).toBe(`knit run show ${idOf('r1')}`)
+})
+
+test('what is wrong in a directory is to be mended, and not pushed again as it is', () => {
+  expect(next(new ArchiveError('bad-entry', 'a device'), push)).toBe(
+    `mend that, then: ${push.line}`,
+  )
+  expect(next(new ArchiveError('changed-while-reading', 'grew'), push)).toBe(push.line)
+})
+
+test('an archive that cannot be unpacked here can be kept as it is', () => {
+  expect(next(new ArchiveError('bad-entry', 'outside'), pull)).toBe(
+    `knit data pull ${idOf('d1')} out`,
+  )
+})
+
+test('a server that is not there is looked for: here by its status, elsewhere on the way to it', () => {
+  expect(next(broken('ECONNREFUSED', 'cannot reach http://127.0.0.1:1: no'), push)).toBe(
+    'knit local status',
+  )
+  expect(next(broken('ECONNREFUSED'), push)).toBe(
+    `check the network and the apiRoot of the profile, then: ${push.line}`,
+  )
+  expect(next(broken('CERT_HAS_EXPIRED'), push)).toMatch(/CA of the server, then: knit init/)
+})
+
+test('files that cannot be used are shown, and a full disk is told from them', () => {
+  const system = (code: string, path?: string) =>
+    Object.assign(new Error(code), { code, syscall: 'open', path })
+  expect(next(system('EACCES', "/ann's"), push)).toBe(`ls -ld '/ann'\\''s'`)
+  expect(next(system('ENOSPC', '/x'), push)).toBe(`free some room, then: ${push.line}`)
+})
+
+test('what nobody planned for is a bug of ours, with all there is to tell of it', () => {
+  const { text, exitCode } = explain(new TypeError('x is no function'), push)
+  expect(exitCode).toBe(70)
+  expect(text).toMatch(/^this is a bug in knit: TypeError: x is no function\n +at /)
+})
