@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { connectApi } from '#shared/client/connect.ts'
+import { furtherCommands } from './further.ts'
 import {
   demoFolder,
   freshHome,
@@ -100,7 +101,6 @@ function showWhereToLook(
   { outcome, local, runsOn }: { outcome: Outcome; local: LocalHome; runsOn: boolean },
 ): void {
   const { results, lineageFile, run, report } = outcome
-  const home = shortPath(local.home)
   const pictures = results.map(({ name, folder }) => [
     `picture of ${name}`,
     shortPath(join(folder, 'report', 'report.svg')),
@@ -111,16 +111,17 @@ function showWhereToLook(
   lines([...pictures, ['lineage as a graph', `${shortPath(lineageFile)} (for Graphviz)`]])
 
   screen.heading(runsOn ? 'The local home runs on' : 'To look further')
-  const store = shortPath(profileStore(local.home))
-  const start = `npx knit local start --home ${home} --port ${new URL(local.apiRoot).port} --detach`
-  lines([
-    ...(runsOn ? [] : [[start, '# starts it again']]),
-    [`export KNIT_PROFILE_STORE=${store} KNIT_PROFILE=${profileName}`],
-    ['npx knit run find', '# every run'],
-    [`npx knit run show --log ${run}`, '# what the last one printed'],
-    [`npx knit data lineage -n all ${report}`, '# what the last report was made of'],
-    [`npx knit local stop --home ${home}`, '# stops it; all is kept'],
-  ])
+  lines(
+    furtherCommands({
+      home: shortPath(local.home),
+      port: new URL(local.apiRoot).port,
+      profileStore: shortPath(profileStore(local.home)),
+      profileName,
+      run,
+      report,
+      runsOn,
+    }),
+  )
 }
 
 function showFailure(screen: Screen, error: unknown): void {

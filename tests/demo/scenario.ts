@@ -9,7 +9,7 @@ import { makeDigitSets, source } from './digits.ts'
 import { knitClient, type Knit } from './knit.ts'
 import { describeProvided, provideData, providePlan, type Provided } from './provide.ts'
 import { checkAccuracy, formatPercent, pullResult, showLineage, type Result } from './results.ts'
-import { describeTimes, RunTimes, timesHeader } from './run-times.ts'
+import { describeTimes, timesHeader } from './run-times.ts'
 import { shortPath, type Screen } from './screen.ts'
 import { settle, subjectOf, type Settled } from './settle.ts'
 import { DemoFailed, projectTag, type Stage } from './stage.ts'
@@ -42,7 +42,7 @@ export async function playScenario({ knit, api, image, ...given }: Scenario): Pr
   const stage: Stage = {
     ...given,
     knit: client,
-    times: new RunTimes(),
+    seen: new Map(),
     names: new Map(there.flatMap((data) => namedData(data))),
     earlier: new Set(there.map((data) => data.upstream.run.runId)),
   }
@@ -177,14 +177,14 @@ function sayWhatRan({ screen }: Stage, before: Settled, fresh: RunDetail[]): voi
   )
 }
 
-function showRuns({ screen, times, names }: Stage, runs: RunDetail[]): void {
+function showRuns({ screen, names }: Stage, runs: RunDetail[]): void {
   const byAge = runs.toSorted((a, b) => (a.runId < b.runId ? -1 : 1))
   const rows = byAge.map((run) => [
     run.runId,
     planName(run.plan),
     subjectOf(run, runs, names),
     screen.paint(run.status === 'done' ? 'green' : 'red', run.status),
-    ...describeTimes(times.of(run)),
+    ...describeTimes(run),
   ])
   screen.table(['run', 'plan', 'of', 'status', ...timesHeader], rows)
 }

@@ -2,46 +2,58 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { DataDetail } from '#shared/domain/data.ts'
 import type { PlanDetail } from '#shared/domain/plan.ts'
 import type { RunDetail } from '#shared/domain/run.ts'
+import { isEnded } from '#shared/domain/run-states.ts'
 import { inOrder, planName, rootsOf } from './chains.ts'
 import { compareRuns, expectedCombinations } from './combinations.ts'
+import { Patience } from './patience.ts'
 import { DemoFailed, projectTag, type Stage } from './stage.ts'
 
-const pollEvery = 50
-/** How long nothing at all may change: at first, and at most, for what goes on at all may go on slowly. */
-const patience = { first: 30_000, growth: 1.5, most: 120_000 }
+const lookEvery = 100
 
 /** What there is when nothing is left to do: every combination has run, once, and nothing else has. */
 export type Settled = { runs: RunDetail[]; data: DataDetail[] }
 
 /** Waits until every combination of data that fits `plans` has run, and tells of each run on the way. */
 export async function settle(stage: Stage, plans: PlanDetail[]): Promise<Settled> {
-  const { knit, times, earlier, signal } = stage
-  let allowed = patience.first
-  let deadline = performance.now() + allowed
+  const patience = new Patience()
   for (;;) {
-    const runs = inOrder(await knit.findRuns(plans.map(({ planId }) => planId)), plans)
-    const news = runs.filter((run) => times.note(run))
+    const runs = inOrder(await stage.knit.findRuns(plans.map(({ planId }) => planId)), plans)
+    const news = runs.filter((run) => isNews(stage, run))
     for (const run of news) tell(stage, run, runs)
-    // What failed in an earlier demo is no business of this one.
-    const failed = runs.find(({ runId, status }) => status === 'failed' && !earlier.has(runId))
-    if (failed) throw await failure(stage, failed)
-
-    // The runs are read before the data: what has ended among them has all its outputs among the data.
-    if (runs.every(({ status }) => status === 'done' || status === 'failed')) {
-      const data = await knit.findData([projectTag])
-      if (isComplete(plans, { runs, data })) return { runs, data }
-    }
-    if (news.length > 0) {
-      allowed = Math.min(allowed * patience.growth, patience.most)
-      deadline = performance.now() + allowed
-    }
-    if (performance.now() > deadline) throw await stuck(stage, plans, allowed)
+    if (news.length > 0) patience.renew()
+    const settled = await settledWith(stage, plans, runs)
+    if (settled) return settled
+    const seconds = patience.spent()
+    if (seconds !== undefined) throw await stuck(stage, plans, seconds)
     showGoing(stage, runs)
-    await delay(pollEvery, undefined, { signal })
+    await delay(lookEvery, undefined, { signal: stage.signal })
   }
 }
 
-/** Throws at once at what waiting cannot mend: a run that should not be there. */
+/** Whether a run is elsewhere than when it was last seen. */
+function isNews({ seen }: Stage, { runId, status, updatedAt }: RunDetail): boolean {
+  const state = `${status} ${updatedAt}`
+  const isNew = seen.get(runId) !== state
+  seen.set(runId, state)
+  return isNew
+}
+
+/** All there is, once nothing is left to do; throws at once at what waiting cannot mend. */
+async function settledWith(
+  stage: Stage,
+  plans: PlanDetail[],
+  runs: RunDetail[],
+): Promise<Settled | undefined> {
+  // What failed in an earlier demo is no business of this one.
+  const failed = runs.find(({ runId, status }) => status === 'failed' && !stage.earlier.has(runId))
+  if (failed) throw await failure(stage, failed)
+  if (!runs.every(({ status }) => isEnded(status))) return undefined
+  // The runs are read before the data: what has ended among them has all its outputs among the data.
+  const settled = { runs, data: await stage.knit.findData([projectTag]) }
+  return isComplete(plans, settled) ? settled : undefined
+}
+
+/** Whether every combination has run; throws at a run that should not be there. */
 function isComplete(plans: PlanDetail[], { runs, data }: Settled): boolean {
   const { missing, unexpected, doubled } = compareRuns(runs, expectedCombinations(plans, data))
   for (const [problem, list] of Object.entries({ unexpected, doubled })) {
@@ -58,23 +70,24 @@ function isComplete(plans: PlanDetail[], { runs, data }: Settled): boolean {
 
 async function failure({ knit }: Stage, failed: RunDetail): Promise<DemoFailed> {
   const log = await knit.log(failed.runId).catch((error: Error) => `no log: ${error.message}`)
-  const { code, message } = failed.exit ?? {}
   return new DemoFailed(
-    `the run ${failed.runId} of the plan ${planName(failed.plan)} failed with exit code ${code ?? 'unknown'}${message ? `: ${message}` : ''}`,
+    `the run ${failed.runId} of the plan ${planName(failed.plan)} failed: ${failed.reason ?? 'nobody knows why'}`,
     ['its log:', ...log.trimEnd().split('\n').slice(-30)],
   )
 }
 
-async function stuck({ knit }: Stage, plans: PlanDetail[], waited: number): Promise<DemoFailed> {
+async function stuck({ knit }: Stage, plans: PlanDetail[], seconds: number): Promise<DemoFailed> {
   const runs = await knit.findRuns(plans.map(({ planId }) => planId))
   const { missing } = compareRuns(
     runs,
     expectedCombinations(plans, await knit.findData([projectTag])),
   )
   return new DemoFailed(
-    `nothing has changed for ${Math.round(waited / 1000)} s, and not all that should run has run`,
+    `nothing has changed for ${seconds} s, and not all that should run has run`,
     [
-      ...runs.map((run) => `${planName(run.plan)}  ${run.runId}  ${run.status}`),
+      ...runs.map((run) =>
+        [planName(run.plan), run.runId, run.status, run.reason].filter(Boolean).join('  '),
+      ),
       ...missing.map((combination) => `missing: ${combination}`),
     ],
   )
@@ -97,7 +110,7 @@ function tell({ screen, names, earlier }: Stage, run: RunDetail, runs: RunDetail
 
 function showGoing({ screen, names }: Stage, runs: RunDetail[]): void {
   const going = runs
-    .filter(({ status }) => status !== 'done' && status !== 'failed')
+    .filter(({ status }) => !isEnded(status))
     .map((run) => `${planName(run.plan)} of ${subjectOf(run, runs, names)} ${run.status}`)
   screen.live(going.length > 0 ? `${going.join(', ')} …` : 'waiting for runs …')
 }

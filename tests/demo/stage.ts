@@ -1,5 +1,4 @@
 import type { KnitClient } from './knit.ts'
-import type { RunTimes } from './run-times.ts'
 import type { Screen } from './screen.ts'
 
 /** What every part of the scenario works with. */
@@ -9,7 +8,8 @@ export type Stage = {
   folder: string
   screen: Screen
   signal: AbortSignal
-  times: RunTimes
+  /** Status and time in which each run was last seen, by run id. */
+  seen: Map<string, string>
   /** What pushed data is called, by knit id. */
   names: Map<string, string>
   /** Ids of the runs an earlier demo has left. */
