@@ -37,7 +37,8 @@ export async function knit(
           done()
         },
       }),
-      { isTTY: terminal },
+      // As of a terminal that does not know its width.
+      { isTTY: terminal, ...(terminal && { columns: 0 }) },
     )
   const code = await runCommandLine(root, words, {
     env: { KNIT_PROFILE_STORE: join(cwd, 'store'), KNIT_HOME: join(cwd, 'no-home'), ...env },

@@ -202,15 +202,18 @@ export async function recordEnd(tx: Tx, run: Claimed, end: AttemptEnd): Promise<
   const message = exit ? storable(exit.message) : null
   // A code that is none (some systems report others) still says that it failed.
   const code = exit && (exit.code >= 0 && exit.code <= 255 ? exit.code : 255)
+  // An end that nobody timed is now.
+  const endedAt = tx`${end.endedAt ?? null}::timestamptz`
   await tx`
     insert into attempt (run_id, number, started_at, ended_at, exit_code, exit_message, image, cause)
     values (
-      ${run.id}, ${run.attempt}, ${end.startedAt ?? null}, ${end.endedAt ?? null},
+      ${run.id}, ${run.attempt}, ${end.startedAt ?? null},
+      coalesce(${endedAt}, case when ${exit !== undefined} then now() end),
       ${code ?? null}, ${message}, ${end.image ?? null}, ${end.cause ?? null}
     )
         on conflict (run_id, number) do update
        set started_at = coalesce(excluded.started_at, attempt.started_at),
-           ended_at = coalesce(excluded.ended_at, attempt.ended_at),
+           ended_at = coalesce(${endedAt}, attempt.ended_at, excluded.ended_at),
            exit_code = coalesce(excluded.exit_code, attempt.exit_code),
            exit_message = coalesce(excluded.exit_message, attempt.exit_message),
            image = coalesce(excluded.image, attempt.image),

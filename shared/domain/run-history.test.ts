@@ -92,6 +92,11 @@ test.for([
   expect(named([made(statuses[0] ?? 'waiting'), ...movesThrough(statuses)])).toEqual(told)
 })
 
+test('a run that is told to end once more is told of once', () => {
+  const way = movesThrough(['running', 'aborting', 'aborting', 'failed'])
+  expect(named(way, [program])).toEqual(['1 program-ended: end', '1 failed: at 3'])
+})
+
 test('a run that is torn off before its program began says so, and when it was deleted', () => {
   expect(named(movesThrough(['ready', 'completing', 'done', 'invalidated']))).toEqual([
     '1 stopped: at 1',

@@ -10,7 +10,7 @@ export const milestones = {
   matched: 'its data were found to fit the plan',
   projected: 'the run was made',
   begun: 'the upload or import began',
-  held: 'its plan was deactivated',
+  held: 'it was held, as its plan was inactive',
   activated: 'its plan was activated',
   retried: 'it was to be tried again',
   admitted: 'there was room for it',
@@ -94,6 +94,8 @@ function marksOf(move: RunMove, attempt: RunAttempt | undefined): Mark[] {
 
 function statusMarks(move: RunMove, attempt: RunAttempt | undefined): Mark[] {
   const { from, status, at } = move
+  // It was told once more what had been told before.
+  if (from === status) return []
   switch (status) {
     case 'waiting':
       return mark(from ? (from === 'deactivated' ? 'activated' : 'retried') : 'projected', at)

@@ -46,6 +46,6 @@ async function showHistory(runId: string, output: string | undefined, ctx: Conte
   const { stdout, env } = ctx
   const history = await api(ctx).call(runs.history, { runId }, ctx)
   if ((output ?? (stdout.isTTY ? 'table' : 'json')) === 'json') return printJson(ctx, history)
-  const canvas = { width: stdout.columns ?? usualWidth, colour: inColour(stdout, env) }
+  const canvas = { width: stdout.columns || usualWidth, colour: inColour(stdout, env) }
   stdout.write(historyText(history, new Date(), canvas))
 }

@@ -43,6 +43,17 @@ test.for(['completing', 'done', 'failed', 'invalidated'] as const)(
   },
 )
 
+test('a program that is aborted ends then, unless its end is known', async ({ ctx }) => {
+  const { runId } = await makeRun(ctx, { status: 'running' })
+  const shown = await answer<RunDetail>(abort, ctx, at(runId))
+  expect(shown.endedAt).toBe(shown.updatedAt)
+
+  const ended = await makeRun(ctx, { status: 'aborting' })
+  await ctx.sql`update attempt set ended_at = '2026-01-02T03:04:05Z' where run_id = ${ended.runId}`
+  const again = await answer<RunDetail>(abort, ctx, at(ended.runId))
+  expect(again.endedAt).toBe('2026-01-02T03:04:05+00:00')
+})
+
 test('whoever serves the run finds out that it is no longer his', async ({ ctx }) => {
   const { runId } = await makeRun(ctx, { status: 'ready' })
   const claimed = await claimRun(ctx.sql, runId, ['ready'], 'start-run', 30)
