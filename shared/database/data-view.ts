@@ -116,7 +116,6 @@ export async function findDataIds(
   const query = readTagQuery(tags)
   if (query.impossible) return []
   const statuses = runStatuses.filter((status) => runStates[status].data === query.transient)
-  const withRun = query.transient !== undefined || window.since !== undefined
   const { source, condition, order } = page
     ? await pageOf(sql, query.user, page)
     : {
@@ -127,15 +126,25 @@ export async function findDataIds(
   const rows = await sql<{ id: string }[]>`
     select data.id
       from ${source}
-      ${withRun ? sql`join run on run.id = data.run_id` : sql``}
+      ${query.transient ? sql`join run on run.id = data.run_id` : sql``}
      where ${condition}
        and ${query.knitId ? sql`data.id = ${query.knitId}` : sql`true`}
        and ${query.timestamp ? sql`data.ended_at = ${query.timestamp}` : sql`true`}
        and ${query.transient ? sql`run.status = any (${statuses}::text[])` : sql`true`}
-       and ${inWindow(sql, sql`coalesce(data.ended_at, run.updated_at)`, window)}
+       and ${window.since ? sql`data.id in (${idsInWindow(sql, window)})` : sql`true`}
      ${order}`
   return rows.map(({ id }) => id)
 }
+
+/** What ended in the window, and what has not ended but whose run changed in it: each found by its own index. */
+const idsInWindow = (sql: Queryable, window: TimeWindow): Fragment => sql`
+  select id from data where ${inWindow(sql, sql`ended_at`, window)}
+   union all
+  select data.id
+    from data
+    join run on run.id = run_id
+   where ended_at is null
+     and ${inWindow(sql, sql`updated_at`, window)}`
 
 // So few are looked at faster than the lists of more tags are intersected.
 const fewData = 2000

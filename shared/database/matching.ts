@@ -123,12 +123,3 @@ export async function dropMatchTasks(tx: Tx, ids: readonly string[]): Promise<vo
 export async function leaveMatchTask(tx: Tx, id: string, cursor: string): Promise<void> {
   await tx`update match_task set cursor = ${cursor} where id = ${id}`
 }
-
-export async function addMatchTask(
-  sql: Queryable,
-  fact: { planId: string } | { knitId: string },
-): Promise<void> {
-  const planId = 'planId' in fact ? fact.planId : null
-  const knitId = 'knitId' in fact ? fact.knitId : null
-  await sql`insert into match_task (plan_id, knit_id) values (${planId}, ${knitId})`
-}

@@ -63,13 +63,21 @@ export async function countCombinations(
                    from nomination
                   where plan_id = ${planId}
                     and input_id = ${inputId}
+<<<<<<< HEAD
                     and (due or exists (select from match_task where plan_id = ${planId}))
+=======
+                    and due
+                  order by knit_id
+>>>>>>> ed75935 (database: no route and no step reads the whole of a table that grows)
                   limit ${counted}
                ) as due
            )::integer as count
      union all
     select (
-             select count(*) from (select from nomination where input_id = other limit ${counted}) as all_of_it
+             select count(*)
+               from (
+                 select from nomination where input_id = other order by knit_id limit ${counted}
+               ) as all_of_it
            )::integer
       from unnest(${[...others]}::integer[]) as other`
   return Math.min(

@@ -44,7 +44,10 @@ export const populated = (bench: Bench): Promise<Populated> =>
         await admin.unsafe(`create database ${database}`)
         await admin.end()
         const sql = connect(loader.url, { ...loader.options, database, max: 1 })
-        const took = await timed(() => fill(sql, size))
+        const took = await timed(async () => {
+          await migrate(sql)
+          await populate(sql, size)
+        })
         bench.say(`${size} data and their history: ${Math.round(took / 1000)} s`)
         await sql.end()
       }
@@ -97,8 +100,8 @@ const asked = [
   ['kind', 'config'],
 ]
 
-async function fill(sql: Sql, size: number): Promise<void> {
-  await migrate(sql)
+/** Fills an empty database with so many data and their history, as quickly as it can be loaded. */
+export async function populate(sql: Sql, size: number): Promise<void> {
   // Rows are made consistent here, so nothing is checked while they are loaded, and indexes are built afterwards.
   await sql`select set_config('session_replication_role', 'replica', false)`
   const indexes = await sql<{ name: string; definition: string }[]>`
@@ -119,6 +122,9 @@ async function fill(sql: Sql, size: number): Promise<void> {
   await sql`select set_config('session_replication_role', 'origin', false)`
   await sql.unsafe('vacuum (freeze, analyze)')
 }
+
+/** The time of the row number `i`. */
+export const longAgo = "timestamptz '2020-01-01' + i * interval '1 second'"
 
 // Ids that grow with the number, as ids of version 7 grow with time.
 const functions = `
@@ -170,8 +176,8 @@ select plan.id, position, '/in/' || position, array[least(other, own), greatest(
  where image like '%bystander-%';`
 
 const data = (size: number): string => `
-insert into run (id, plan_id, status)
-select bench.id(1, i), plan.id, 'done'
+insert into run (id, plan_id, status, updated_at)
+select bench.id(1, i), plan.id, 'done', ${longAgo}
   from generate_series(1, ${size + 2}) as i, plan
  where plan.name = 'knit#uploaded';
 -- The last two are the model and the configuration that the others are combined with.
@@ -197,7 +203,7 @@ select bench.id(2, i), plan.id, bench.id(1, i), output.id,
                 end) as tag
           order by tag
        ),
-       true, timestamptz '2026-01-01' + i * interval '1 second', 1, 1, 'sha256:bench'
+       true, ${longAgo}, 1, 1, 'sha256:bench'
   from generate_series(1, ${size + 2}) as i
  cross join known
  cross join plan
@@ -227,8 +233,8 @@ select row_number() over () as i, fitting.*
         select nomination.* from nomination join input on input.id = input_id where position = 2
       ) as two on two.plan_id = zero.plan_id
   ) as fitting;
-insert into run (id, plan_id, status, combination)
-select bench.id(3, i), plan_id, 'done',
+insert into run (id, plan_id, status, updated_at, combination)
+select bench.id(3, i), plan_id, 'done', ${longAgo},
        sha256(
          int4send(input_ids[1]) || uuid_send(knit_ids[1])
          || coalesce(int4send(input_ids[2]) || uuid_send(knit_ids[2]), '')

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { inject } from 'vitest'
-import { connect, type Sql } from '#shared/database/sql.ts'
+import { connect, type Sql, type SqlOptions } from '#shared/database/sql.ts'
 import { template } from './global-postgres.ts'
 
 export type Database = {
@@ -27,12 +27,12 @@ begin
 end $$`
 
 /** A database of its own, migrated and empty, and how to get rid of it. */
-export async function cloneDatabase(): Promise<Database> {
+export async function cloneDatabase(options: SqlOptions = {}): Promise<Database> {
   const { url, path } = inject('postgres')
   const name = `test_${randomBytes(6).toString('hex')}`
   const admin = connect(url, { path, max: 1 })
   await admin.unsafe(`create database ${name} template ${template}`)
-  const sql = connect(url, { path, database: name, max: 6 })
+  const sql = connect(url, { path, database: name, max: 6, ...options })
   return {
     sql,
     empty: async () => void (await sql.unsafe(emptyAll)),

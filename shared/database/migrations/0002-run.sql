@@ -32,9 +32,8 @@ create table run (
   check (num_nonnulls(claim, claimed_by, claimed_until) in (0, 3))
 );
 create index run_updated_at on run (updated_at, id);
--- What a step may have to serve.
-create index run_due on run (status, due_at)
-  where status in ('waiting', 'ready', 'starting', 'running', 'completing', 'aborting');
+-- What a step may have to serve, and what people look for: of all statuses but the one that nearly all runs have.
+create index run_due on run (status, due_at) where status <> 'done';
 -- Deactivating and activating a plan, and taking turns between plans, the oldest first.
 create index run_held on run (plan_id, status, created_at, id) where status in ('deactivated', 'waiting');
 
