@@ -27,7 +27,8 @@ async function main(args: string[]): Promise<void> {
     process.on(signal, () => stopAsked.resolve())
   const home = await startLocalHome(values, process.env)
   console.error(welcome(home))
-  await Promise.race([stopAsked.promise, home.failed]).finally(() => home.stop())
+  await stopAsked.promise
+  await home.stop()
 }
 
 /** What a user can mend is said in its own words, for anything else undefined. */

@@ -1,24 +1,20 @@
 import { rmSync } from 'node:fs'
-import {
-  startPostgres,
-  type RunningPostgres,
-} from '#shared/adapters/embedded-postgres/start-postgres.ts'
 import { inProcessBus } from '#shared/adapters/in-process-bus.ts'
 import { HOST_IMAGE } from '#shared/adapters/local-cluster/images.ts'
 import { localCluster, type LocalCluster } from '#shared/adapters/local-cluster/local-cluster.ts'
 import { ownProcess } from '#shared/adapters/local-cluster/processes.ts'
-import { migrate } from '#shared/database/migrate.ts'
 import { keepDeadLetter } from '#shared/database/outbox.ts'
-import { connect, type Sql } from '#shared/database/sql.ts'
 import { systemClock } from '#shared/ports/clock.ts'
 import type { Log } from '#shared/ports/log.ts'
 import { configFrom, variableOf, type Config } from '#shared/runtime/config.ts'
 import type { World } from '#shared/runtime/context.ts'
 import { createLog } from '#shared/runtime/log.ts'
 import { createRelay } from '#shared/runtime/relay.ts'
+import { within } from '#shared/runtime/within.ts'
 import { isOpenToAll } from '../gateway/authenticate.ts'
 import { CannotStart, homeFolder, openHome, secretOf, type Home } from './home.ts'
 import { chooseEngine } from './choose-engine.ts'
+import { openEmbedded, openExternal } from './database.ts'
 import { openDoor } from './door.ts'
 
 export type StartOptions = {
@@ -33,13 +29,9 @@ export type LocalHome = {
   folder: string
   apiRoot: string
   world: World
-  /** Rejects when something the home cannot do without has ended by itself. */
-  failed: Promise<never>
   /** Ends everything it started: requests and steps in progress first, workers, then the database. */
   stop(): Promise<void>
 }
-
-const sweepInterval = 10_000
 
 /** Starts a local home: its database, every function, and the door. Throws `CannotStart` for what a user can mend. */
 export async function startLocalHome(
@@ -52,10 +44,10 @@ export async function startLocalHome(
   started.defer(() => home.leave())
   const config = settingsOf(options, home, env)
   const log = createLog({ format: config.logFormat, level: config.logLevel })
-  const failure = Promise.withResolvers<never>()
-  failure.promise.catch(() => {})
 
-  const database = await openDatabase(options.database, home, log, failure.reject)
+  const database = options.database
+    ? await openExternal(options.database)
+    : await openEmbedded(home.path('postgres'), log)
   started.defer(() => database.close())
   const { sql } = database
   const bus = inProcessBus({
@@ -81,12 +73,12 @@ export async function startLocalHome(
     relay,
   }
   const door = await openDoor(world)
-  started.defer(() => relay.settled())
-  started.defer(() => bus.close())
+  started.defer(() =>
+    within(config.grace, Promise.all([clock.stop(), bus.close(), relay.settled()])),
+  )
   started.defer(() => door.close())
 
-  const clock = everySoOften(sweepInterval, () => door.tick())
-  started.defer(() => clock.stop())
+  const clock = everySoOften(config.sweepInterval * 1000, () => door.tick())
   announce(home, door.apiRoot, cluster.engine)
   started.defer(() => rmSync(home.path('local.json'), { force: true }))
 
@@ -95,7 +87,6 @@ export async function startLocalHome(
     folder: home.folder,
     apiRoot: door.apiRoot,
     world,
-    failed: failure.promise,
     stop: () => running.disposeAsync(),
   }
 }
@@ -147,54 +138,6 @@ function settingsOf(options: StartOptions, home: Home, env: NodeJS.ProcessEnv): 
       `Listening on ${config.host} would let everybody in.\nSet KNIT_TOKEN, which callers then have to know, or listen on 127.0.0.1.`,
     )
   return config
-}
-
-type Database = { sql: Sql; close(): Promise<void> }
-
-async function openDatabase(
-  url: string | undefined,
-  home: Home,
-  log: Log,
-  fail: (error: Error) => void,
-): Promise<Database> {
-  if (url !== undefined) return openExternal(url)
-  let server = await startPostgres({ folder: home.path('postgres'), log })
-  const sql = connect(server.url, server.options)
-  await migrate(sql)
-  let closing = false
-  // A database that dies is started again: what it acknowledged is on disk.
-  const watch = async (watched: RunningPostgres): Promise<void> => {
-    const { tail } = await watched.exited
-    if (closing) return
-    log.error('the database ended by itself and is started again', { error: tail })
-    server = await startPostgres({ folder: home.path('postgres'), log })
-    if (closing) await server.stop()
-    else void watch(server).catch(fail)
-  }
-  void watch(server).catch(fail)
-  return {
-    sql,
-    close: async () => {
-      closing = true
-      await sql.end({ timeout: 5 })
-      await server.stop()
-    },
-  }
-}
-
-async function openExternal(url: string): Promise<Database> {
-  const sql = connect(url)
-  const close = () => sql.end({ timeout: 5 })
-  try {
-    await migrate(sql)
-    return { sql, close }
-  } catch (error) {
-    await close()
-    const { message } = error as Error
-    throw new CannotStart(
-      `The database of --database cannot be used: ${message}\nCheck that it runs and that its URL is right: postgres://USER:PASSWORD@HOST/DATABASE`,
-    )
-  }
 }
 
 async function tellChange(bus: World['bus'], worker: string): Promise<void> {

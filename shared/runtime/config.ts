@@ -64,6 +64,9 @@ export const Config = z.object({
   lookInterval: seconds(30).describe(
     'Seconds after which a worker is looked at again without an event.',
   ),
+  sweepInterval: seconds(10).describe(
+    'Seconds between two looks of the local home for work that no event woke.',
+  ),
   uploadLease: seconds(60).describe(
     'Seconds without a sign of life after which an upload, or a download, is given up.',
   ),

@@ -5,14 +5,10 @@ import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { test as base, expect, vi } from 'vitest'
-import { pack } from '#shared/archive/pack.ts'
-import { unpack } from '#shared/archive/unpack.ts'
-import { connectApi, type KnitApi } from '#shared/client/connect.ts'
+import { connectApi } from '#shared/client/connect.ts'
 import { data } from '#shared/contracts/data.ts'
-import { plans } from '#shared/contracts/plans.ts'
-import { runs } from '#shared/contracts/runs.ts'
-import type { RunDetail } from '#shared/domain/run.ts'
 import { enginesHere, makeImage } from '#tests/support/engines.ts'
+import { ended, pullText, pushText, runsOf, shellPlan } from '#tests/support/home-work.ts'
 import {
   killAll,
   processesOf,
@@ -31,54 +27,6 @@ const test = base.extend<{ folder: string }>({
 })
 
 const home = (folder: string) => join(folder, 'home')
-
-async function pushText(
-  api: KnitApi,
-  folder: string,
-  content: string,
-  ...tags: string[]
-): Promise<string> {
-  const source = join(folder, `source-${tags.join('-').replaceAll(':', '_')}`)
-  mkdirSync(source, { recursive: true })
-  writeFileSync(join(source, 'text'), content)
-  const { knitId } = await api.push(pack(source), { tags })
-  return knitId
-}
-
-async function pullText(api: KnitApi, folder: string, knitId: string): Promise<string> {
-  const target = join(folder, `pulled-${knitId}`)
-  mkdirSync(target)
-  await unpack(await api.pull(knitId), target)
-  return readFileSync(join(target, 'text'), 'utf8')
-}
-
-/** A plan that reads the text of data with `tag` and runs a line of shell, with the input at /in and the output at /out. */
-async function shellPlan(
-  api: KnitApi,
-  tag: string,
-  line: string,
-  put: string,
-  image = 'knit.local/host:1',
-): Promise<string> {
-  const plan = await api.call(plans.apply, {
-    body: {
-      image,
-      entrypoint: ['sh', '-c', line],
-      inputs: [{ path: '/in', tags: [tag] }],
-      outputs: [{ path: '/out', tags: [put] }],
-      log: { tags: ['type:log'] },
-    },
-  })
-  return plan.planId
-}
-
-const runsOf = (api: KnitApi, planId: string): Promise<RunDetail[]> =>
-  api.call(runs.find, { plan: planId })
-
-const ended = async (api: KnitApi, planId: string): Promise<RunDetail | undefined> => {
-  const [run] = await runsOf(api, planId)
-  return run && ['done', 'failed'].includes(run.status) ? run : undefined
-}
 
 test('a chain of plans runs real programs, and lineage leads back to what was pushed', async ({
   folder,

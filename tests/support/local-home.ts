@@ -16,15 +16,35 @@ export type RunningHome = {
   output(): string
   /** Asks it to stop, as Ctrl-C does; gives back its exit code. */
   stop(signal?: NodeJS.Signals): Promise<number | null>
+  /** Resolves with its exit code once it has ended, for whatever reason; null when it was killed. */
+  ended(): Promise<number | null>
+}
+
+/** What its user may give it besides the folder. */
+export type HomeOptions = {
+  args?: string[]
+  env?: Record<string, string>
+  /** Options of Node itself. */
+  node?: string[]
 }
 
 /** Starts a local home and waits until it answers; rejects with its output when it ends instead. */
-export async function startHome(folder: string, ...args: string[]): Promise<RunningHome> {
-  const { child, output } = launch(folder, '--port', '0', ...args)
+export const startHome = (folder: string, ...args: string[]): Promise<RunningHome> =>
+  startHomeWith(folder, { args })
+
+export async function startHomeWith(
+  folder: string,
+  options: HomeOptions = {},
+): Promise<RunningHome> {
+  const { child, output } = launch(folder, {
+    ...options,
+    args: ['--port', '0', ...(options.args ?? [])],
+  })
   const status = join(folder, 'local.json')
-  await until(() => child.exitCode !== null || readStatus(status)?.pid === child.pid)
+  const hasEnded = () => child.exitCode !== null || child.signalCode !== null
+  await until(() => hasEnded() || readStatus(status)?.pid === child.pid)
   const found = readStatus(status)
-  if (!found || child.exitCode !== null) throw new Error(`the local home ended: ${output()}`)
+  if (!found || hasEnded()) throw new Error(`the local home ended: ${output()}`)
   return {
     folder,
     apiRoot: found.apiRoot,
@@ -32,7 +52,11 @@ export async function startHome(folder: string, ...args: string[]): Promise<Runn
     output,
     stop: async (signal = 'SIGINT') => {
       child.kill(signal)
-      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+      if (!hasEnded()) await once(child, 'exit')
+      return child.exitCode
+    },
+    ended: async () => {
+      if (!hasEnded()) await once(child, 'exit')
       return child.exitCode
     },
   }
@@ -43,14 +67,18 @@ export async function refusedHome(
   folder: string,
   ...args: string[]
 ): Promise<{ code: number | null; output: string }> {
-  const { child, output } = launch(folder, ...args)
+  const { child, output } = launch(folder, { args })
   if (child.exitCode === null) await once(child, 'close')
   return { code: child.exitCode, output: output() }
 }
 
-function launch(folder: string, ...args: string[]): { child: ChildProcess; output: () => string } {
-  const child = spawn(process.execPath, [entry, 'start', '--home', folder, ...args], {
+function launch(
+  folder: string,
+  { args = [], env = {}, node = [] }: HomeOptions,
+): { child: ChildProcess; output: () => string } {
+  const child = spawn(process.execPath, [...node, entry, 'start', '--home', folder, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
   })
   let text = ''
   child.stdout?.on('data', (chunk: Buffer) => (text += chunk.toString()))
