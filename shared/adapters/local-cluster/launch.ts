@@ -8,11 +8,12 @@ import { launchInSandbox } from './launch-in-sandbox.ts'
 import { realOf } from './private-folders.ts'
 import { Refusal } from './refusal.ts'
 import type { Setting } from './setting.ts'
-import type { Stored } from './worker-folder.ts'
+import { reserveRecord, type Stored } from './worker-folder.ts'
 
 /** Starts a worker's program; throws `Refusal` when it cannot begin. The process goes on whatever becomes of this one. */
 export function launch(worker: Stored, setting: Setting): ChildProcess {
   requireEmpty(worker, setting.home)
+  reserveRecord(worker)
   const image = imageOf(worker.spec, setting)
   if (image) return launchInSandbox(worker, image, setting)
   if (setting.engine) return launchInContainer(worker, setting.engine, setting)

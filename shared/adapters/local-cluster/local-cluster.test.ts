@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
+import { noSmallDisk, smallDisk } from '#tests/support/small-disk.ts'
 import { openHome } from './home.ts'
 import { childrenOf } from './processes.ts'
 import {
@@ -170,6 +171,44 @@ describe('a worker', () => {
 
     utimesSync(join(worker.folder, 'begun'), 1, 1)
     expect(await cluster.findWorker(worker.spec.name)).toMatchObject({ state: { phase: 'failed' } })
+  })
+
+  test('fails at once on a full disk, with its exit code and the reason', async ({
+    home,
+    skip,
+  }) => {
+    const disk = smallDisk(home.folder, 8)
+    if (!disk) return skip(noSmallDisk)
+    try {
+      const cluster = home.open()
+      const output = await home.volume(cluster)
+      const ended = await home.sh(cluster, 'cat /dev/zero > /out/big || exit 7', {
+        outputs: [{ volume: output, path: '/out' }],
+      })
+      expect(ended).toMatchObject({ phase: 'failed', exitCode: 7, cause: 'program' })
+      expect(ended).toHaveProperty(
+        'message',
+        `(container main) Error: the disk of ${disk.folder} is full`,
+      )
+
+      await cluster.deleteVolume(output)
+      expect(await home.sh(cluster, 'exit 7')).toMatchObject({ message: '(container main) Error' })
+      await cluster.close({ stopWorkers: true })
+    } finally {
+      disk.remove()
+      openHome(home.folder)
+    }
+  })
+
+  test('that ended as the power failed is lost, and not under way for ever', async ({ home }) => {
+    const cluster = home.open()
+    const { name } = await start(cluster)
+    await endOf(cluster, name)
+    const [record = ''] = readdirSync(join(home.folder, 'ended'))
+    for (const left of ['', ' '.repeat(16)]) {
+      writeFileSync(join(home.folder, 'ended', record), left)
+      expect(await endOf(cluster, name)).toMatchObject({ exitCode: 137, cause: 'machine' })
+    }
   })
 
   test('can have no name that is a path', async ({ home }) => {

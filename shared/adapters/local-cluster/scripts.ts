@@ -39,7 +39,8 @@ kills=0
 while read -r key count; do
   if [ "$key" = oom_kill ]; then kills=$count; fi
 done < "$oom"
-echo "$code $kills" > "$record"
+# In the place that was kept for it: there may be no other on this disk.
+echo "$code $kills" 1<> "$record"
 `
 
 /**
@@ -130,7 +131,7 @@ finish() {
   for volume in $KNIT_OUTPUTS; do
     if [ "$KNIT_RECLAIM" ]; then $KNIT_RECLAIM "$KNIT_VOLUMES/$volume" 2>> trouble; fi
   done
-  echo "$1 $2" > "$KNIT_RECORD"
+  echo "$1 $2" 1<> "$KNIT_RECORD"
   exit
 }
 

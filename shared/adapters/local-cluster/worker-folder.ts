@@ -5,10 +5,11 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  statfsSync,
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { FailureCause, Worker, WorkerSpec, WorkerState } from '#shared/ports/cluster.ts'
 import { containerVerdict } from './container-verdict.ts'
 import type { Engine } from './engine.ts'
@@ -40,8 +41,9 @@ import { isAlive, parseProcess, type Process } from './processes.ts'
  *     image        what the image is, to the byte
  *     stop         it is not to go on
  *
- * and in the folder `ended`, under its name and uid, exit code and number of OOM kills. The times of these files are
- * the times of what they say. All are tiny and local, so they are read and written at once.
+ * and in the folder `ended`, under its name and uid, exit code and number of OOM kills, in the place of blanks that have kept
+ * room for them. The times of these files are the times of what they say. All are tiny and local, so they are read and written
+ * at once.
  */
 
 export type Stored = { uid: string; spec: WorkerSpec; folder: string; record: string }
@@ -116,9 +118,14 @@ export function writeVerdict({ folder }: Stored, verdict: Verdict): void {
   replaceFile(join(folder, 'verdict'), JSON.stringify(verdict))
 }
 
+/** Keeps room for the end of a worker, which may come on a full disk. */
+export function reserveRecord({ record }: Stored): void {
+  makeOnce(record, `${' '.repeat(30)}\n`)
+}
+
 /** Ends a worker for which no supervisor will do it. */
-export function recordEnd({ record }: Stored, exitCode: number): void {
-  makeOnce(record, `${exitCode} 0\n`)
+export function recordEnd(worker: Stored, exitCode: number): void {
+  if (!isEnded(worker)) writeFileSync(worker.record, `${exitCode} 0\n`, { mode: 0o600 })
 }
 
 /** The supervisor, if it is still there. */
@@ -183,7 +190,7 @@ function vanished(worker: Stored): WorkerState {
 function endOf(worker: Stored): WorkerState | undefined {
   const { folder, record } = worker
   const { image } = reachedBy(folder)
-  const [, code, kills] = /^(\d+) (\d+)\n$/.exec(read(record) ?? '') ?? []
+  const [, code, kills] = /^(\d+) (\d+)\n/.exec(read(record) ?? '') ?? []
   if (code === undefined) return undefined
   const endedAt = timeOf(record)
   const startedAt = startOf(worker)
@@ -215,7 +222,17 @@ function verdictOf(worker: Stored, code: number, oomKills: number): Verdict | un
     return { cause: 'program', message: '(container main) OOMKilled' }
   const trouble = contained ? undefined : troubleOf(folder)
   if (trouble) return { cause: 'machine', message: `the sandbox could not be made: ${trouble}` }
-  return { cause: 'program', message: '(container main) Error' }
+  const more = isDiskFull(folder) ? `: the disk of ${dirname(dirname(folder))} is full` : ''
+  return { cause: 'program', message: `(container main) Error${more}` }
+}
+
+// What programs write comes in pages and blocks, and the last ones are never filled.
+const NEARLY_NOTHING = 256 * 1024
+
+/** Most programs that find no room say so in a log for which there is no room either. */
+function isDiskFull(folder: string): boolean {
+  const { bavail, bsize } = statfsSync(folder)
+  return bavail * bsize < NEARLY_NOTHING
 }
 
 function troubleOf(folder: string): string | undefined {
