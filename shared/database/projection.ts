@@ -63,12 +63,8 @@ export async function countCombinations(
                    from nomination
                   where plan_id = ${planId}
                     and input_id = ${inputId}
-<<<<<<< HEAD
                     and (due or exists (select from match_task where plan_id = ${planId}))
-=======
-                    and due
                   order by knit_id
->>>>>>> ed75935 (database: no route and no step reads the whole of a table that grows)
                   limit ${counted}
                ) as due
            )::integer as count

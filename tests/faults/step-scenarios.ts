@@ -1,6 +1,5 @@
 import { beginUpload } from '#shared/database/data.ts'
 import { workerOf } from '#shared/domain/worker-spec.ts'
-import { addMatchTask } from '#shared/database/matching.ts'
 import type { Step } from '#shared/workflow/triggers.ts'
 import { hookServer } from '#tests/support/hook-server.ts'
 import { makePlan } from '#tests/support/makers.ts'
@@ -40,7 +39,7 @@ export const stepScenarios: Record<Step, Scenario[]> = {
         const planId = await makePlan(world, { inputs: twoInputs })
         const knitId = await push(world, 'kind:a')
         await match(world, planId)
-        await addMatchTask(world.sql, { knitId })
+        await world.sql`insert into match_task (knit_id) values (${knitId})`
         return (world) => deliver(matchData, world, 'data.tagged', { knitId })
       },
     },
