@@ -9,6 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { codeOf } from './home.ts'
 import { hostMounts, isWithin, type HostMount } from './mounts.ts'
 
 export type Enforced = { cpu: boolean; memory: boolean; processes: boolean }
@@ -19,8 +20,8 @@ export type Limits = {
   enforced: Enforced
   /** Makes the groups of a worker: the files a process writes 0 to in order to join, and the one that counts. */
   make(id: string, amounts: Amounts): { join: string[]; oomCounter: string }
-  /** Removes them; nothing may be running in them any more. */
-  remove(id: string): void
+  /** Removes them; false while something is running in them. */
+  remove(id: string): boolean
 }
 
 const PREFIX = 'knit-'
@@ -68,7 +69,7 @@ function versionOne(mounts: HostMount[], membership: string): Limits {
       // A single thread joins at once; for `cgroup.procs` the kernel waits until all processors have noticed (8 ms).
       return { join: parents.map((parent) => join(groupIn(parent), 'tasks')), oomCounter }
     },
-    remove: (id) => parents.forEach((parent) => removeGroup(join(parent, PREFIX + id))),
+    remove: (id) => parents.map((parent) => removeGroup(join(parent, PREFIX + id))).every(Boolean),
   }
 }
 
@@ -161,10 +162,11 @@ function mayMakeGroups(parent: string): boolean {
   }
 }
 
-function removeGroup(group: string): void {
+function removeGroup(group: string): boolean {
   try {
     rmdirSync(group)
-  } catch {
-    // Gone already; or its last process is just leaving, then it is removed another time.
+    return true
+  } catch (error) {
+    return codeOf(error) !== 'EBUSY'
   }
 }

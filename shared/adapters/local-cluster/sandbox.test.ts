@@ -405,9 +405,12 @@ describe.each(sandboxes)('a program in a sandbox of %s', (sandbox) => {
         exitCode: 137,
         message: '(container main) OOMKilled',
       })
-      const ids = readdirSync(join(home.folder, 'ended')).map((name) => name.split('.')[1])
+      const workers = (await cluster.listWorkers()).map(({ name, uid }) => ({ name, uid }))
+      for (const { name } of workers) await cluster.deleteWorker(name)
       const groups = readdirSync('/sys/fs/cgroup', { recursive: true, encoding: 'utf8' })
-      expect(groups.filter((path) => ids.some((id) => path.endsWith(`knit-${id}`)))).toEqual([])
+      expect(
+        groups.filter((path) => workers.some(({ uid }) => path.endsWith(`knit-${uid}`))),
+      ).toEqual([])
     })
 
   if (enforced.processes || sandbox === 'unshare')

@@ -218,7 +218,10 @@ export class Workers {
 
   async #forget(worker: Stored): Promise<void> {
     await folder.forgetWorker(this.#setting.home, worker)
-    this.#setting.limits.remove(worker.uid)
+    // Its last process may be just leaving, after its end has been recorded.
+    const deadline = Date.now() + UNKILLABLE
+    while (!this.#setting.limits.remove(worker.uid) && Date.now() < deadline)
+      await this.#changeOf(worker.spec.name, 20)
     this.#told.delete(worker.uid)
     this.#tell(worker.spec.name)
   }
