@@ -10,7 +10,7 @@ import { configFrom, variableOf, type Config } from '#shared/runtime/config.ts'
 import type { World } from '#shared/runtime/context.ts'
 import { createLog } from '#shared/runtime/log.ts'
 import { createRelay } from '#shared/runtime/relay.ts'
-import { within } from '#shared/runtime/within.ts'
+import { endsWithin } from '#shared/runtime/within.ts'
 import { isOpenToAll } from '../gateway/authenticate.ts'
 import { CannotStart, homeFolder, openHome, secretOf, type Home } from './home.ts'
 import { chooseEngine } from './choose-engine.ts'
@@ -73,9 +73,9 @@ export async function startLocalHome(
     relay,
   }
   const door = await openDoor(world)
-  started.defer(() =>
-    within(config.grace, Promise.all([clock.stop(), bus.close(), relay.settled()])),
-  )
+  started.defer(async () => {
+    await endsWithin(config.grace, Promise.all([clock.stop(), bus.close(), relay.settled()]))
+  })
   started.defer(() => door.close())
 
   const clock = everySoOften(config.sweepInterval * 1000, () => door.tick())

@@ -52,7 +52,8 @@ export const admin = resource('admin', {
   garbage: route({
     method: 'get',
     path: '/api/admin/garbage',
-    summary: 'List volumes that nobody needs any more and that are still there, the oldest first.',
+    summary:
+      'List volumes that nobody needs any more and that are still there, those first whose turn comes next.',
     role: 'admin',
     query: z.object({
       stuck: z

@@ -49,7 +49,7 @@ export type GarbageRow = {
   dueAt: Date
 }
 
-/** Volumes that wait to be deleted, the oldest first; only those that could not be when `stuck` says so. */
+/** Volumes that wait to be deleted, whose turn comes next first; only those that could not be when `stuck` says so. */
 export async function listGarbage(
   sql: Queryable,
   { stuck, limit }: { stuck: boolean; limit: number },
@@ -58,6 +58,6 @@ export async function listGarbage(
     select volume, failures, reason, created_at as "createdAt", due_at as "dueAt"
       from garbage
      where ${stuck ? sql`failures > 0` : sql`true`}
-     order by created_at, volume
+     order by due_at, volume
      limit ${limit}`
 }

@@ -11,7 +11,7 @@ import { closeServer, httpServer } from './http-server.ts'
 import { createLog } from './log.ts'
 import { createRelay } from './relay.ts'
 import type { NodeBindings } from './read-request.ts'
-import { within } from './within.ts'
+import { endsWithin } from './within.ts'
 
 /** What can be served: a route, a step, the gateway. */
 export type ServedFunction = { name: string; app(world: World): Hono<{ Bindings: NodeBindings }> }
@@ -64,7 +64,7 @@ function absent<T extends object>(what: string): T {
 async function stop(server: Server, { sql, relay, config, log }: World): Promise<void> {
   log.info('stopping: no new requests are taken')
   await closeServer(server, config.grace)
-  await within(config.grace, relay.settled())
+  await endsWithin(config.grace, relay.settled())
   await sql.end({ timeout: 5 })
   process.exit(0)
 }

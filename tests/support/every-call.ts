@@ -68,10 +68,7 @@ function sceneOf(world: TestWorld, watch: Observer): Scene {
       succeed(`${found(routes, folder).name} ${path}`, async () => {
         const response = await call(found(routes, folder), world, path, options)
         // What is streamed goes on after the answer has begun.
-        return new Response(
-          await response.blob().then((blob) => (blob.size > 0 ? blob : null)),
-          response,
-        )
+        return new Response((await response.text()) || null, response)
       }),
     wake: async (step, name, data) =>
       void (await succeed(`${step} ${name}`, () => deliver(found(steps, step), world, name, data))),
@@ -166,6 +163,7 @@ async function askForRuns({ world, ask }: Scene): Promise<void> {
   await ask('runs-show', `/api/runs/${run.runId}`)
   await ask('runs-show', `/api/runs/${waiting.runId}`)
   await ask('runs-log', `/api/runs/${run.runId}/log`)
+  for (const { runId } of [run, waiting]) await ask('runs-history', `/api/runs/${runId}/history`)
 }
 
 async function moveRuns({ world, ask }: Scene): Promise<void> {
@@ -194,6 +192,7 @@ async function operate({ world, ask }: Scene): Promise<void> {
   const body = { eventIds: [dead?.id] }
   await ask('admin-replay', '/api/admin/events/replay', { body, ...withKey() })
   for (const query of ['', '?open=true']) await ask('admin-hooks', `/api/admin/hooks${query}`)
+  await ask('admin-garbage', '/api/admin/garbage')
 }
 
 async function matchAndProject({ world, wake }: Scene): Promise<void> {

@@ -25,3 +25,4 @@ create table match_task (
   check (num_nonnulls(plan_id, knit_id) = 1)
 );
 create index match_task_knit_id on match_task (knit_id);
+create index match_task_plan_id on match_task (plan_id) where plan_id is not null;
