@@ -1,5 +1,8 @@
+import type { FailureCause } from '#shared/ports/cluster.ts'
 import { lastLine } from './engine.ts'
-import type { Verdict } from './worker-folder.ts'
+
+/** Why a worker counts as failed; its exit code where that of its program does not tell. */
+export type Verdict = { cause: FailureCause; message: string; exitCode?: number }
 
 /** How far the container of a worker has come, as its supervisor notes it. */
 export type Reached = {

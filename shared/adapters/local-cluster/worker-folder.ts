@@ -10,8 +10,8 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { FailureCause, Worker, WorkerSpec, WorkerState } from '#shared/ports/cluster.ts'
-import { containerVerdict } from './container-verdict.ts'
+import type { Worker, WorkerSpec, WorkerState } from '#shared/ports/cluster.ts'
+import { containerVerdict, type Verdict } from './container-verdict.ts'
 import type { Engine } from './engine.ts'
 import {
   codeOf,
@@ -47,7 +47,6 @@ import { isAlive, parseProcess, type Process } from './processes.ts'
  */
 
 export type Stored = { uid: string; spec: WorkerSpec; folder: string; record: string }
-export type Verdict = { cause: FailureCause; message: string; exitCode?: number }
 
 export type Container = { engine: Engine; gpus: number[] }
 
