@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { Logger, makeWorkerUtils, run, type Runner } from 'graphile-worker'
+import type { EventName } from '#shared/contracts/events.ts'
 import { beginUpload, completeUpload } from '#shared/database/data.ts'
 import { registerPlan } from '#shared/database/plans.ts'
 import type { Sql } from '#shared/database/sql.ts'
@@ -43,13 +44,15 @@ export default {
     }
     const ours: number[][] = []
     const releases: number[] = []
+    const ways: Parts[] = []
     const theirs: number[][] = []
     const commits: number[] = []
     for (let round = 0; round < rounds; round += 1) {
       const samples = { ours: [] as number[], theirs: [] as number[] }
       for (let i = 0; i < perRound; i += 1) {
-        const { created, released } = await push()
+        const { created, released, parts } = await push()
         samples.ours.push(created)
+        ways.push(parts)
         releases.push(released)
         samples.theirs.push(await job())
         commits.push(await timed(() => commit(home.world.sql)))
@@ -64,6 +67,7 @@ export default {
       )
     const facts = {
       'until the worker is created, ms': describe(ours.flat()),
+      'where its time goes, ms': describeParts(ways),
       'until the program has been started, ms': describe(releases),
       'graphile-worker, ms': describe(theirs.flat()),
       'one commit, ms': describe(commits),
@@ -89,11 +93,21 @@ export default {
 const describe = (ms: readonly number[]): string =>
   `p50 ${median(ms).toFixed(1)}, p99 ${quantile(ms, 0.99).toFixed(1)}`
 
-type Latency = { created: number; released: number }
+type Latency = { created: number; released: number; parts: Parts }
+/** Milliseconds of each part of the way, in order. */
+type Parts = Record<string, number>
+
+/** A part ends as its event is published, at the latest when the worker is there. */
+const partOf: Partial<Record<EventName, string>> = {
+  'data.ready': 'push committed',
+  'data.nominated': 'matched',
+  'run.waiting': 'run made',
+  'run.ready': 'admitted, volumes made',
+}
 
 /** Pushes a data and waits for its worker; milliseconds from the call that commits the push. */
 async function pusher(home: LocalHome): Promise<() => Promise<Latency>> {
-  const { sql, cluster, relay } = home.world
+  const { sql, bus, cluster, relay } = home.world
   const limits = { maxTags: 100, maxTagBytes: 4096, maxInputs: 100, maxOutputs: 100 }
   const plan = definePlan(
     {
@@ -107,7 +121,13 @@ async function pusher(home: LocalHome): Promise<() => Promise<Latency>> {
   await registerPlan(sql, plan, by)
   relay.wake()
 
-  const at: Latency = { created: 0, released: 0 }
+  const at = { created: 0, released: 0 }
+  const told = new Map<string, number>()
+  const publish = bus.publish.bind(bus)
+  bus.publish = async (events) => {
+    for (const { name } of events) told.set(partOf[name] ?? '', performance.now())
+    await publish(events)
+  }
   let released = Promise.withResolvers<void>()
   const ensure = cluster.ensureWorker.bind(cluster)
   cluster.ensureWorker = async (spec) => {
@@ -130,10 +150,29 @@ async function pusher(home: LocalHome): Promise<() => Promise<Latency>> {
     relay.wake()
     await released.promise
     const took = { created: at.created - start, released: at.released - start }
+    const parts = partsOf(told, { start, created: at.created })
     await idle(sql)
-    return took
+    told.clear()
+    return { ...took, parts }
   }
 }
+
+function partsOf(
+  told: ReadonlyMap<string, number>,
+  { start, created }: { start: number; created: number },
+): Parts {
+  const ends = Object.values(partOf).flatMap((part) => {
+    const end = told.get(part)
+    return end === undefined ? [] : ([[part, end]] as const)
+  })
+  const all = [...ends, ['worker created', created] as const]
+  return Object.fromEntries(all.map(([part, end], i) => [part, end - (all[i - 1]?.[1] ?? start)]))
+}
+
+const describeParts = (all: readonly Parts[]): string =>
+  Object.keys(all[0] ?? {})
+    .map((part) => `${part} ${median(all.map((parts) => parts[part] ?? 0)).toFixed(1)}`)
+    .join(', ')
 
 /** Resolves when every Run has ended and every event has been served, so that the next push finds nobody busy. */
 async function idle(sql: Sql): Promise<void> {
