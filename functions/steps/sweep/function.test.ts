@@ -169,6 +169,18 @@ test('steps are called directly when the broker does not work', async ({ ctx }) 
   expect(told).toMatchObject([{ name: 'run.ready', subject: run.runId }])
 })
 
+test('steps are called directly when the broker takes what it is told, and tells nobody', async ({
+  ctx,
+}) => {
+  const run = await makeRun(ctx, { status: 'ready' })
+  const told: KnitEvent[] = []
+  ctx.direct = { publish: async (events) => void told.push(...events) }
+  await tick(sweep, ctx)
+  expect(told).toEqual([])
+  await tick(sweep, ctx)
+  expect(told).toMatchObject([{ name: 'run.ready', subject: run.runId }])
+})
+
 /** A bus that gives what the sweep tells to the steps at once; whatever anybody else tells is lost. */
 function onlySweep(ctx: TestWorld): void {
   const apps = new Map(stepFunctions.map((fn) => [fn.name, fn.app(ctx)]))

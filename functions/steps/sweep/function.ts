@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { runOfWorker } from '#shared/domain/worker-spec.ts'
-import { findDue } from '#shared/database/due.ts'
+import { findDue, type Due } from '#shared/database/due.ts'
 import { forgetOld } from '#shared/database/retention.ts'
 import { findStaleWorkers } from '#shared/database/runs.ts'
+import type { KnitEvent } from '#shared/ports/event-bus.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineClockStep } from '#shared/runtime/define-step.ts'
 
@@ -29,20 +30,38 @@ export default defineClockStep(
   { minScale: 1, concurrency: 1 },
 )
 
+/** What the broker was given at the last look, by installation. */
+const toldBefore = new WeakMap<Context['config'], ReadonlySet<string>>()
+
+const keyOf = ({ name, subject }: Due): string => `${name} ${subject}`
+
+/** A broker that does not work is passed by; so is one that has taken everything and delivers nothing: what it was given then is still due. */
 async function tellDue(ctx: Context): Promise<void> {
   const due = await findDue(ctx.sql, dueAtOnce, ctx.config.maxHookFailures)
+  const before = toldBefore.get(ctx.config)
+  toldBefore.set(ctx.config, new Set(due.map(keyOf)))
   if (due.length === 0) return
   ctx.log.debug('work was due that no event had woken', { count: due.length })
-  const { traceparent } = ctx.by
-  const time = ctx.clock.now()
-  const events = due.map((event) => ({ ...event, id: randomUUID(), time, traceparent }))
+  const { direct } = ctx
+  if (!direct) return ctx.bus.publish(eventsOf(ctx, due))
+  const isLost = (one: Due) => before?.has(keyOf(one)) === true
+  const fresh = eventsOf(
+    ctx,
+    due.filter((one) => !isLost(one)),
+  )
+  const lost = eventsOf(ctx, due.filter(isLost))
   try {
-    await ctx.bus.publish(events)
+    if (fresh.length > 0) await ctx.bus.publish(fresh)
   } catch (error) {
-    if (!ctx.direct) throw error
     ctx.log.warn('the broker does not work: steps are called directly', { error })
-    await ctx.direct.publish(events)
+    lost.push(...fresh)
   }
+  if (lost.length > 0) await direct.publish(lost)
+}
+
+function eventsOf({ by: { traceparent }, clock }: Context, due: readonly Due[]): KnitEvent[] {
+  const time = clock.now()
+  return due.map((one) => ({ ...one, id: randomUUID(), time, traceparent }))
 }
 
 async function removeStaleWorkers(ctx: Context): Promise<void> {
