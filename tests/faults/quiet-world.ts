@@ -7,7 +7,7 @@ import { gatedPort, type Gate } from '#tests/support/gate/gate.ts'
 import { gatedSql } from '#tests/support/gate/gated-sql.ts'
 import { measured, passTime } from '#tests/support/runs.ts'
 import { succeeded } from '#tests/support/scripted-cluster.ts'
-import { deliver, makeWorld, tick, type TestWorld } from '#tests/support/world.ts'
+import { deliver, makeWorld, tick, type TestWorld } from '#tests/support/functions.ts'
 import { clockSteps } from '#shared/workflow/triggers.ts'
 import { stepFunctions } from '../../functions/functions.generated.ts'
 

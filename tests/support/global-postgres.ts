@@ -14,9 +14,10 @@ declare module 'vitest' {
 
 export const template = 'knit_template'
 
-/** One real Postgres for all tests, with a migrated database that each test file clones. */
-export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const folder = await mkdtemp(join(tmpdir(), 'knit-tests-'))
+export type TestServer = { url: string; path: string; template: string; stop(): Promise<void> }
+
+/** A real Postgres in a folder, with a migrated database to copy. */
+export async function startTestPostgres(folder: string): Promise<TestServer> {
   // These data need not survive anything.
   const settings = {
     fsync: 'off',
@@ -24,16 +25,23 @@ export default async function setup(project: TestProject): Promise<() => Promise
     full_page_writes: 'off',
     max_connections: '100',
   }
-  const server = await startPostgres({ folder, settings })
-  const admin = connect(server.url, { ...server.options, max: 1 })
+  const { url, options, stop } = await startPostgres({ folder, settings })
+  const admin = connect(url, { ...options, max: 1 })
   await admin.unsafe(`create database ${template}`)
-  const sql = connect(server.url, { ...server.options, database: template, max: 1 })
+  const sql = connect(url, { ...options, database: template, max: 1 })
   await migrate(sql)
   await sql.end()
   await admin.end()
-  project.provide('postgres', { url: server.url, path: server.options.path })
+  return { url, path: options.path, template, stop }
+}
+
+/** One server for all tests. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const folder = await mkdtemp(join(tmpdir(), 'knit-tests-'))
+  const { url, path, stop } = await startTestPostgres(folder)
+  project.provide('postgres', { url, path })
   return async () => {
-    await server.stop()
+    await stop()
     await rm(folder, { recursive: true, force: true })
   }
 }

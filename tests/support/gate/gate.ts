@@ -6,6 +6,8 @@ export type Call = {
   /** Calls on one line, which is a transaction or a call by itself, are made one after another. */
   line: Line
   inTransaction?: boolean
+  /** The server's process that a statement is being asked of. */
+  pid?: () => number | undefined
   /** Gives up what a transaction has done so far; nobody can keep a server from that. */
   isRollback?: true
 }

@@ -4,22 +4,38 @@ import type { Call, Gate, Line } from './gate.ts'
 /** What of the driver asks nothing of a server. */
 const harmless = new Set(['json', 'array', 'typed', 'types', 'options', 'parameters'])
 
+/** What is asked in the place of a statement; each `…` of it is a parameter, or a piece with statements of its own. */
+export type Reword = (statement: string) => string
+
+const asIs: Reword = (statement) => statement
+
 /**
  * The database behind a gate: every statement, the beginning and the end of every transaction pass it one by one, also those that
  * are sent without waiting for the one before. A fault of the gate breaks the transaction it happens in, as a server's would.
  */
-export function gatedSql(sql: Sql, gate: Gate): Sql {
+export function gatedSql(sql: Sql, gate: Gate, reword = asIs): Sql {
   return new Proxy(sql, {
-    apply: (_, self, args) => gated(Reflect.apply(sql, self, args), gate),
-    get: (_, name) => (name === 'begin' ? beginBehind(sql, gate) : harmlessPart(sql, name)),
+    apply: (_, self, args) => gated(Reflect.apply(sql, self, reworded(args, reword)), gate),
+    get: (_, name) => (name === 'begin' ? beginBehind(sql, gate, reword) : harmlessPart(sql, name)),
   })
 }
 
-function gatedTx(tx: Tx, gate: Gate, line: Line): Tx {
+function gatedTx(tx: Tx, gate: Gate, reword: Reword, line: Line): Tx {
   return new Proxy(tx, {
-    apply: (_, self, args) => gated(Reflect.apply(tx, self, args), gate, line),
+    apply: (_, self, args) => gated(Reflect.apply(tx, self, reworded(args, reword)), gate, line),
     get: (_, name) => harmlessPart(tx, name),
   })
+}
+
+/** The arguments of a tagged template, with other words between the same parameters. */
+function reworded([strings, ...parameters]: unknown[], reword: Reword): unknown[] {
+  if (!Array.isArray(strings) || !('raw' in strings)) return [strings, ...parameters]
+  const statement = strings.join('…')
+  const other = reword(statement)
+  if (other === statement) return [strings, ...parameters]
+  const parts = other.split('…')
+  if (parts.length !== strings.length) throw new Error(`parameters are missing in: ${other}`)
+  return [Object.assign(parts, { raw: parts }), ...parameters]
 }
 
 function harmlessPart(sql: Sql | Tx, name: string | symbol): unknown {
@@ -33,6 +49,7 @@ function harmlessPart(sql: Sql | Tx, name: string | symbol): unknown {
 type Statement = Promise<unknown> & {
   strings: readonly string[]
   active: boolean
+  state: { pid: number } | null
   handler(statement: Statement): void
   resolve(result: unknown): void
   reject(error: unknown): void
@@ -45,7 +62,8 @@ function gated<T>(made: T, gate: Gate, transaction?: Line): T {
   made.handler = (statement) => {
     const what = inShort(statement.strings)
     const inTransaction = transaction !== undefined
-    const call: Call = { port: 'sql', what, line: transaction ?? {}, inTransaction }
+    const pid = () => statement.state?.pid
+    const call: Call = { port: 'sql', what, line: transaction ?? {}, inTransaction, pid }
     const sent = async (): Promise<unknown> => {
       const answer = Promise.withResolvers<unknown>()
       const heard = (tell: (value: unknown) => void) => (value: unknown) => {
@@ -83,14 +101,14 @@ async function onLine<T>(gate: Gate, call: Call, make: () => Promise<T>): Promis
   }
 }
 
-function beginBehind(sql: Sql, gate: Gate) {
+function beginBehind(sql: Sql, gate: Gate, reword: Reword) {
   return async <T>(work: (tx: Tx) => Promise<T>): Promise<T> => {
     const line: Line = {}
     const call = (what: string): Call => ({ port: 'sql', what, line, inTransaction: true })
     const held = holdOpen(sql)
     try {
       const tx = await onLine(gate, call('begin'), held.begin)
-      const result = await work(gatedTx(tx, gate, line))
+      const result = await work(gatedTx(tx, gate, reword, line))
       await onLine(gate, call('commit'), held.commit)
       return result
     } catch (error) {

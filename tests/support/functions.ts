@@ -1,0 +1,85 @@
+import { randomUUID } from 'node:crypto'
+import { HTTP } from 'cloudevents'
+import { toCloudEvent } from '#shared/adapters/cloud-event.ts'
+import type { EventData, EventName } from '#shared/contracts/events.ts'
+import type { Role } from '#shared/contracts/route.ts'
+import type { Sql } from '#shared/database/sql.ts'
+import { systemClock } from '#shared/ports/clock.ts'
+import { configFrom } from '#shared/runtime/config.ts'
+import type { World } from '#shared/runtime/context.ts'
+import type { RouteFunction } from '#shared/runtime/define-route.ts'
+import type { StepFunction } from '#shared/runtime/define-step.ts'
+import { identityHeader, signIdentity } from '#shared/runtime/identity.ts'
+import { createLog } from '#shared/runtime/log.ts'
+import type { Relay } from '#shared/runtime/relay.ts'
+import { ScriptedCluster } from './scripted-cluster.ts'
+
+export const signingKey = 'a key for tests that is long enough to be one'
+
+/** Everything a function sees, with a real database, and the bus switched off unless a test asks for it. */
+export type TestWorld = World & {
+  cluster: ScriptedCluster
+  lines: string[]
+}
+
+/** A relay that leaves every event in the outbox. */
+const silent: Relay = { wake: () => {}, drain: async () => 0, settled: async () => {} }
+
+/** A world, and how to end it. */
+export function makeWorld(sql: Sql): TestWorld {
+  const lines: string[] = []
+  const log = createLog({ format: 'json', level: 'debug', write: (line) => lines.push(line) })
+  const cluster = new ScriptedCluster()
+  return {
+    config: configFrom({ KNIT_DATABASE_URL: 'postgres://test', KNIT_SIGNING_KEY: signingKey }),
+    sql,
+    bus: { publish: async () => {} },
+    cluster,
+    transfers: cluster,
+    clock: systemClock,
+    log,
+    relay: silent,
+    lines,
+  }
+}
+
+/** Gives an event to a step, as a function of this release would. */
+export async function deliver<E extends EventName>(
+  fn: StepFunction,
+  world: World,
+  name: E,
+  data: EventData<E>,
+): Promise<Response> {
+  const event = { id: randomUUID(), name, subject: 'test', data, time: new Date() }
+  const { headers, body } = HTTP.binary(toCloudEvent(event, 'test', world.config))
+  const request = new Request('http://steps.local/', {
+    method: 'POST',
+    headers: headers as Record<string, string>,
+    body: String(body),
+  })
+  return fn.app(world).fetch(request)
+}
+
+/** Wakes a step of the clock. */
+export async function tick(fn: StepFunction, world: World): Promise<Response> {
+  return fn.app(world).fetch(new Request('http://steps.local/', { method: 'POST' }))
+}
+
+export type CallOptions = { role?: Role; body?: unknown; headers?: Record<string, string> }
+
+/** Calls a route as the gateway would: with a signed identity. */
+export async function call(
+  fn: RouteFunction,
+  world: World,
+  path: string,
+  { role = 'admin', body, headers = {} }: CallOptions = {},
+): Promise<Response> {
+  const identity = await signIdentity({ name: 'ann', role }, fn.name, world.config.signingKey)
+  return fn.app(world).fetch(
+    new Request(`http://api.local${path}`, {
+      method: fn.contract.method.toUpperCase(),
+      headers: { [identityHeader]: identity, 'content-type': 'application/json', ...headers },
+      ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    }),
+  )
+}
