@@ -193,6 +193,9 @@ describe('a worker', () => {
 
       await cluster.deleteVolume(output)
       expect(await home.sh(cluster, 'exit 7')).toMatchObject({ message: '(container main) Error' })
+      // Whoever looks only now is told the same.
+      const { log: _, ...told } = ended
+      expect((await cluster.listWorkers()).map(({ state }) => state)).toContainEqual(told)
       await cluster.close({ stopWorkers: true })
     } finally {
       disk.remove()

@@ -5,9 +5,21 @@ identify $stat
 read -r boot < /proc/sys/kernel/random/boot_id
 `
 
+// What programs write comes in pages and blocks, and the last ones are never filled.
+const NEARLY_NOTHING = 256 * 1024
+
+// Most programs that find no room say so in a log for which there is no room either. Later there may be room again.
+const LOOK_FOR_ROOM = `look_for_room() {
+  full=
+  if [ "$1" = 0 ]; then return; fi
+  room=$(stat -f -c '%a * %S' "$2" 2> /dev/null) || return 0
+  if [ "$(($room))" -lt ${NEARLY_NOTHING} ]; then full=' full'; fi
+}
+`
+
 /**
- * Watches over one worker and writes down how it ended; outlives the process that started it. Only built-ins of the
- * shell are used, because each program started costs a millisecond.
+ * Watches over one worker and writes down how it ended; outlives the process that started it. Unless it failed, only
+ * built-ins of the shell are used, because each program started costs a millisecond.
  *
  * Arguments: the file that says it has begun, the file for its end, the file that counts OOM kills, whether errors of
  * the command belong to the log, the number of cgroups to join, their files to write to, the command.
@@ -16,7 +28,7 @@ export const SUPERVISE = `#!/bin/sh
 begun=$1 record=$2 oom=$3 errors=$4 cgroups=$5
 shift 5
 
-${IDENTIFY}
+${IDENTIFY}${LOOK_FOR_ROOM}
 # Whoever makes this file decides: we begin, or the home has given this worker up as lost.
 set -C
 echo "$identity $boot" > "$begun" || exit
@@ -39,8 +51,9 @@ kills=0
 while read -r key count; do
   if [ "$key" = oom_kill ]; then kills=$count; fi
 done < "$oom"
+look_for_room "$code" "$record"
 # In the place that was kept for it: there may be no other on this disk.
-echo "$code $kills" 1<> "$record"
+echo "$code $kills$full" 1<> "$record"
 `
 
 /**
@@ -115,7 +128,7 @@ exit $?
  * the image belongs.
  */
 export const CONTAIN = `#!/bin/sh
-${IDENTIFY}
+${IDENTIFY}${LOOK_FOR_ROOM}
 if [ "$KNIT_AGAIN" ]; then
   echo "$identity $boot" > begun.new && mv begun.new begun
 else
@@ -128,10 +141,11 @@ fi
 call() { timeout --foreground --kill-after 10 120 $KNIT_ENGINE "$@"; }
 
 finish() {
+  look_for_room "$1" "$KNIT_RECORD"
   for volume in $KNIT_OUTPUTS; do
     if [ "$KNIT_RECLAIM" ]; then $KNIT_RECLAIM "$KNIT_VOLUMES/$volume" 2>> trouble; fi
   done
-  echo "$1 $2" 1<> "$KNIT_RECORD"
+  echo "$1 $2$full" 1<> "$KNIT_RECORD"
   exit
 }
 

@@ -5,7 +5,6 @@ import {
   readdirSync,
   renameSync,
   rmSync,
-  statfsSync,
   statSync,
   writeFileSync,
 } from 'node:fs'
@@ -41,8 +40,8 @@ import { isAlive, parseProcess, type Process } from './processes.ts'
  *     image        what the image is, to the byte
  *     stop         it is not to go on
  *
- * and in the folder `ended`, under its name and uid, exit code and number of OOM kills, in the place of blanks that have kept
- * room for them. The times of these files are the times of what they say. All are tiny and local, so they are read and written
+ * and in the folder `ended`, under its name and uid, exit code, number of OOM kills, and whether the disk was full by then, in
+ * the place of blanks that have kept room for them. The times of these files are the times of what they say. All are tiny and local, so they are read and written
  * at once.
  */
 
@@ -189,12 +188,16 @@ function vanished(worker: Stored): WorkerState {
 function endOf(worker: Stored): WorkerState | undefined {
   const { folder, record } = worker
   const { image } = reachedBy(folder)
-  const [, code, kills] = /^(\d+) (\d+)\n/.exec(read(record) ?? '') ?? []
+  const [, code, kills, full] = /^(\d+) (\d+)( full)?\n/.exec(read(record) ?? '') ?? []
   if (code === undefined) return undefined
   const endedAt = timeOf(record)
   const startedAt = startOf(worker)
   const known = { ...(image && { image }), endedAt }
-  const verdict = verdictOf(worker, Number(code), Number(kills))
+  const verdict = verdictOf(worker, {
+    code: Number(code),
+    oomKills: Number(kills),
+    wasFull: full !== undefined,
+  })
   if (!verdict) return { phase: 'succeeded', startedAt: startedAt ?? endedAt, ...known }
   const { cause, message } = verdict
   const exitCode = verdict.exitCode ?? Number(code)
@@ -209,7 +212,9 @@ function startOf(worker: Stored): Date | undefined {
   return parseProcess(read(begun) ?? '') && timeOf(begun)
 }
 
-function verdictOf(worker: Stored, code: number, oomKills: number): Verdict | undefined {
+type End = { code: number; oomKills: number; wasFull: boolean }
+
+function verdictOf(worker: Stored, { code, oomKills, wasFull }: End): Verdict | undefined {
   const { folder, spec } = worker
   const written = read(join(folder, 'verdict'))
   if (written) return JSON.parse(written)
@@ -221,17 +226,8 @@ function verdictOf(worker: Stored, code: number, oomKills: number): Verdict | un
     return { cause: 'program', message: '(container main) OOMKilled' }
   const trouble = contained ? undefined : troubleOf(folder)
   if (trouble) return { cause: 'machine', message: `the sandbox could not be made: ${trouble}` }
-  const more = isDiskFull(folder) ? `: the disk of ${dirname(dirname(folder))} is full` : ''
+  const more = wasFull ? `: the disk of ${dirname(dirname(folder))} is full` : ''
   return { cause: 'program', message: `(container main) Error${more}` }
-}
-
-// What programs write comes in pages and blocks, and the last ones are never filled.
-const NEARLY_NOTHING = 256 * 1024
-
-/** Most programs that find no room say so in a log for which there is no room either. */
-function isDiskFull(folder: string): boolean {
-  const { bavail, bsize } = statfsSync(folder)
-  return bavail * bsize < NEARLY_NOTHING
 }
 
 function troubleOf(folder: string): string | undefined {
