@@ -1,0 +1,81 @@
+import type { Sql } from '#shared/database/sql.ts'
+import { cloneDatabase } from './database.ts'
+import { makeData, makePlan } from './makers.ts'
+import { succeeded } from './scripted-cluster.ts'
+import { makeWorld, startEngine, type Engine } from './world.ts'
+
+/** What a Run costs the database and the bus, on average. */
+export type RunCost = {
+  statements: number
+  events: number
+  /** Of the write-ahead log, by the sessions of the engine: without checkpoints and vacuum, which are nobody's. */
+  bytes: number
+}
+
+const tags = ['cost:0', 'cost:1', 'cost:2', 'cost:3']
+const steps = tags.length - 1
+
+/** Pushes data, so many at a time, into a chain of three plans, and counts what their Runs cost until all are done. */
+export async function measureRunCost(times: number, atOnce: number): Promise<RunCost> {
+  let statements = 0
+  // One connection, whose log is counted: that of the whole server is also what other tests write.
+  const database = await cloneDatabase({ max: 1, debug: () => void (statements += 1) })
+  const { sql } = database
+  const engine = startEngine(makeWorld(sql))
+  let events = 0
+  const { publish } = engine.bus
+  engine.world.bus = engine.bus
+  engine.bus.publish = async (told) => {
+    events += told.length
+    await publish(told)
+  }
+  await makeChain(engine)
+  const total: RunCost = { statements: 0, events: 0, bytes: 0 }
+  // The first time also prepares statements.
+  for (let time = 0; time <= times; time += 1) {
+    for (let i = 0; i < atOnce; i += 1) await makeData(engine.world, tags[0] ?? '')
+    const before = await bytesWritten(sql)
+    statements = events = 0
+    await engine.settle()
+    const counted = { statements, events }
+    if (time === 0) continue
+    total.statements += counted.statements
+    total.events += counted.events
+    total.bytes += (await bytesWritten(sql)) - before
+  }
+  await checkAllDone(sql, (times + 1) * atOnce * steps)
+  await engine.stop()
+  await database.drop()
+  const runs = times * atOnce * steps
+  return {
+    statements: total.statements / runs,
+    events: total.events / runs,
+    bytes: total.bytes / runs,
+  }
+}
+
+async function makeChain({ world }: Engine): Promise<void> {
+  world.cluster.afterRelease = succeeded
+  for (let step = 0; step < steps; step += 1) {
+    const mounts = {
+      inputs: { '/in': [tags[step] ?? ''] },
+      outputs: { '/out': [tags[step + 1] ?? ''] },
+    }
+    await makePlan(world, mounts)
+  }
+}
+
+async function bytesWritten(sql: Sql): Promise<number> {
+  await sql`select pg_stat_force_next_flush()`
+  const [row] = await sql<{ bytes: number }[]>`
+    select wal_bytes::float8 as bytes from pg_stat_get_backend_wal(pg_backend_pid())`
+  return row?.bytes ?? Number.NaN
+}
+
+async function checkAllDone(sql: Sql, expected: number): Promise<void> {
+  const [row] = await sql<{ done: number; runs: number }[]>`
+    select count(*) filter (where status = 'done')::integer as done, count(*)::integer as runs
+      from run join plan on plan.id = plan_id and plan.name is null`
+  if (row?.done !== expected || row.runs !== expected)
+    throw new Error(`${row?.done} of ${row?.runs} Runs are done, not ${expected}`)
+}
