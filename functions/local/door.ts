@@ -1,9 +1,11 @@
 import { once } from 'node:events'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { EventMessage } from '#shared/ports/event-bus.ts'
 import type { World } from '#shared/runtime/context.ts'
 import { withHealth } from '#shared/runtime/health.ts'
 import { closeServer, httpServer } from '#shared/runtime/http-server.ts'
+import { eventRequest } from '#shared/runtime/web.ts'
 import { clockSteps, type EventStep } from '#shared/workflow/triggers.ts'
 import { routeFunctions, stepFunctions } from '../functions.generated.ts'
 import { authenticator } from '../gateway/authenticate.ts'
@@ -15,7 +17,7 @@ import { CannotStart } from './home.ts'
 export type Door = {
   apiRoot: string
   /** Gives a CloudEvent to a step. */
-  deliver(step: EventStep, request: Request): Promise<Response>
+  deliver(step: EventStep, message: EventMessage): Promise<Response>
   /** Events a step serves at a time. */
   concurrency(step: EventStep): number
   /** Wakes the steps that the clock wakes. */
@@ -52,7 +54,7 @@ export async function openDoor(world: World): Promise<Door> {
   const port = await listen(server, world.config.host, world.config.port)
   return {
     apiRoot: `http://${world.config.host}:${port}/api`,
-    deliver: call,
+    deliver: (step, message) => call(step, eventRequest(message)),
     concurrency: (step) => steps.get(step)?.deploy.concurrency ?? defaultConcurrency,
     tick: async () => {
       for (const step of clockSteps) {

@@ -53,7 +53,7 @@ export async function startLocalHome(
   const bus = inProcessBus({
     signer: config,
     log,
-    deliver: (step, request) => door.deliver(step, request),
+    deliver: (step, message) => door.deliver(step, message),
     giveUp: (step, event, cause) => keepDeadLetter(sql, step, event, cause),
     concurrency: (step) => door.concurrency(step),
   })

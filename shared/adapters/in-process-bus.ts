@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { HTTP } from 'cloudevents'
-import type { EventBus, KnitEvent } from '#shared/ports/event-bus.ts'
+import type { EventBus, EventMessage, KnitEvent } from '#shared/ports/event-bus.ts'
 import type { Log } from '#shared/ports/log.ts'
 import { stepsFor, type EventStep } from '#shared/workflow/triggers.ts'
 import { toCloudEvent, type EventSigner } from './cloud-event.ts'
@@ -8,8 +8,8 @@ import { toCloudEvent, type EventSigner } from './cloud-event.ts'
 export type InProcessBusOptions = {
   signer: EventSigner
   log: Log
-  /** Gives an event to a step, as the request that would reach it over the network. */
-  deliver(step: EventStep, request: Request): Promise<Response>
+  /** Gives an event to a step, as the message that would reach it over the network. */
+  deliver(step: EventStep, message: EventMessage): Promise<Response>
   /** Keeps an event that no delivery helped. */
   giveUp(step: EventStep, event: KnitEvent, cause: string): Promise<void>
   /** Events a step serves at a time. */
@@ -91,14 +91,8 @@ export function inProcessBus(options: InProcessBusOptions): InProcessBus {
 
   async function deliver(step: EventStep, event: KnitEvent): Promise<Response> {
     const { headers, body } = HTTP.binary(toCloudEvent(event, 'outbox', signer))
-    return options.deliver(
-      step,
-      new Request('http://steps.local/', {
-        method: 'POST',
-        headers: headers as Record<string, string>,
-        body: String(body),
-      }),
-    )
+    const message = { headers: headers as Record<string, string>, body: String(body) }
+    return options.deliver(step, message)
   }
 
   const isIdle = (): boolean =>

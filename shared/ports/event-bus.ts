@@ -17,3 +17,6 @@ export type KnitEvent = {
 export interface EventBus {
   publish(events: readonly KnitEvent[]): Promise<void>
 }
+
+/** An event as it arrives over HTTP, in binary mode. */
+export type EventMessage = { headers: Record<string, string>; body: string }

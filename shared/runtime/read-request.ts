@@ -81,7 +81,11 @@ export async function readText(
       'too-large',
       `The body has more than ${maxBytes} bytes, which is the limit (${setting}).`,
     )
-  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge()
+  const { content } = request
+  const length =
+    content === undefined ? request.headers.get('content-length') : Buffer.byteLength(content)
+  if (Number(length ?? 0) > maxBytes) throw tooLarge()
+  if (content !== undefined) return content
   const chunks: Uint8Array[] = []
   let bytes = 0
   for await (const chunk of bodyStream(request, bindings).iterator({ destroyOnReturn: false })) {

@@ -1,3 +1,5 @@
+import type { EventMessage } from '#shared/ports/event-bus.ts'
+
 /*
  * As much of `Request`, `Response` and `Headers` as functions need. Node loads its own, and all of `fetch` with them, when the
  * first of them is used: that takes as long as everything else a function does before it can serve, and 12 MB.
@@ -64,7 +66,10 @@ export const answer = (content: string | null, head: Head = {}): Response =>
 export const sent: Response = answer(null)
 
 /** What functions see of a request. Its body they read from the raw one, where there is one. */
-export type Asked = Pick<Request, 'method' | 'url' | 'headers' | 'signal' | 'body'>
+export type Asked = Pick<Request, 'method' | 'url' | 'headers' | 'signal' | 'body'> & {
+  /** The whole body, where it is known from the start. */
+  content?: string
+}
 
 type Parts = {
   method: string
@@ -72,8 +77,19 @@ type Parts = {
   headers: Iterable<[string, string]>
   /** Aborted when nobody waits for the answer any more. */
   signal: AbortSignal
+  content?: string
 }
 
-/** A request whose body is read from the raw one, for all who take a `Request`. */
+/** A request whose body is known, or is read from the raw one, for all who take a `Request`. */
 export const lightRequest = ({ headers, ...parts }: Parts): Request =>
   ({ ...parts, headers: new LightHeaders(headers), body: null }) as unknown as Request
+
+/** The request that brings a step an event, as it would arrive over the network. */
+export const eventRequest = ({ headers, body }: EventMessage): Request =>
+  lightRequest({
+    method: 'POST',
+    url: 'http://steps.local/',
+    headers: Object.entries(headers),
+    signal: new AbortController().signal,
+    content: body,
+  })

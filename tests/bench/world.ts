@@ -9,6 +9,7 @@ import { configFrom } from '#shared/runtime/config.ts'
 import type { World } from '#shared/runtime/context.ts'
 import type { StepFunction } from '#shared/runtime/define-step.ts'
 import { createLog } from '#shared/runtime/log.ts'
+import { eventRequest } from '#shared/runtime/web.ts'
 
 const signingKey = 'a key for benchmarks that is long enough'
 
@@ -57,11 +58,7 @@ async function deliver<E extends EventName>(
 ): Promise<void> {
   const event = { id: randomUUID(), name, subject: 'bench', data, time: new Date() }
   const { headers, body } = HTTP.binary(toCloudEvent(event, 'bench', world.config))
-  const request = new Request('http://steps.local/', {
-    method: 'POST',
-    headers: headers as Record<string, string>,
-    body: String(body),
-  })
+  const request = eventRequest({ headers: headers as Record<string, string>, body: String(body) })
   const response = await app.fetch(request)
   if (!response.ok) throw new Error(`a step answered ${response.status}: ${await response.text()}`)
 }

@@ -2,7 +2,7 @@ import { HTTP } from 'cloudevents'
 import { describe, expect, test } from 'vitest'
 import { fromCloudEvent } from '#shared/adapters/cloud-event.ts'
 import { inProcessBus } from '#shared/adapters/in-process-bus.ts'
-import type { EventBus, KnitEvent } from '#shared/ports/event-bus.ts'
+import type { EventBus, EventMessage, KnitEvent } from '#shared/ports/event-bus.ts'
 import type { Log } from '#shared/ports/log.ts'
 import { stepsFor, triggers, type EventStep } from '#shared/workflow/triggers.ts'
 import { until } from '#tests/support/until.ts'
@@ -12,7 +12,7 @@ const tries = 4
 
 /** What is at the end of the bus: the steps, and the place for what no delivery helped. */
 type Receivers = {
-  serve(step: EventStep, request: Request): Promise<Response>
+  serve(step: EventStep, message: EventMessage): Promise<Response>
   giveUp(step: EventStep, event: KnitEvent, cause: string): Promise<void>
   concurrency?(step: EventStep): number
 }
@@ -73,9 +73,8 @@ describe.each(adapters)('the $name bus', ({ open }) => {
   ): Promise<void> {
     const seen: Seen = { served: [], dead: [], settled: async () => {} }
     const { bus, settled, close } = open({
-      serve: async (step, request) => {
-        const headers = Object.fromEntries(request.headers)
-        const [arrived] = [HTTP.toEvent({ headers, body: await request.text() })].flat()
+      serve: async (step, message) => {
+        const [arrived] = [HTTP.toEvent(message)].flat()
         if (!arrived) throw new Error('an empty batch arrived')
         const event = fromCloudEvent(arrived, signer)
         const tried = seen.served.filter((one) => one.step === step && one.event.id === event.id)

@@ -5,6 +5,7 @@ import { keepDeadLetter } from '#shared/database/outbox.ts'
 import type { World } from '#shared/runtime/context.ts'
 import type { StepFunction } from '#shared/runtime/define-step.ts'
 import { createRelay } from '#shared/runtime/relay.ts'
+import { eventRequest } from '#shared/runtime/web.ts'
 import { stepFunctions } from '../../functions/functions.generated.ts'
 import { cloneDatabase, type Database } from './database.ts'
 import { makeWorld, type TestWorld } from './functions.ts'
@@ -51,8 +52,8 @@ export function startEngine(world: TestWorld): Engine {
   const bus = inProcessBus({
     signer: world.config,
     log: world.log,
-    deliver: async (step, request) =>
-      (await apps.get(step)?.fetch(request)) ?? new Response(null, { status: 404 }),
+    deliver: async (step, message) =>
+      (await apps.get(step)?.fetch(eventRequest(message))) ?? new Response(null, { status: 404 }),
     giveUp: (step, event, cause) => keepDeadLetter(world.sql, step, event, cause),
     concurrency: () => 4,
   })
