@@ -47,7 +47,7 @@ create table garbage (
   reason text,
   created_at timestamptz not null default now()
 );
-create index garbage_due_at on garbage (due_at);
+create index garbage_due_at on garbage (due_at, volume);
 
 -- Who reads or writes a data just now. A lease: whoever is past it is presumed dead.
 create table agent (
