@@ -27,12 +27,12 @@ export async function endContainer(
   { home, env, grace }: Means,
 ): Promise<void> {
   markStopped(worker)
-  const latest = Date.now() + grace + PATIENCE
+  const latest = performance.now() + grace + PATIENCE
   const words = ['stop', `--time=${Math.ceil(grace / 1000)}`, containerNameOf(worker)]
   while (!isEnded(worker)) {
     // There is none yet while its image is pulled.
     const { ok } = await call(engine.words, words, { env, deadline: grace + PATIENCE })
-    if (!ok || Date.now() > latest) return removeContainer(worker, engine, { home, env })
+    if (!ok || performance.now() > latest) return removeContainer(worker, engine, { home, env })
     await recorded(worker)
   }
 }

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect } from 'vitest'
+import { describe, expect, onTestFinished, vi } from 'vitest'
 import { noSmallDisk, smallDisk } from '#tests/support/small-disk.ts'
 import { openHome } from './home.ts'
 import { childrenOf } from './processes.ts'
@@ -169,8 +169,39 @@ describe('a worker', () => {
       state: { phase: 'pending' },
     })
 
-    utimesSync(join(worker.folder, 'begun'), 1, 1)
-    expect(await cluster.findWorker(worker.spec.name)).toMatchObject({ state: { phase: 'failed' } })
+    const begun = join(worker.folder, 'begun')
+    const longAgo = 1
+    const beforeTheClockWasSetBack = Date.now() / 1000 + 600
+    for (const time of [longAgo, beforeTheClockWasSetBack]) {
+      writeFileSync(begun, '')
+      utimesSync(begun, time, time)
+      rmSync(worker.record, { force: true })
+      expect(await cluster.findWorker(worker.spec.name)).toMatchObject({
+        state: { phase: 'failed' },
+      })
+    }
+  })
+
+  test('that is stopped has its grace, and no more, however the clock is set meanwhile', async ({
+    home,
+  }) => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const asking = 'trap "touch /out/asked" TERM; touch /out/up; while :; do sleep 0.01; done'
+    for (const minutes of [-10, 60]) {
+      const cluster = home.open({ grace: 500 })
+      const output = await home.volume(cluster)
+      const { name } = await start(cluster, {
+        entrypoint: ['sh', '-c', asking],
+        outputs: [{ volume: output, path: '/out' }],
+      })
+      await eventually(() => readFileSync(home.file(output, 'up')))
+      const closed = cluster.close({ stopWorkers: true })
+      vi.setSystemTime(Date.now() + minutes * 60_000)
+      await closed
+      expect(readdirSync(home.file(output, ''))).toContain('asked')
+      expect(await cluster.findWorker(name)).toMatchObject({ state: { exitCode: 143 } })
+    }
   })
 
   test('fails at once on a full disk, with its exit code and the reason', async ({

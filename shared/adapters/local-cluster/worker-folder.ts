@@ -256,8 +256,9 @@ function read(path: string): string | undefined {
   }
 }
 
+/** The clock may have been set back meanwhile. */
 function isFresh(path: string): boolean {
-  return Date.now() - timeOf(path).getTime() < 5000
+  return Math.abs(Date.now() - timeOf(path).getTime()) < 5000
 }
 
 function timeOf(path: string): Date {

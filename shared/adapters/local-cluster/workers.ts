@@ -219,8 +219,8 @@ export class Workers {
   async #forget(worker: Stored): Promise<void> {
     await folder.forgetWorker(this.#setting.home, worker)
     // Its last process may be just leaving, after its end has been recorded.
-    const deadline = Date.now() + UNKILLABLE
-    while (!this.#setting.limits.remove(worker.uid) && Date.now() < deadline)
+    const deadline = performance.now() + UNKILLABLE
+    while (!this.#setting.limits.remove(worker.uid) && performance.now() < deadline)
       await this.#changeOf(worker.spec.name, 20)
     this.#told.delete(worker.uid)
     this.#tell(worker.spec.name)
@@ -239,13 +239,13 @@ export class Workers {
     const container = folder.containerOf(worker)
     if (container && isUnderWay(this.#stateOf(worker)))
       return endContainer(worker, container, { ...this.#setting, grace: this.#grace })
-    const deadline = Date.now() + this.#grace
+    const deadline = performance.now() + this.#grace
     let asked = false
     while (isUnderWay(this.#stateOf(worker))) {
-      if (Date.now() > deadline + UNKILLABLE)
+      if (performance.now() > deadline + UNKILLABLE)
         throw new Error(`${worker.spec.name} cannot be killed`)
       const supervisor = folder.supervisorOf(worker)
-      const late = Date.now() >= deadline
+      const late = performance.now() >= deadline
       if (supervisor && late) kill(supervisor)
       else if (supervisor && !asked) asked = askToEnd(supervisor)
       await this.#changeOf(
