@@ -75,7 +75,7 @@ async function makeVolumes(ctx: Context, run: Claimed<'waiting'>): Promise<void>
 
 async function refuse(ctx: Context, run: Claimed<'waiting'>, reason: string): Promise<void> {
   const exit = { code: unstartableCode, message: reason }
-  const end = { endedAt: ctx.clock.now(), exit, cause: 'plan' } as const
+  const end = { exit, cause: 'plan' } as const
   await askHooks(ctx, run, 'aborting')
   await advance(ctx, run, 'aborting', { reason, also: (tx, moved) => recordEnd(tx, moved, end) })
 }

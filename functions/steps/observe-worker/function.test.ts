@@ -80,6 +80,13 @@ test.for(['starting', 'running'] as const)(
       exitMessage: 'worker for the run is not found',
       cause: 'machine',
     })
+    // Its end is when it was found out, by the only clock that all share.
+    const [attempt] = await ctx.sql`
+      select ended_at = updated_at as now
+        from attempt
+        join run on run.id = run_id
+       where run_id = ${run.runId}`
+    expect(attempt).toEqual({ now: true })
   },
 )
 

@@ -31,11 +31,7 @@ type Observed = Claimed<'starting'> | Claimed<'running'>
 async function look(ctx: Context, run: Observed): Promise<WorkerState['phase'] | 'gone'> {
   const worker = await ctx.cluster.findWorker(workerOf(run))
   if (!worker) {
-    await end(ctx, run, 'aborting', {
-      exit: systemExits.lost,
-      cause: 'machine',
-      endedAt: ctx.clock.now(),
-    })
+    await end(ctx, run, 'aborting', { exit: systemExits.lost, cause: 'machine' })
     return 'gone'
   }
   const { state } = worker
@@ -68,10 +64,10 @@ const isLate = async ({ sql, config }: Context, run: Observed): Promise<boolean>
   (await secondsInStatus(sql, run)) > config.pendingPatience
 
 /** Room, nodes and registries are the machine's, so it may be tried again. */
-function neverBegan({ config, clock }: Context, reason = 'nothing says why') {
+function neverBegan({ config }: Context, reason = 'nothing says why') {
   const message = `its program did not begin within ${config.pendingPatience} s: ${reason}`
   const exit = { code: unstartableCode, message }
-  return { exit, cause: 'machine', endedAt: clock.now() } as const
+  return { exit, cause: 'machine' } as const
 }
 
 const isStarting = (run: Observed): run is Claimed<'starting'> => run.status === 'starting'

@@ -49,7 +49,7 @@ async function environmentOf(ctx: Context, run: Claimed<'ready'>): Promise<Recor
 
 async function giveUp(ctx: Context, run: Claimed<'ready'>, reason: string): Promise<void> {
   const exit = { code: unstartableCode, message: reason }
-  const end = { endedAt: ctx.clock.now(), exit, cause: 'plan' } as const
+  const end = { exit, cause: 'plan' } as const
   await askHooks(ctx, run, 'aborting')
   await advance(ctx, run, 'aborting', { reason, also: (tx, moved) => recordEnd(tx, moved, end) })
 }
