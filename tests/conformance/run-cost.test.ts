@@ -2,12 +2,13 @@ import { expect, test } from 'vitest'
 import { measureRunCost, type RunCost } from '#tests/support/run-cost.ts'
 
 /**
- * What a Run of a chain may cost at most, from its nomination to its end: a tenth above what it does. Who makes it cheaper
- * lowers the figure; who makes it dearer says in the commit why that is worth it.
+ * What a Run of a chain may cost at most, from its nomination to its end: a tenth above what it does, and a fifth for the log,
+ * which also depends on where rows come to lie. Who makes it cheaper lowers the figure; who makes it dearer says in the commit
+ * why that is worth it.
  */
 const ceilings: [chains: string, times: number, atOnce: number, ceiling: RunCost][] = [
-  ['one at a time', 10, 1, { statements: 85, events: 10.7, bytes: 14_600 }],
-  ['fifty at a time', 2, 50, { statements: 45, events: 8.9, bytes: 14_200 }],
+  ['one at a time', 10, 1, { statements: 85, events: 10.7, bytes: 16_000 }],
+  ['fifty at a time', 2, 50, { statements: 45, events: 8.9, bytes: 16_000 }],
 ]
 
 test.each(ceilings)(
