@@ -104,3 +104,31 @@ test('many wakes at a time are few drains, and none is forgotten', async ({ ctx 
   expect(published).toBe(50)
   expect(await outbox(ctx)).toEqual([])
 })
+
+test('after three looks in vain a look waits for what else commits, until there is something again', async ({
+  ctx,
+}) => {
+  const happened: string[] = []
+  const sql = new Proxy(ctx.sql, {
+    apply: (target, self, args) => {
+      if (String(args[0]).includes('for update of outbox')) look()
+      return Reflect.apply(target, self, args)
+    },
+  })
+  const pause = async () => {
+    happened.push('pause')
+    if (happened.length === 6) await record(ctx, 'a')
+  }
+  const publish = async () => void happened.push('found')
+  const relay = createRelay(sql, { publish }, ctx.log, pause)
+  // Somebody commits something, and tells nothing, during nearly every look.
+  function look(): void {
+    happened.push('look')
+    if (happened.length < 12) queueMicrotask(() => relay.wake())
+  }
+  relay.wake()
+  await relay.settled()
+  expect(happened.join(' ')).toBe(
+    'look look look pause look pause look found look look look pause look',
+  )
+})

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import { drainOutbox } from '#shared/database/outbox.ts'
 import type { Sql } from '#shared/database/sql.ts'
 import type { EventBus } from '#shared/ports/event-bus.ts'
@@ -13,21 +14,36 @@ export interface Relay {
   settled(): Promise<void>
 }
 
+// Steps that commit a lot and tell nothing wake the relay as often as others do. After so many looks in vain, one right after
+// the other, a look waits for so many milliseconds, and serves all commits until then.
+const vainLooks = 3
+const breath = 5
+
 /** What cannot be published stays in the outbox: the next wake, or the sweep, tries again. */
-export function createRelay(sql: Sql, bus: EventBus, log: Log): Relay {
+export function createRelay(
+  sql: Sql,
+  bus: EventBus,
+  log: Log,
+  pause: () => Promise<unknown> = () => wait(breath),
+): Relay {
   const drain = () => drainOutbox(sql, (events) => bus.publish(events))
   let again = false
   let running: Promise<void> | undefined
 
   async function run(): Promise<void> {
-    while (again) {
+    for (let vain = 0; again;) {
+      if (vain >= vainLooks) await pause()
       again = false
-      await drain().catch((error: unknown) =>
-        log.warn('events stay in the outbox for now', { error }),
-      )
+      vain = (await look()) > 0 ? 0 : vain + 1
     }
     running = undefined
   }
+
+  const look = (): Promise<number> =>
+    drain().catch((error: unknown) => {
+      log.warn('events stay in the outbox for now', { error })
+      return 0
+    })
 
   return {
     wake() {
