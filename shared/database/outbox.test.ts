@@ -23,7 +23,9 @@ test('events are drained in batches, the oldest first, with id, time and trace',
 }) => {
   await record(ctx, 25)
   const batches: KnitEvent[][] = []
-  const count = await drainOutbox(ctx.sql, async (events) => void batches.push(events), 10)
+  const count = await drainOutbox(ctx.sql, async (events) => void batches.push(events), {
+    batch: 10,
+  })
   expect(count).toBe(25)
   expect(batches.map(({ length }) => length)).toEqual([10, 10, 5])
   expect(subjects(batches.flat())).toEqual(expected(25))
@@ -47,12 +49,12 @@ test('a crash while a batch is published publishes it again, and loses none', as
       told.push(...events)
       if (told.length > 15) throw new Error('the process died')
     },
-    10,
+    { batch: 10 },
   )
   await expect(crash).rejects.toThrow('the process died')
   expect(await outbox(ctx)).toHaveLength(15)
   const again: KnitEvent[] = []
-  await drainOutbox(ctx.sql, async (events) => void again.push(...events), 10)
+  await drainOutbox(ctx.sql, async (events) => void again.push(...events), { batch: 10 })
   expect(subjects(again)).toEqual(expected(25).slice(10))
   const ids = new Map(told.map(({ id, subject }) => [subject, id]))
   for (const { id, subject } of again) if (ids.has(subject)) expect(ids.get(subject)).toBe(id)
@@ -85,7 +87,8 @@ test('no transaction is open while events are published', async ({ ctx }) => {
 test('many relays at the same time publish every event once', async ({ ctx }) => {
   await record(ctx, 60)
   const told: KnitEvent[] = []
-  const drain = () => drainOutbox(ctx.sql, async (events) => void told.push(...events), 7)
+  const drain = () =>
+    drainOutbox(ctx.sql, async (events) => void told.push(...events), { batch: 7 })
   await Promise.all([drain(), drain(), drain(), drain()])
   await drain()
   expect(subjects(told).toSorted()).toEqual(expected(60).toSorted())
@@ -114,4 +117,19 @@ test('an event that kept failing is kept whole, with the step and the cause', as
     event: { ...event, time: '2026-01-02T03:04:05.678Z' },
     cause: 'why \ufffd',
   })
+})
+
+test('a look at what is recent leaves what is older, and passes nothing of the last minute by', async ({
+  ctx,
+}) => {
+  await record(ctx, 4)
+  const [old, young] = expected(2)
+  await ctx.sql`update outbox set id = uuidv7(interval '-61 s') where subject = ${old ?? ''}`
+  await ctx.sql`update outbox set id = uuidv7(interval '-59 s') where subject = ${young ?? ''}`
+  const told: KnitEvent[] = []
+  const publish = async (events: KnitEvent[]) => void told.push(...events)
+  expect(await drainOutbox(ctx.sql, publish, { recent: true })).toBe(3)
+  expect(subjects(told)).toEqual(expected(4).slice(1))
+  expect(await drainOutbox(ctx.sql, publish)).toBe(1)
+  expect(subjects(told).at(-1)).toBe(old)
 })

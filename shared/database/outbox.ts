@@ -1,6 +1,6 @@
 import { type EventData, type EventName } from '#shared/contracts/events.ts'
 import type { KnitEvent } from '#shared/ports/event-bus.ts'
-import { relax, storable, type Queryable, type Sql, type Tx } from './sql.ts'
+import { relax, storable, type Fragment, type Queryable, type Sql, type Tx } from './sql.ts'
 
 /** On whose behalf something is changed: the step or the caller, and the trace it belongs to. */
 export type By = { actor: string; traceparent?: string | undefined }
@@ -27,8 +27,20 @@ type OutboxRow = {
   created_at: Date
 }
 
+// Ids begin with their time, so the index leads there. Longer than a transaction takes that tells something.
+const recentSeconds = 60
+
 // Longer than publishing a batch takes. After a crash in between, the sweep finds its events when this has passed.
 const leaseSeconds = 30
+
+export type DrainOptions = {
+  batch?: number
+  /**
+   * Looks for what was recorded within the last minute alone. Where an old transaction keeps the server from forgetting rows,
+   * a look at everything passes by all events there have been since.
+   */
+  recent?: boolean
+}
 
 /**
  * Publishes the oldest events and forgets them, batch by batch, until none is left; gives back how many. No transaction is
@@ -37,10 +49,10 @@ const leaseSeconds = 30
 export async function drainOutbox(
   sql: Sql,
   publish: (events: KnitEvent[]) => Promise<void>,
-  batch = 100,
+  { batch = 100, recent = false }: DrainOptions = {},
 ): Promise<number> {
   for (let total = 0; ;) {
-    const events = await leaseEvents(sql, batch)
+    const events = await leaseEvents(sql, batch, recent)
     const ids = events.map(({ id }) => id)
     if (events.length > 0) {
       try {
@@ -58,13 +70,13 @@ export async function drainOutbox(
 
 // These need not wait for the disk: losing their commit publishes an event twice, which is allowed.
 
-async function leaseEvents(sql: Sql, batch: number): Promise<KnitEvent[]> {
+async function leaseEvents(sql: Sql, batch: number, recent: boolean): Promise<KnitEvent[]> {
   const rows = await sql<OutboxRow[]>`
     with relaxed as materialized (${relax(sql)}), next as materialized (
       select id
         from outbox, relaxed
-       where leased_until is null
-          or leased_until < now()
+       where (leased_until is null or leased_until < now())
+             ${recent ? sql`and id >= ${firstIdOfRecent(sql)}` : sql``}
        order by id
        limit ${batch}
          for update of outbox skip locked
@@ -84,6 +96,10 @@ async function leaseEvents(sql: Sql, batch: number): Promise<KnitEvent[]> {
     ...(row.traceparent && { traceparent: row.traceparent }),
   }))
 }
+
+/** No id of the last minute is smaller: its first 48 bits are the milliseconds since 1970. */
+const firstIdOfRecent = (sql: Sql): Fragment => sql`
+  rpad(lpad(to_hex((extract(epoch from now() - ${recentSeconds} * interval '1 s') * 1000)::bigint), 12, '0'), 32, '0')::uuid`
 
 async function returnEvents(sql: Sql, ids: readonly string[]): Promise<void> {
   await sql`update outbox set leased_until = null where id = any (${[...ids]}::uuid[])`

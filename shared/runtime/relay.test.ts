@@ -105,6 +105,35 @@ test('many wakes at a time are few drains, and none is forgotten', async ({ ctx 
   expect(await outbox(ctx)).toEqual([])
 })
 
+test('what has waited long is published by the first wake, and by the first after the bus was away', async ({
+  ctx,
+}) => {
+  const told: string[] = []
+  let away = false
+  const publish = async (events: readonly KnitEvent[]) => {
+    if (away) throw new Error('the broker is away')
+    told.push(...events.map(({ subject }) => subject))
+  }
+  const relay = createRelay(ctx.sql, { publish }, ctx.log)
+  const wake = async () => {
+    relay.wake()
+    await relay.settled()
+  }
+  const recordOld = async (subject: string) => {
+    await record(ctx, subject)
+    await ctx.sql`update outbox set id = uuidv7(interval '-1 h') where subject = ${subject}`
+  }
+  await recordOld('before the start')
+  await wake()
+  away = true
+  await record(ctx, 'while it was away')
+  await wake()
+  await recordOld('long before')
+  away = false
+  await wake()
+  expect(told).toEqual(['before the start', 'long before', 'while it was away'])
+})
+
 test('after three looks in vain a look waits for what else commits, until there is something again', async ({
   ctx,
 }) => {

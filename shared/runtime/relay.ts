@@ -26,7 +26,9 @@ export function createRelay(
   log: Log,
   pause: () => Promise<unknown> = () => wait(breath),
 ): Relay {
-  const drain = () => drainOutbox(sql, (events) => bus.publish(events))
+  // At first, and when the bus did not take something, events of any age may wait.
+  let olderWait = true
+  const publish = (recent: boolean) => drainOutbox(sql, (events) => bus.publish(events), { recent })
   let again = false
   let running: Promise<void> | undefined
 
@@ -39,18 +41,24 @@ export function createRelay(
     running = undefined
   }
 
-  const look = (): Promise<number> =>
-    drain().catch((error: unknown) => {
+  async function look(): Promise<number> {
+    try {
+      const count = await publish(!olderWait)
+      olderWait = false
+      return count
+    } catch (error) {
+      olderWait = true
       log.warn('events stay in the outbox for now', { error })
       return 0
-    })
+    }
+  }
 
   return {
     wake() {
       again = true
       running ??= run()
     },
-    drain,
+    drain: () => publish(false),
     settled: async () => running,
   }
 }
