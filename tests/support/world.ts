@@ -6,6 +6,7 @@ import type { World } from '#shared/runtime/context.ts'
 import type { StepFunction } from '#shared/runtime/define-step.ts'
 import { createRelay } from '#shared/runtime/relay.ts'
 import { eventRequest } from '#shared/runtime/web.ts'
+import type { EventStep } from '#shared/workflow/triggers.ts'
 import { stepFunctions } from '../../functions/functions.generated.ts'
 import { cloneDatabase, type Database } from './database.ts'
 import { makeWorld, type TestWorld } from './functions.ts'
@@ -46,14 +47,27 @@ export type Engine = {
   stop(): Promise<void>
 }
 
+/** What becomes of an event on its way to the step that serves it. */
+export type OnTheWay = (
+  request: Request,
+  serve: (request: Request) => Promise<Response>,
+  step: EventStep,
+) => Promise<Response>
+
 /** All steps over the in-process bus. Workers change when the scripted cluster is told so. */
-export function startEngine(world: TestWorld): Engine {
+export function startEngine(
+  world: TestWorld,
+  onTheWay: OnTheWay = (request, serve) => serve(request),
+): Engine {
   const apps = new Map<string, ReturnType<StepFunction['app']>>()
   const bus = inProcessBus({
     signer: world.config,
     log: world.log,
-    deliver: async (step, message) =>
-      (await apps.get(step)?.fetch(eventRequest(message))) ?? new Response(null, { status: 404 }),
+    deliver: (step, message) => {
+      const serve = async (request: Request) =>
+        (await apps.get(step)?.fetch(request)) ?? new Response(null, { status: 404 })
+      return onTheWay(eventRequest(message), serve, step)
+    },
     giveUp: (step, event, cause) => keepDeadLetter(world.sql, step, event, cause),
     concurrency: () => 4,
   })
