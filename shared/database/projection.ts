@@ -13,8 +13,15 @@ export type HeldPlan = {
   inputs: number[]
 }
 
+/** Whether others may project the same plan meanwhile. Who is to change it has to be alone from the beginning. */
+export type Hold = 'together' | 'alone'
+
 /** A plan, held as it is until the transaction ends; undefined when there is no such plan. */
-export async function holdPlan(tx: Tx, planId: string): Promise<HeldPlan | undefined> {
+export async function holdPlan(
+  tx: Tx,
+  planId: string,
+  hold: Hold = 'together',
+): Promise<HeldPlan | undefined> {
   const [plan] = await tx<HeldPlan[]>`
     select active,
            would_create is not null as paused,
@@ -22,7 +29,7 @@ export async function holdPlan(tx: Tx, planId: string): Promise<HeldPlan | undef
            array(select id from input where plan_id = plan.id order by id) as inputs
       from plan
      where id = ${planId}
-       for share`
+       ${hold === 'alone' ? tx`for no key update` : tx`for share`}`
   return plan
 }
 

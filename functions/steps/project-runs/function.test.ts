@@ -344,6 +344,26 @@ test('a plan that would create more runs than may be created unasked pauses, say
   expect(await pauseOf()).toBe(9)
 })
 
+test('however many project a plan at the same time, it is paused, and an allowance is used up once', async ({
+  ctx,
+}) => {
+  ctx.config.maxCombinations = 5
+  const plan = await makePlan(ctx, { inputs: { '/a': ['a:1'], '/b': ['b:1'] } })
+  await makeMany(ctx, 'a:1', 3)
+  await makeMany(ctx, 'b:1', 3)
+  await match(ctx)
+  const projectByMany = () => Promise.all(Array.from({ length: 6 }, () => project(ctx, plan)))
+  const served = (answers: Response[]) => answers.map(({ status }) => status)
+  expect(served(await projectByMany())).toEqual(Array(6).fill(202))
+  const [paused] = await showPlans(ctx.sql, [plan])
+  expect(paused?.paused).toMatchObject({ wouldCreate: 9 })
+
+  await ctx.sql.begin((tx) => setPlanActive(tx, plan, true, by, 9))
+  expect(served(await projectByMany())).toEqual(Array(6).fill(202))
+  expect(await runsOf(ctx, plan)).toHaveLength(9)
+  expect(await ctx.sql`select from plan where id = ${plan} and allowed is not null`).toHaveLength(0)
+})
+
 test('what a registration nominates page by page is counted as the one event it is', async ({
   ctx,
 }) => {

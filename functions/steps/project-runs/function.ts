@@ -13,6 +13,7 @@ import {
   settleTriggers,
   takeTriggers,
   type Combination,
+  type Hold,
   type Pair,
   type Trigger,
 } from '#shared/database/projection.ts'
@@ -27,19 +28,32 @@ const combinationsAtOnce = 1000
 export default defineStep(
   'project-runs',
   async ({ data: { planId } }, ctx) => {
-    while (await ctx.begin((tx) => projectSome(tx, planId, ctx))) continue
+    let hold: Hold | undefined = 'together'
+    while (hold) {
+      const held: Hold = hold
+      hold = await ctx.begin((tx) => projectSome(tx, { planId, hold: held }, ctx))
+    }
   },
   { minScale: 1, concurrency: 2 },
 )
 
-/** Projects the next due nominations of the plan, all for one input; false when none are left. */
-async function projectSome(tx: Tx, planId: string, ctx: Context): Promise<boolean> {
+/**
+ * Projects the next due nominations of the plan, all for one input; gives back how to hold the plan for the next ones, undefined
+ * when none are left. Whatever would change the plan is done only by who holds it alone: of several who hold it together and
+ * wait for each other to let go, none would ever change it.
+ */
+async function projectSome(
+  tx: Tx,
+  { planId, hold }: { planId: string; hold: Hold },
+  ctx: Context,
+): Promise<Hold | undefined> {
   const [plan, due] = await Promise.all([
-    holdPlan(tx, planId),
+    holdPlan(tx, planId, hold),
     takeTriggers(tx, planId, triggersAtOnce),
   ])
   const [first] = due
-  if (!plan || plan.paused || !first) return false
+  if (!plan || plan.paused || !first) return undefined
+  if (plan.allowed !== null && hold !== 'alone') return 'alone'
   const triggers = due.filter(isOfOneProduct(first))
   const others = plan.inputs.filter((inputId) => inputId !== first.inputId)
   const inputs = [first.inputId, ...others]
@@ -50,8 +64,11 @@ async function projectSome(tx: Tx, planId: string, ctx: Context): Promise<boolea
   const beyond = listed[combinationsAtOnce]
   const more = beyond !== undefined || due.length > triggers.length || due.length === triggersAtOnce
   const most = Math.max(ctx.config.maxCombinations, plan.allowed ?? 0)
-  if ((more || listed.length > most) && (await isTooMuch(tx, { planId, inputs }, most, ctx)))
-    return false
+  if (more || listed.length > most) {
+    const count = await countAll(tx, { planId, inputs }, most)
+    if (count > most && hold !== 'alone') return 'alone'
+    if (count > most) return pause(tx, { planId, count, most }, ctx)
+  }
 
   const pairs = [...triggers, ...pairsOf(inputs, chosen)]
   const fits = await holdFitting(tx, pairs)
@@ -65,7 +82,7 @@ async function projectSome(tx: Tx, planId: string, ctx: Context): Promise<boolea
     settle(tx, triggers.filter(fits), chosen, beyond),
   ])
   if (!more && plan.allowed !== null) await endAllowance(tx, planId)
-  return more
+  return more ? 'together' : undefined
 }
 
 /** What can be listed at once: nominations for the same input, of which only the first is in the middle of its product. */
@@ -86,18 +103,20 @@ function productsOf(
   return [...products.take(limit)]
 }
 
-/** True when so many runs would be made that the plan pauses and waits for a user to allow it. */
-async function isTooMuch(
+const countAll = (
   tx: Tx,
   { planId, inputs: [inputId = 0, ...others] }: { planId: string; inputs: readonly number[] },
   most: number,
+): Promise<number> => countCombinations(tx, { planId, inputId, others }, most)
+
+/** So many runs would be made that the plan waits for a user to allow it. */
+async function pause(
+  tx: Tx,
+  told: { planId: string; count: number; most: number },
   ctx: Context,
-): Promise<boolean> {
-  const count = await countCombinations(tx, { planId, inputId, others }, most)
-  if (count <= most) return false
-  await pausePlan(tx, planId, count)
-  ctx.log.warn('a plan is paused: it would create too many runs', { planId, count, most })
-  return true
+): Promise<undefined> {
+  await pausePlan(tx, told.planId, told.count)
+  ctx.log.warn('a plan is paused: it would create too many runs', told)
 }
 
 /** Every data of a combination with the input it is for, once. */
