@@ -26,6 +26,9 @@ begin
   delete from plan where plan.name is null;
 end $$`
 
+/** The server of all tests, and its migrated database to copy. */
+export const testServer = () => ({ ...inject('postgres'), template })
+
 /** A database of its own, migrated and empty, and how to get rid of it. */
 export async function cloneDatabase(options: SqlOptions = {}): Promise<Database> {
   const { url, path } = inject('postgres')

@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest'
+import { testServer } from '#tests/support/database.ts'
+import { bugs, type BugName } from './bugs.ts'
+import { playOne, playSchedules } from './lanes.ts'
+import type { Result } from './simulation.ts'
+
+const most = 100
+
+/** The first schedule in which a bug shows. */
+async function findFirst(bug: BugName): Promise<Result> {
+  const seeds = Array.from({ length: most }, (_, index) => index + 1)
+  let found: Result | undefined
+  await playSchedules(testServer(), { seeds, lanes: 1, bug }, (result) => {
+    if (result.wrong.length > 0) found = result
+    return found !== undefined
+  })
+  if (!found) throw new Error(`in ${most} schedules nobody notices that ${bug}`)
+  return found
+}
+
+test.for(Object.keys(bugs) as BugName[])(
+  'an engine in which %s is found out, and the schedule that shows it does so again',
+  { timeout: 120_000 },
+  async (bug) => {
+    const first = await findFirst(bug)
+    console.log(bug, first.seed, first.wrong.join('\n').slice(0, 400))
+    expect(await playOne(testServer(), first.seed, { bug })).toEqual(first)
+  },
+)

@@ -1,0 +1,61 @@
+import type { Random } from './random.ts'
+
+/** How often what happens in one schedule: each schedule has habits of its own, so that rare things are common in some. */
+export type Habits = {
+  /** Requests of users. */
+  wishes: number
+  /** Plans that users hold from the beginning: of those, nothing but matching and projection happens. */
+  held: number
+  /** Calls of the database that fail, or whose answer is lost. */
+  badSql: number
+  badCluster: number
+  badBroker: number
+  /** Events that the broker takes and never delivers, or delivers twice. */
+  lost: number
+  doubled: number
+  /** How likely, compared with a step of somebody's work. */
+  kills: number
+  sweeps: number
+  jumps: number
+  nodeLosses: number
+  wakes: number
+  deliveries: number
+  /** Processes that stop for long in the middle of their work. */
+  slow: number
+  /** Processes at work at a time. */
+  crowd: number
+}
+
+export function drawHabits(random: Random): Habits {
+  const rarely = [0, 0, 0.01, 0.05]
+  return {
+    wishes: random.between(4, 12),
+    held: random.pick([0, 0, 0.5, 1]),
+    badSql: random.pick([0, 0, 0.005, 0.03]),
+    badCluster: random.pick([0, 0.02, 0.1]),
+    badBroker: random.pick([0, 0, 0.1, 0.5]),
+    lost: random.pick([0, 0.1, 0.5, 1]),
+    doubled: random.pick([0, 0.2, 0.8]),
+    kills: random.pick(rarely),
+    sweeps: random.pick([0.02, 0.1, 0.3]),
+    jumps: random.pick([0, 0.01, 0.05]),
+    nodeLosses: random.pick(rarely),
+    wakes: random.pick([0.1, 0.5, 2]),
+    deliveries: random.pick([0.2, 1, 3]),
+    slow: random.pick([0, 0.1, 0.3]),
+    crowd: random.between(2, 10),
+  }
+}
+
+/** When everybody does what is left to do, and nothing fails; but a broker that never delivered anything goes on so. */
+export const calm = (habits: Habits): Habits => ({
+  ...habits,
+  badSql: 0,
+  badCluster: 0,
+  badBroker: 0,
+  lost: Math.floor(habits.lost),
+  doubled: 0,
+  kills: 0,
+  jumps: 0,
+  nodeLosses: 0,
+})

@@ -1,0 +1,65 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { startTestPostgres } from '#tests/support/global-postgres.ts'
+import { playSchedules } from './lanes.ts'
+import type { Result } from './simulation.ts'
+
+const usage = 'See: npm run simulate -- --schedules 200 --seed 1 [--lanes 2] [--trace]'
+
+/** `npm run simulate`: plays schedules from a seed on, and ends with the first in which something is wrong. */
+async function main(args: string[]): Promise<number> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      schedules: { type: 'string', default: '200' },
+      seed: { type: 'string', default: '1' },
+      lanes: { type: 'string', default: String(availableParallelism()) },
+      trace: { type: 'boolean', default: false },
+    },
+  })
+  const [schedules = 0, seed = 0, lanes = 0] = [values.schedules, values.seed, values.lanes].map(
+    Number,
+  )
+  if (![schedules, seed, lanes].every((number) => Number.isSafeInteger(number) && number > 0)) {
+    console.error(
+      `How many schedules and lanes, and the first seed, are whole numbers above zero.\n${usage}`,
+    )
+    return 2
+  }
+  const seeds = Array.from({ length: schedules }, (_, index) => seed + index)
+  return play(seeds, Math.min(lanes, schedules), values.trace)
+}
+
+async function play(seeds: readonly number[], lanes: number, withTrace: boolean): Promise<number> {
+  const folder = await mkdtemp(join(tmpdir(), 'knit-simulation-'))
+  const server = await startTestPostgres(folder)
+  const begun = performance.now()
+  let played = 0
+  const failed: Result[] = []
+  try {
+    await playSchedules(server, { seeds, lanes }, (result) => {
+      played += 1
+      if (withTrace) console.log(result.trace.join('\n'))
+      if (result.wrong.length > 0) failed.push(result)
+      else if (played % 100 === 0) console.log(`${played} schedules, up to seed ${result.seed}`)
+      return failed.length > 0
+    })
+  } finally {
+    await server.stop()
+    await rm(folder, { recursive: true, force: true })
+  }
+  failed.forEach(explain)
+  const seconds = (performance.now() - begun) / 1000
+  console.log(`${played} schedules in ${seconds.toFixed(1)} s, ${failed.length} of them failed`)
+  return failed.length > 0 ? 1 : 0
+}
+
+function explain({ seed, wrong, trace, digest }: Result): void {
+  console.error(`seed ${seed} fails after ${trace.length} steps (trace ${digest}):`)
+  for (const line of wrong) console.error(`  ${line}`)
+  console.error(`See every step: npm run simulate -- --schedules 1 --seed ${seed} --trace`)
+}
+
+process.exitCode = await main(process.argv.slice(2))
