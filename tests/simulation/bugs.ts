@@ -1,4 +1,5 @@
 import type { Step } from '#shared/workflow/triggers.ts'
+import type { Habits } from './habits.ts'
 
 /** How an engine is broken, from outside: nothing in the product knows of it. */
 export type Bug = {
@@ -8,7 +9,22 @@ export type Bug = {
   reword?(statement: string): string
   /** A step that never runs. */
   without?: Step
+  /** What makes it likely to show. */
+  habits?: Partial<Habits>
+  /** What is found to be wrong because of it. */
+  shows: RegExp
 }
+
+/** Nothing but the bug keeps anybody from his work. */
+const undisturbed = {
+  lost: 0,
+  badSql: 0,
+  badCluster: 0,
+  badBroker: 0,
+  kills: 0,
+  deliveries: 3,
+  crowd: 10,
+} satisfies Partial<Habits>
 
 /** Takes a piece out of every statement that has it, or puts another there. */
 const replaced =
@@ -19,10 +35,22 @@ const replaced =
 /** What holds the engine together, taken away one at a time. */
 export const bugs = {
   'a combination may have two runs': {
+    shows: /No combination of inputs has two runs/,
     schema: 'alter table run drop constraint run_plan_id_combination_key',
     reword: replaced(/on conflict \(plan_id, combination\) do nothing/),
   },
   'a move does not ask whether the attempt is still the one that was claimed': {
+    shows: /not what attempt/,
+    habits: {
+      ...undisturbed,
+      moves: 4,
+      slow: 0.3,
+      wishes: 20,
+      haste: 0.2,
+      wakes: 2,
+      jumps: 0.05,
+      held: 0,
+    },
     // The claim says the same, so it has to go too.
     reword: replaced(
       /\(status, attempt, claim\) = \(…, …, …::uuid\)/,
@@ -30,29 +58,40 @@ export const bugs = {
     ),
   },
   'a move does not ask whether the status is still the one that was claimed': {
+    shows: /leads by legal moves/,
+    habits: { moves: 4, slow: 0.3 },
     reword: replaced(
       /\(status, attempt, claim\) = \(…, …, …::uuid\)/,
       '…::text is not null and attempt = … and …::uuid is not null',
     ),
   },
   'a projection does not look again whether data fit': {
+    shows: /which did not fit/,
+    habits: { held: 1 },
     reword: replaced(/where tags @> wanted/, 'where true or tags @> wanted'),
   },
   'a projection does not hold its plan': {
+    shows: /was waiting while its plan was inactive/,
+    habits: { ...undisturbed, toggles: 4, moves: 0.1, slow: 0.3, wishes: 30, haste: 0.2, held: 0 },
     reword: (statement) =>
       /^\s*select active,/.test(statement) ? statement.replace('for share', '') : statement,
   },
   'facts are not kept until they are matched': {
+    shows: /no run was made for/,
     schema: `
       create function sim.forget() returns trigger language plpgsql as 'begin return null; end';
       create trigger forget before insert on match_task for each row execute function sim.forget()`,
   },
   'matching forgets facts that it has not read': {
+    shows: /no run was made for/,
+    habits: { held: 1 },
     reword: replaced(
       /delete from match_task where id = any \(…::bigint\[\]\)/,
       'delete from match_task where …::bigint[] is not null',
     ),
   },
-  'nobody sweeps': { without: 'sweep' },
-} as const satisfies Record<string, Bug>
+  'nobody sweeps': { shows: /waits/, without: 'sweep' },
+} satisfies Record<string, Bug>
 export type BugName = keyof typeof bugs
+
+export const isBug = (name: string): name is BugName => name in bugs

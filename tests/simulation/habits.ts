@@ -4,8 +4,13 @@ import type { Random } from './random.ts'
 export type Habits = {
   /** Requests of users. */
   wishes: number
+  /** How likely the next request is, compared with a step of somebody's work. */
+  haste: number
   /** Plans that users hold from the beginning: of those, nothing but matching and projection happens. */
   held: number
+  /** How much users like to turn plans on and off, and to move runs. */
+  toggles: number
+  moves: number
   /** Calls of the database that fail, or whose answer is lost. */
   badSql: number
   badCluster: number
@@ -29,8 +34,11 @@ export type Habits = {
 export function drawHabits(random: Random): Habits {
   const rarely = [0, 0, 0.01, 0.05]
   return {
-    wishes: random.between(4, 12),
+    wishes: random.between(4, 14),
+    haste: random.pick([0.1, 0.3, 0.6]),
     held: random.pick([0, 0, 0.5, 1]),
+    toggles: random.pick([0.5, 0.5, 4]),
+    moves: random.pick([0.5, 1, 4]),
     badSql: random.pick([0, 0, 0.005, 0.03]),
     badCluster: random.pick([0, 0.02, 0.1]),
     badBroker: random.pick([0, 0, 0.1, 0.5]),

@@ -14,7 +14,7 @@ export type Wish = {
   /** How many are played at the same time, each by a process and in a database of its own. */
   lanes: number
   /** A bug that the engine is to have. */
-  bug?: BugName
+  bug?: BugName | undefined
   circumstances?: Circumstances
 }
 

@@ -3,10 +3,11 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startTestPostgres } from '#tests/support/global-postgres.ts'
-import { playSchedules } from './lanes.ts'
+import { bugs, isBug } from './bugs.ts'
+import { playSchedules, type Wish } from './lanes.ts'
 import type { Result } from './simulation.ts'
 
-const usage = 'See: npm run simulate -- --schedules 200 --seed 1 [--lanes 2] [--trace]'
+const usage = 'See: npm run simulate -- --schedules 200 --seed 1 [--lanes 2] [--trace] [--bug NAME]'
 
 /** `npm run simulate`: plays schedules from a seed on, and ends with the first in which something is wrong. */
 async function main(args: string[]): Promise<number> {
@@ -16,6 +17,7 @@ async function main(args: string[]): Promise<number> {
       schedules: { type: 'string', default: '200' },
       seed: { type: 'string', default: '1' },
       lanes: { type: 'string', default: String(availableParallelism()) },
+      bug: { type: 'string' },
       trace: { type: 'boolean', default: false },
     },
   })
@@ -29,17 +31,21 @@ async function main(args: string[]): Promise<number> {
     return 2
   }
   const seeds = Array.from({ length: schedules }, (_, index) => seed + index)
-  return play(seeds, Math.min(lanes, schedules), values.trace)
+  if (values.bug !== undefined && !isBug(values.bug)) {
+    console.error(`There is no bug “${values.bug}”.\nThere are: ${Object.keys(bugs).join('; ')}`)
+    return 2
+  }
+  return play({ seeds, lanes: Math.min(lanes, schedules), bug: values.bug }, values.trace)
 }
 
-async function play(seeds: readonly number[], lanes: number, withTrace: boolean): Promise<number> {
+async function play(wish: Wish, withTrace: boolean): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'knit-simulation-'))
   const server = await startTestPostgres(folder)
   const begun = performance.now()
   let played = 0
   const failed: Result[] = []
   try {
-    await playSchedules(server, { seeds, lanes }, (result) => {
+    await playSchedules(server, wish, (result) => {
       played += 1
       if (withTrace) console.log(result.trace.join('\n'))
       if (result.wrong.length > 0) failed.push(result)

@@ -24,7 +24,7 @@ export type Stage = {
   locks: Locks
   isThinking: () => boolean
   /** What is wrong with the engine, when that is to be found out. */
-  bug: Bug
+  bug: Partial<Bug>
 }
 
 /** What is certain of a schedule, whatever its seed. */
@@ -47,7 +47,7 @@ const minute = 60_000
 // Longer than any schedule, so that only what is wrong whatever goes on is found.
 const aWhile = 1e6
 const longestSchedule = 1500
-const longestRest = 3000
+const longestRest = 20_000
 
 /** Lets everything happen that one seed decides; then lets everybody do what is left, and judges. */
 export async function simulate(
@@ -90,7 +90,7 @@ class Simulation {
     this.#stage = stage
     this.#random = new Random(seed)
     this.#clockSteps = clockSteps.filter((step) => step !== stage.bug.without)
-    this.#habits = { ...drawHabits(this.#random), ...habits }
+    this.#habits = { ...drawHabits(this.#random), ...stage.bug.habits, ...habits }
     this.#scheduler = new Scheduler(stage.locks, stage.isThinking)
     this.#mail = new Mail(this.#random, () => {
       this.#told += 1
@@ -139,6 +139,8 @@ class Simulation {
   async #rest(): Promise<void> {
     this.#habits = calm(this.#habits)
     this.trace.push('rest')
+    // Clocks may have been set back, again and again: leases of then are over too.
+    await this.#passTime(300 * minute)
     for (let told = -1, steps = 0; told !== this.#told;) {
       told = this.#told
       await this.#passTime(11 * minute)
@@ -207,8 +209,8 @@ class Simulation {
 
   #wish(): Choice {
     const go = async (): Promise<string> =>
-      this.#users.ask(await lookAround(this.#stage.side), this.#habits.held)
-    return { weight: 0.3, go }
+      this.#users.ask(await lookAround(this.#stage.side), this.#habits)
+    return { weight: this.#habits.haste, go }
   }
 
   #tick(step: Step): Choice {

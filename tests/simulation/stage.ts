@@ -8,7 +8,7 @@ import { watchThinking } from './thinking.ts'
 /** Makes a migrated, empty database a stage, for an engine that may have a bug; `open` opens pools of it. */
 export async function setStage(
   open: (options: SqlOptions) => Sql,
-  bug: Bug = {},
+  bug: Partial<Bug> = {},
 ): Promise<Stage & { close(): Promise<void> }> {
   const plain = open({ max: 1 })
   await makeSimulated(plain)

@@ -2,9 +2,10 @@ import { idempotencyHeader } from '#shared/contracts/route.ts'
 import type { RouteFunction } from '#shared/runtime/define-route.ts'
 import { call } from '#tests/support/functions.ts'
 import { routeFunctions } from '../../functions/functions.generated.ts'
+import type { Habits } from './habits.ts'
 import type { Answer, Processes } from './processes.ts'
 import type { Random } from './random.ts'
-import { wishes, type Sight, type Told, type Wish } from './wishes.ts'
+import { wishesOf, type Sight, type Told, type Wish } from './wishes.ts'
 
 /** Who ask for things at the same time, and ask again, with the same key, whoever is not answered. */
 export class Users {
@@ -37,9 +38,9 @@ export class Users {
   }
 
   /** Somebody asks for something new, if there is anything to ask for. */
-  ask(sight: Sight, held: number): string {
+  ask(sight: Sight, habits: Habits): string {
     this.#wishes += 1
-    const wish = this.#random.weighted(wishes).make(this.#random, sight, held)
+    const wish = this.#random.weighted(wishesOf(habits)).make(this.#random, sight, habits.held)
     if (!wish || this.#busy.has(wish.about)) return 'a user thinks better of it'
     // Anybody may push, and register, at the same time.
     if (wish.about !== 'upload' && wish.about !== 'plan') this.#busy.add(wish.about)

@@ -1,6 +1,7 @@
 import type { DataDetail } from '#shared/domain/data.ts'
 import type { PlanDetail } from '#shared/domain/plan.ts'
 import type { RunStatus } from '#shared/domain/run-states.ts'
+import type { Habits } from './habits.ts'
 import type { Random } from './random.ts'
 
 /** What there is for users to see. */
@@ -121,15 +122,15 @@ const move =
 
 const at = (verb: string) => (runId: string) => `/api/runs/${runId}/${verb}`
 
-/** What users ask for, and how often. */
-export const wishes: { weight: number; make: Maker }[] = [
+/** What users ask for, and how often: who likes to, turns plans on and off, or moves runs, more than others. */
+export const wishesOf = ({ toggles, moves }: Pick<Habits, 'toggles' | 'moves'>) => [
   { weight: 5, make: push },
   { weight: 4, make: tag },
   { weight: 4, make: apply },
-  { weight: 1, make: toggle(true) },
-  { weight: 2, make: toggle(false) },
-  { weight: 2, make: move('runs.abort', at('abort'), 'aborting') },
-  { weight: 1, make: move('runs.tearoff', at('tearoff'), 'completing') },
-  { weight: 2, make: move('runs.retry', at('retry'), 'again') },
-  { weight: 2, make: move('runs.delete', (runId) => `/api/runs/${runId}`, 'invalidated') },
+  { weight: 2 * toggles, make: toggle(true) },
+  { weight: 2 * toggles, make: toggle(false) },
+  { weight: 2 * moves, make: move('runs.abort', at('abort'), 'aborting') },
+  { weight: moves, make: move('runs.tearoff', at('tearoff'), 'completing') },
+  { weight: 2 * moves, make: move('runs.retry', at('retry'), 'again') },
+  { weight: 2 * moves, make: move('runs.delete', (runId) => `/api/runs/${runId}`, 'invalidated') },
 ]
