@@ -14,6 +14,36 @@ export async function dropOutputs(tx: Tx, runId: string, by: By): Promise<void> 
   await tell(tx, 'volume.dropped', runId, {}, by)
 }
 
+/** A volume, by name, and the data it is of. */
+export type DataVolume = { volume: string; knitId: string }
+
+/** Makes garbage of volumes that are of no data any more; gives back how many there were. */
+export async function dropStrays(
+  sql: Queryable,
+  volumes: readonly DataVolume[],
+  by: By,
+): Promise<number> {
+  const { count } = await sql`
+    with stray as (
+      insert into garbage (volume)
+      select volume
+        from unnest(
+               ${volumes.map(({ volume }) => volume)}::text[],
+               ${volumes.map(({ knitId }) => knitId)}::uuid[]
+             ) as found (volume, knit_id)
+       where not exists (select from data where data.id = found.knit_id)
+          on conflict do nothing
+      returning volume
+    ), told as (
+      insert into outbox (type, subject, data, traceparent)
+      select 'volume.dropped', 'garbage', '{}', ${by.traceparent ?? null}
+        from stray
+       limit 1
+    )
+    select from stray`
+  return count
+}
+
 /** Volumes nobody needs any more that are due to be deleted, the oldest first. */
 export async function findGarbage(sql: Queryable, limit: number): Promise<string[]> {
   const rows = await sql<{ volume: string }[]>`

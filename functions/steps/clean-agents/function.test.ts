@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { beginUpload, completeUpload, renewUpload } from '#shared/database/data.ts'
+import { beginUpload, completeUpload, discardUpload, renewUpload } from '#shared/database/data.ts'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
 import { historyOf, measured, passTime, readRun } from '#tests/support/runs.ts'
 import { until } from '#tests/support/until.ts'
@@ -24,6 +24,19 @@ test('an upload whose handler gave no sign of life is taken back, with its volum
   expect(garbage.map(({ volume }) => volume)).toEqual([volumeOf(upload.knitId)])
   expect(await historyOf(ctx, upload.run.id)).toEqual(['running', 'failed'])
   expect(await outbox(ctx)).toEqual([{ type: 'volume.dropped', data: {} }])
+})
+
+test('a volume that was made after its upload was deleted is removed, and no other', async ({
+  ctx,
+}) => {
+  const kept = await begin(ctx)
+  const late = await begin(ctx)
+  await ctx.sql.begin((tx) => discardUpload(tx, late, 'ended by its user', by))
+  await ctx.sql`delete from garbage`
+  for (const { knitId } of [kept, late]) await ctx.cluster.ensureVolume({ name: volumeOf(knitId) })
+  await tick(cleanAgents, ctx)
+  const garbage = await ctx.sql<{ volume: string }[]>`select volume from garbage`
+  expect(garbage.map(({ volume }) => volume)).toEqual([volumeOf(late.knitId)])
 })
 
 test('an upload in progress is left alone', async ({ ctx }) => {

@@ -1,4 +1,6 @@
+import { dataOfVolume } from '#shared/domain/worker-spec.ts'
 import { discardLostUpload, dropIdleAgents, findLostUploads } from '#shared/database/data.ts'
+import { dropStrays } from '#shared/database/garbage.ts'
 import type { Claimed } from '#shared/database/runs.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineClockStep } from '#shared/runtime/define-step.ts'
@@ -6,16 +8,33 @@ import { advance, askHooks } from '#shared/runtime/hooks.ts'
 import { serveRun } from '#shared/runtime/serve-run.ts'
 
 const uploadsAtOnce = 100
+const betweenLooks = 10 * 60_000
 
-/** Ends uploads and imports whose lease has passed, and removes leases that nobody needs any more. */
+/** Ends uploads and imports whose lease has passed, and removes leases and volumes that nobody needs any more. */
 export default defineClockStep('clean-agents', async (ctx) => {
   await dropIdleAgents(ctx.sql)
   for (const { runId, isImport } of await findLostUploads(ctx.sql, uploadsAtOnce)) {
     if (isImport) await serveRun(ctx, runId, ['running'], (run) => abortImport(ctx, run))
     else await takeBack(ctx, runId)
   }
+  await removeStrays(ctx)
   ctx.relay.wake()
 })
+
+const lookedAt = new WeakMap<Context['config'], number>()
+
+/** Whoever is late may make a volume whose data has been deleted meanwhile. There may be very many volumes: they are looked through now and then. */
+async function removeStrays(ctx: Context): Promise<void> {
+  const now = ctx.clock.now().getTime()
+  if (Math.abs(now - (lookedAt.get(ctx.config) ?? 0)) < betweenLooks) return
+  const volumes = (await ctx.cluster.listVolumes()).flatMap((volume) => {
+    const knitId = dataOfVolume(volume)
+    return knitId ? [{ volume, knitId }] : []
+  })
+  const count = volumes.length > 0 ? await dropStrays(ctx.sql, volumes, ctx.by) : 0
+  lookedAt.set(ctx.config, now)
+  if (count > 0) ctx.log.warn('volumes are removed: they are of no data', { count })
+}
 
 /** Nothing of an upload was promised to anybody before it was whole. */
 async function takeBack(ctx: Context, runId: string): Promise<void> {
