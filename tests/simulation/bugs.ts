@@ -43,10 +43,10 @@ export const bugs = {
     shows: /not what attempt/,
     habits: {
       ...undisturbed,
-      moves: 4,
+      moves: 10,
       slow: 0.3,
-      wishes: 20,
-      haste: 0.2,
+      wishes: 40,
+      haste: 0.3,
       wakes: 2,
       jumps: 0.05,
       held: 0,

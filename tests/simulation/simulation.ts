@@ -111,7 +111,7 @@ class Simulation {
       cluster: this.#cluster,
       mail: this.#mail,
       note,
-      pace: () => (this.#random.happens(this.#habits.slow) ? 0.02 : 1),
+      pace: () => (this.#random.happens(this.#habits.slow) ? this.#random.pick([0.02, 0.1]) : 1),
     })
     this.#users = new Users(this.#random, this.#processes)
   }
