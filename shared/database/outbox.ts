@@ -83,7 +83,8 @@ async function leaseEvents(sql: Sql, batch: number, recent: boolean): Promise<Kn
     ), leased as (
       update outbox
          set leased_until = now() + ${leaseSeconds} * interval '1 second'
-       where id in (select id from next)
+       -- An array, so that the planner looks each one up: it may take the whole table for one row.
+       where id = any (array(select id from next))
       returning *
     )
     select * from leased order by id`
