@@ -36,7 +36,7 @@ const left = async (ctx: TestWorld) => {
 
 test('what is older than it is kept is forgotten, and nothing else', async ({ ctx }) => {
   await fill(ctx, [5.5, 4.5, 3.5, 2.5, 1.5, 0.5])
-  expect(await forgetOld(ctx.sql, keep)).toBe(5 + 4 + 3 + 2 + 1)
+  expect(await forgetOld(ctx.sql, keep, 1000)).toBe(5 + 4 + 3 + 2 + 1)
   expect(await left(ctx)).toEqual({
     events: ['0.5'],
     dead: ['1.5', '0.5'],
@@ -44,7 +44,7 @@ test('what is older than it is kept is forgotten, and nothing else', async ({ ct
     history: ['3.5', '2.5', '1.5', '0.5'],
     requests: ['4.5', '3.5', '2.5', '1.5', '0.5'],
   })
-  expect(await forgetOld(ctx.sql, keep)).toBe(0)
+  expect(await forgetOld(ctx.sql, keep, 1000)).toBe(0)
 })
 
 test('it is forgotten in portions, the oldest first', async ({ ctx }) => {
@@ -64,7 +64,7 @@ test('an attempt is forgotten with its history, but for the last one of a run', 
       values (${runId}, ${attempt}, 'failed', 'test', now() - interval '9 days')`
   }
   await ctx.sql`update run set attempt = 2 where id = ${runId}`
-  await forgetOld(ctx.sql, keep)
+  await forgetOld(ctx.sql, keep, 1000)
   expect(await ctx.sql`select number from attempt`).toEqual([{ number: 2 }])
   expect(await ctx.sql`select from run_history`).toHaveLength(0)
 })

@@ -13,7 +13,7 @@ export type Retention = {
  * Forgets what is older than it is kept, some of each, the oldest first; gives back how much. An attempt goes with the history
  * that tells of it, unless it is the last one of its run.
  */
-export async function forgetOld(sql: Sql, keep: Retention, limit = 1000): Promise<number> {
+export async function forgetOld(sql: Sql, keep: Retention, limit: number): Promise<number> {
   const before = (days: number) => sql`now() - ${days} * interval '1 day'`
   // Rows are numbered as they come, so the oldest are found without looking at the others.
   const oldest = (table: string) =>

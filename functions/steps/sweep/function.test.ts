@@ -250,3 +250,16 @@ test.for(['ready', 'starting', 'running', 'completing', 'aborting'] as const)(
     await engine.stop()
   },
 )
+
+test('what was kept long enough is forgotten at once, however much it is', async ({ ctx }) => {
+  const { runId } = await makeRun(ctx, { status: 'done' })
+  await ctx.sql`
+    insert into run_history (run_id, attempt, status, actor)
+    select ${runId}, 1, 'done', 'test'
+      from generate_series(1, 2500)`
+  await ctx.sql`update run_history set at = now() - interval '2 years'`
+  const recent = await makeRun(ctx, { status: 'done' })
+  await tick(sweep, ctx)
+  expect(await historyOf(ctx, runId)).toEqual([])
+  expect(await historyOf(ctx, recent.runId)).not.toEqual([])
+})

@@ -8,6 +8,7 @@ import type { Context } from '#shared/runtime/context.ts'
 import { defineClockStep } from '#shared/runtime/define-step.ts'
 
 const dueAtOnce = 500
+const forgottenAtOnce = 1000
 
 /**
  * Finds what a crash or a lost event left behind: events in the outbox are published, work that is due and unserved is told
@@ -22,7 +23,7 @@ export default defineClockStep(
       ctx.relay.drain,
       () => tellDue(ctx),
       () => removeStaleWorkers(ctx),
-      () => forgetOld(ctx.sql, ctx.config),
+      () => forgetAllOld(ctx),
     ])
       await part().catch((error: unknown) => errors.push(error))
     if (errors.length > 0) throw errors[0]
@@ -74,4 +75,9 @@ async function removeStaleWorkers(ctx: Context): Promise<void> {
     ctx.log.warn('a worker was removed: its run does not need it', { worker: name })
     await ctx.cluster.deleteWorker(name)
   }
+}
+
+/** In parts, so that no statement takes long; all of them, or a busy system would write faster than it forgets. */
+async function forgetAllOld({ sql, config }: Context): Promise<void> {
+  while ((await forgetOld(sql, config, forgottenAtOnce)) >= forgottenAtOnce) continue
 }
