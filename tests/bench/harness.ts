@@ -24,6 +24,9 @@ export type Benchmark = {
   run(bench: Bench): Promise<Finding[]>
 }
 
+/** How long some of them take is for whoever starts them to say. */
+export type BenchOptions = { runs?: number }
+
 /** What a benchmark is given. Whatever is registered with `onEnd` is undone, the last first, also after a failure. */
 export type Bench = {
   /** A new folder on a real disk, removed at the end. */
@@ -31,6 +34,7 @@ export type Bench = {
   /** Something that several benchmarks use, made at its first use. */
   shared<T>(name: string, make: (bench: Bench) => Promise<T>): Promise<T>
   onEnd(undo: () => unknown): void
+  options: BenchOptions
   say(line: string): void
 }
 
@@ -42,7 +46,11 @@ export async function undoAll(): Promise<void> {
 }
 
 /** Runs `work` with a bench whose traces are gone afterwards. `outer` keeps what benchmarks share. */
-export async function withBench<T>(work: (bench: Bench) => Promise<T>, outer?: Bench): Promise<T> {
+export async function withBench<T>(
+  work: (bench: Bench) => Promise<T>,
+  options: BenchOptions = {},
+  outer?: Bench,
+): Promise<T> {
   await using stack = new AsyncDisposableStack()
   open.push(stack)
   stack.defer(() => void open.splice(open.indexOf(stack), 1))
@@ -59,6 +67,7 @@ export async function withBench<T>(work: (bench: Bench) => Promise<T>, outer?: B
       if (!made.has(name)) made.set(name, make(bench))
       return made.get(name) as Promise<T>
     },
+    options,
     onEnd: (undo) => stack.defer(async () => void (await undo())),
     say: (line) => process.stderr.write(`  ${line}\n`),
   }

@@ -6,15 +6,20 @@ import { connectApi, type KnitApi } from '#shared/client/connect.ts'
 import { plans } from '#shared/contracts/plans.ts'
 import { runs } from '#shared/contracts/runs.ts'
 import { connect, type Sql } from '#shared/database/sql.ts'
-import { startHome, type RunningHome } from '#tests/support/local-home.ts'
+import { startHomeWith, type HomeOptions, type RunningHome } from '#tests/support/local-home.ts'
 import type { Bench } from './harness.ts'
 
 /** A local home as its users have it: a process of its own, reached over HTTP. */
 export type BlackBox = { running: RunningHome; api: KnitApi; folder: string }
 
-export async function blackBox(bench: Bench): Promise<BlackBox> {
+export const blackBox = (bench: Bench): Promise<BlackBox> => blackBoxWith(bench)
+
+export async function blackBoxWith(bench: Bench, options: HomeOptions = {}): Promise<BlackBox> {
   const folder = await bench.folder('home')
-  const running = await startHome(join(folder, 'home'), '--engine', 'sandbox')
+  const running = await startHomeWith(join(folder, 'home'), {
+    ...options,
+    args: ['--engine', 'sandbox'],
+  })
   bench.onEnd(() => running.stop())
   return { running, api: connectApi({ apiRoot: running.apiRoot }), folder }
 }

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { benchmarks } from './benchmarks.ts'
-import { undoAll, withBench, type Benchmark, type Finding } from './harness.ts'
+import { undoAll, withBench, type Benchmark, type BenchOptions, type Finding } from './harness.ts'
 import { scale } from './population.ts'
 import { printFinding, writeReport } from './report.ts'
 
@@ -10,7 +10,7 @@ async function main(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
-    options: { list: { type: 'boolean' }, json: { type: 'string' } },
+    options: { list: { type: 'boolean' }, json: { type: 'string' }, runs: { type: 'string' } },
   })
   if (values.list) {
     for (const { id, what } of benchmarks) console.log(`${id.padEnd(6)} ${what}`)
@@ -22,21 +22,28 @@ async function main(args: string[]): Promise<number> {
     console.error(`There is no benchmark ${unknown.join(', ')}.\nSee: npm run bench -- --list`)
     return 2
   }
-  const findings = await runAll(chosen)
+  const runs = values.runs === undefined ? undefined : Number(values.runs)
+  if (runs !== undefined && !(Number.isInteger(runs) && runs > 0)) {
+    console.error(
+      `--runs takes a number of Runs, not ${values.runs}.\nSee: npm run bench -- --list`,
+    )
+    return 2
+  }
+  const findings = await runAll(chosen, runs === undefined ? {} : { runs })
   if (values.json) writeFileSync(values.json, `${JSON.stringify(findings, null, 2)}\n`)
-  if (positionals.length === 0 && scale === 1) await writeReport(findings)
+  if (positionals.length === 0 && scale === 1 && runs === undefined) await writeReport(findings)
   // A target that is missed is a result; only a benchmark that breaks is a failure.
   return new Set(findings.map(({ id }) => id.split('.')[0])).size < chosen.length ? 1 : 0
 }
 
-async function runAll(chosen: readonly Benchmark[]): Promise<Finding[]> {
+async function runAll(chosen: readonly Benchmark[], options: BenchOptions): Promise<Finding[]> {
   return withBench(async (outer) => {
     const findings: Finding[] = []
     for (const benchmark of chosen) {
       console.log(`${benchmark.id}: ${benchmark.what}`)
       const start = performance.now()
       try {
-        const found = await withBench((bench) => benchmark.run(bench), outer)
+        const found = await withBench((bench) => benchmark.run(bench), options, outer)
         found.forEach(printFinding)
         findings.push(...found)
       } catch (error) {
