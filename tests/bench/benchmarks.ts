@@ -1,5 +1,6 @@
 import b01 from './b01-projection.ts'
 import b02 from './b02-latency.ts'
+import b04 from './b04-fan-out.ts'
 import b08 from './b08-start.ts'
 import b18 from './b18-find.ts'
 import b19 from './b19-inverse-match.ts'
@@ -10,4 +11,15 @@ import large from './large.ts'
 import type { Benchmark } from './harness.ts'
 
 /** All of them, in the order they are run. */
-export const benchmarks: readonly Benchmark[] = [b01, b18, b19, b02, b08, chain, burst, idle, large]
+export const benchmarks: readonly Benchmark[] = [
+  b01,
+  b18,
+  b19,
+  b04,
+  b02,
+  b08,
+  chain,
+  burst,
+  idle,
+  large,
+]
