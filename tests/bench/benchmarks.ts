@@ -2,6 +2,7 @@ import b01 from './b01-projection.ts'
 import b02 from './b02-latency.ts'
 import b04 from './b04-fan-out.ts'
 import b05 from './b05-relay.ts'
+import b06 from './b06-bloat.ts'
 import b08 from './b08-start.ts'
 import b18 from './b18-find.ts'
 import b19 from './b19-inverse-match.ts'
@@ -18,6 +19,7 @@ export const benchmarks: readonly Benchmark[] = [
   b19,
   b04,
   b05,
+  b06,
   b02,
   b08,
   chain,
