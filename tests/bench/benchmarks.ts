@@ -6,6 +6,7 @@ import b06 from './b06-bloat.ts'
 import b08 from './b08-start.ts'
 import b18 from './b18-find.ts'
 import b19 from './b19-inverse-match.ts'
+import b20 from './b20-retag.ts'
 import burst from './burst.ts'
 import chain from './chain.ts'
 import idle from './idle.ts'
@@ -17,6 +18,7 @@ export const benchmarks: readonly Benchmark[] = [
   b01,
   b18,
   b19,
+  b20,
   b04,
   b05,
   b06,
