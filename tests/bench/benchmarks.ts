@@ -1,5 +1,6 @@
 import b01 from './b01-projection.ts'
 import b02 from './b02-latency.ts'
+import b03 from './b03-idle.ts'
 import b04 from './b04-fan-out.ts'
 import b05 from './b05-relay.ts'
 import b06 from './b06-bloat.ts'
@@ -19,6 +20,7 @@ export const benchmarks: readonly Benchmark[] = [
   b18,
   b19,
   b20,
+  b03,
   b04,
   b05,
   b06,
