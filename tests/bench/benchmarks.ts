@@ -5,6 +5,7 @@ import b04 from './b04-fan-out.ts'
 import b05 from './b05-relay.ts'
 import b06 from './b06-bloat.ts'
 import b08 from './b08-start.ts'
+import b11 from './b11-embedded.ts'
 import b18 from './b18-find.ts'
 import b19 from './b19-inverse-match.ts'
 import b20 from './b20-retag.ts'
@@ -27,6 +28,7 @@ export const benchmarks: readonly Benchmark[] = [
   b02,
   b08,
   chain,
+  b11,
   burst,
   idle,
   large,
