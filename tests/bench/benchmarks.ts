@@ -4,6 +4,7 @@ import b03 from './b03-idle.ts'
 import b04 from './b04-fan-out.ts'
 import b05 from './b05-relay.ts'
 import b06 from './b06-bloat.ts'
+import b07 from './b07-soak.ts'
 import b08 from './b08-start.ts'
 import b11 from './b11-embedded.ts'
 import b18 from './b18-find.ts'
@@ -29,6 +30,7 @@ export const benchmarks: readonly Benchmark[] = [
   b08,
   chain,
   b11,
+  b07,
   burst,
   idle,
   large,
