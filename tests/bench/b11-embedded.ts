@@ -1,9 +1,20 @@
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Sql } from '#shared/database/sql.ts'
-import { alternate, atLeast, finding, median, ratioOf, timed, type Benchmark } from './harness.ts'
+import {
+  alternate,
+  atLeast,
+  finding,
+  median,
+  ratioOf,
+  timed,
+  type Bench,
+  type Benchmark,
+} from './harness.ts'
 import {
   blackBox,
+  blackBoxWith,
   chainOfPlans,
   databaseOf,
   pushSmall,
@@ -11,6 +22,7 @@ import {
   type BlackBox,
 } from './home.ts'
 import { processorTimeOf, runFor, treeOf } from './processes.ts'
+import { sharesOfFile } from './profile.ts'
 import { runcLoop } from './runc.ts'
 
 const rounds = 5
@@ -50,6 +62,7 @@ export default {
           await Promise.all(Array.from({ length: atOnce }, lane))
         }),
     })
+    const profile = await profileOfHome(bench, chains)
     const each = (ms: number[]) => median(ms) / runs
     const counted = used.slice(1)
     return [
@@ -70,6 +83,7 @@ export default {
             (median(counted.map(({ home }) => home)) / runs) * 1000,
           'of a Run, ms of processor in its database, supervisors and programs':
             (median(counted.map(({ rest }) => rest)) / runs) * 1000,
+          'the process of the home': profile,
           processors: readFileSync('/proc/cpuinfo', 'utf8').match(/^processor/gm)?.length ?? 0,
         },
       ),
@@ -89,6 +103,16 @@ async function drainChains(box: BlackBox, sql: Sql, name: string, chains: number
     await chainOfPlans(box.api, tags.slice(0, 2))
     await untilCounted(sql, planIds[0] ?? '', chains)
   })
+}
+
+/** Where the process of a home spends its time on one more round: a home of its own, since being watched takes time. */
+async function profileOfHome(bench: Bench, chains: number): Promise<string> {
+  const folder = await bench.folder('profile')
+  const node = ['--cpu-prof', `--cpu-prof-dir=${folder}`, '--cpu-prof-name=home.cpuprofile']
+  const box = await blackBoxWith(bench, { node })
+  await drainChains(box, databaseOf(bench, box), 'profiled', chains)
+  await box.running.stop()
+  return sharesOfFile(join(folder, 'home.cpuprofile'))
 }
 
 /** Waits until so many Runs of a plan are done; asks the database, since the API would show each of them every time. */

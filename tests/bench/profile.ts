@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import type { Profiler } from 'node:inspector'
 import { Session } from 'node:inspector/promises'
 
@@ -12,6 +13,10 @@ export async function profileOf(work: () => Promise<unknown>): Promise<string> {
   session.disconnect()
   return shares(profile)
 }
+
+/** The same of a profile that Node has written down as a process ended. */
+export const sharesOfFile = (path: string): string =>
+  shares(JSON.parse(readFileSync(path, 'utf8')) as Profiler.Profile)
 
 function shares({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile): string {
   const owners = new Map(nodes.map(({ id, callFrame }) => [id, ownerOf(callFrame)]))
