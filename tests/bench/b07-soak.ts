@@ -18,11 +18,12 @@ import {
   smallFolder,
   type BlackBox,
 } from './home.ts'
+import { scale } from './population.ts'
 import { memoryOf, sharedMemoryOf, treeOf } from './processes.ts'
 
 const steps = 3
 const pushers = 4
-const unasked = 6000
+const unasked = 6000 * scale
 const minute = 60_000
 /** So that what is kept for days comes and goes within minutes. */
 const keptSeconds = 30
