@@ -1,8 +1,8 @@
 import type { Sql } from '#shared/database/sql.ts'
 import { bystanders, longAgo, populate } from '../bench/population.ts'
 
-/** So many data; four times as many runs. `KNIT_TEST_ROWS=1000000` takes some minutes and shows the same. */
-const rows = Number(process.env['KNIT_TEST_ROWS'] ?? 20_000)
+/** So many data; four times as many runs. A million are for whoever asks for them: `tests/README.md`. */
+export const rows = Number(process.env['KNIT_TEST_ROWS'] ?? 20_000)
 
 /** Fills every table that grows, as years of work would: much that is over, little that goes on. Through one connection. */
 export async function fillTables(sql: Sql): Promise<void> {
