@@ -11,7 +11,7 @@ import { Random } from '#tests/support/random.ts'
 import { noSmallDisk } from '#tests/support/small-disk.ts'
 import { until } from '#tests/support/until.ts'
 import { untilAtRest } from './at-rest.ts'
-import { test } from './test-home.ts'
+import { test, type TestHome } from './test-home.ts'
 
 /** A folder with a file of so many megabytes that nothing can make smaller. */
 async function largeFolder(folder: string, megabytes: number): Promise<string> {
@@ -21,6 +21,16 @@ async function largeFolder(folder: string, megabytes: number): Promise<string> {
   const pieces = Array.from({ length: megabytes }, () => random.bytes(2 ** 20))
   await pipeline(Readable.from(pieces), createWriteStream(join(source, 'file')))
   return source
+}
+
+const keysOf = (name: string | undefined): string[] =>
+  name === undefined ? [] : Array.from({ length: 90 }, (_, tag) => `${name}-${tag}`)
+
+/** The keys of the tags that changes have put on a data. */
+async function keysIn({ api }: TestHome, knitId: string): Promise<string[]> {
+  const [found] = await api.call(data.find, { tag: [`knit#id:${knitId}`] })
+  const keys = (found?.tags ?? []).map((tag) => tag.slice(0, tag.indexOf(':')))
+  return keys.filter((key) => !key.startsWith('knit#') && key !== 'type').toSorted()
 }
 
 test('an upload for which there is no room is refused as such, and leaves nothing', async ({
@@ -43,6 +53,44 @@ test('an upload for which there is no room is refused as such, and leaves nothin
   const knitId = await pushText(home.api, folder, 'small', 'type:raw')
   expect(await pullText(home.api, folder, knitId)).toBe('small')
   await home.stop()
+})
+
+test('a database whose disk is full answers readers, and writers later; with room again it goes on by itself', async ({
+  folder,
+  disk,
+  start,
+  skip,
+}) => {
+  if (!disk) return skip(noSmallDisk)
+  const home = await start({ below: disk.folder })
+  const knitId = await pushText(home.api, folder, 'kept', 'type:raw')
+  const change = (body: object) =>
+    fetch(`${home.apiRoot}/data/${knitId}`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+  // Every one is larger than what the database has put by, so that sooner or later it needs more of the disk.
+  const large = (name: number) =>
+    Array.from({ length: 90 }, (_, tag) => `${name}-${tag}:${'x'.repeat(4000)}`)
+  disk.fill()
+  const kept: string[] = []
+  const refused = await until(async () => {
+    const name = kept.length
+    const response = await change({ add: large(name), remove_key: keysOf(kept.at(-1)) })
+    if (!response.ok) return response
+    kept.push(String(name))
+    return undefined
+  })
+  expect([503, 507]).toContain(refused.status)
+  expect(await keysIn(home, knitId)).toEqual(keysOf(kept.at(-1)).toSorted())
+
+  disk.free()
+  await until(async () => (await change({ add: ['after:all'] })).ok)
+  expect(await keysIn(home, knitId)).toEqual([...keysOf(kept.at(-1)), 'after'].toSorted())
+  expect(await pullText(home.api, folder, knitId)).toBe('kept')
+  await untilAtRest(home)
+  expect(await home.stop()).toBe(0)
 })
 
 test('a program that fills the disk fails with that reason, others are told to wait, and deleting its run makes room', async ({

@@ -74,6 +74,51 @@ test('an upload that does not end within the grace is cut, and nothing of it is 
   expect(await second.api.call(data.find, {})).toEqual([])
 })
 
+test('a home that is stopped in the middle of a step lets it end, and the next one goes on from there', async ({
+  folder,
+  start,
+}) => {
+  const first = await start({ env: { KNIT_GRACE: '60', KNIT_CLAIM_LEASE: '3600' } })
+  const plan = await shellPlan(first.api, 'type:raw', 'cp /in/text /out/text', 'type:copy')
+  const sql = databaseOf(first.folder)
+  await sql`
+    create function hold() returns trigger language plpgsql as $$
+      begin perform pg_advisory_xact_lock_shared(7); return null; end
+    $$`
+  await sql`create trigger hold after insert on attempt for each statement execute function hold()`
+  const held = Promise.withResolvers<void>()
+  const letGo = Promise.withResolvers<void>()
+  const holding = sql.begin(async (tx) => {
+    await tx`select pg_advisory_xact_lock(7)`
+    held.resolve()
+    await letGo.promise
+  })
+  await held.promise
+  await pushText(first.api, folder, 'kept', 'type:raw')
+  await until(async () => (await sql`select from run where claimed_by = 'start-run'`).length === 1)
+  const stopped = first.stop('SIGTERM')
+  await until(() =>
+    fetch(first.apiRoot).then(
+      () => false,
+      () => true,
+    ),
+  )
+  letGo.resolve()
+  await holding
+  expect(await stopped).toBe(0)
+  await sql.end({ timeout: 1 })
+  expect(processesOf(first.folder)).toEqual([])
+
+  const second = await start({ env: { KNIT_CLAIM_LEASE: '3600' } })
+  const again = databaseOf(second.folder)
+  const moves = await again`
+    select at < pg_postmaster_start_time() as before from run_history where status = 'starting' and attempt = 1`
+  expect(moves).toEqual([{ before: true }])
+  await again.end({ timeout: 1 })
+  expect(await until(() => ended(second.api, plan))).toMatchObject({ status: 'done' })
+  await untilAtRest(second)
+})
+
 test('a step that does not end within the grace is left, and its work is done by the next home', async ({
   folder,
   start,
