@@ -72,13 +72,19 @@ function endPrograms({ cluster }: QuietWorld): void {
 
 const patience = 30
 
-/** Lets time pass, sweeps and steps do what is left, and programs end, until nothing is left to do. */
+/** Lets time pass, and one sweep and the steps it wakes do what is left; gives back how many events the sweep told. */
+export async function sweepOnce(world: QuietWorld): Promise<number> {
+  await passTime(world)
+  for (const step of clockSteps) await tick(stepOf(step), world)
+  const told = world.events.length
+  await deliverAll(world)
+  return told
+}
+
+/** Sweeps again and again while programs end, until nothing is left to do. */
 export async function bringToRest(world: QuietWorld): Promise<void> {
   for (let round = 0; round < patience; round += 1) {
-    await passTime(world)
-    for (const step of clockSteps) await tick(stepOf(step), world)
-    const told = world.events.length
-    await deliverAll(world)
+    const told = await sweepOnce(world)
     endPrograms(world)
     if (told === 0 && world.events.length === 0) return
   }
