@@ -28,6 +28,7 @@ import { isAlive, parseProcess, type Process } from './processes.ts'
  *
  *     worker.json  uid and spec
  *     released     it may run, once
+ *     now          nothing: the time of this file is when somebody last looked whether another one is new
  *     begun        which process supervises it; whoever makes this file decides whether it begins at all
  *     verdict      why it counts as failed, whatever its exit code; written by us, before its end is recorded
  *     trouble      what the maker of the sandbox had to complain about (unshare)
@@ -256,9 +257,11 @@ function read(path: string): string | undefined {
   }
 }
 
-/** The clock may have been set back meanwhile. */
+/** By the clock that gives files their times, which is not always ours, and may have been set back. */
 function isFresh(path: string): boolean {
-  return Math.abs(Date.now() - timeOf(path).getTime()) < 5000
+  const probe = join(dirname(path), 'now')
+  writeFileSync(probe, '')
+  return Math.abs(timeOf(probe).getTime() - timeOf(path).getTime()) < 5000
 }
 
 function timeOf(path: string): Date {
