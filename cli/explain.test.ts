@@ -23,11 +23,10 @@ const log: Doing = {
 
 /** What is advised after an error. */
 function next(error: unknown, doing: Doing): string {
-  const { text, exitCode } = explain(error, doing)
+  const { what, next = '', exitCode } = explain(error, doing)
   expect(exitCode).toBe(1)
-  const [, advice, ...more] = text.trimEnd().split('\n')
-  expect(more).toEqual([])
-  return advice?.replace(/^try: /, '') ?? ''
+  expect(`${what}${next}`).not.toContain('\n')
+  return next
 }
 const answer = (route: string, status: number, code?: ProblemCode) =>
   new ApiError(route, status, { detail: 'no', ...(code && { code }) })
@@ -101,7 +100,8 @@ test('files that cannot be used are shown, and a full disk is told from them', (
 })
 
 test('what nobody planned for is a bug of ours, with all there is to tell of it', () => {
-  const { text, exitCode } = explain(new TypeError('x is no function'), push)
+  const { what, next: advice, exitCode } = explain(new TypeError('x is no function'), push)
   expect(exitCode).toBe(70)
-  expect(text).toMatch(/^this is a bug in knit: TypeError: x is no function\n +at /)
+  expect(advice).toBeUndefined()
+  expect(what).toMatch(/^this is a bug in knit: TypeError: x is no function\n +at /)
 })

@@ -7,8 +7,8 @@ import { isId } from '#shared/domain/ids.ts'
 import { Failure, first, UsageError, type Next } from './failure.ts'
 import { shellLine } from './shell.ts'
 
-/** What people read of an error, and how the program ends. */
-export type Explanation = { text: string; exitCode: number }
+/** What people read of an error: what happened to which thing, and the command to try next; and how the program ends. */
+export type Explanation = { what: string; next?: string; exitCode: number }
 
 // A bug of ours is no failure of the command: EX_SOFTWARE of sysexits.h.
 const bug = 70
@@ -16,13 +16,12 @@ const bug = 70
 /** The command that failed (`knit data pull`), the words it is about (an id, a directory), and the whole line as it was typed. */
 export type Doing = { name: string; about: string[]; line: string }
 
-/** Two lines: what happened to which thing, and the command to try next. */
+/** What to tell people of an error. */
 export function explain(error: unknown, doing: Doing): Explanation {
   const told = tell(error, doing)
-  if (!told) return { text: `this is a bug in knit: ${stackOf(error)}\n`, exitCode: bug }
+  if (!told) return { what: `this is a bug in knit: ${stackOf(error)}`, exitCode: bug }
   const { what, next, exitCode = 1 } = told
-  const command = typeof next === 'function' ? next(doing.line) : next
-  return { text: `${what}\ntry: ${command}\n`, exitCode }
+  return { what, next: typeof next === 'function' ? next(doing.line) : next, exitCode }
 }
 
 type Told = { what: string; next: Next; exitCode?: number }

@@ -6,12 +6,14 @@ import { once } from 'node:events'
 import { expect, test } from 'vitest'
 import { stubOfTheWire } from '#shared/client/stub-of-the-wire.ts'
 import { idOf } from '#shared/client/wire-samples.ts'
+import manifest from '../package.json' with { type: 'json' }
 import { projectFor, tempDir } from './testing.ts'
 
 const launcher = join(import.meta.dirname, 'knit.mjs')
 
 async function spawnKnit(words: string[], cwd: string, node = process.execPath, script = launcher) {
-  const env = { ...process.env, KNIT_PROFILE_STORE: join(cwd, 'store'), KNIT_HOME: cwd }
+  const own = { KNIT_PROFILE_STORE: join(cwd, 'store'), KNIT_HOME: cwd, npm_lifecycle_event: '' }
+  const env = { ...process.env, ...own }
   const child = spawn(node, [script, ...words], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
   const exit = once(child, 'exit')
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
@@ -26,6 +28,11 @@ test('done is 0', async () => {
     stdout: '[]\n',
     stderr: '',
   })
+})
+
+test('its version is told by the flag that every program has', async () => {
+  const { code, stdout } = await spawnKnit(['--version'], tempDir())
+  expect({ code, stdout }).toEqual({ code: 0, stdout: `v${manifest.version}\n` })
 })
 
 test('failed is 1', async () => {

@@ -1,5 +1,6 @@
 import type { CommandContext } from 'citty'
 import { globalArgs } from './args.ts'
+import { asCalled } from './called.ts'
 import type { Command } from './command.ts'
 import type { World } from './context.ts'
 import { didYouMean } from './did-you-mean.ts'
@@ -25,8 +26,8 @@ export async function runCommandLine(
     return await runFound(found, world)
   } catch (error) {
     if (world.signal.aborted) return 130
-    const { text, exitCode } = explain(error, doing(found, words))
-    world.stderr.write(text)
+    const { what, next, exitCode } = explain(error, doing(found, words))
+    world.stderr.write(`${what}\n${next ? `try: ${asCalled(next, world)}\n` : ''}`)
     return exitCode
   }
 }
@@ -36,6 +37,7 @@ async function find(found: Found): Promise<Found> {
   const { subCommands } = found.command
   const index = firstPositional(found.words, globalArgs)
   const word = found.words[index]
+  if (word === undefined && found.words.includes('--version')) return find(asked('version', found))
   if (!subCommands || word === undefined) return found
   const name = `${found.name} ${word}`
   const load = Object.hasOwn(subCommands, word) ? subCommands[word] : undefined
@@ -43,6 +45,13 @@ async function find(found: Found): Promise<Found> {
   const hint = didYouMean(word, Object.keys(subCommands), `${found.name} `)
   throw new UsageError(`there is no command "${name}"${hint}`, `${found.name} --help`)
 }
+
+/** A flag that stands for a command. */
+const asked = (name: string, { command, name: root, words }: Found): Found => ({
+  command,
+  name: root,
+  words: [name, ...words.filter((word) => word !== `--${name}`)],
+})
 
 async function runFound({ command, name, words }: Found, world: World): Promise<number> {
   const defined = { ...command.args, ...globalArgs }

@@ -1,4 +1,5 @@
 import { routes } from '#shared/contracts/index.ts'
+import { BadSettings } from '#shared/runtime/config.ts'
 import type { World } from '#shared/runtime/context.ts'
 import { authenticator, isOpenToAll } from './authenticate.ts'
 import { forwardOverHttp } from './forward.ts'
@@ -12,7 +13,7 @@ export default {
   deploy: { as: 'deployment' as const, minScale: 1 },
   app: ({ config }: World) => {
     if (isOpenToAll(config))
-      throw new Error(
+      throw new BadSettings(
         'Without KNIT_TOKEN the gateway listens on 127.0.0.1 only: set KNIT_TOKEN, or KNIT_HOST=127.0.0.1.',
       )
     return gateway({

@@ -101,7 +101,7 @@ function refusals(route: Route): Json {
     [...byStatus].map(([status, same]) => [
       status,
       {
-        description: same.map((code) => `${code}: ${problems[code].title}.`).join(' '),
+        description: same.map((code) => `${code}: ${problems[code].title}`).join('; '),
         content: {
           'application/json': { schema: { $ref: '#/components/schemas/ApiError' } },
           'application/problem+json': { schema: { $ref: '#/components/schemas/ProblemDetails' } },

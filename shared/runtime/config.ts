@@ -36,7 +36,9 @@ export const Config = z.object({
     .string()
     .min(16)
     .optional()
-    .describe('Bearer token the gateway asks for; without it only this machine is answered.'),
+    .describe(
+      'Bearer token the gateway asks for. Without it only this machine is answered, and `KNIT_HOST` has to be of it: 127.0.0.1.',
+    ),
   functionUrl: z
     .string()
     .default('http://{function}')

@@ -18,7 +18,17 @@ export type ServedFunction = { name: string; app(world: World): Hono<{ Bindings:
 
 /** Serves one function over HTTP, as the environment says, until SIGTERM; ends with exit code 0 once its work is done. */
 export function serve(fn: ServedFunction): void {
-  const config = settingsOrExit()
+  try {
+    start(fn, configFrom(process.env))
+  } catch (error) {
+    if (!(error instanceof BadSettings)) throw error
+    // Every mistake is named, and nothing else.
+    console.error(error.message)
+    process.exit(1)
+  }
+}
+
+function start(fn: ServedFunction, config: Config): void {
   const log = createLog({ format: config.logFormat, level: config.logLevel }, { function: fn.name })
   const world = worldOf(fn.name, config, log)
   const server = httpServer(withHealth(world, fn.app(world).fetch))
@@ -28,17 +38,6 @@ export function serve(fn: ServedFunction): void {
   server.listen({ port: config.port, host }, () => {
     log.info('serving', { port: (server.address() as AddressInfo).port })
   })
-}
-
-/** A bad setting stops the process, with every mistake named and nothing else. */
-function settingsOrExit(): Config {
-  try {
-    return configFrom(process.env)
-  } catch (error) {
-    if (!(error instanceof BadSettings)) throw error
-    console.error(error.message)
-    process.exit(1)
-  }
 }
 
 function worldOf(name: string, config: Config, log: World['log']): World {

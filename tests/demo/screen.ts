@@ -48,7 +48,7 @@ export function makeScreen(output: Output, env: Record<string, string | undefine
     },
     live(text) {
       if (!terminal || text === liveText) return
-      const room = (output.columns ?? 80) - indent.length - 1
+      const room = (output.columns || 80) - indent.length - 1
       write(paint('dim', `${indent}${text.slice(0, room)}`))
       liveText = text
     },

@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -9,12 +9,16 @@ import { signingKey } from '#tests/support/world.ts'
 
 const root = new URL('../../', import.meta.url).pathname
 
-const test = base.extend<{ folder: string }>({
-  folder: async ({}, use) => {
-    const folder = await temporaryFolder('knit-bundles-')
-    await use(folder.path)
-    await folder.remove()
-  },
+const test = base.extend<{ $file: { folder: string } }>({
+  folder: [
+    async ({}, use) => {
+      const folder = await temporaryFolder('knit-bundles-')
+      execFileSync(process.execPath, ['esbuild.config.mjs', folder.path], { cwd: root })
+      await use(folder.path)
+      await folder.remove()
+    },
+    { scope: 'file' },
+  ],
 })
 
 /** Loaded before a function: says at its end whether V8 took what it had compiled before, and whether Node loaded `fetch`. */
@@ -60,7 +64,6 @@ async function tryOut(folder: string, name: string) {
 test('every function is bundled into a file of its own, which starts, is ready, and ends in peace', async ({
   folder,
 }) => {
-  execFileSync(process.execPath, ['esbuild.config.mjs', folder], { cwd: root })
   writeFileSync(join(folder, 'witness.cjs'), witness)
   const services = functionFolders().map(
     ({ kind, name }) => `${kind === 'api' ? 'api' : 'step'}-${name}`,
@@ -78,4 +81,25 @@ test('every function is bundled into a file of its own, which starts, is ready, 
       taken: true,
       fetch: false,
     })
+})
+
+test('what a function cannot start with is all it says', ({ folder }) => {
+  const start = (env: Record<string, string>) => {
+    const args = [join(folder, 'start.cjs'), 'gateway']
+    const { status, stderr } = spawnSync(process.execPath, args, { env, encoding: 'utf8' })
+    return { status, lines: stderr.trimEnd().split('\n') }
+  }
+  expect(start({})).toEqual({
+    status: 1,
+    lines: [
+      'The settings are not as they should be:',
+      expect.stringMatching(/^ {2}KNIT_DATABASE_URL: /),
+      expect.stringMatching(/^ {2}KNIT_SIGNING_KEY: /),
+    ],
+  })
+  const settings = { KNIT_DATABASE_URL: 'postgres:///postgres', KNIT_SIGNING_KEY: signingKey }
+  expect(start(settings)).toEqual({
+    status: 1,
+    lines: [expect.stringMatching(/^Without KNIT_TOKEN /)],
+  })
 })

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import * as z from 'zod'
 import { flag, toggle } from '../../args.ts'
+import { asCalled } from '../../called.ts'
 import { command } from '../../command.ts'
 import type { Context } from '../../context.ts'
 import { Failure } from '../../failure.ts'
@@ -58,6 +59,7 @@ export default command({
 
 function tell({ apiRoot, home }: Running, ctx: Context): void {
   ctx.stdout.write(`${apiRoot}\n`)
-  ctx.stderr.write(`now: ${shellLine(['knit', 'init', join(home, 'knitprofile')])}\n`)
-  ctx.stderr.write('then: knit data push DIRECTORY --tag KEY:VALUE\n')
+  const init = shellLine(['knit', 'init', join(home, 'knitprofile')])
+  const push = 'knit data push DIRECTORY --tag KEY:VALUE'
+  ctx.stderr.write(asCalled(`now: ${init}\nthen: ${push}\n`, ctx))
 }

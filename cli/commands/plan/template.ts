@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs'
 import { resolve } from 'node:path'
 import * as z from 'zod'
 import { flag, positional, toggle } from '../../args.ts'
+import { asCalled } from '../../called.ts'
 import { command } from '../../command.ts'
 import type { Context } from '../../context.ts'
 import { Failure, UsageError } from '../../failure.ts'
@@ -26,7 +27,7 @@ export default command({
   async run(args, ctx) {
     const plan = args.scratch ? fromScratch(args, ctx) : await fromImage(args, ctx)
     ctx.stdout.write(`\n${planYaml(plan)}\n`)
-    note(ctx, 'written; look through it, then: knit plan apply FILE')
+    note(ctx, asCalled('written; look through it, then: knit plan apply FILE', ctx))
   },
 })
 

@@ -34,7 +34,7 @@ console.log(`accuracy ${percent(accuracy)}: report.svg and report.md are in ${re
 function mostOftenTakenFor(row, digit) {
   const others = row.map((number, read) => (read === digit ? 0 : number))
   const most = Math.max(...others)
-  return most === 0 ? '' : `${others.indexOf(most)} (${most} times)`
+  return most === 0 ? '' : `${others.indexOf(most)} (${most === 1 ? 'once' : `${most} times`})`
 }
 
 function table() {
