@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto'
 import { readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, vi } from 'vitest'
-import { noSmallDisk, smallDisk } from '#tests/support/small-disk.ts'
 import { openHome } from './home.ts'
 import { childrenOf } from './processes.ts'
 import {
@@ -201,36 +200,6 @@ describe('a worker', () => {
       await closed
       expect(readdirSync(home.file(output, ''))).toContain('asked')
       expect(await cluster.findWorker(name)).toMatchObject({ state: { exitCode: 143 } })
-    }
-  })
-
-  test('fails at once on a full disk, with its exit code and the reason', async ({
-    home,
-    skip,
-  }) => {
-    const disk = smallDisk(home.folder, 8)
-    if (!disk) return skip(noSmallDisk)
-    try {
-      const cluster = home.open()
-      const output = await home.volume(cluster)
-      const ended = await home.sh(cluster, 'cat /dev/zero > /out/big || exit 7', {
-        outputs: [{ volume: output, path: '/out' }],
-      })
-      expect(ended).toMatchObject({ phase: 'failed', exitCode: 7, cause: 'program' })
-      expect(ended).toHaveProperty(
-        'message',
-        `(container main) Error: the disk of ${disk.folder} is full`,
-      )
-
-      await cluster.deleteVolume(output)
-      expect(await home.sh(cluster, 'exit 7')).toMatchObject({ message: '(container main) Error' })
-      // Whoever looks only now is told the same.
-      const { log: _, ...told } = ended
-      expect((await cluster.listWorkers()).map(({ state }) => state)).toContainEqual(told)
-      await cluster.close({ stopWorkers: true })
-    } finally {
-      disk.remove()
-      openHome(home.folder)
     }
   })
 
