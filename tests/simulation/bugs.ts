@@ -26,6 +26,17 @@ const undisturbed = {
   crowd: 10,
 } satisfies Partial<Habits>
 
+/** Nothing but tags, pushes and plans, and some who stop for long in the middle of matching and projecting them. */
+const busyTags = {
+  ...undisturbed,
+  held: 1,
+  kinds: 1,
+  toggles: 0.1,
+  moves: 0.1,
+  wishes: 20,
+  slow: 0.1,
+} satisfies Partial<Habits>
+
 /** Takes a piece out of every statement that has it, or puts another there. */
 const replaced =
   (piece: string | RegExp, by = '') =>
@@ -40,15 +51,20 @@ export const bugs = {
     reword: replaced(/on conflict \(plan_id, combination\) do nothing/),
   },
   'a move does not ask whether the attempt is still the one that was claimed': {
-    shows: /not what attempt/,
+    shows: /not what attempt|is not what worker-run/,
     habits: {
       ...undisturbed,
-      moves: 10,
-      slow: 0.3,
-      wishes: 40,
-      haste: 0.3,
-      wakes: 2,
-      jumps: 0.05,
+      kinds: 1,
+      end: 0.002,
+      toggles: 0.1,
+      moves: 2,
+      wishes: 10,
+      slow: 0.1,
+      crowd: 30,
+      nodeLosses: 0.1,
+      jumps: 0.1,
+      wakes: 1,
+      sweeps: 0.1,
       held: 0,
     },
     // The claim says the same, so it has to go too.
@@ -67,14 +83,13 @@ export const bugs = {
   },
   'a projection does not look again whether data fit': {
     shows: /which did not fit/,
-    habits: { held: 1 },
+    habits: busyTags,
     reword: replaced(/where tags @> wanted/, 'where true or tags @> wanted'),
   },
   'a projection does not hold its plan': {
-    shows: /was waiting while its plan was inactive/,
+    shows: /while its plan was/,
     habits: { ...undisturbed, toggles: 4, moves: 0.1, slow: 0.3, wishes: 30, haste: 0.2, held: 0 },
-    reword: (statement) =>
-      /^\s*select active,/.test(statement) ? statement.replace('for share', '') : statement,
+    reword: replaced(/^for (share|no key update)$/),
   },
   'facts are not kept until they are matched': {
     shows: /no run was made for/,
@@ -84,13 +99,13 @@ export const bugs = {
   },
   'matching forgets facts that it has not read': {
     shows: /no run was made for/,
-    habits: { held: 1 },
+    habits: busyTags,
     reword: replaced(
       /delete from match_task where id = any \(…::bigint\[\]\)/,
       'delete from match_task where …::bigint[] is not null',
     ),
   },
-  'nobody sweeps': { shows: /waits/, without: 'sweep' },
+  'nobody sweeps': { shows: /waits/, habits: { wishes: 6 }, without: 'sweep' },
 } satisfies Record<string, Bug>
 export type BugName = keyof typeof bugs
 

@@ -24,6 +24,8 @@ export class SimulatedCluster implements Cluster, Transfers {
   readonly volumes = new Map<string, string | undefined>()
   readonly workers = new Map<string, SimulatedWorker>()
   readonly mishaps: string[] = []
+  /** Every worker with every phase it was ever in: `<name> <phase>`. */
+  readonly been = new Set<string>()
   /** Programs that nobody can stop any more, as their node is lost. */
   readonly zombies: SimulatedWorker[] = []
   readonly #ran = new Set<string>()
@@ -65,6 +67,7 @@ export class SimulatedCluster implements Cluster, Transfers {
       state: { phase: 'suspended' },
     } as const
     this.workers.set(name, { ...worker, spec, isGoing: false })
+    this.been.add(`${name} suspended`)
     return worker
   }
 
@@ -197,6 +200,7 @@ export class SimulatedCluster implements Cluster, Transfers {
 
   #become(worker: SimulatedWorker, state: WorkerState): void {
     worker.state = state
+    this.been.add(`${worker.name} ${state.phase}`)
     this.#tell(worker.name)
   }
 

@@ -6,6 +6,10 @@ export type Habits = {
   wishes: number
   /** How likely the next request is, compared with a step of somebody's work. */
   haste: number
+  /** Tags that users put on what they push. */
+  kinds: number
+  /** How soon a schedule ends when nothing new is asked for. */
+  end: number
   /** Plans that users hold from the beginning: of those, nothing but matching and projection happens. */
   held: number
   /** How much users like to turn plans on and off, and to move runs. */
@@ -36,6 +40,8 @@ export function drawHabits(random: Random): Habits {
   return {
     wishes: random.between(4, 14),
     haste: random.pick([0.1, 0.3, 0.6]),
+    kinds: random.between(1, 3),
+    end: 0.01,
     held: random.pick([0, 0, 0.5, 1]),
     toggles: random.pick([0.5, 0.5, 4]),
     moves: random.pick([0.5, 1, 4]),

@@ -5,7 +5,7 @@ import { routeFunctions } from '../../functions/functions.generated.ts'
 import type { Habits } from './habits.ts'
 import type { Answer, Processes } from './processes.ts'
 import type { Random } from './random.ts'
-import { wishesOf, type Sight, type Told, type Wish } from './wishes.ts'
+import { opening, wishesOf, type Sight, type Told, type Wish } from './wishes.ts'
 
 /** Who ask for things at the same time, and ask again, with the same key, whoever is not answered. */
 export class Users {
@@ -39,8 +39,9 @@ export class Users {
 
   /** Somebody asks for something new, if there is anything to ask for. */
   ask(sight: Sight, habits: Habits): string {
+    const make = opening[this.#wishes] ?? this.#random.weighted(wishesOf(habits)).make
     this.#wishes += 1
-    const wish = this.#random.weighted(wishesOf(habits)).make(this.#random, sight, habits.held)
+    const wish = make(this.#random, sight, habits)
     if (!wish || this.#busy.has(wish.about)) return 'a user thinks better of it'
     // Anybody may push, and register, at the same time.
     if (wish.about !== 'upload' && wish.about !== 'plan') this.#busy.add(wish.about)

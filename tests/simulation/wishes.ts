@@ -35,12 +35,14 @@ export type Wish = {
   granted(told: Told, answer: unknown): void
 }
 
-const pool = ['k:0', 'k:1', 'k:2', 'made:0', 'made:1']
+const pushed = ['k:0', 'k:1', 'k:2']
+/** What data may carry; with few kinds, all fit each other. */
+const poolOf = ({ kinds }: Habits): string[] => [...pushed.slice(0, kinds), 'made:0', 'made:1']
 
-type Maker = (random: Random, sight: Sight, held: number) => Wish | undefined
+type Maker = (random: Random, sight: Sight, habits: Habits) => Wish | undefined
 
-const push: Maker = (random) => {
-  const tags = random.some(pool.slice(0, 3), 1)
+const push: Maker = (random, _sight, { kinds }) => {
+  const tags = random.some(pushed.slice(0, kinds), 1)
   return {
     route: 'data.push',
     path: `/api/data?${tags.map((tag) => `tag=${tag}`).join('&')}`,
@@ -56,7 +58,8 @@ const push: Maker = (random) => {
   }
 }
 
-const tag: Maker = (random, sight) => {
+const tag: Maker = (random, sight, habits) => {
+  const pool = poolOf(habits)
   if (sight.data.length === 0) return undefined
   const { id, tags } = random.pick(sight.data)
   const add = random.some(pool)
@@ -75,8 +78,9 @@ const tag: Maker = (random, sight) => {
   }
 }
 
-const apply: Maker = (random, _sight, held) => {
-  const inputs = Array.from({ length: random.between(1, 2) }, (_, index) => ({
+/** A plan with inputs that ask for some of these tags. */
+const applyTo = (random: Random, pool: string[], most: number, held: number): Wish => {
+  const inputs = Array.from({ length: random.between(1, most) }, (_, index) => ({
     path: `/in/${index}`,
     tags: [random.pick(pool), ...(random.happens(0.3) ? [random.pick(pool)] : [])],
   }))
@@ -91,6 +95,15 @@ const apply: Maker = (random, _sight, held) => {
     granted: ({ plans }, answer) => void plans.set((answer as PlanDetail).planId, active),
   }
 }
+
+const apply: Maker = (random, _sight, habits) =>
+  applyTo(random, poolOf(habits), habits.kinds === 1 ? 1 : 2, habits.held)
+
+/** What users ask for first: else there is nothing to do for long. */
+export const opening: Maker[] = [
+  push,
+  (random, _sight, { kinds }) => applyTo(random, pushed.slice(0, kinds), 1, 0),
+]
 
 const toggle =
   (active: boolean): Maker =>
