@@ -11,6 +11,8 @@ export type Bug = {
   without?: Step
   /** What makes it likely to show. */
   habits?: Partial<Habits>
+  /** The first seed to try, where those before are known not to show it. */
+  from?: number
   /** What is found to be wrong because of it. */
   shows: RegExp
 }
@@ -52,6 +54,7 @@ export const bugs = {
   },
   'a move does not ask whether the attempt is still the one that was claimed': {
     shows: /not what attempt|is not what worker-run/,
+    from: 30,
     habits: {
       ...undisturbed,
       kinds: 1,
