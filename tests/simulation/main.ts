@@ -56,16 +56,17 @@ async function play(wish: Wish, withTrace: boolean): Promise<number> {
     await server.stop()
     await rm(folder, { recursive: true, force: true })
   }
-  failed.forEach(explain)
+  for (const result of failed) explain(result, wish.bug)
   const seconds = (performance.now() - begun) / 1000
   console.log(`${played} schedules in ${seconds.toFixed(1)} s, ${failed.length} of them failed`)
   return failed.length > 0 ? 1 : 0
 }
 
-function explain({ seed, wrong, trace, digest }: Result): void {
+function explain({ seed, wrong, trace, digest }: Result, bug: string | undefined): void {
+  const more = bug === undefined ? '' : ` --bug '${bug}'`
   console.error(`seed ${seed} fails after ${trace.length} steps (trace ${digest}):`)
   for (const line of wrong) console.error(`  ${line}`)
-  console.error(`See every step: npm run simulate -- --schedules 1 --seed ${seed} --trace`)
+  console.error(`See every step: npm run simulate -- --schedules 1 --seed ${seed} --trace${more}`)
 }
 
 process.exitCode = await main(process.argv.slice(2))
