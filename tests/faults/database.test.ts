@@ -117,12 +117,25 @@ test('a database without a free connection is asked again later, and nothing is 
     path: serverOf(home.folder).socket,
     max: 200,
   })
-  const taken = () => others`select pg_sleep(600)`.catch(() => 'no more')
+  const all: Promise<unknown>[] = []
+  /** Takes connections until one is refused. */
+  const takeAll = async () => {
+    const taken = Array.from({ length: 100 }, () =>
+      others`select pg_sleep(600)`.catch(() => 'no more'),
+    )
+    all.push(...taken)
+    await Promise.race(taken)
+  }
   await sql`select 1`
-  // They take what there is, and then what the home has to give up.
-  const all = Array.from({ length: 100 }, taken)
-  await sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'knitfab' and query !~ 'pg_sleep' and pid <> pg_backend_pid()`
-  await Promise.race(all)
+  await takeAll()
+  // What the home has to give up is taken as well.
+  const ofHome = sql`application_name = 'knitfab' and query !~ 'pg_sleep' and pid <> pg_backend_pid()`
+  await sql`select pg_terminate_backend(pid) from pg_stat_activity where ${ofHome}`
+  await until(async () => {
+    const left = await sql`select from pg_stat_activity where ${ofHome}`
+    return left.length === 0
+  })
+  await takeAll()
   expectLater(await putTag(home, knitId, 'lost:1'))
   await expect(pushText(home.api, folder, 'lost', 'type:lost')).rejects.toMatchObject({
     status: 503,
