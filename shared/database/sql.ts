@@ -1,4 +1,5 @@
 import postgres from 'postgres'
+import { arrayTypes } from './array-types.ts'
 import { lastingPool } from './pool.ts'
 
 /** The pool of connections. Statements run one by one, each in a transaction of its own. */
@@ -22,6 +23,8 @@ export function connect(url: string, options: SqlOptions = {}): Sql {
       // Seconds between two attempts. By itself the driver waits longer and longer, up to 20 s after the server is back.
       backoff: () => 0.1,
       onnotice: () => {},
+      fetch_types: false,
+      types: arrayTypes,
       ...hooks,
       ...options,
       connection: { application_name: 'knitfab', TimeZone: 'UTC', ...options.connection },

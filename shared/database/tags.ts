@@ -78,12 +78,14 @@ export async function tagStatistics(sql: Queryable): Promise<TagStatistics> {
 }
 
 async function readStatistics(sql: Queryable): Promise<TagStatistics> {
-  const [row] = await sql<{ data: number; bound: number | null; tags: [string, number][] }[]>`
+  const [row] = await sql<
+    { data: number; bound: number | null; tags: [string, number][] | null }[]
+  >`
     select greatest(reltuples, 0) as data,
            -- Behind the shares of the tags stands, first, the least of them.
            most_common_elem_freqs[cardinality(most_common_elems::text::integer[]) + 1] as bound,
-           array(
-             select jsonb_build_array(encode(digest, 'hex'), share)
+           (
+             select jsonb_agg(jsonb_build_array(encode(digest, 'hex'), share))
                from unnest(most_common_elems::text::integer[], most_common_elem_freqs::float8[]) as common (id, share)
                join tag using (id)
            ) as tags
@@ -91,5 +93,5 @@ async function readStatistics(sql: Queryable): Promise<TagStatistics> {
       join pg_namespace on pg_namespace.oid = relnamespace
       left join pg_stats on schemaname = nspname and tablename = relname and attname = 'tags'
      where pg_class.oid = 'data'::regclass`
-  return { data: row?.data ?? 0, shares: new Map(row?.tags), bound: row?.bound ?? 0 }
+  return { data: row?.data ?? 0, shares: new Map(row?.tags ?? []), bound: row?.bound ?? 0 }
 }
