@@ -98,12 +98,17 @@ const workersIn = ({ folder }: TestHome): string[] =>
   readdirSync(join(folder, 'workers')).filter((name) => name.startsWith('worker-'))
 
 /** Kills what watches over the only program that runs, or removes the container it is in. */
-function loseMachine(home: TestHome, engine?: Engine): void {
+async function loseMachine(home: TestHome, engine?: Engine): Promise<void> {
   const [worker = '', ...more] = workersIn(home)
   expect(more).toEqual([])
   if (engine) {
     const filter = ['--filter', `label=knit.worker=${worker}`, '--format', '{{.Names}}']
-    callEngine(engine, 'rm', '--force', callEngine(engine, 'ps', ...filter).trim())
+    callEngine(
+      engine,
+      'rm',
+      '--force',
+      await until(() => callEngine(engine, 'ps', ...filter).trim()),
+    )
   } else {
     const [pid] = readFileSync(join(home.folder, 'workers', worker, 'begun'), 'utf8').split(' ')
     process.kill(Number(pid), 'SIGKILL')
@@ -128,7 +133,7 @@ async function letMachineFail(home: TestHome, image: string, engine?: Engine): P
   const outputs = new Set<string>()
   for (let attempt = 1; attempt <= mostAttempts; attempt += 1) {
     outputs.add(outputOf(await untilRuns(home, planId, attempt)))
-    loseMachine(home, engine)
+    await loseMachine(home, engine)
   }
   const run = await until(() => ended(home.api, planId))
   expect(run).toMatchObject({ status: 'failed' })
@@ -151,7 +156,7 @@ test('a program whose machine fails is run again with an output of its own, and 
   const planId = await apply(home, { line })
   await pushText(home.api, folder, 'kept', 'type:raw')
   const first = outputOf(await untilRuns(home, planId, 1))
-  loseMachine(home)
+  await loseMachine(home)
   const second = outputOf(await untilRuns(home, planId, 2))
   expect(second).not.toBe(first)
   writeFileSync(gate, '')
