@@ -30,10 +30,8 @@ const marker = 'KNIT_HOME'
 
 /** Makes the folder if need be and takes it for this process. Throws `CannotStart`. */
 export function openHome(folder: string): Home {
-  const lock = usable(folder, () => {
-    prepare(folder)
-    return takeLock(join(folder, 'lock'))
-  })
+  prepareHome(folder)
+  const lock = usable(folder, () => takeLock(join(folder, 'lock')))
   if ('heldBy' in lock)
     throw new CannotStart(
       `The local home ${folder} is in use by process ${lock.heldBy.pid}.\nUse it as it is, or stop it first: knit local stop --home ${folder}`,
@@ -46,17 +44,31 @@ export function openHome(folder: string): Home {
   }
 }
 
-function prepare(folder: string): void {
-  makeFolder(folder)
-  if (existsSync(join(folder, marker))) return
+/** Makes a folder a local home, unless it is one. Throws `CannotStart`. */
+export function prepareHome(folder: string): void {
+  usable(folder, () => {
+    makeFolder(folder)
+    if (isHome(folder)) return
+    const content = 'The data of a local home of Knitfab; see knit local --help.\n'
+    replaceFile(join(folder, marker), content)
+  })
+}
+
+/** Whether a folder is a local home; one that is empty or missing may become one. Throws `CannotStart` for any other. */
+export function isHome(folder: string): boolean {
+  const names = usable(folder, () => namesIn(folder))
+  if (names.includes(marker)) return true
   // The log is opened by whoever starts a home in the background, before there is one.
   const isKnown = (name: string) =>
     ['lost+found', 'local.log'].includes(name) || name.startsWith(marker)
-  if (!readdirSync(folder).every(isKnown))
-    throw new CannotStart(
-      `The folder ${folder} is not empty and is no local home.\nChoose another one: knit local start --home DIR`,
-    )
-  replaceFile(join(folder, marker), 'The data of a local home of Knitfab; see knit local --help.\n')
+  if (names.every(isKnown)) return false
+  throw new CannotStart(
+    `The folder ${folder} is not empty and is no local home.\nChoose another one: knit local start --home DIR`,
+  )
+}
+
+function namesIn(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder) : []
 }
 
 /** What keeps a folder from being used is told with it. */

@@ -35,8 +35,9 @@ export type Home = {
   user: ProgramUser
 }
 
-export function openHome(folder: string): Home {
-  const home: Home = {
+/** The home in a folder, whether there is one or not: makes nothing. */
+export function homeIn(folder: string): Home {
+  return {
     folder,
     volumes: join(folder, 'volumes'),
     workers: join(folder, 'workers'),
@@ -50,6 +51,11 @@ export function openHome(folder: string): Home {
     contain: join(folder, 'contain.sh'),
     user: programUser(),
   }
+}
+
+/** Makes what a home needs, unless it is there. */
+export function openHome(folder: string): Home {
+  const home = homeIn(folder)
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   for (const part of ['volumes', 'workers', 'ended', 'images', 'skeletons', 'readable', 'trash']) {
     mkdirSync(join(folder, part), { recursive: true, mode: 0o700 })

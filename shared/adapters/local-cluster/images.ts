@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync, renameSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { unpackImage, type ImageConfig } from './image-archive.ts'
 import { codeOf, discard, replaceFile, type Home } from './home.ts'
@@ -60,6 +60,7 @@ export function findImage(home: Home, name: string): LocalImage | undefined {
 }
 
 export function listImages(home: Home): LocalImage[] {
+  if (!existsSync(home.images)) return []
   const names = readdirSync(home.images).sort().map(decodeURIComponent)
   return names.map((name) => findImage(home, name)).filter((image) => image !== undefined)
 }
