@@ -4,6 +4,7 @@ import { DamagedTransfer } from '#shared/client/transfers.ts'
 import type { ProblemCode } from '#shared/contracts/problems.ts'
 import { Invalid } from '#shared/domain/invalid.ts'
 import { isId } from '#shared/domain/ids.ts'
+import { UnusableHome } from '#shared/files/home-folder.ts'
 import { Failure, first, UsageError, type Next } from './failure.ts'
 import { shellLine } from './shell.ts'
 
@@ -33,6 +34,7 @@ function tell(error: unknown, doing: Doing): Told | undefined {
   if (error instanceof Invalid)
     return { what: `usage error: ${error.message}`, next: help, exitCode: 2 }
   if (error instanceof Failure) return { what: error.message, next: error.next }
+  if (error instanceof UnusableHome) return { what: error.happened, next: first(error.advice) }
   if (error instanceof ConnectionError)
     return { what: error.message, next: nextAfterConnection(error) }
   const next = nextAfter(error, doing)

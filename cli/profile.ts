@@ -1,15 +1,8 @@
-import {
-  chmodSync,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { parse as parseYaml, stringify as toYaml } from 'yaml'
 import * as z from 'zod'
+import { makeFolder } from '#shared/files/make-folder.ts'
 import type { Context } from './context.ts'
 import { Failure, first } from './failure.ts'
 import { findUp, isFile } from './find-up.ts'
@@ -90,7 +83,7 @@ export function readMapping(file: string): Store {
 /** Writes the store in place, for the owner alone; until that is done the old content is kept beside it. */
 export function saveStore(file: string, store: Store): void {
   const backup = `${file}.backup`
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  makeFolder(dirname(file), 0o700)
   if (existsSync(file)) {
     copyFileSync(file, backup)
     chmodSync(backup, 0o600)

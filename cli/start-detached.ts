@@ -1,9 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { connect } from '#shared/client/connection.ts'
+import { prepareHome } from '#shared/files/home-folder.ts'
 import type { Context } from './context.ts'
 import { Failure, first } from './failure.ts'
 import { findRunning, type Running } from './local-home.ts'
@@ -14,7 +15,7 @@ const shownLines = 20
 
 /** Starts the system in the background, with its output in HOME/local.log, and waits until it answers. */
 export async function startDetached(words: string[], home: string, ctx: Context): Promise<Running> {
-  mkdirSync(home, { recursive: true, mode: 0o700 })
+  prepareHome(home)
   const log = join(home, 'local.log')
   const output = openSync(log, 'a', 0o600)
   const { size: before } = statSync(log)

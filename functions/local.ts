@@ -40,7 +40,9 @@ function plainly(error: unknown): string | undefined {
     return `Nothing more can be written: ${error.message}\nFree some room on that disk, or choose another folder: knit local start --home DIR`
   if (error instanceof PostgresUnavailable) return error.plain
   const isMisuse = code.startsWith('ERR_PARSE_ARGS')
-  const isExpected = ['CannotStart', 'CannotRun', 'BadSettings'].includes(error.name)
+  const isExpected = ['CannotStart', 'UnusableHome', 'CannotRun', 'BadSettings'].includes(
+    error.name,
+  )
   return isMisuse || isExpected ? error.message : undefined
 }
 

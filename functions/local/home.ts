@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
-import { replaceFile } from '#shared/adapters/local-cluster/home.ts'
+import { join, resolve } from 'node:path'
+import { prepareHome, usable } from '#shared/files/home-folder.ts'
+import { replaceFile } from '#shared/files/replace-file.ts'
 import { takeLock } from './lock.ts'
 
 /** The folder of a local home, held by this process alone. */
@@ -26,9 +27,7 @@ export function homeFolder(given: string | undefined, env: NodeJS.ProcessEnv): s
   return resolve(given ?? (env['KNIT_HOME'] || join(state, 'knit')))
 }
 
-const marker = 'KNIT_HOME'
-
-/** Makes the folder if need be and takes it for this process. Throws `CannotStart`. */
+/** Makes the folder if need be and takes it for this process. Throws `CannotStart`, or `UnusableHome`. */
 export function openHome(folder: string): Home {
   prepareHome(folder)
   const lock = usable(folder, () => takeLock(join(folder, 'lock')))
@@ -41,62 +40,6 @@ export function openHome(folder: string): Home {
     path: (...names) => join(folder, ...names),
     write: (name, content) => usable(folder, () => replaceFile(join(folder, name), content)),
     leave: lock.release,
-  }
-}
-
-/** Makes a folder a local home, unless it is one. Throws `CannotStart`. */
-export function prepareHome(folder: string): void {
-  usable(folder, () => {
-    makeFolder(folder)
-    if (isHome(folder)) return
-    const content = 'The data of a local home of Knitfab; see knit local --help.\n'
-    replaceFile(join(folder, marker), content)
-  })
-}
-
-/** Whether a folder is a local home; one that is empty or missing may become one. Throws `CannotStart` for any other. */
-export function isHome(folder: string): boolean {
-  const names = usable(folder, () => namesIn(folder))
-  if (names.includes(marker)) return true
-  // The log is opened by whoever starts a home in the background, before there is one.
-  const isKnown = (name: string) =>
-    ['lost+found', 'local.log'].includes(name) || name.startsWith(marker)
-  if (names.every(isKnown)) return false
-  throw new CannotStart(
-    `The folder ${folder} is not empty and is no local home.\nChoose another one: knit local start --home DIR`,
-  )
-}
-
-function namesIn(folder: string): string[] {
-  return existsSync(folder) ? readdirSync(folder) : []
-}
-
-/** What keeps a folder from being used is told with it. */
-function usable<T>(folder: string, use: () => T): T {
-  try {
-    return use()
-  } catch (error) {
-    if (error instanceof CannotStart) throw error
-    const { code = '', message } = error as NodeJS.ErrnoException
-    throw new CannotStart(
-      ['ENOSPC', 'EDQUOT'].includes(code)
-        ? `The disk of ${folder} is full.\nFree some room there, or choose another folder: knit local start --home DIR`
-        : `The folder ${folder} cannot be used: ${message}\nChoose another one: knit local start --home DIR`,
-      { cause: error },
-    )
-  }
-}
-
-/** One by one: where nothing can be made, as below /proc, Node's own `recursive` tries for ever. */
-function makeFolder(folder: string): void {
-  try {
-    mkdirSync(folder, { mode: 0o700 })
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'EEXIST' && statSync(folder).isDirectory()) return
-    if (code !== 'ENOENT') throw error
-    makeFolder(dirname(folder))
-    mkdirSync(folder, { mode: 0o700 })
   }
 }
 

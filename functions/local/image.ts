@@ -7,7 +7,8 @@ import {
   removeImage,
   type LocalImage,
 } from '#shared/adapters/local-cluster/images.ts'
-import { CannotStart, homeFolder, isHome, prepareHome } from './home.ts'
+import { isHome, prepareHome } from '#shared/files/home-folder.ts'
+import { CannotStart, homeFolder } from './home.ts'
 
 /** The images of a local home, whether it runs or not: `add NAME:TAG DIR|TAR`, `list`, `rm NAME:TAG`. */
 export async function image(args: string[], env: NodeJS.ProcessEnv): Promise<void> {

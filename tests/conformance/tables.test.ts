@@ -113,7 +113,7 @@ const domain = ['domain']
 const contracts = ['contracts', ...domain]
 const middle = ['ports', 'workflow', ...contracts]
 const database = ['database', ...middle]
-const adapters = ['adapters', 'archive', ...database]
+const adapters = ['adapters', 'archive', 'files', ...database]
 const runtime = ['runtime', ...adapters]
 const client = ['client', 'archive', ...contracts]
 
@@ -128,9 +128,10 @@ const mayImport: Record<string, string[]> = {
   runtime,
   functions: ['functions', ...runtime],
   archive: ['archive', ...domain],
+  files: ['files'],
   client,
   // … and the version it shows.
-  cli: ['cli', 'package.json', ...client],
+  cli: ['cli', 'files', 'package.json', ...client],
   // Tables in, text out, when the project is built; nothing imports it.
   render: ['render', 'functions', ...runtime],
 }

@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import * as z from 'zod'
 import { unpack } from '#shared/archive/unpack.ts'
 import { data } from '#shared/contracts/data.ts'
+import { makeFolder } from '#shared/files/make-folder.ts'
 import { api } from '../../api.ts'
 import { positional, toggle } from '../../args.ts'
 import { command } from '../../command.ts'
@@ -42,7 +43,7 @@ type Target = { dir: string; path: string; extract: boolean }
 
 /** What comes is kept aside until it is complete and its checksum right, and only then gets its name. */
 async function receive(archive: Readable, { dir, path, extract }: Target, ctx: Context) {
-  await mkdir(dir, { recursive: true })
+  makeFolder(dir)
   const aside = await mkdtemp(join(dir, '.knit-pull-'))
   const part = join(aside, 'part')
   const bar = progress(ctx)

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { startTimeOf } from '../../local-home.ts'
@@ -72,6 +72,25 @@ test('one that ends at once is told with its last words', async () => {
   expect(stderr).toContain(
     'there is no podman\nthe system ended before it answered (exit code 3)\n',
   )
+})
+
+test('a folder that is no home is refused before anything starts, and left as it is', async () => {
+  const { path, local } = home()
+  mkdirSync(path)
+  writeFileSync(join(path, 'thesis.tex'), '')
+  const { code, stderr } = await local('start', '--detach')
+  expect(code).toBe(1)
+  expect(stderr).toBe(
+    `the folder ${path} is not empty and is no local home\ntry: choose another one, then: knit local start --detach --home ${path}\n`,
+  )
+  expect(readdirSync(path)).toEqual(['thesis.tex'])
+})
+
+test.runIf(process.platform === 'linux')('a home that cannot be made is told at once', async () => {
+  const nowhere = '/proc/nothing/a/home'
+  const { code, stderr } = await knit(['local', 'start', '--detach', '--home', nowhere], tempDir())
+  expect(code).toBe(1)
+  expect(stderr).toContain(`the folder ${nowhere} cannot be used: ENOENT`)
 })
 
 test('what is advised after a failure shows no password', async () => {

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { homeMarker } from '#shared/files/home-folder.ts'
 import { toggle } from '../../args.ts'
 import { agreed } from '../../ask.ts'
 import { command } from '../../command.ts'
@@ -20,9 +21,9 @@ export default command({
         `the system in ${home} runs`,
         shellLine(['knit', 'local', 'stop', '--home', home]),
       )
-    if (!existsSync(join(home, 'KNIT_HOME')))
+    if (!existsSync(join(home, homeMarker)))
       throw new Failure(
-        `${home} is no home of knit: it has no file KNIT_HOME`,
+        `${home} is no home of knit: it has no file ${homeMarker}`,
         first('correct --home or KNIT_HOME'),
       )
     if (!args.yes && !ctx.stdin.isTTY)

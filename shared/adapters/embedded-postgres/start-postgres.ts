@@ -1,7 +1,8 @@
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
-import { mkdirSync, readFileSync, realpathSync } from 'node:fs'
+import { readFileSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
+import { makeFolder } from '#shared/files/make-folder.ts'
 import type { Log } from '#shared/ports/log.ts'
 import { findPackage, prepareBinaries } from './binaries.ts'
 import { initialise } from './initialise.ts'
@@ -63,7 +64,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
 }
 
 async function start({ folder, log, settings, packageFolder = findPackage() }: PostgresOptions) {
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  makeFolder(folder, 0o700)
   const home = realpathSync(folder)
   const data = join(home, 'data')
 

@@ -1,15 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs'
 import { chmod, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolder } from '#shared/files/make-folder.ts'
+import { replaceFile } from '#shared/files/replace-file.ts'
 import { handOver, programUser, type ProgramUser } from './program-user.ts'
 import { CONTAIN, ENTER, SUPERVISE } from './scripts.ts'
 
@@ -56,9 +50,8 @@ export function homeIn(folder: string): Home {
 /** Makes what a home needs, unless it is there. */
 export function openHome(folder: string): Home {
   const home = homeIn(folder)
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
   for (const part of ['volumes', 'workers', 'ended', 'images', 'skeletons', 'readable', 'trash']) {
-    mkdirSync(join(folder, part), { recursive: true, mode: 0o700 })
+    makeFolder(join(folder, part), 0o700)
   }
   replaceFile(home.supervise, SUPERVISE)
   replaceFile(home.enter, ENTER)
@@ -83,17 +76,6 @@ export function isWorkerName(name: string): boolean {
 export function workerFolder(home: Home, name: string): string {
   if (!isWorkerName(name)) throw new Error(`${JSON.stringify(name)} cannot be the name of a worker`)
   return join(home.workers, name)
-}
-
-/** Writes a file so that readers see all of it or the one before; a shell still reading that one is not disturbed. */
-export function replaceFile(path: string, content: string): void {
-  const draft = `${path}.${randomUUID()}`
-  try {
-    writeFileSync(draft, content, { mode: 0o600, flush: true })
-    renameSync(draft, path)
-  } finally {
-    rmSync(draft, { force: true })
-  }
 }
 
 /** Removes a folder at once for everybody else, then what is in it. */

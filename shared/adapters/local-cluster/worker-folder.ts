@@ -9,18 +9,11 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { replaceFile } from '#shared/files/replace-file.ts'
 import type { Worker, WorkerSpec, WorkerState } from '#shared/ports/cluster.ts'
 import { containerVerdict, type Verdict } from './container-verdict.ts'
 import type { Engine } from './engine.ts'
-import {
-  codeOf,
-  discard,
-  isMissing,
-  isWorkerName,
-  replaceFile,
-  workerFolder,
-  type Home,
-} from './home.ts'
+import { codeOf, discard, isMissing, isWorkerName, workerFolder, type Home } from './home.ts'
 import { isAlive, parseProcess, type Process } from './processes.ts'
 
 /*
