@@ -11,7 +11,6 @@ import { findRunning, type Running } from './local-home.ts'
 import { checkProfile, readMapping } from './profile.ts'
 
 const lookedEvery = 100
-const shownLines = 20
 
 /** Starts the system in the background, with its output in HOME/local.log, and waits until it answers. */
 export async function startDetached(words: string[], home: string, ctx: Context): Promise<Running> {
@@ -27,7 +26,8 @@ export async function startDetached(words: string[], home: string, ctx: Context)
     return await firstAnswer(child, home, ctx)
   } catch (error) {
     if (child.exitCode === null) child.kill()
-    ctx.stderr.write(tailOf(log, before))
+    // All of it: what happened stands at its head, and a start that fails says little.
+    ctx.stderr.write(readFileSync(log).subarray(before))
     throw error
   }
 }
@@ -64,12 +64,4 @@ async function answers({ apiRoot, home }: Running): Promise<boolean> {
   } catch {
     return false
   }
-}
-
-function tailOf(log: string, from: number): string {
-  const text = readFileSync(log).subarray(from).toString()
-  return text
-    .split('\n')
-    .slice(-shownLines - 1)
-    .join('\n')
 }

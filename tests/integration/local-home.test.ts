@@ -257,16 +257,19 @@ const isRoot = process.getuid?.() === 0
 
 // A small disk of its own needs root.
 if (isRoot)
-  test('a full disk is refused in one clear message', async ({ folder }) => {
-    const small = join(folder, 'small')
-    mkdirSync(small)
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', small])
-    try {
-      const { code, output } = await refusedHome(join(small, 'home'))
-      expect(code).toBe(1)
-      expect(output).toMatch(/^The disk of .* is full\.\nFree .*\n$/)
-      expect(processesOf(folder)).toEqual([])
-    } finally {
-      execFileSync('umount', [small])
-    }
-  })
+  test.for([4, 8, 20])(
+    'a disk of %i MB is refused in one clear message',
+    async (size, { folder }) => {
+      const small = join(folder, 'small')
+      mkdirSync(small)
+      execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}m`, 'tmpfs', small])
+      try {
+        const { code, output } = await refusedHome(join(small, 'home'))
+        expect(code).toBe(1)
+        expect(output).toMatch(/^The disk of .* is full\.\nFree .*\n$/)
+        expect(processesOf(folder)).toEqual([])
+      } finally {
+        execFileSync('umount', [small])
+      }
+    },
+  )

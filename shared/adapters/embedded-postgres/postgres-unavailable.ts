@@ -13,8 +13,18 @@ export class PostgresUnavailable extends Error {
   ) {
     const said = details.output?.trim()
     super(`${happened} ${advice}${said ? `\n${said}` : ''}`, { cause: details.cause })
-    this.plain = `${happened}\n${advice}${said && details.isUnexplained ? `\n${said}` : ''}`
+    this.plain = `${happened}\n${advice}${said && details.isUnexplained ? `\n${complaints(said)}` : ''}`
   }
+}
+
+const complaint = /\b(FATAL|PANIC|ERROR|DETAIL|HINT): |^initdb: (error|detail|hint): /
+const tailLines = 12
+
+/** What an output complains of, without what went well before; its last lines where it does not say. */
+function complaints(output: string): string {
+  const lines = output.split('\n')
+  const found = lines.filter((line) => complaint.test(line))
+  return (found.length > 0 ? found : lines).slice(-tailLines).join('\n')
 }
 
 const debianPackages: Record<string, string> = {
@@ -79,7 +89,7 @@ const explanations: [RegExp, Explanation][] = [
         : 'Install the package that holds it (`apt-file search` names it), or run `npm ci` again if it is one of our own.',
     ],
   ],
-  [/No space left on device|ENOSPC|EDQUOT|quota exceeded/i, diskFull],
+  [/No space left on device|wrote only \d+ of \d+ bytes|ENOSPC|EDQUOT|quota exceeded/i, diskFull],
   [
     /Permission denied|EACCES|EPERM|Read-only file system|EROFS/,
     (folder) => [
