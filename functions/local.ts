@@ -1,8 +1,9 @@
+import { once } from 'node:events'
 import { parseArgs } from 'node:util'
 import { PostgresUnavailable } from '#shared/adapters/embedded-postgres/postgres-unavailable.ts'
 import { errorText } from '#shared/runtime/log.ts'
 import { CannotStart } from './local/home.ts'
-import { startLocalHome } from './local/start.ts'
+import { startLocalHome, type LocalHome, type StartOptions } from './local/start.ts'
 
 /** Every function in one process: a one-machine installation, `npm start`, `npm run dev`. */
 async function main(args: string[]): Promise<void> {
@@ -22,13 +23,28 @@ async function main(args: string[]): Promise<void> {
       database: { type: 'string' },
     },
   })
-  const stopAsked = Promise.withResolvers<void>()
+  const stop = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.on(signal, () => stopAsked.resolve())
-  const home = await startLocalHome(values, process.env)
-  console.error(welcome(home))
-  await stopAsked.promise
-  await home.stop()
+    process.on(signal, () => stop.abort())
+  const home = await startUnless(stop.signal, values)
+  if (home && !stop.signal.aborted) {
+    console.error(welcome(home))
+    await once(stop.signal, 'abort')
+  }
+  await home?.stop()
+}
+
+/** Undefined when a stop was asked before it had started: Ctrl-C in a terminal ends initdb, or an engine that is tried, as well. */
+async function startUnless(
+  stop: AbortSignal,
+  options: StartOptions,
+): Promise<LocalHome | undefined> {
+  try {
+    return await startLocalHome(options, process.env, stop)
+  } catch (error) {
+    if (stop.aborted) return undefined
+    throw error
+  }
 }
 
 /** What a user can mend is said in its own words, for anything else undefined. */

@@ -33,10 +33,14 @@ export type LocalHome = {
   stop(): Promise<void>
 }
 
-/** Starts a local home: its database, every function, and the door. Throws `CannotStart` for what a user can mend. */
+/**
+ * Starts a local home: its database, every function, and the door. Throws `CannotStart` for what a user can mend, and when it is
+ * asked to stop meanwhile.
+ */
 export async function startLocalHome(
   options: StartOptions,
   env: NodeJS.ProcessEnv,
+  stop?: AbortSignal,
 ): Promise<LocalHome> {
   // What has been started is ended again, in reverse, when something after it cannot start.
   await using started = new AsyncDisposableStack()
@@ -49,6 +53,7 @@ export async function startLocalHome(
     ? await openExternal(options.database)
     : await openEmbedded(home.path('postgres'), log)
   started.defer(() => database.close())
+  stop?.throwIfAborted()
   const { sql } = database
   const bus = inProcessBus({
     signer: config,
@@ -61,6 +66,7 @@ export async function startLocalHome(
   const onChange = (worker: string) => void tellChange(bus, worker)
   const cluster = await openCluster(options, home, { env, log, onChange })
   started.defer(() => cluster.close({ stopWorkers: true }))
+  stop?.throwIfAborted()
 
   const world: World = {
     config,

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -10,6 +10,7 @@ import { data } from '#shared/contracts/data.ts'
 import { enginesHere, makeImage } from '#tests/support/engines.ts'
 import { ended, pullText, pushText, runsOf, shellPlan } from '#tests/support/home-work.ts'
 import {
+  interruptedHome,
   killAll,
   processesOf,
   refusedHome,
@@ -100,6 +101,17 @@ test('Ctrl-C leaves no process behind, and a second start goes on where it was',
   expect(await runsOf(again, plan)).toHaveLength(1)
   expect(await second.stop('SIGTERM')).toBe(0)
   expect(processesOf(folder)).toEqual([])
+})
+
+test('Ctrl-C while the database is made is a stop like any other, and the next start makes it', async ({
+  folder,
+}) => {
+  const isBeingMade = () =>
+    globSync(join(home(folder), 'postgres/data.new-*/PG_VERSION')).length > 0
+  expect(await interruptedHome(home(folder), isBeingMade)).toEqual({ code: 0, output: '' })
+  expect(processesOf(folder)).toEqual([])
+  const running = await startHome(home(folder))
+  expect(await running.stop()).toBe(0)
 })
 
 test('a program that runs when the local home is killed is found again and ends as if nothing had been', async ({

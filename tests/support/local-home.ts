@@ -26,6 +26,8 @@ export type HomeOptions = {
   env?: Record<string, string>
   /** Options of Node itself. */
   node?: string[]
+  /** Whether it leads a process group of its own. */
+  ownGroup?: boolean
 }
 
 /** Starts a local home and waits until it answers; rejects with its output when it ends instead. */
@@ -72,13 +74,27 @@ export async function refusedHome(
   return { code: child.exitCode, output: output() }
 }
 
+/** Starts one as a terminal does, and presses Ctrl-C as soon as it is time. */
+export async function interruptedHome(
+  folder: string,
+  isTime: () => boolean,
+): Promise<{ code: number | null; output: string }> {
+  const { child, output } = launch(folder, { args: ['--port', '0'], ownGroup: true })
+  const closed = once(child, 'close')
+  await until(() => isTime() || child.exitCode !== null)
+  if (child.exitCode === null) process.kill(-Number(child.pid), 'SIGINT')
+  await closed
+  return { code: child.exitCode, output: output() }
+}
+
 function launch(
   folder: string,
-  { args = [], env = {}, node = [] }: HomeOptions,
+  { args = [], env = {}, node = [], ownGroup = false }: HomeOptions,
 ): { child: ChildProcess; output: () => string } {
   const child = spawn(process.execPath, [...node, entry, 'start', '--home', folder, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
+    detached: ownGroup,
   })
   let text = ''
   child.stdout?.on('data', (chunk: Buffer) => (text += chunk.toString()))
