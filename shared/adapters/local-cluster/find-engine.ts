@@ -54,6 +54,10 @@ async function describeDocker({ home, env }: Place): Promise<Found> {
   }
 }
 
+/**
+ * Any question to the podman of an ordinary user leaves its `catatonit -P`, one for each user, which keeps the namespace of all
+ * containers of that user. So it is not ours to end, and podman is asked only when it may be chosen.
+ */
 async function describePodman({ home, env }: Place): Promise<Found> {
   const format = '{{json .Host.CgroupControllers}} {{json .Plugins.Log}} {{.Host.ServiceIsRemote}}'
   const { ok, output, error } = await call(['podman'], ['info', '--format', format], { env })
