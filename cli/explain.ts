@@ -34,7 +34,7 @@ function tell(error: unknown, doing: Doing): Told | undefined {
   if (error instanceof Invalid)
     return { what: `usage error: ${error.message}`, next: help, exitCode: 2 }
   if (error instanceof Failure) return { what: error.message, next: error.next }
-  if (error instanceof UnusableHome) return { what: error.happened, next: first(error.advice) }
+  if (error instanceof UnusableHome) return { what: error.happened, next: error.next }
   if (error instanceof ConnectionError)
     return { what: error.message, next: nextAfterConnection(error) }
   const next = nextAfter(error, doing)

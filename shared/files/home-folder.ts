@@ -7,12 +7,13 @@ import { replaceFile } from './replace-file.ts'
 export class UnusableHome extends Error {
   override readonly name = 'UnusableHome'
   readonly happened: string
-  readonly advice: string
+  readonly next: string
 
   constructor(happened: string, advice: string, options?: ErrorOptions) {
-    super(`${sentence(happened)}.\n${sentence(advice)}: knit local start --home DIR`, options)
+    const next = `${advice}: knit local start --home DIR`
+    super(`${sentence(happened)}.\n${sentence(next)}`, options)
     this.happened = happened
-    this.advice = advice
+    this.next = next
   }
 }
 

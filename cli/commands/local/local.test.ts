@@ -81,7 +81,7 @@ test('a folder that is no home is refused before anything starts, and left as it
   const { code, stderr } = await local('start', '--detach')
   expect(code).toBe(1)
   expect(stderr).toBe(
-    `the folder ${path} is not empty and is no local home\ntry: choose another one, then: knit local start --detach --home ${path}\n`,
+    `the folder ${path} is not empty and is no local home\ntry: choose another one: knit local start --home DIR\n`,
   )
   expect(readdirSync(path)).toEqual(['thesis.tex'])
 })
