@@ -4,9 +4,9 @@ import { DamagedTransfer } from '#shared/client/transfers.ts'
 import type { ProblemCode } from '#shared/contracts/problems.ts'
 import { Invalid } from '#shared/domain/invalid.ts'
 import { isId } from '#shared/domain/ids.ts'
+import { shellLine } from '#shared/domain/shell.ts'
 import { UnusableHome } from '#shared/files/home-folder.ts'
 import { Failure, first, UsageError, type Next } from './failure.ts'
-import { shellLine } from './shell.ts'
 
 /** What people read of an error: what happened to which thing, and the command to try next; and how the program ends. */
 export type Explanation = { what: string; next?: string; exitCode: number }

@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream'
+import { visible } from '#shared/domain/visible.ts'
 import type { Context } from './context.ts'
-import { visible } from './visible.ts'
 
 /** A column of a table: its title and what it shows of a thing. */
 export type Column<T> = [title: string, show: (thing: T) => string]

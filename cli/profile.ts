@@ -2,12 +2,12 @@ import { chmodSync, copyFileSync, existsSync, readFileSync, rmSync, writeFileSyn
 import { dirname, join, resolve } from 'node:path'
 import { parse as parseYaml, stringify as toYaml } from 'yaml'
 import * as z from 'zod'
+import { shellLine } from '#shared/domain/shell.ts'
 import { makeFolder } from '#shared/files/make-folder.ts'
 import type { Context } from './context.ts'
 import { Failure, first } from './failure.ts'
 import { findUp, isFile } from './find-up.ts'
 import { localHome } from './local-home.ts'
-import { shellLine } from './shell.ts'
 
 /** Where an API is and how to trust it. `token` is ours; other clients pass over it. */
 export const Profile = z.object({

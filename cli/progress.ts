@@ -1,5 +1,5 @@
+import { visible } from '#shared/domain/visible.ts'
 import type { Context } from './context.ts'
-import { visible } from './visible.ts'
 
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
 const drawnEvery = 100

@@ -1,4 +1,5 @@
 import type { CommandContext } from 'citty'
+import { shellLine } from '#shared/domain/shell.ts'
 import { globalArgs } from './args.ts'
 import { asCalled } from './called.ts'
 import type { Command } from './command.ts'
@@ -8,7 +9,6 @@ import { explain, type Doing } from './explain.ts'
 import { UsageError } from './failure.ts'
 import { inColour } from './output.ts'
 import { asksForHelp, firstPositional, parse, positionalsOf } from './parse.ts'
-import { shellLine } from './shell.ts'
 import { helpOf } from './usage.ts'
 
 /** A command, its full name, and the words behind that name. */

@@ -4,6 +4,7 @@ import { PostgresUnavailable } from '#shared/adapters/embedded-postgres/postgres
 import { errorText } from '#shared/runtime/log.ts'
 import { CannotStart } from './local/home.ts'
 import { startLocalHome, type LocalHome, type StartOptions } from './local/start.ts'
+import { welcome } from './local/welcome.ts'
 
 /** Every function in one process: a one-machine installation, `npm start`, `npm run dev`. */
 async function main(args: string[]): Promise<void> {
@@ -28,7 +29,7 @@ async function main(args: string[]): Promise<void> {
     process.on(signal, () => stop.abort())
   const home = await startUnless(stop.signal, values)
   if (home && !stop.signal.aborted) {
-    console.error(welcome(home))
+    console.error(welcome({ ...home, atTerminal: process.stdin.isTTY, env: process.env }))
     await once(stop.signal, 'abort')
   }
   await home?.stop()
@@ -61,16 +62,6 @@ function plainly(error: unknown): string | undefined {
   )
   return isMisuse || isExpected ? error.message : undefined
 }
-
-const welcome = (home: { apiRoot: string; folder: string }): string => `
-The local home is ready.
-
-  API   ${home.apiRoot}
-  data  ${home.folder}
-
-  npx knit init ${home.folder}/knitprofile   use it from the current folder
-  Ctrl-C                                     stop it
-`
 
 try {
   await main(process.argv.slice(2))

@@ -1,4 +1,4 @@
-import { visible } from '../visible.ts'
+import { visible } from '#shared/domain/visible.ts'
 
 /** Pieces of a Graphviz document. */
 

@@ -1,8 +1,8 @@
 import type { RunAttempt, RunDetail } from '#shared/domain/run.ts'
+import { visible } from '#shared/domain/visible.ts'
 import { nameOf } from '../columns.ts'
 import { between, localTime } from '../formats.ts'
 import { table, type Column } from '../output.ts'
-import { visible } from '../visible.ts'
 
 export const attemptColumns: Column<RunAttempt>[] = [
   ['ATTEMPT', ({ attempt }) => String(attempt)],

@@ -3,8 +3,8 @@ import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { extract } from 'tar-stream'
 import * as z from 'zod'
+import { shellLine } from '#shared/domain/shell.ts'
 import { Failure } from '../failure.ts'
-import { shellLine } from '../shell.ts'
 
 const texts = z
   .array(z.string())

@@ -1,4 +1,4 @@
-import { shellLine } from '../../cli/shell.ts'
+import { shellLine } from '#shared/domain/shell.ts'
 
 export type Further = {
   home: string

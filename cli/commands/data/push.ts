@@ -6,6 +6,7 @@ import type { KnitApi } from '#shared/client/connect.ts'
 import { data } from '#shared/contracts/data.ts'
 import type { DataDetail } from '#shared/domain/data.ts'
 import { formatTag, isSystemTag, sortTags, type Tag } from '#shared/domain/tag.ts'
+import { shellLine } from '#shared/domain/shell.ts'
 import { api } from '../../api.ts'
 import { flag, positional, toggle } from '../../args.ts'
 import { command } from '../../command.ts'
@@ -15,7 +16,6 @@ import { UserTag } from '../../formats.ts'
 import { loadKnitenv } from '../../knitenv.ts'
 import { note, printJson } from '../../output.ts'
 import { progress } from '../../progress.ts'
-import { shellLine } from '../../shell.ts'
 
 export default command({
   about: data.push.summary,

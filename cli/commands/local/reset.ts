@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { shellLine } from '#shared/domain/shell.ts'
 import { homeMarker } from '#shared/files/home-folder.ts'
 import { toggle } from '../../args.ts'
 import { agreed } from '../../ask.ts'
@@ -8,7 +9,6 @@ import { command } from '../../command.ts'
 import { Failure, first, UsageError } from '../../failure.ts'
 import { findRunning, homeArgs, localHome } from '../../local-home.ts'
 import { note } from '../../output.ts'
-import { shellLine } from '../../shell.ts'
 
 export default command({
   about: 'Delete the system of this machine with all its data, plans and runs.',

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import * as z from 'zod'
+import { shellLine } from '#shared/domain/shell.ts'
 import { flag, toggle } from '../../args.ts'
 import { asCalled } from '../../called.ts'
 import { command } from '../../command.ts'
@@ -7,7 +8,6 @@ import type { Context } from '../../context.ts'
 import { Failure } from '../../failure.ts'
 import { runInForeground } from '../../foreground.mjs'
 import { findRunning, homeArgs, localHome, type Running } from '../../local-home.ts'
-import { shellLine } from '../../shell.ts'
 import { startDetached } from '../../start-detached.ts'
 
 const passedOn = {

@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { shellLine } from '#shared/domain/shell.ts'
 import { command } from '../../command.ts'
 import { Failure } from '../../failure.ts'
 import { findRunning, homeArgs, isAlive, localHome } from '../../local-home.ts'
 import { note } from '../../output.ts'
-import { shellLine } from '../../shell.ts'
 
 const patience = 60_000
 const lookedEvery = 50
