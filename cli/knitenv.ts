@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import * as z from 'zod'
+import { plainWords } from '#shared/domain/plain-words.ts'
 import { Quantity } from '#shared/domain/quantity.ts'
 import { isSystemTag, TagIn } from '#shared/domain/tag.ts'
 import type { Context } from './context.ts'
@@ -39,7 +40,7 @@ function read(file: string, ctx: Context): Knitenv {
   for (const key of Object.keys(content))
     if (!known.includes(key))
       note(ctx, `${file}: "${key}" means nothing here${didYouMean(key, known)}`)
-  const result = Knitenv.safeParse(content)
+  const result = Knitenv.safeParse(content, { error: plainWords })
   if (result.success) return result.data
   const issue = result.error.issues[0]
   throw new Failure(

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import type * as z from 'zod'
+import { plainWords } from '#shared/domain/plain-words.ts'
 import type { Arg, Args, Values } from './args.ts'
 import { didYouMean } from './did-you-mean.ts'
 import { UsageError } from './failure.ts'
@@ -70,7 +71,7 @@ function distribute(words: string[], args: Args, raw: Map<string, string[]>): vo
 function valueOf(name: string, arg: Arg, texts: string[] | undefined): unknown {
   const last = texts?.at(-1)
   const given = arg.type === 'boolean' ? readBoolean(name, last) : arg.many ? texts : last
-  const result = arg.schema.safeParse(given)
+  const result = arg.schema.safeParse(given, { error: plainWords })
   if (result.success) return result.data
   const what = arg.type === 'positional' ? placeholder(name) : `--${name}`
   throw new UsageError(`${what}: ${firstMessage(result.error)}`)

@@ -32,14 +32,14 @@ test.each([
   ['serviceAccount: x', 'there is no key "serviceAccount"; did you mean service_account?'],
   ['log: {tag: []}', 'there is no key "log.tag"; did you mean tags?'],
   ['outputs: [{pth: /o}]', 'there is no key "outputs[0].pth"; did you mean path?'],
-  ['annotations: {a: b}', 'annotations: Invalid input: expected array, received object'],
+  ['annotations: {a: b}', 'annotations: expected a list'],
   ['annotations: [x]', 'annotations[0]: the annotation "x" has no "="; write it as KEY=VALUE'],
   ['resources: {cpu: 1K}', 'resources.cpu: "1K" is no quantity'],
   ['outputs: [{path: /o, tags: [type: x]}]', 'outputs[0].tags[0]: a tag is "KEY:VALUE" in quotes'],
   ['outputs: [{path: /o, tags: [x]}]', 'outputs[0].tags[0]: the tag "x" has no colon'],
   ['image: twice', 'Map keys must be unique at line 5'],
   ['args: [', 'at line'],
-  ['active: maybe', 'active: Invalid input'],
+  ['active: maybe', 'active: expected true or false'],
   ['...\n---\nimage: b:c', 'it holds more than one document'],
 ])('%s is refused, naming the place', (line, message) => {
   expect(() => readPlan(`${valid}${line}\n`, 'plan.yaml')).toThrow(`plan.yaml: `)

@@ -1,5 +1,6 @@
 import { isMap, isPair, isScalar, parseAllDocuments, visit, type Document } from 'yaml'
 import * as z from 'zod'
+import { plainWords } from '#shared/domain/plain-words.ts'
 import { PlanSpec } from '#shared/domain/plan.ts'
 import { didYouMean } from './did-you-mean.ts'
 import { Failure } from './failure.ts'
@@ -20,7 +21,7 @@ export function readPlan(text: string, file: string): PlanBody {
 
   const unknown = unknownKeys(PlanSpec, value, '')
   if (unknown.length > 0) throw wrong(unknown.join('; '))
-  const result = PlanSpec.safeParse(value)
+  const result = PlanSpec.safeParse(value, { error: plainWords })
   if (!result.success) throw wrong(messageOf(result.error, value))
   return value as PlanBody
 }

@@ -2,6 +2,7 @@ import { chmodSync, copyFileSync, existsSync, readFileSync, rmSync, writeFileSyn
 import { dirname, join, resolve } from 'node:path'
 import { parse as parseYaml, stringify as toYaml } from 'yaml'
 import * as z from 'zod'
+import { plainWords } from '#shared/domain/plain-words.ts'
 import { shellLine } from '#shared/domain/shell.ts'
 import { makeFolder } from '#shared/files/make-folder.ts'
 import type { Context } from './context.ts'
@@ -54,7 +55,7 @@ export function storeFile(ctx: Context): string {
 
 /** Checks a profile as it stands in YAML; `where` names it in the message. */
 export function checkProfile(value: unknown, where: string): Profile {
-  const result = Profile.safeParse(value)
+  const result = Profile.safeParse(value, { error: plainWords })
   if (result.success) return result.data
   const issue = result.error.issues[0]
   throw new Failure(

@@ -46,6 +46,8 @@ test('every mistake is named at once, by its variable, and no secret is shown', 
     }),
   )
   expect(read).not.toThrow(/too short a secret/)
+  expect(read).toThrow('  KNIT_DATABASE_URL: it is missing\n')
+  expect(read).toThrow('  KNIT_PORT: expected at most 65535\n')
 })
 
 test('variables of others are not looked at', () => {

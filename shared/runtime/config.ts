@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { plainWords } from '#shared/domain/plain-words.ts'
 
 const count = (fallback: number) => z.coerce.number().int().positive().default(fallback)
 const seconds = (fallback: number) => z.coerce.number().positive().default(fallback)
@@ -20,7 +21,10 @@ export const everywhere = '::'
 export const Config = z.object({
   release: z
     .string()
-    .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/)
+    .regex(
+      /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
+      'expected a name of small letters, digits and dashes',
+    )
     .default('knitfab')
     .describe('Name of this installation; part of the source of every event.'),
   databaseUrl: z
@@ -139,7 +143,7 @@ export function configFrom(
   const given = Object.keys(Config.shape)
     .map((setting) => [setting, env[variableOf(setting)]] as const)
     .filter(([, value]) => value !== undefined && value !== '')
-  const result = Config.safeParse(Object.fromEntries(given))
+  const result = Config.safeParse(Object.fromEntries(given), { error: plainWords })
   if (result.success) return result.data
   const mistakes = result.error.issues.map(
     (issue) => `  ${nameOf(String(issue.path[0]))}: ${issue.message}`,

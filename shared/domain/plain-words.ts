@@ -1,0 +1,32 @@
+import type * as z from 'zod'
+
+const kinds: Record<string, string> = {
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'a mapping',
+}
+
+/** What a schema has against a value, as people say it; given to `safeParse`. What a schema says in its own words stays. */
+export const plainWords: z.core.$ZodErrorMap = (issue) => {
+  if (issue.code === 'invalid_type')
+    return issue.input === undefined
+      ? 'it is missing'
+      : `expected ${kinds[issue.expected] ?? issue.expected}`
+  if (issue.code === 'invalid_value') return `expected ${oneOf(issue.values.map(String))}`
+  if (issue.code === 'too_small')
+    return `expected ${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}${unitOf(issue)}`
+  if (issue.code === 'too_big')
+    return `expected ${issue.inclusive ? 'at most' : 'less than'} ${issue.maximum}${unitOf(issue)}`
+  if (issue.code === 'invalid_format' && issue.format === 'url') return 'expected a URL'
+  return undefined
+}
+
+/** `a`, `a or b`, `a, b or c`. */
+const oneOf = (words: string[]): string =>
+  [words.slice(0, -1).join(', '), words.at(-1) ?? ''].filter(Boolean).join(' or ')
+
+const units: Record<string, string> = { string: ' characters', array: ' entries' }
+const unitOf = ({ origin }: { origin: string }): string => units[origin] ?? ''
