@@ -3,9 +3,15 @@ import { once } from 'node:events'
 import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { build } from 'esbuild'
+import { Misused, runProgram } from './shared/runtime/command-line.ts'
 
-// With --readable functions keep their lines and the names of what they are made of.
-const [out = 'dist', form] = process.argv.slice(2)
+const usage = `Usage: npm run build -- [--readable] [FOLDER]
+
+Bundles every function and program into FOLDER, which is replaced; default: dist
+
+  --readable  functions keep their lines and the names of what they are made of
+  --help      show this
+`
 
 /** Every function with the name of its service, found in the tree. */
 function functions() {
@@ -63,12 +69,12 @@ const common = {
 }
 
 // CommonJS: an ES module that imports node:http makes Node load all of `fetch` with it. Names stay as they are, for logs.
-const served = ([name, path]) =>
+const served = ([name, path], { out, readable }) =>
   build({
     ...common,
     format: 'cjs',
-    minifySyntax: form !== '--readable',
-    minifyWhitespace: form !== '--readable',
+    minifySyntax: !readable,
+    minifyWhitespace: !readable,
     // The function that start.cjs calls.
     banner: { js: '(function (require) {"use strict";' },
     footer: { js: '})' },
@@ -86,7 +92,7 @@ const served = ([name, path]) =>
   })
 
 /** Starts a function that has been built, and lets it answer, for `start.cjs` to keep what V8 compiles meanwhile. */
-async function compile(name) {
+async function compile(name, out) {
   const env = {
     KNIT_HOST: '127.0.0.1',
     KNIT_PORT: '0',
@@ -108,7 +114,7 @@ async function compile(name) {
   if (code !== 0) throw new Error(`The function ${name} has been built, but does not run:\n${log}`)
 }
 
-const program = ([name, path]) =>
+const program = ([name, path], out) =>
   build({
     ...common,
     format: 'esm',
@@ -122,17 +128,26 @@ const program = ([name, path]) =>
     outfile: `${out}/${name}.mjs`,
   })
 
-rmSync(out, { recursive: true, force: true })
-const programs = [['local', 'functions/local.ts'], ['cli', 'cli/main.ts'], ...jobs()]
-await Promise.all([...functions().map(served), ...programs.map(program)])
-cpSync('shared/database/migrations', `${out}/migrations`, { recursive: true })
-cpSync('functions/start.cjs', `${out}/start.cjs`)
-const names = functions()
-  .map(([name]) => name)
-  .values()
-await Promise.all(
-  Array.from({ length: availableParallelism() }, async () => {
-    for (const name of names) await compile(name)
-  }),
-)
-console.log(`${functions().length} functions and ${programs.length} programs are in ${out}/`)
+async function buildAll({ readable }, [out = 'dist', ...more]) {
+  if (more.length > 0) throw new Misused(`Too many folders: ${more.join(', ')}`)
+  rmSync(out, { recursive: true, force: true })
+  const programs = [['local', 'functions/local.ts'], ['cli', 'cli/main.ts'], ...jobs()]
+  await Promise.all([
+    ...functions().map((fn) => served(fn, { out, readable })),
+    ...programs.map((one) => program(one, out)),
+  ])
+  cpSync('shared/database/migrations', `${out}/migrations`, { recursive: true })
+  cpSync('functions/start.cjs', `${out}/start.cjs`)
+  const names = functions()
+    .map(([name]) => name)
+    .values()
+  await Promise.all(
+    Array.from({ length: availableParallelism() }, async () => {
+      for (const name of names) await compile(name, out)
+    }),
+  )
+  console.log(`${functions().length} functions and ${programs.length} programs are in ${out}/`)
+}
+
+const options = { readable: { type: 'boolean' } }
+process.exitCode = await runProgram({ usage, options, takesWords: true, run: buildAll })

@@ -1,37 +1,44 @@
 import { writeFileSync } from 'node:fs'
-import { parseArgs } from 'node:util'
+import { Misused, runProgram } from '#shared/runtime/command-line.ts'
 import { benchmarks } from './benchmarks.ts'
 import { undoAll, withBench, type Benchmark, type BenchOptions, type Finding } from './harness.ts'
 import { scale } from './population.ts'
 import { printFinding, writeReport } from './report.ts'
 
-/** `npm run bench`: all of them, or those that are named; `-- --list` says which there are. */
-async function main(args: string[]): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args,
-    allowPositionals: true,
-    options: { list: { type: 'boolean' }, json: { type: 'string' }, runs: { type: 'string' } },
-  })
+const usage = `Usage: npm run bench -- [--list] [--runs N] [--json FILE] [ID...]
+
+Measures the system: all benchmarks, or those that are named. All of them rewrite the table in tests/bench/README.md.
+
+  --list       say which there are
+  --runs N     how many Runs a benchmark makes that has a choice
+  --json FILE  write what was found to FILE as well
+  --help       show this
+`
+
+const options = {
+  list: { type: 'boolean' },
+  json: { type: 'string' },
+  runs: { type: 'string' },
+} as const
+
+async function bench(
+  values: { list?: boolean; json?: string; runs?: string },
+  ids: string[],
+): Promise<number> {
   if (values.list) {
     for (const { id, what } of benchmarks) console.log(`${id.padEnd(6)} ${what}`)
     return 0
   }
-  const chosen = benchmarks.filter(({ id }) => positionals.length === 0 || positionals.includes(id))
-  const unknown = positionals.filter((id) => !benchmarks.some((benchmark) => benchmark.id === id))
-  if (unknown.length > 0) {
-    console.error(`There is no benchmark ${unknown.join(', ')}.\nSee: npm run bench -- --list`)
-    return 2
-  }
+  const chosen = benchmarks.filter(({ id }) => ids.length === 0 || ids.includes(id))
+  const unknown = ids.filter((id) => !benchmarks.some((benchmark) => benchmark.id === id))
+  if (unknown.length > 0)
+    throw new Misused(`There is no benchmark ${unknown.join(', ')}; --list says which there are.`)
   const runs = values.runs === undefined ? undefined : Number(values.runs)
-  if (runs !== undefined && !(Number.isInteger(runs) && runs > 0)) {
-    console.error(
-      `--runs takes a number of Runs, not ${values.runs}.\nSee: npm run bench -- --list`,
-    )
-    return 2
-  }
+  if (runs !== undefined && !(Number.isInteger(runs) && runs > 0))
+    throw new Misused(`--runs takes a number of Runs, not ${values.runs}`)
   const findings = await runAll(chosen, runs === undefined ? {} : { runs })
   if (values.json) writeFileSync(values.json, `${JSON.stringify(findings, null, 2)}\n`)
-  if (positionals.length === 0 && scale === 1 && runs === undefined) await writeReport(findings)
+  if (ids.length === 0 && scale === 1 && runs === undefined) await writeReport(findings)
   // A target that is missed is a result; only a benchmark that breaks is a failure.
   return new Set(findings.map(({ id }) => id.split('.')[0])).size < chosen.length ? 1 : 0
 }
@@ -58,4 +65,4 @@ async function runAll(chosen: readonly Benchmark[], options: BenchOptions): Prom
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => void undoAll().finally(() => process.exit(1)))
 
-process.exitCode = await main(process.argv.slice(2))
+process.exitCode = await runProgram({ usage, options, takesWords: true, run: bench })

@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
 import { connectApi } from '#shared/client/connect.ts'
+import { runProgram } from '#shared/runtime/command-line.ts'
 import { furtherCommands } from './further.ts'
 import {
   demoFolder,
@@ -28,12 +28,13 @@ train, evaluate and report, and checks what has run.
 
 type Options = { home: string; keep: boolean }
 
-process.exitCode = await main(process.argv.slice(2))
+process.exitCode = await runProgram({
+  usage,
+  options: { home: { type: 'string' }, keep: { type: 'boolean', default: false } },
+  run: ({ home, keep }) => main({ keep, home: resolve(home ?? freshHome()) }),
+})
 
-async function main(args: string[]): Promise<number> {
-  const options = readOptions(args)
-  if (typeof options === 'number') return options
-
+async function main(options: Options): Promise<number> {
   const screen = makeScreen(process.stdout, process.env)
   const interruption = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
@@ -50,25 +51,6 @@ async function main(args: string[]): Promise<number> {
     if (interruption.signal.aborted) screen.line('interrupted; what was started has been stopped')
     else showFailure(screen, error)
     return interruption.signal.aborted ? 130 : 1
-  }
-}
-
-function readOptions(args: string[]): Options | number {
-  try {
-    const { values } = parseArgs({
-      args,
-      options: {
-        home: { type: 'string' },
-        keep: { type: 'boolean', default: false },
-        help: { type: 'boolean', short: 'h' },
-      },
-    })
-    if (!values.help) return { keep: values.keep, home: resolve(values.home ?? freshHome()) }
-    process.stdout.write(usage)
-    return 0
-  } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n\n${usage}`)
-    return 2
   }
 }
 

@@ -1,15 +1,26 @@
-import { parseArgs } from 'node:util'
+import { Misused, runProgram } from '#shared/runtime/command-line.ts'
 import { weather } from './storm/weather.ts'
 
-/** `npm run faults -- --minutes N --seed S`: storm after storm, each on a new home, until the time is over or one has failed. */
-async function main(args: string[]): Promise<number> {
-  const { values } = parseArgs({
-    args,
-    options: { minutes: { type: 'string', default: '1' }, seed: { type: 'string' } },
-  })
-  const end = performance.now() + Number(values.minutes) * 60_000
-  const first = values.seed ?? String(Math.floor(Math.random() * 1e6))
-  for (let seed = Number(first); seed === Number(first) || performance.now() < end; seed += 1) {
+const usage = `Usage: npm run faults -- [--minutes N] [--seed S]
+
+Storm after storm, each on a new home, until the time is over or one has failed.
+
+  --minutes N  how long; one storm at least; default: 1
+  --seed S     number of the first storm; default: any
+  --help       show this
+`
+
+const options = {
+  minutes: { type: 'string', default: '1' },
+  seed: { type: 'string', default: String(Math.floor(Math.random() * 1e6)) },
+} as const
+
+async function storms(values: { minutes: string; seed: string }): Promise<number> {
+  const [minutes = 0, first = 0] = [values.minutes, values.seed].map(Number)
+  if (!(minutes >= 0 && Number.isSafeInteger(first)))
+    throw new Misused('The minutes, and the seed, are numbers.')
+  const end = performance.now() + minutes * 60_000
+  for (let seed = first; seed === first || performance.now() < end; seed += 1) {
     const began = performance.now()
     const say = (line: string) =>
       console.log(`  ${((performance.now() - began) / 1000).toFixed(1).padStart(6)} s  ${line}`)
@@ -25,4 +36,4 @@ async function main(args: string[]): Promise<number> {
   return 0
 }
 
-process.exitCode = await main(process.argv.slice(2))
+process.exitCode = await runProgram({ usage, options, run: storms })

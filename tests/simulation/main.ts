@@ -1,40 +1,47 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { Misused, runProgram } from '#shared/runtime/command-line.ts'
 import { startTestPostgres } from '#tests/support/global-postgres.ts'
 import { bugs, isBug } from './bugs.ts'
 import { playSchedules, type Wish } from './lanes.ts'
 import type { Result } from './simulation.ts'
 
-const usage = 'See: npm run simulate -- --schedules 200 --seed 1 [--lanes 2] [--trace] [--bug NAME]'
+const usage = `Usage: npm run simulate -- [--schedules N] [--seed N] [--lanes N] [--trace] [--bug NAME]
 
-/** `npm run simulate`: plays schedules from a seed on, and ends with the first in which something is wrong. */
-async function main(args: string[]): Promise<number> {
-  const { values } = parseArgs({
-    args,
-    options: {
-      schedules: { type: 'string', default: '200' },
-      seed: { type: 'string', default: '1' },
-      lanes: { type: 'string', default: String(availableParallelism()) },
-      bug: { type: 'string' },
-      trace: { type: 'boolean', default: false },
-    },
-  })
+Plays schedules from a seed on, and ends with the first in which something is wrong.
+
+  --schedules N  how many; default: 200
+  --seed N       the first; default: 1
+  --lanes N      how many at a time; default: one for each processor
+  --trace        show every step
+  --bug NAME     with an engine that is broken; one of:
+${Object.keys(bugs)
+  .map((name) => `                   ${name}\n`)
+  .join('')}  --help         show this
+`
+
+const options = {
+  schedules: { type: 'string', default: '200' },
+  seed: { type: 'string', default: '1' },
+  lanes: { type: 'string', default: String(availableParallelism()) },
+  bug: { type: 'string' },
+  trace: { type: 'boolean', default: false },
+} as const
+
+type Values = { schedules: string; seed: string; lanes: string; bug?: string; trace: boolean }
+
+async function simulate(values: Values): Promise<number> {
   const [schedules = 0, seed = 0, lanes = 0] = [values.schedules, values.seed, values.lanes].map(
     Number,
   )
-  if (![schedules, seed, lanes].every((number) => Number.isSafeInteger(number) && number > 0)) {
-    console.error(
-      `How many schedules and lanes, and the first seed, are whole numbers above zero.\n${usage}`,
+  if (![schedules, seed, lanes].every((number) => Number.isSafeInteger(number) && number > 0))
+    throw new Misused(
+      'How many schedules and lanes, and the first seed, are whole numbers above zero.',
     )
-    return 2
-  }
+  if (values.bug !== undefined && !isBug(values.bug))
+    throw new Misused(`There is no bug “${values.bug}”; --help says which there are.`)
   const seeds = Array.from({ length: schedules }, (_, index) => seed + index)
-  if (values.bug !== undefined && !isBug(values.bug)) {
-    console.error(`There is no bug “${values.bug}”.\nThere are: ${Object.keys(bugs).join('; ')}`)
-    return 2
-  }
   return play({ seeds, lanes: Math.min(lanes, schedules), bug: values.bug }, values.trace)
 }
 
@@ -69,4 +76,4 @@ function explain({ seed, wrong, trace, digest }: Result, bug: string | undefined
   console.error(`See every step: npm run simulate -- --schedules 1 --seed ${seed} --trace${more}`)
 }
 
-process.exitCode = await main(process.argv.slice(2))
+process.exitCode = await runProgram({ usage, options, run: simulate })
