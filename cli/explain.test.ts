@@ -96,7 +96,19 @@ test('files that cannot be used are shown, and a full disk is told from them', (
   const system = (code: string, path?: string) =>
     Object.assign(new Error(code), { code, syscall: 'open', path })
   expect(next(system('EACCES', "/ann's"), push)).toBe(`ls -ld '/ann'\\''s'`)
+  expect(next(system('ENOENT', '/x/none'), push)).toBe('ls /x')
+  expect(next(system('EISDIR'), push)).toBe(`name a file, then: ${push.line}`)
   expect(next(system('ENOSPC', '/x'), push)).toBe(`free some room, then: ${push.line}`)
+})
+
+test('what the system has against a file is told in plain words, with its path', () => {
+  const message = "ENOENT: no such file or directory, open '/x/none'"
+  const error = Object.assign(new Error(message), {
+    code: 'ENOENT',
+    syscall: 'open',
+    path: '/x/none',
+  })
+  expect(explain(error, push).what).toMatch(/: no such file or directory: \/x\/none$/)
 })
 
 test('what nobody planned for is a bug of ours, with all there is to tell of it', () => {

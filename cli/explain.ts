@@ -1,9 +1,11 @@
+import { dirname } from 'node:path'
 import { ArchiveError, type ArchiveErrorCode } from '#shared/archive/archive-error.ts'
 import { ApiError, ConnectionError } from '#shared/client/api-error.ts'
 import { DamagedTransfer } from '#shared/client/transfers.ts'
 import type { ProblemCode } from '#shared/contracts/problems.ts'
 import { Invalid } from '#shared/domain/invalid.ts'
 import { isId } from '#shared/domain/ids.ts'
+import { plainMessage } from '#shared/domain/plain-words.ts'
 import { shellLine } from '#shared/domain/shell.ts'
 import { UnusableHome } from '#shared/files/home-folder.ts'
 import { Failure, first, UsageError, type Next } from './failure.ts'
@@ -39,7 +41,7 @@ function tell(error: unknown, doing: Doing): Told | undefined {
     return { what: error.message, next: nextAfterConnection(error) }
   const next = nextAfter(error, doing)
   if (next === undefined) return undefined
-  const { message } = error as Error
+  const message = plainMessage(error as Error)
   const status = error instanceof ApiError ? ` (HTTP ${error.status})` : ''
   return { what: `${withoutKnit(positionalLine(doing))}: ${message}${status}`, next }
 }
@@ -121,7 +123,9 @@ function nextAfterConnection({ code, message }: ConnectionError): Next {
 
 function nextAfterSystem({ code, path }: NodeJS.ErrnoException): Next {
   if (code === 'ENOSPC' || code === 'EDQUOT') return first('free some room')
-  return path === undefined ? again : shellLine(['ls', '-ld', path])
+  if (code === 'EISDIR') return first('name a file')
+  if (path === undefined) return again
+  return code === 'ENOENT' ? shellLine(['ls', dirname(path)]) : shellLine(['ls', '-ld', path])
 }
 
 /** The command with what it is about, and without flags. */

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { plainMessage } from '#shared/domain/plain-words.ts'
 import { makeFolder } from './make-folder.ts'
 import { replaceFile } from './replace-file.ts'
 
@@ -48,16 +49,18 @@ export function usable<T>(folder: string, use: () => T): T {
     return use()
   } catch (error) {
     if (error instanceof UnusableHome) throw error
-    const { code = '', message } = error as NodeJS.ErrnoException
+    const { code = '' } = error as NodeJS.ErrnoException
     throw ['ENOSPC', 'EDQUOT'].includes(code)
       ? new UnusableHome(
           `the disk of ${folder} is full`,
           'free some room there, or choose another folder',
           { cause: error },
         )
-      : new UnusableHome(`the folder ${folder} cannot be used: ${message}`, 'choose another one', {
-          cause: error,
-        })
+      : new UnusableHome(
+          `the folder ${folder} cannot be used: ${plainMessage(error as Error)}`,
+          'choose another one',
+          { cause: error },
+        )
   }
 }
 

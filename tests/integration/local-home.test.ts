@@ -259,10 +259,14 @@ test('a folder that is no home is refused and left as it is', async ({ folder })
   )
   const underFile = await refusedHome(join(folder, 'mine.txt', 'below'))
   expect(underFile.code).toBe(1)
-  expect(underFile.output).toContain(`The folder ${folder}/mine.txt/below cannot be used: EEXIST`)
+  expect(underFile.output).toContain(
+    `The folder ${folder}/mine.txt/below cannot be used: file already exists: ${folder}/mine.txt.\n`,
+  )
   const nowhere = await refusedHome('/proc/nothing/home')
   expect(nowhere.code).toBe(1)
-  expect(nowhere.output).toContain('The folder /proc/nothing/home cannot be used: ENOENT')
+  expect(nowhere.output).toContain(
+    'The folder /proc/nothing/home cannot be used: no such file or directory',
+  )
 })
 
 const isRoot = process.getuid?.() === 0

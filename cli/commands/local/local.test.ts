@@ -90,7 +90,7 @@ test.runIf(process.platform === 'linux')('a home that cannot be made is told at 
   const nowhere = '/proc/nothing/a/home'
   const { code, stderr } = await knit(['local', 'start', '--detach', '--home', nowhere], tempDir())
   expect(code).toBe(1)
-  expect(stderr).toContain(`the folder ${nowhere} cannot be used: ENOENT`)
+  expect(stderr).toContain(`the folder ${nowhere} cannot be used: no such file or directory`)
 })
 
 test('what is advised after a failure shows no password', async () => {
