@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import * as z from 'zod'
+import { localStart } from '#shared/domain/local-start.ts'
 import { flag } from './args.ts'
 import type { Context } from './context.ts'
 
@@ -16,13 +17,7 @@ const Running = z.object({
 export type Running = z.output<typeof Running>
 
 export const homeArgs = {
-  home: flag(
-    z
-      .string()
-      .optional()
-      .describe('Directory it lives in; else $KNIT_HOME, else ~/.local/state/knit.'),
-    { hint: 'DIR' },
-  ),
+  home: flag(localStart.home, { hint: 'DIR' }),
 }
 
 /** The directory the system on this machine lives in. */

@@ -1,51 +1,68 @@
 import { once } from 'node:events'
-import { parseArgs } from 'node:util'
 import { PostgresUnavailable } from '#shared/adapters/embedded-postgres/postgres-unavailable.ts'
+import { plainWords } from '#shared/domain/plain-words.ts'
+import { localStart, LocalStart } from '#shared/domain/local-start.ts'
+import { Misused, runProgram, type Program } from '#shared/runtime/command-line.ts'
 import { errorText } from '#shared/runtime/log.ts'
-import { CannotStart } from './local/home.ts'
-import { startLocalHome, type LocalHome, type StartOptions } from './local/start.ts'
+import { startLocalHome, type LocalHome } from './local/start.ts'
 import { welcome } from './local/welcome.ts'
 
-/** Every function in one process: a one-machine installation, `npm start`, `npm run dev`. */
-async function main(args: string[]): Promise<void> {
-  const [command = 'start', ...rest] = args[0]?.startsWith('-') ? ['start', ...args] : args
-  if (command === 'image') {
-    const { image } = await import('./local/image.ts')
-    return image(rest, process.env)
-  }
-  if (command !== 'start')
-    throw new CannotStart(`There is no command "${command}"; there are start and image.`)
-  const { values } = parseArgs({
-    args: rest,
-    options: {
-      home: { type: 'string' },
-      port: { type: 'string' },
-      engine: { type: 'string' },
-      database: { type: 'string' },
-    },
-  })
-  const stop = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.on(signal, () => stop.abort())
-  const home = await startUnless(stop.signal, values)
-  if (home && !stop.signal.aborted) {
-    console.error(welcome({ ...home, atTerminal: process.stdin.isTTY, env: process.env }))
-    await once(stop.signal, 'abort')
-  }
-  await home?.stop()
+const text = { type: 'string' } as const
+const engines = localStart.engine.unwrap().options.join('|')
+const hints = { home: 'DIR', port: 'PORT', engine: engines, database: 'URL' }
+const flags = Object.entries(hints).map(([name, hint]) => `--${name} ${hint}`)
+const abouts = Object.values(localStart).map(({ description = '' }) => description)
+const width = Math.max(...flags.map(({ length }) => length))
+
+const start = {
+  usage: `Usage: npm start -- ${flags.map((flag) => `[${flag}]`).join(' ')}
+
+Every function in one process: starts the system on this machine, and ends it with Ctrl-C.
+
+${flags.map((flag, index) => `  ${flag.padEnd(width)}  ${abouts[index]}\n`).join('')}\
+  ${'--help'.padEnd(width)}  Show this.
+`,
+  options: { home: text, port: text, engine: text, database: text },
+  async run(values) {
+    const stop = new AbortController()
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+      process.on(signal, () => stop.abort())
+    const home = await startUnless(stop.signal, checked(values))
+    if (home && !stop.signal.aborted) {
+      console.error(welcome({ ...home, atTerminal: process.stdin.isTTY, env: process.env }))
+      await once(stop.signal, 'abort')
+    }
+    await home?.stop()
+  },
+} satisfies Program<Record<keyof LocalStart, typeof text>>
+
+function checked(values: Record<string, unknown>): LocalStart {
+  const { data, error } = LocalStart.safeParse(values, { error: plainWords })
+  if (data) return data
+  throw new Misused(
+    error.issues.map(({ path, message }) => `--${path.join('.')}: ${message}`).join('\n'),
+  )
 }
 
 /** Undefined when a stop was asked before it had started: Ctrl-C in a terminal ends initdb, or an engine that is tried, as well. */
-async function startUnless(
-  stop: AbortSignal,
-  options: StartOptions,
-): Promise<LocalHome | undefined> {
+async function startUnless(stop: AbortSignal, options: LocalStart): Promise<LocalHome | undefined> {
   try {
     return await startLocalHome(options, process.env, stop)
   } catch (error) {
     if (stop.aborted) return undefined
     throw error
   }
+}
+
+/** A one-machine installation, `npm start`, `npm run dev`, and the images of one. */
+async function main([command = 'start', ...rest]: string[]): Promise<number> {
+  if (command.startsWith('-')) return runProgram(start, [command, ...rest])
+  if (command === 'start') return runProgram(start, rest)
+  if (command === 'image') return runProgram((await import('./local/image.ts')).image, rest)
+  process.stderr.write(
+    `There is no command "${command}".\nThere are start and image; see: npm start -- --help\n`,
+  )
+  return 2
 }
 
 /** What a user can mend is said in its own words, for anything else undefined. */
@@ -56,16 +73,13 @@ function plainly(error: unknown): string | undefined {
   if (['ENOSPC', 'EDQUOT', 'EROFS', '53100'].includes(code))
     return `Nothing more can be written: ${error.message}\nFree some room on that disk, or choose another folder: knit local start --home DIR`
   if (error instanceof PostgresUnavailable) return error.plain
-  const isMisuse = code.startsWith('ERR_PARSE_ARGS')
-  const isExpected = ['CannotStart', 'UnusableHome', 'CannotRun', 'BadSettings'].includes(
-    error.name,
-  )
-  return isMisuse || isExpected ? error.message : undefined
+  if (error.name === 'BadSettings') return `${error.message}\nCorrect them, then: knit local start`
+  const isExpected = ['CannotStart', 'UnusableHome', 'CannotRun'].includes(error.name)
+  return isExpected ? error.message : undefined
 }
 
 try {
-  await main(process.argv.slice(2))
-  process.exit(0)
+  process.exit(await main(process.argv.slice(2)))
 } catch (error) {
   console.error(plainly(error) ?? errorText(error))
   process.exit(1)

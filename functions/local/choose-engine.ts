@@ -1,5 +1,6 @@
 import type { Engine } from '#shared/adapters/local-cluster/engine.ts'
 import { engineNames, findEngine } from '#shared/adapters/local-cluster/find-engine.ts'
+import type { LocalStart } from '#shared/domain/local-start.ts'
 import type { Log } from '#shared/ports/log.ts'
 import { CannotStart } from './home.ts'
 
@@ -7,16 +8,12 @@ type Place = Parameters<typeof findEngine>[1]
 
 /** The engine that was asked for, or left to us the first that works; undefined is the sandbox. Throws `CannotStart`. */
 export async function chooseEngine(
-  wanted: string = 'auto',
+  wanted: LocalStart['engine'] = 'auto',
   place: Place,
   log: Log,
 ): Promise<Engine | undefined> {
   if (wanted === 'sandbox') return undefined
   const names = engineNames.filter((name) => wanted === 'auto' || wanted === name)
-  if (names.length === 0)
-    throw new CannotStart(
-      `There is no engine "${wanted}".\nUse --engine docker, podman or sandbox, or leave the choice: --engine auto`,
-    )
   for (const name of names) {
     const found = await findEngine(name, place)
     if ('engine' in found) return found.engine

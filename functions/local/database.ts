@@ -75,9 +75,10 @@ async function startAgain(
 
 /** A Postgres of somebody else. */
 export async function openExternal(url: string): Promise<Database> {
-  const sql = connect(url)
-  const close = () => sql.end({ timeout: 5 })
+  let sql: Sql | undefined
+  const close = async () => sql?.end({ timeout: 5 })
   try {
+    sql = connect(url)
     await migrate(sql)
     return { sql, close }
   } catch (error) {

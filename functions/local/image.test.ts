@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test as base, vi } from 'vitest'
+import { runProgram } from '#shared/runtime/command-line.ts'
 import { openHome } from './home.ts'
 import { image } from './image.ts'
 
@@ -16,7 +17,7 @@ const test = base.extend<{ folder: string }>({
 /** The names `image list` prints, in a home in `folder`. */
 async function listed(folder: string): Promise<string[]> {
   const log = vi.spyOn(console, 'log').mockImplementation(() => {})
-  await image(['list', '--home', folder], {})
+  await runProgram(image, ['list', '--home', folder])
   const [printed] = log.mock.lastCall ?? []
   log.mockRestore()
   return (JSON.parse(String(printed)) as { name: string }[]).map(({ name }) => name)
@@ -24,11 +25,13 @@ async function listed(folder: string): Promise<string[]> {
 
 async function add(folder: string): Promise<void> {
   const log = vi.spyOn(console, 'log').mockImplementation(() => {})
-  await image(['add', 'tiny:1', '/usr', '--home', folder], {})
+  await runProgram(image, ['add', 'tiny:1', '/usr', '--home', folder])
   log.mockRestore()
 }
 
-const remove = (folder: string) => image(['rm', 'tiny:1', '--home', folder], {})
+async function remove(folder: string): Promise<void> {
+  await runProgram(image, ['rm', 'tiny:1', '--home', folder])
+}
 
 const acts: Record<string, (folder: string, isThere: boolean) => Promise<void>> = {
   start: async (folder) => openHome(folder).leave(),

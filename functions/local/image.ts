@@ -1,4 +1,3 @@
-import { parseArgs } from 'node:util'
 import { homeIn, openHome } from '#shared/adapters/local-cluster/home.ts'
 import {
   addImage,
@@ -7,22 +6,27 @@ import {
   removeImage,
   type LocalImage,
 } from '#shared/adapters/local-cluster/images.ts'
+import { plainMessage } from '#shared/domain/plain-words.ts'
 import { isHome, prepareHome } from '#shared/files/home-folder.ts'
+import { Misused, type Program } from '#shared/runtime/command-line.ts'
 import { CannotStart, homeFolder } from './home.ts'
 
-/** The images of a local home, whether it runs or not: `add NAME:TAG DIR|TAR`, `list`, `rm NAME:TAG`. */
-export async function image(args: string[], env: NodeJS.ProcessEnv): Promise<void> {
-  const { values, positionals } = parseArgs({
-    args,
-    options: { home: { type: 'string' } },
-    allowPositionals: true,
-  })
-  const [verb, name, source] = positionals
-  const folder = homeFolder(values.home, env)
-  if (verb === 'list') print(list(folder))
-  else if (verb === 'add' && name && source) print(await add(folder, name, source))
-  else if (verb === 'rm' && name) await remove(folder, name)
-  else throw new CannotStart('Use: image add NAME:TAG DIR|TAR, image list, or image rm NAME:TAG.')
+const options = { home: { type: 'string' } } as const
+
+export const image: Program<typeof options> = {
+  usage: `Usage: npm start -- image add NAME:TAG DIR|TAR | list | rm NAME:TAG [--home DIR]
+
+The images of a local home, whether it runs or not.
+`,
+  options,
+  takesWords: true,
+  async run(values, [verb, name, source]) {
+    const folder = homeFolder(values.home, process.env)
+    if (verb === 'list') print(list(folder))
+    else if (verb === 'add' && name && source) print(await add(folder, name, source))
+    else if (verb === 'rm' && name) await remove(folder, name)
+    else throw new Misused('The image, or what to do with it, is missing.')
+  },
 }
 
 const print = (value: unknown): void => console.log(JSON.stringify(value, null, 4))
@@ -38,7 +42,7 @@ async function add(folder: string, name: string, source: string): Promise<LocalI
     return await addImage(openHome(folder), name, source)
   } catch (error) {
     throw new CannotStart(
-      `The image ${name} cannot be made of ${source}: ${(error as Error).message}\nUse: knit local image add NAME:TAG DIR|TAR`,
+      `The image ${name} cannot be made of ${source}: ${plainMessage(error as Error)}\nUse: knit local image add NAME:TAG DIR|TAR`,
       { cause: error },
     )
   }

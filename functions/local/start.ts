@@ -4,6 +4,7 @@ import { HOST_IMAGE } from '#shared/adapters/local-cluster/images.ts'
 import { localCluster, type LocalCluster } from '#shared/adapters/local-cluster/local-cluster.ts'
 import { ownProcess } from '#shared/adapters/local-cluster/processes.ts'
 import { keepDeadLetter } from '#shared/database/outbox.ts'
+import type { LocalStart } from '#shared/domain/local-start.ts'
 import { systemClock } from '#shared/ports/clock.ts'
 import type { Log } from '#shared/ports/log.ts'
 import { configFrom, variableOf, type Config } from '#shared/runtime/config.ts'
@@ -16,13 +17,6 @@ import { CannotStart, homeFolder, openHome, secretOf, type Home } from './home.t
 import { chooseEngine } from './choose-engine.ts'
 import { openEmbedded, openExternal } from './database.ts'
 import { openDoor } from './door.ts'
-
-export type StartOptions = {
-  home?: string | undefined
-  port?: string | undefined
-  engine?: string | undefined
-  database?: string | undefined
-}
 
 /** A local home that answers. */
 export type LocalHome = {
@@ -38,7 +32,7 @@ export type LocalHome = {
  * asked to stop meanwhile.
  */
 export async function startLocalHome(
-  options: StartOptions,
+  options: LocalStart,
   env: NodeJS.ProcessEnv,
   stop?: AbortSignal,
 ): Promise<LocalHome> {
@@ -99,7 +93,7 @@ export async function startLocalHome(
 
 /** What runs programs, tried once, so that what this machine lacks is told now and not by every run. */
 async function openCluster(
-  options: StartOptions,
+  options: LocalStart,
   home: Home,
   { env, log, onChange }: Surroundings,
 ): Promise<LocalCluster> {
@@ -124,21 +118,17 @@ type Surroundings = {
   onChange: (worker: string) => void
 }
 
-function settingsOf(options: StartOptions, home: Home, env: NodeJS.ProcessEnv): Config {
+function settingsOf(options: LocalStart, home: Home, env: NodeJS.ProcessEnv): Config {
   const { port, database } = options
-  const isFlag = (setting: string) => setting === 'port' && port !== undefined
-  const config = configFrom(
-    {
-      KNIT_LOG_FORMAT: 'text',
-      KNIT_HOST: '127.0.0.1',
-      KNIT_PORT: '30803',
-      ...env,
-      ...(port !== undefined && { KNIT_PORT: port }),
-      [variableOf('databaseUrl')]: database ?? 'embedded',
-      [variableOf('signingKey')]: secretOf(home, 'signing-key'),
-    },
-    (setting) => (isFlag(setting) ? `--${setting}` : variableOf(setting)),
-  )
+  const config = configFrom({
+    KNIT_LOG_FORMAT: 'text',
+    KNIT_HOST: '127.0.0.1',
+    KNIT_PORT: '30803',
+    ...env,
+    ...(port !== undefined && { KNIT_PORT: port }),
+    [variableOf('databaseUrl')]: database ?? 'embedded',
+    [variableOf('signingKey')]: secretOf(home, 'signing-key'),
+  })
   if (isOpenToAll(config))
     throw new CannotStart(
       `Listening on ${config.host} would let everybody in.\nSet KNIT_TOKEN, which callers then have to know, or listen on 127.0.0.1.`,

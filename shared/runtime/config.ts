@@ -132,21 +132,15 @@ export class BadSettings extends Error {
   override readonly name = 'BadSettings'
 }
 
-/**
- * Reads the settings from an environment. Throws one error that names every mistake at once, each by what the user gave:
- * a variable, unless `nameOf` knows better.
- */
-export function configFrom(
-  env: Record<string, string | undefined>,
-  nameOf: (setting: string) => string = variableOf,
-): Config {
+/** Reads the settings from an environment. Throws one error that names every mistake at once. */
+export function configFrom(env: Record<string, string | undefined>): Config {
   const given = Object.keys(Config.shape)
     .map((setting) => [setting, env[variableOf(setting)]] as const)
     .filter(([, value]) => value !== undefined && value !== '')
   const result = Config.safeParse(Object.fromEntries(given), { error: plainWords })
   if (result.success) return result.data
   const mistakes = result.error.issues.map(
-    (issue) => `  ${nameOf(String(issue.path[0]))}: ${issue.message}`,
+    (issue) => `  ${variableOf(String(issue.path[0]))}: ${issue.message}`,
   )
   throw new BadSettings(`The settings are not as they should be:\n${mistakes.join('\n')}`)
 }

@@ -32,7 +32,7 @@ export default {
   what: 'from the commit of a push to its worker, in a warm local home',
   async run(bench) {
     const folder = join(await bench.folder('latency'), 'home')
-    const options = { home: folder, port: '0', engine: 'sandbox' }
+    const options = { home: folder, port: '0', engine: 'sandbox' } as const
     const home = await startLocalHome(options, { ...process.env, KNIT_LOG_LEVEL: 'error' })
     bench.onEnd(() => home.stop())
     const push = await pusher(home)

@@ -10,6 +10,7 @@ import { data } from '#shared/contracts/data.ts'
 import { enginesHere, makeImage } from '#tests/support/engines.ts'
 import { ended, pullText, pushText, runsOf, shellPlan } from '#tests/support/home-work.ts'
 import {
+  fileExists,
   interruptedHome,
   killAll,
   processesOf,
@@ -205,11 +206,40 @@ test('a taken port is refused in one clear message, and nothing is left running'
   server.close()
 })
 
-test('a setting that is not as it should be is named as it was given', async ({ folder }) => {
-  const { code, output } = await refusedHome(home(folder), '--port', '99999')
+test('a setting that is not as it should be is named, with what to do', async ({ folder }) => {
+  vi.stubEnv('KNIT_MAX_TAGS', 'many')
+  const { code, output } = await refusedHome(home(folder), '--port', '0')
+  vi.unstubAllEnvs()
   expect(code).toBe(1)
-  expect(output).toMatch(/^The settings are not as they should be:\n  --port: .*65535\n$/)
+  expect(output).toBe(
+    'The settings are not as they should be:\n  KNIT_MAX_TAGS: expected a number\nCorrect them, then: knit local start\n',
+  )
 })
+
+test.for([
+  ['--port', '99999', '--port: expected the number of a port, from 0 to 65535'],
+  ['--engine', 'other', '--engine: expected auto, docker, podman or sandbox'],
+  ['--database', 'foo', '--database: expected postgres://USER:PASSWORD@HOST/DATABASE'],
+  ['--bogus', '1', "Unknown option '--bogus'"],
+] as const)('%s %s is misuse, told in plain words', async ([flag, value, what], { folder }) => {
+  const { code, output } = await refusedHome(home(folder), flag, value)
+  expect(code).toBe(2)
+  expect(output).toMatch(/^.+\nUsage: npm start -- .+\n$/)
+  expect(output.split('\n')[0]).toBe(what)
+  expect(fileExists(home(folder))).toBe(false)
+})
+
+test.for(['postgres://ann:secret@127.0.0.1:1/knit', 'postgres://ann:secret@[nowhere/knit'])(
+  'the database %s is refused in two lines, without its password',
+  async (url, { folder }) => {
+    const { code, output } = await refusedHome(home(folder), '--database', url)
+    expect(code).toBe(1)
+    expect(output).toMatch(
+      /^The database of --database cannot be used: .+\nCheck that it runs .+\n$/,
+    )
+    expect(output).not.toContain('secret')
+  },
+)
 
 test('an engine that does not work is refused in one clear message', async ({ folder }) => {
   vi.stubEnv('DOCKER_HOST', `unix://${folder}/none`)
@@ -218,10 +248,6 @@ test('an engine that does not work is refused in one clear message', async ({ fo
   expect(docker.code).toBe(1)
   expect(docker.output).toMatch(
     /^docker cannot be used on this machine: .+\nMend that, or leave the choice: --engine auto\n$/,
-  )
-  const other = await refusedHome(home(folder), '--port', '0', '--engine', 'other')
-  expect(other.output).toMatch(
-    /^There is no engine "other"\.\nUse --engine docker, podman or sandbox/,
   )
   expect(processesOf(folder)).toEqual([])
 })

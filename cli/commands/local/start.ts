@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import * as z from 'zod'
+import { localStart } from '#shared/domain/local-start.ts'
 import { shellLine } from '#shared/domain/shell.ts'
 import { flag, toggle } from '../../args.ts'
 import { asCalled } from '../../called.ts'
@@ -11,23 +11,9 @@ import { findRunning, homeArgs, localHome, type Running } from '../../local-home
 import { startDetached } from '../../start-detached.ts'
 
 const passedOn = {
-  port: flag(
-    z
-      .string()
-      .regex(/^\d{1,5}$/, 'expected the number of a port')
-      .optional()
-      .describe('Port to listen on.'),
-    { hint: 'PORT' },
-  ),
-  engine: flag(
-    z
-      .enum(['auto', 'docker', 'podman', 'sandbox'])
-      .optional()
-      .describe('What runs the containers.'),
-  ),
-  database: flag(z.string().optional().describe('A Postgres to use instead of the one inside.'), {
-    hint: 'URL',
-  }),
+  port: flag(localStart.port, { hint: 'PORT' }),
+  engine: flag(localStart.engine),
+  database: flag(localStart.database, { hint: 'URL' }),
 }
 
 export default command({

@@ -1,0 +1,30 @@
+import * as z from 'zod'
+
+/** What a user may ask of a local home when it is started. */
+export const localStart = {
+  home: z
+    .string()
+    .optional()
+    .describe('Directory it lives in; else $KNIT_HOME, else ~/.local/state/knit.'),
+  port: z
+    .string()
+    .refine(isPort, 'expected the number of a port, from 0 to 65535')
+    .optional()
+    .describe('Port to listen on; 0 takes any free one.'),
+  engine: z
+    .enum(['auto', 'docker', 'podman', 'sandbox'])
+    .optional()
+    .describe('What runs the containers.'),
+  database: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, 'expected postgres://USER:PASSWORD@HOST/DATABASE')
+    .optional()
+    .describe('A Postgres to use instead of the one inside.'),
+}
+
+export const LocalStart = z.object(localStart)
+export type LocalStart = z.output<typeof LocalStart>
+
+function isPort(text: string): boolean {
+  return /^\d{1,5}$/.test(text) && Number(text) <= 65_535
+}
