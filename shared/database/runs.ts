@@ -221,12 +221,18 @@ export async function recordEnd(tx: Tx, run: Claimed, end: AttemptEnd): Promise<
 }
 
 /** Why an attempt failed, and how many attempts there were since the run was made, or a user asked for another. */
-export type Failure = { cause: FailureCause; message: string; tries: number }
+export type Failure = {
+  cause: FailureCause
+  exitCode: number | null
+  message: string
+  tries: number
+}
 
 /** Why the current attempt of a run failed; undefined when it did not, or nobody knows. */
 export async function findFailure(sql: Queryable, run: Claimed): Promise<Failure | undefined> {
   const [row] = await sql<Failure[]>`
     select cause,
+           exit_code as "exitCode",
            coalesce(exit_message, '') as message,
            number - (
              select coalesce(max(attempt), 1)

@@ -31,15 +31,21 @@ function jsonLine(level: LogLevel, message: string, fields: LogFields): string {
   return `${JSON.stringify({ time: new Date().toISOString(), level, message, ...plain(fields) })}\n`
 }
 
+/** Traces are for machines that gather them: here they would only be in the way. */
 function textLine(level: LogLevel, message: string, fields: LogFields): string {
-  const { error, ...rest } = plain(fields)
+  const { error, trace: _, ...rest } = plain(fields)
   const pairs = Object.entries(rest)
-    .filter(([, value]) => value !== undefined)
-    .map(([key, value]) => ` ${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
-  const time = new Date().toTimeString().slice(0, 8)
+    .filter(([, value]) => value !== undefined && value !== null && value !== '')
+    .map(([key, value]) => ` ${key}=${shown(value)}`)
   const cause = error ? `\n  ${String(error).replaceAll('\n', '\n  ')}` : ''
-  return `${time} ${level === 'info' ? '' : `${level}: `}${message}${pairs.join('')}${cause}\n`
+  return `${localTime()} ${level === 'info' ? '' : `${level}: `}${message}${pairs.join('')}${cause}\n`
 }
+
+const shown = (value: unknown): string =>
+  typeof value === 'string' && !/[\s"]/.test(value) ? value : JSON.stringify(value)
+
+/** Now, as the clock on the wall has it: `2026-11-05 09:07:00`. Swedes write it like that. */
+const localTime = (): string => new Date().toLocaleString('sv-SE')
 
 function plain(fields: LogFields): LogFields {
   return Object.fromEntries(

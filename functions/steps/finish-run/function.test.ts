@@ -352,6 +352,20 @@ test.for(['program', 'plan', 'user'] as const)(
   },
 )
 
+test('the log says why a run failed', async ({ ctx }) => {
+  const run = await makeRun(ctx, { status: 'aborting' })
+  await endBy(ctx, run.runId, 'program', 3, 'no such column')
+  await finish(ctx, run)
+  expect(ctx.lines.map((line) => JSON.parse(line))).toContainEqual(
+    expect.objectContaining({
+      message: 'run failed',
+      run: run.runId,
+      exitCode: 3,
+      reason: 'no such column',
+    }),
+  )
+})
+
 test('volumes that cannot be measured are tried again later; the run is not done before', async ({
   ctx,
 }) => {

@@ -12,6 +12,7 @@ import {
   secondsInStatus,
   tryAgain,
   type Claimed,
+  type Failure,
 } from '#shared/database/runs.ts'
 import type { Worker } from '#shared/ports/cluster.ts'
 import { loadWork } from '#shared/database/work.ts'
@@ -52,14 +53,16 @@ async function finish(ctx: Context, run: Ending): Promise<boolean> {
     await refuse(ctx, run, neverEnded, 'user')
     return true
   }
-  if (run.status === 'aborting' && (await startOver(ctx, run))) return true
+  const failure = isCompleting(run) ? undefined : await findFailure(ctx.sql, run)
+  if (!isCompleting(run) && failure && (await startOver(ctx, run, failure))) return true
   const { measures, unfit } = await measureOutputs(ctx, run)
   const ended = isCompleting(run)
     ? unfit === undefined
       ? await end(ctx, run, 'done', measures)
       : await refuse(ctx, run, unfit)
     : await end(ctx, run, 'failed', measures)
-  if (ended) ctx.log.info(`run ${ended.status}`, { run: run.id, attempt: run.attempt })
+  const why = { exitCode: failure?.exitCode, reason: failure?.message ?? unfit }
+  if (ended) ctx.log.info(`run ${ended.status}`, { run: run.id, attempt: run.attempt, ...why })
   return true
 }
 
@@ -108,11 +111,16 @@ async function refuse(
 }
 
 /** A failure of the machine is tried again, with new data and volumes, as often as the configuration says. */
-async function startOver(ctx: Context, run: Claimed<'aborting'>): Promise<boolean> {
-  const failure = await findFailure(ctx.sql, run)
-  if (failure?.cause !== 'machine' || failure.tries >= ctx.config.maxAttempts) return false
-  const reason = `attempt ${run.attempt} was lost: ${failure.message}`
-  return ctx.begin((tx) => tryAgain(tx, run, reason, ctx.by))
+async function startOver(
+  ctx: Context,
+  run: Claimed<'aborting'>,
+  { cause, tries, message }: Failure,
+): Promise<boolean> {
+  if (cause !== 'machine' || tries >= ctx.config.maxAttempts) return false
+  const reason = `attempt ${run.attempt} was lost: ${message}`
+  const isAgain = await ctx.begin((tx) => tryAgain(tx, run, reason, ctx.by))
+  if (isAgain) ctx.log.warn('run is tried again', { run: run.id, reason })
+  return isAgain
 }
 
 type Outputs = { measures: Map<string, Measure>; unfit?: string }
