@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, openSync, readFileSync, statSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { connect } from '#shared/client/connection.ts'
@@ -11,11 +11,13 @@ import { findRunning, type Running } from './local-home.ts'
 import { checkProfile, readMapping } from './profile.ts'
 
 const lookedEvery = 100
+const largestLog = 10 * 1024 * 1024
 
 /** Starts the system in the background, with its output in HOME/local.log, and waits until it answers. */
 export async function startDetached(words: string[], home: string, ctx: Context): Promise<Running> {
   prepareHome(home)
   const log = join(home, 'local.log')
+  setAside(log)
   const output = openSync(log, 'a', 0o600)
   const { size: before } = statSync(log)
   const [file = '', ...args] = words
@@ -30,6 +32,12 @@ export async function startDetached(words: string[], home: string, ctx: Context)
     ctx.stderr.write(readFileSync(log).subarray(before))
     throw error
   }
+}
+
+/** A log that has grown large is kept once beside the new one. */
+function setAside(log: string): void {
+  const { size = 0 } = statSync(log, { throwIfNoEntry: false }) ?? {}
+  if (size > largestLog) renameSync(log, `${log}.1`)
 }
 
 /** Looks again and again until the system answers, or has ended. */

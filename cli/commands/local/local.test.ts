@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { startTimeOf } from '../../local-home.ts'
@@ -63,6 +71,20 @@ test('it is started in the background, found, not reset while it runs, and stopp
   expect((await local('reset')).stderr).toContain('--yes')
   expect((await local('reset', '--yes')).code).toBe(0)
   expect(existsSync(path)).toBe(false)
+})
+
+test('a log that has grown large is kept beside the one of the next start, until that has', async () => {
+  const { path, local } = home()
+  mkdirSync(path)
+  const log = join(path, 'local.log')
+  writeFileSync(join(path, 'KNIT_HOME'), '')
+  writeFileSync(log, 'old\n')
+  await local('start', '--detach', '--engine', 'podman')
+  expect(readFileSync(log, 'utf8')).toMatch(/^old\narguments: /)
+  truncateSync(log, 11 * 1024 * 1024)
+  await local('start', '--detach', '--engine', 'podman')
+  expect(readFileSync(log, 'utf8')).toMatch(/^arguments: /)
+  expect(statSync(`${log}.1`).size).toBe(11 * 1024 * 1024)
 })
 
 test('one that ends at once is told with all its words', async () => {
