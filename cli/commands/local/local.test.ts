@@ -62,6 +62,24 @@ test('it is started in the background, found, not reset while it runs, and stopp
   expect(startTimeOf(pid)).toBeDefined()
   expect((await local('start', '--detach')).stdout).toBe(started.stdout)
   expect((await local('start')).stderr).toContain('it runs already')
+
+  const { port } = new URL(started.stdout)
+  const same = await local('start', '--detach', '--port', port, '--engine', 'sandbox')
+  expect(same).toMatchObject({ code: 0, stdout: started.stdout })
+  const url = 'postgres://ann:secret@db.test/knit'
+  const other = await local(
+    'start',
+    '--detach',
+    '--engine',
+    'docker',
+    '--port=1',
+    '--database',
+    url,
+  )
+  expect(other).toMatchObject({ code: 1, stdout: '' })
+  expect(other.stderr).toMatch(
+    /^it runs already in .* with sandbox, and cannot take --port and --engine and --database\ntry: knit local stop --home .*, then: knit local start --detach --engine docker .*\n$/,
+  )
   expect((await local('reset', '--yes')).stderr).toContain('try: knit local stop')
 
   expect((await local('stop')).code).toBe(0)

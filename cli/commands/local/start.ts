@@ -1,11 +1,11 @@
 import { join } from 'node:path'
-import { localStart } from '#shared/domain/local-start.ts'
+import { localStart, type LocalStart } from '#shared/domain/local-start.ts'
 import { shellLine } from '#shared/domain/shell.ts'
 import { flag, toggle } from '../../args.ts'
 import { asCalled } from '../../called.ts'
 import { command } from '../../command.ts'
 import type { Context } from '../../context.ts'
-import { Failure } from '../../failure.ts'
+import { Failure, first } from '../../failure.ts'
 import { runInForeground } from '../../foreground.mjs'
 import { findRunning, homeArgs, localHome, type Running } from '../../local-home.ts'
 import { startDetached } from '../../start-detached.ts'
@@ -26,13 +26,14 @@ export default command({
   async run(args, ctx) {
     const home = localHome(ctx, args.home)
     const running = findRunning(home)
+    const { port, engine, database } = args
+    if (running) requireSame(running, { port, engine, database })
     if (running && args.detach) return tell(running, ctx)
     if (running)
       throw new Failure(
         `it runs already in ${home}, as process ${running.pid}`,
         shellLine(['knit', 'local', 'status', '--home', home]),
       )
-    const { port, engine, database } = args
     const given = Object.entries({ home, port, engine, database })
     const flags = given.flatMap(([name, value]) =>
       value === undefined ? [] : [`--${name}`, value],
@@ -42,6 +43,24 @@ export default command({
     tell(await startDetached(words, home, ctx), ctx)
   },
 })
+
+/** What was asked of one that runs already, it cannot become; nobody knows which database it has. */
+function requireSame(
+  { pid, home, apiRoot, engine }: Running,
+  asked: Omit<LocalStart, 'home'>,
+): void {
+  const isSo = {
+    port: ['0', new URL(apiRoot).port].includes(asked.port ?? '0'),
+    engine: ['auto', engine].includes(asked.engine ?? 'auto'),
+    database: asked.database === undefined,
+  }
+  const others = Object.entries(isSo).flatMap(([name, same]) => (same ? [] : [`--${name}`]))
+  if (others.length === 0) return
+  throw new Failure(
+    `it runs already in ${home}, as process ${pid} at ${apiRoot} with ${engine}, and cannot take ${others.join(' and ')}`,
+    first(shellLine(['knit', 'local', 'stop', '--home', home])),
+  )
+}
 
 function tell({ apiRoot, home }: Running, ctx: Context): void {
   ctx.stdout.write(`${apiRoot}\n`)
