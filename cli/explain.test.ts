@@ -82,9 +82,9 @@ test('an archive that cannot be unpacked here can be kept as it is', () => {
   )
 })
 
-test('a server that is not there is looked for: here by its status, elsewhere on the way to it', () => {
+test('a server that is not there is started here, and looked for elsewhere', () => {
   expect(next(broken('ECONNREFUSED', 'cannot reach http://127.0.0.1:1: no'), push)).toBe(
-    'knit local status',
+    `knit local start --detach, then: ${push.line}`,
   )
   expect(next(broken('ECONNREFUSED'), push)).toBe(
     `check the network and the apiRoot of the profile, then: ${push.line}`,

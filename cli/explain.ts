@@ -116,7 +116,7 @@ function nextAfterArchive({ code }: ArchiveError, doing: Doing): Next {
 
 function nextAfterConnection({ code, message }: ConnectionError): Next {
   const isHere = /^cannot reach https?:\/\/(localhost|127\.|\[::1\])/.test(message)
-  if (code === 'ECONNREFUSED' && isHere) return 'knit local status'
+  if (code === 'ECONNREFUSED' && isHere) return first('knit local start --detach')
   if (/CERT|SIGN|VERIFY/.test(code)) return profileWith('the CA of the server')
   return first('check the network and the apiRoot of the profile')
 }
