@@ -5,9 +5,9 @@ import { DamagedTransfer } from '#shared/client/transfers.ts'
 import type { ProblemCode } from '#shared/contracts/problems.ts'
 import { Invalid } from '#shared/domain/invalid.ts'
 import { isId } from '#shared/domain/ids.ts'
-import { plainMessage } from '#shared/domain/plain-words.ts'
 import { shellLine } from '#shared/domain/shell.ts'
 import { UnusableHome } from '#shared/files/home-folder.ts'
+import { plainMessage } from '#shared/files/plain-message.ts'
 import { Failure, first, UsageError, type Next } from './failure.ts'
 
 /** What people read of an error: what happened to which thing, and the command to try next; and how the program ends. */

@@ -6,8 +6,8 @@ import {
   removeImage,
   type LocalImage,
 } from '#shared/adapters/local-cluster/images.ts'
-import { plainMessage } from '#shared/domain/plain-words.ts'
 import { isHome, prepareHome } from '#shared/files/home-folder.ts'
+import { plainMessage } from '#shared/files/plain-message.ts'
 import { Misused, type Program } from '#shared/runtime/command-line.ts'
 import { CannotStart, homeFolder } from './home.ts'
 

@@ -1,7 +1,6 @@
-import { readFileSync, renameSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import * as z from 'zod'
-import { plainMessage, plainWords } from './plain-words.ts'
+import { plainWords } from './plain-words.ts'
 
 const wordsFor = (schema: z.ZodType, value: unknown) =>
   schema.safeParse(value, { error: plainWords }).error?.issues.map(({ message }) => message)
@@ -28,19 +27,4 @@ test('what a schema says in its own words stays', () => {
   expect(wordsFor(z.enum(['a'], 'expected the first letter'), 'b')).toEqual([
     'expected the first letter',
   ])
-})
-
-test.each<[() => unknown, string]>([
-  [() => readFileSync('/no/file'), 'no such file or directory: /no/file'],
-  [() => renameSync('/no/file', "/it's"), 'no such file or directory: /no/file'],
-  [() => readFileSync('/'), 'illegal operation on a directory'],
-  [() => JSON.parse('"'), 'Unterminated string in JSON at position 1 (line 1 column 2)'],
-])('what the system has against a file is told in plain words (%#)', (failing, words) => {
-  let error: unknown
-  try {
-    failing()
-  } catch (thrown) {
-    error = thrown
-  }
-  expect(plainMessage(error as Error)).toBe(words)
 })

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { plainMessage } from '#shared/domain/plain-words.ts'
 import { makeFolder } from './make-folder.ts'
+import { plainMessage } from './plain-message.ts'
 import { replaceFile } from './replace-file.ts'
 
 /** A folder that cannot be a local home: what happened, and what to do before it is tried again. */
