@@ -3,6 +3,7 @@ import { Hono } from 'hono'
 import { type EventData } from '#shared/contracts/events.ts'
 import { Problem, problems } from '#shared/contracts/problems.ts'
 import type { KnitEvent } from '#shared/ports/event-bus.ts'
+import type { Log } from '#shared/ports/log.ts'
 import type { EventsOf, EventStep, clockSteps } from '#shared/workflow/triggers.ts'
 import { contextFor, type Context, type World } from './context.ts'
 import type { Deploy } from './define-route.ts'
@@ -30,6 +31,18 @@ export class GiveUp extends Error {
   override readonly name = 'GiveUp'
 }
 
+/** A step has failed at an event that is one of ours: whoever brought it may be told why. */
+class NotServed extends Error {
+  readonly event: KnitEvent
+  readonly log: Log
+
+  constructor(event: KnitEvent, log: Log, cause: unknown) {
+    super('an event was not served', { cause })
+    this.event = event
+    this.log = log
+  }
+}
+
 /**
  * Serves the events that `workflow/triggers.ts` names for a step: they arrive as CloudEvents over HTTP, are validated, and
  * must be signed by this release. Throwing means "deliver again".
@@ -42,7 +55,11 @@ export function defineStep<S extends EventStep>(
   return stepFunction(name, deploy, async (request, world, bindings) => {
     const event = await readEvent(request, world, bindings)
     const ctx = stepContext(name, request, world, event)
-    await handle({ name: event.name, data: event.data } as EventFor<S>, ctx)
+    try {
+      await handle({ name: event.name, data: event.data } as EventFor<S>, ctx)
+    } catch (error) {
+      throw new NotServed(event, ctx.log, error)
+    }
   })
 }
 
@@ -115,11 +132,28 @@ async function readEvent(
 
 /** 422 goes to the dead letters at once; anything from 500 on is delivered again. */
 function refusal(error: unknown, step: string, world: World): Response {
-  if (error instanceof GiveUp) {
-    world.log.error('gave an event up', { step, error })
-    return answer(error.message, { status: 422 })
-  }
+  if (error instanceof NotServed) return failure(error)
   const problem = toProblem(error)
   world.log.warn('an event was not served', { step, problem: problem.code, error })
   return answer(problem.message, { status: problems[problem.code].status })
+}
+
+/** The answer is what a dead letter keeps as its cause, so it says what the log says. */
+function failure({ event: { id, subject }, log, cause: error }: NotServed): Response {
+  const about = { id, subject, error }
+  if (error instanceof GiveUp) {
+    log.error('gave an event up', about)
+    return answer(error.message, { status: 422 })
+  }
+  const problem = toProblem(error)
+  log.warn('an event was not served', { ...about, problem: problem.code })
+  const { status } = problems[problem.code]
+  return answer(wordsOf(problem.code === 'unexpected' ? error : problem), { status })
+}
+
+/** What an error and its causes say, without where in the code that was. */
+function wordsOf(error: unknown): string {
+  const words = error instanceof Problem ? error.message : String(error)
+  const isCaused = error instanceof Error && error.cause !== undefined
+  return isCaused ? `${words}\ncaused by ${wordsOf(error.cause)}` : words
 }

@@ -90,3 +90,36 @@ test.for<[string, (world: TestWorld) => Poison, number, RegExp]>([
     await engine.stop()
   },
 )
+
+/** From now on no run of the plan can be made; gives back what mends that. */
+async function refuseRunsOf({ sql }: TestWorld, planId: string): Promise<() => Promise<void>> {
+  await sql.unsafe(`
+    create function poison() returns trigger language plpgsql as $$
+    begin raise exception 'poisoned' using detail = 'a test'; end $$;
+    create trigger poison before insert on run for each row
+      when (new.plan_id = '${planId}') execute function poison()`)
+  return async () => void (await sql.unsafe('drop function poison cascade'))
+}
+
+test('what a step throws is the cause of the dead letter, and in the log with the event', async ({
+  ctx,
+  engine,
+}) => {
+  const planId = await makePlan(ctx, { inputs: { '/in': ['kind:a'] }, outputs: { '/out': [] } })
+  const mend = await refuseRunsOf(ctx, planId)
+  await makeData(ctx, 'kind:a')
+  await engine.settle()
+  const [dead] = await ctx.sql`select step, event, cause from dead_letter`
+  expect(dead).toMatchObject({ step: 'project-runs', cause: 'PostgresError: poisoned' })
+  expect(ctx.lines.map((line) => JSON.parse(line) as object)).toContainEqual(
+    expect.objectContaining({
+      message: 'an event was not served',
+      step: 'project-runs',
+      event: 'data.nominated',
+      id: dead?.['event'].id,
+      subject: planId,
+      error: expect.stringContaining('poisoned'),
+    }),
+  )
+  await mend()
+})
