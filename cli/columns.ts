@@ -63,6 +63,8 @@ export const eventColumns: Column<RecordedEvent>[] = [
   ['NAME', (event) => event.name],
   ['SUBJECT', (event) => event.subject],
   ['STEP', ({ dead }) => dead?.step ?? ''],
+  ['SINCE', ({ dead }) => (dead ? localTime(dead.since) : '')],
+  ['TIMES', ({ dead }) => String(dead?.times ?? '')],
   ['CAUSE', ({ dead }) => dead?.cause ?? ''],
 ]
 

@@ -1,5 +1,6 @@
 // Generated from the folders of functions/ by `npm run generate`.
 import adminCheck from './api/admin-check/function.ts'
+import adminDrop from './api/admin-drop/function.ts'
 import adminEvents from './api/admin-events/function.ts'
 import adminGarbage from './api/admin-garbage/function.ts'
 import adminHooks from './api/admin-hooks/function.ts'
@@ -35,6 +36,7 @@ import sweep from './steps/sweep/function.ts'
 /** Every route of the API. */
 export const routeFunctions = [
   adminCheck,
+  adminDrop,
   adminEvents,
   adminGarbage,
   adminHooks,

@@ -13,6 +13,10 @@ const limit = z.coerce
   .default(100)
   .describe('How many at the most.')
 
+const DeadEvents = z.object({
+  eventIds: z.array(z.string()).min(1).max(1000).describe('Ids of dead events.'),
+})
+
 /** What operators look after. */
 export const admin = resource('admin', {
   check: route({
@@ -87,10 +91,18 @@ export const admin = resource('admin', {
     path: '/api/admin/events/replay',
     summary: 'Publish dead events again, all of them or none.',
     role: 'admin',
-    body: z.object({
-      eventIds: z.array(z.string()).min(1).max(1000).describe('Ids of dead events.'),
-    }),
+    body: DeadEvents,
     response: z.object({ replayed: z.int().describe('How many events were published again.') }),
+    problems: ['bad-request', 'event-not-found'],
+  }),
+  drop: route({
+    method: 'post',
+    path: '/api/admin/events/drop',
+    summary:
+      'Forget dead events, all of them or none. Work that they told of and that is still due stays so.',
+    role: 'admin',
+    body: DeadEvents,
+    response: z.object({ dropped: z.int().describe('How many events were forgotten.') }),
     problems: ['bad-request', 'event-not-found'],
   }),
 })

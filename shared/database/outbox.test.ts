@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import type { KnitEvent } from '#shared/ports/event-bus.ts'
 import { outbox, test, type TestWorld } from '#tests/support/world.ts'
-import { drainOutbox, keepDeadLetter, tell } from './outbox.ts'
+import { drainOutbox, tell } from './outbox.ts'
 import { begin } from './sql.ts'
 
 const planId = '00000000-0000-7000-8000-000000000001'
@@ -99,24 +99,6 @@ test('an empty outbox publishes nothing', async ({ ctx }) => {
   let calls = 0
   expect(await drainOutbox(ctx.sql, async () => void (calls += 1))).toBe(0)
   expect(calls).toBe(0)
-})
-
-test('an event that kept failing is kept whole, with the step and the cause', async ({ ctx }) => {
-  const event: KnitEvent = {
-    id: 'x',
-    name: 'run.waiting',
-    subject: 's',
-    data: { planId },
-    time: new Date('2026-01-02T03:04:05.678Z'),
-    traceparent,
-  }
-  await keepDeadLetter(ctx.sql, 'initialize-run', event, `why \0 ${'x'.repeat(1e6)}`)
-  const [kept] = await ctx.sql`select step, event, left(cause, 5) as cause from dead_letter`
-  expect(kept).toEqual({
-    step: 'initialize-run',
-    event: { ...event, time: '2026-01-02T03:04:05.678Z' },
-    cause: 'why \ufffd',
-  })
 })
 
 test('a look at what is recent leaves what is older, and passes nothing of the last minute by', async ({

@@ -1,6 +1,6 @@
 import { type EventData, type EventName } from '#shared/contracts/events.ts'
 import type { KnitEvent } from '#shared/ports/event-bus.ts'
-import { relax, storable, type Fragment, type Queryable, type Sql, type Tx } from './sql.ts'
+import { relax, type Fragment, type Queryable, type Sql, type Tx } from './sql.ts'
 
 /** On whose behalf something is changed: the step or the caller, and the trace it belongs to. */
 export type By = { actor: string; traceparent?: string | undefined }
@@ -112,12 +112,11 @@ async function forgetEvents(sql: Sql, ids: readonly string[]): Promise<void> {
     delete from outbox using relaxed where id = any (${[...ids]}::uuid[])`
 }
 
-/** An event that has not reached everybody: it waits to be published, or has been given up for a step. */
+/** An event that waits to be published. */
 export type WaitingEvent = {
   id: string
   event: { name: string; subject: string; data: Record<string, unknown>; time: string }
 }
-export type DeadEvent = WaitingEvent & { step: string; cause: string; at: Date }
 
 /** Events that wait to be published, the newest first. */
 export async function listWaitingEvents(sql: Queryable, limit: number): Promise<WaitingEvent[]> {
@@ -126,44 +125,4 @@ export async function listWaitingEvents(sql: Queryable, limit: number): Promise<
       from outbox
      order by id desc
      limit ${limit}`
-}
-
-/** Events that no delivery helped, the newest first. */
-export async function listDeadEvents(sql: Queryable, limit: number): Promise<DeadEvent[]> {
-  return sql<DeadEvent[]>`
-    select id, event, step, cause, created_at as at
-      from dead_letter
-     order by id desc
-     limit ${limit}`
-}
-
-/** Has dead events published again, and forgets that they were given up; gives back the ids that were found. */
-export async function replayEvents(
-  tx: Tx,
-  ids: readonly string[],
-  by: By,
-): Promise<ReadonlySet<string>> {
-  const rows = await tx<{ id: string }[]>`
-    with replayed as (
-      delete from dead_letter where id = any (${[...ids]}::uuid[]) returning id, event
-    ), told as (
-      insert into outbox (type, subject, data, traceparent)
-      select event ->> 'name', event ->> 'subject', event -> 'data', ${by.traceparent ?? null}
-        from replayed
-    )
-    select id from replayed`
-  return new Set(rows.map(({ id }) => id))
-}
-
-/** Keeps an event that kept failing in one step, with its cause, for an operator. */
-export async function keepDeadLetter(
-  sql: Queryable,
-  step: string,
-  event: KnitEvent,
-  cause: string,
-): Promise<void> {
-  const kept = { ...event, time: event.time.toISOString() }
-  await sql`
-    insert into dead_letter (step, event, cause)
-    values (${step}, ${sql.json(kept as never)}, ${storable(cause, 16_384)})`
 }

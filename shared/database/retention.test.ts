@@ -12,7 +12,7 @@ async function fill(ctx: TestWorld, ages: number[]): Promise<void> {
     await ctx.sql`
       insert into outbox (type, subject, data, created_at) values ('run.done', ${age}, '{}', ${at})`
     await ctx.sql`
-      insert into dead_letter (step, event, cause, created_at) values (${age}, '{}', '', ${at})`
+      insert into dead_letter (step, event, cause, last_at) values (${age}, '{}', '', ${at})`
     await ctx.sql`
       insert into hook_delivery (run_id, attempt, status, url, body, created_at)
       values (gen_random_uuid(), 1, 'done', ${age}, '{}', ${at})`

@@ -26,7 +26,11 @@ export async function forgetOld(sql: Sql, keep: Retention, limit: number): Promi
     ), old_dead_letter as (
       delete from dead_letter
        where id in (
-         select id from ${oldest('dead_letter')} where created_at < ${before(keep.keepDeadEvents)}
+         select id
+           from dead_letter
+          where last_at < ${before(keep.keepDeadEvents)}
+          order by last_at
+          limit ${limit}
        )
       returning 1
     ), old_delivery as (

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { expect } from 'vitest'
 import { isWrite } from '#shared/contracts/route.ts'
-import { keepDeadLetter } from '#shared/database/outbox.ts'
+import { keepDeadLetter } from '#shared/database/dead-letters.ts'
 import { test } from '#tests/support/api.ts'
 import { makeData, makePlan } from '#tests/support/makers.ts'
 import { makeRun } from '#tests/support/runs.ts'
@@ -12,12 +12,8 @@ type Asked = { path: string } & CallOptions
 
 /** Of every route that changes something, a request that does. */
 const requests: Record<string, (ctx: TestWorld) => Promise<Asked>> = {
-  'admin.replay': async (ctx) => {
-    const event = { id: 'e', name: 'run.ready', subject: 's', data: {}, time: new Date() } as const
-    await keepDeadLetter(ctx.sql, 'start-run', event, 'why')
-    const [letter] = await ctx.sql<{ id: string }[]>`select id from dead_letter`
-    return { path: '/api/admin/events/replay', body: { eventIds: [letter?.id] } }
-  },
+  'admin.drop': async (ctx) => ({ path: '/api/admin/events/drop', body: await deadEvent(ctx) }),
+  'admin.replay': async (ctx) => ({ path: '/api/admin/events/replay', body: await deadEvent(ctx) }),
   'data.push': async () => ({ path: '/api/data?tag=again:1', body: 'any bytes' }),
   'data.tag': async (ctx) => ({
     path: `/api/data/${await makeData(ctx)}`,
@@ -41,6 +37,13 @@ const requests: Record<string, (ctx: TestWorld) => Promise<Asked>> = {
   'runs.delete': async (ctx) => ({
     path: `/api/runs/${(await makeRun(ctx, { status: 'failed' })).runId}`,
   }),
+}
+
+async function deadEvent({ sql }: TestWorld): Promise<{ eventIds: unknown[] }> {
+  const event = { id: 'e', name: 'run.ready', subject: 's', data: {}, time: new Date() } as const
+  await keepDeadLetter(sql, 'start-run', event, 'why')
+  const [letter] = await sql`select id from dead_letter`
+  return { eventIds: [letter?.['id']] }
 }
 
 const planPath = async (ctx: TestWorld, more: { active: boolean }): Promise<string> =>

@@ -8,8 +8,9 @@ import { answer } from '#tests/support/api.ts'
 import { makeData, makePlan } from '#tests/support/makers.ts'
 import { measured } from '#tests/support/runs.ts'
 import { succeeded } from '#tests/support/scripted-cluster.ts'
-import { startEngine, test, type OnTheWay, type TestWorld } from '#tests/support/world.ts'
+import { startEngine, test, tick, type OnTheWay, type TestWorld } from '#tests/support/world.ts'
 import replay from '../../functions/api/admin-replay/function.ts'
+import sweep from '../../functions/steps/sweep/function.ts'
 
 // As the bus does by itself.
 const tries = 5
@@ -101,25 +102,37 @@ async function refuseRunsOf({ sql }: TestWorld, planId: string): Promise<() => P
   return async () => void (await sql.unsafe('drop function poison cascade'))
 }
 
-test('what a step throws is the cause of the dead letter, and in the log with the event', async ({
+test('what a step throws is one dead letter however often it is tried, with its cause, and none once it was mended', async ({
   ctx,
   engine,
 }) => {
+  const sweepNow = async () => {
+    expect((await tick(sweep, ctx)).status).toBe(202)
+    await engine.settle()
+  }
   const planId = await makePlan(ctx, { inputs: { '/in': ['kind:a'] }, outputs: { '/out': [] } })
   const mend = await refuseRunsOf(ctx, planId)
-  await makeData(ctx, 'kind:a')
+  ctx.cluster.afterRelease = succeeded
+  ctx.cluster.volumes.set(`data-knitid-${await makeData(ctx, 'kind:a')}`, measured)
   await engine.settle()
-  const [dead] = await ctx.sql`select step, event, cause from dead_letter`
-  expect(dead).toMatchObject({ step: 'project-runs', cause: 'PostgresError: poisoned' })
+  await sweepNow()
+  await sweepNow()
+  const dead = await ctx.sql`select step, event, cause, times from dead_letter`
+  expect(dead).toMatchObject([{ step: 'project-runs', cause: 'PostgresError: poisoned', times: 3 }])
   expect(ctx.lines.map((line) => JSON.parse(line) as object)).toContainEqual(
     expect.objectContaining({
       message: 'an event was not served',
       step: 'project-runs',
       event: 'data.nominated',
-      id: dead?.['event'].id,
+      id: dead[0]?.['event'].id,
       subject: planId,
       error: expect.stringContaining('poisoned'),
     }),
   )
+
   await mend()
+  await sweepNow()
+  expect(await statusesOf(ctx, planId)).toEqual(['done'])
+  await sweepNow()
+  expect(await ctx.sql`select from dead_letter`).toHaveLength(0)
 })

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { idempotencyHeader } from '#shared/contracts/route.ts'
-import { keepDeadLetter } from '#shared/database/outbox.ts'
+import { keepDeadLetter } from '#shared/database/dead-letters.ts'
 import { setPlanActive } from '#shared/database/plans.ts'
 import type { World } from '#shared/runtime/context.ts'
 import type { RouteFunction } from '#shared/runtime/define-route.ts'
@@ -56,6 +56,20 @@ const ofRun = (
       return requestTo(name, path(runId))
     },
   }))
+
+const onDead = (name: string, path: string): Scenario[] => [
+  {
+    of: 'an event that was given up',
+    async arrange(world) {
+      const planId = await makePlan(world, { inputs: { '/in': ['kind:a'] } })
+      const event = { id: randomUUID(), name: 'plan.registered', subject: planId } as const
+      const whole = { ...event, data: { planId }, time: new Date() }
+      await keepDeadLetter(world.sql, 'match-data', whole, 'a test')
+      const [letter] = await world.sql<{ id: string }[]>`select id from dead_letter`
+      return requestTo(name, { path, body: { eventIds: [letter?.id] } })
+    },
+  },
+]
 
 /** What each route that changes something is asked. */
 export const routeScenarios: Record<string, Scenario[]> = {
@@ -154,18 +168,6 @@ export const routeScenarios: Record<string, Scenario[]> = {
     'done',
     'failed',
   ),
-  'admin.replay': [
-    {
-      of: 'an event that was given up',
-      async arrange(world) {
-        const planId = await makePlan(world, { inputs: { '/in': ['kind:a'] } })
-        const event = { id: randomUUID(), name: 'plan.registered', subject: planId } as const
-        const whole = { ...event, data: { planId }, time: new Date() }
-        await keepDeadLetter(world.sql, 'match-data', whole, 'a test')
-        const [letter] = await world.sql<{ id: string }[]>`select id from dead_letter`
-        const body = { eventIds: [letter?.id] }
-        return requestTo('admin.replay', { path: '/api/admin/events/replay', body })
-      },
-    },
-  ],
+  'admin.replay': onDead('admin.replay', '/api/admin/events/replay'),
+  'admin.drop': onDead('admin.drop', '/api/admin/events/drop'),
 }

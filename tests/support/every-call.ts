@@ -6,7 +6,8 @@ import { ArchiveError } from '#shared/archive/archive-error.ts'
 import { routeFolder } from '#shared/contracts/route.ts'
 import { beginUpload, completeUpload } from '#shared/database/data.ts'
 import { addDeliveries } from '#shared/database/hooks.ts'
-import { keepDeadLetter, tell } from '#shared/database/outbox.ts'
+import { keepDeadLetter } from '#shared/database/dead-letters.ts'
+import { tell } from '#shared/database/outbox.ts'
 import { showRuns } from '#shared/database/run-view.ts'
 import { begin } from '#shared/database/sql.ts'
 import { workerOf } from '#shared/domain/worker-spec.ts'
@@ -187,10 +188,13 @@ async function operate({ world, ask }: Scene): Promise<void> {
   const data = { planId: run.planId }
   await begin(world.sql, (tx) => tell(tx, event.name, event.subject, data, by))
   await keepDeadLetter(world.sql, 'initialize-run', { ...event, data }, 'why')
-  const [dead] = await world.sql<{ id: string }[]>`select id from dead_letter`
   for (const query of ['', '?dead=true']) await ask('admin-events', `/api/admin/events${query}`)
-  const body = { eventIds: [dead?.id] }
-  await ask('admin-replay', '/api/admin/events/replay', { body, ...withKey() })
+  for (const verb of ['replay', 'drop']) {
+    await keepDeadLetter(world.sql, 'initialize-run', { ...event, data }, 'why')
+    const [dead] = await world.sql<{ id: string }[]>`select id from dead_letter`
+    const body = { eventIds: [dead?.id] }
+    await ask(`admin-${verb}`, `/api/admin/events/${verb}`, { body, ...withKey() })
+  }
   for (const query of ['', '?open=true']) await ask('admin-hooks', `/api/admin/hooks${query}`)
   await ask('admin-garbage', '/api/admin/garbage')
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { test as base } from 'vitest'
 import { inProcessBus, type InProcessBus } from '#shared/adapters/in-process-bus.ts'
-import { keepDeadLetter } from '#shared/database/outbox.ts'
+import { keepDeadLetter } from '#shared/database/dead-letters.ts'
 import type { World } from '#shared/runtime/context.ts'
 import type { StepFunction } from '#shared/runtime/define-step.ts'
 import { createRelay } from '#shared/runtime/relay.ts'

@@ -6,7 +6,7 @@ import { knit, projectFor } from '../../testing.ts'
 const at = '2026-01-02T03:04:05.678+00:00'
 const [eventId, runId] = [idOf('e1'), idOf('r1')]
 const event = { eventId, name: 'run.ready', subject: runId, data: {}, time: at }
-const dead = { step: 'start-run', cause: 'it always fails', at }
+const dead = { step: 'start-run', cause: 'it always fails', times: 7, since: at, at }
 
 test('admin events lists what waits, and with --dead what was given up', async () => {
   await using stub = await stubOfTheWire(() => ({ json: [{ ...event, dead }] }))
@@ -16,7 +16,7 @@ test('admin events lists what waits, and with --dead what was given up', async (
   expect(JSON.parse(plain.stdout)).toEqual([{ ...event, dead }])
   const { stdout } = await knit(['admin', 'events', '--dead', '--output', 'table'], project)
   expect(stdout).toMatch(
-    new RegExp(`${eventId} .* run.ready +${runId} +start-run +it always fails\n$`),
+    new RegExp(`${eventId} .* run.ready +${runId} +start-run .* 7 +it always fails\n$`),
   )
   expect(stub.requests.map(({ url }) => url)).toEqual([
     '/api/admin/events?limit=100',
@@ -24,17 +24,21 @@ test('admin events lists what waits, and with --dead what was given up', async (
   ])
 })
 
-test('admin events replay sends the ids, and says how many were replayed', async () => {
-  await using stub = await stubOfTheWire(() => ({ json: { replayed: 2 } }))
-  const { stdout } = await knit(['admin', 'events', 'replay', 'e1', 'e2'], projectFor(stub))
-  expect(JSON.parse(stdout)).toEqual({ replayed: 2 })
-  expect(stub.requests[0]).toMatchObject({ method: 'POST', url: '/api/admin/events/replay' })
+test.for([
+  ['replay', 'replayed'],
+  ['drop', 'dropped'],
+] as const)('admin events %s sends the ids, and says how many were %s', async ([verb, done]) => {
+  await using stub = await stubOfTheWire(() => ({ json: { [done]: 2 } }))
+  const { stdout } = await knit(['admin', 'events', verb, 'e1', 'e2'], projectFor(stub))
+  expect(JSON.parse(stdout)).toEqual({ [done]: 2 })
+  expect(stub.requests[0]).toMatchObject({ method: 'POST', url: `/api/admin/events/${verb}` })
   expect(JSON.parse(String(stub.requests[0]?.body))).toEqual({ eventIds: ['e1', 'e2'] })
 })
 
 test.for([
   [['replay'], 'there is no id of an event to replay'],
-  [['drop', 'e1'], '"drop" is nothing that can be done with events'],
+  [['drop'], 'there is no id of an event to drop'],
+  [['mend', 'e1'], '"mend" is nothing that can be done with events'],
 ] as const)('admin events %s is a misuse', async ([words, message]) => {
   await using stub = await stubOfTheWire(() => ({ status: 500 }))
   const { code, stderr } = await knit(['admin', 'events', ...words], projectFor(stub))

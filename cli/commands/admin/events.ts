@@ -11,25 +11,31 @@ const { limit } = admin.events.query.shape
 
 export default command({
   about:
-    'List events that wait or that no delivery helped; `replay ID…` publishes dead ones again.',
+    'List events that wait or that no delivery helped; `replay ID…` publishes dead ones again, `drop ID…` forgets them.',
   args: {
     words: positional(
-      z.array(z.string()).default([]).describe('`replay` and the ids of dead events.'),
+      z.array(z.string()).default([]).describe('`replay` or `drop`, and the ids of dead events.'),
     ),
     dead: toggle('Those that no delivery helped.'),
     limit: flag(limit, { hint: 'N' }),
     ...outputArgs,
   },
   async run({ words: [verb, ...eventIds], dead, ...args }, ctx) {
-    if (verb !== undefined && verb !== 'replay')
+    if (verb === undefined) {
+      const query = { limit: args.limit, ...(dead && { dead: 'true' as const }) }
+      return print(ctx, await api(ctx).call(admin.events, query, ctx), args, eventColumns)
+    }
+    if (verb !== 'replay' && verb !== 'drop')
       throw new UsageError(`"${verb}" is nothing that can be done with events`)
-    if (verb === 'replay' && eventIds.length === 0)
-      throw new UsageError('there is no id of an event to replay', 'knit admin events --dead')
+    if (eventIds.length === 0)
+      throw new UsageError(`there is no id of an event to ${verb}`, 'knit admin events --dead')
+    const body = { eventIds }
     if (verb === 'replay')
-      return print(ctx, await api(ctx).call(admin.replay, { body: { eventIds } }, ctx), args, [
+      return print(ctx, await api(ctx).call(admin.replay, { body }, ctx), args, [
         ['REPLAYED', ({ replayed }) => String(replayed)],
       ])
-    const query = { limit: args.limit, ...(dead && { dead: 'true' as const }) }
-    print(ctx, await api(ctx).call(admin.events, query, ctx), args, eventColumns)
+    print(ctx, await api(ctx).call(admin.drop, { body }, ctx), args, [
+      ['DROPPED', ({ dropped }) => String(dropped)],
+    ])
   },
 })

@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import type { RecordedEvent } from '#shared/domain/recorded-event.ts'
-import { keepDeadLetter, tell } from '#shared/database/outbox.ts'
+import { keepDeadLetter } from '#shared/database/dead-letters.ts'
+import { tell } from '#shared/database/outbox.ts'
 import { begin } from '#shared/database/sql.ts'
 import { answer, refusal } from '#tests/support/api.ts'
 import { test } from '#tests/support/world.ts'
@@ -41,7 +42,13 @@ test('dead events are listed with the step and the cause', async ({ ctx }) => {
       subject: 'a',
       data: { planId },
       time: '2026-01-02T03:04:05.678+00:00',
-      dead: { step: 'initialize-run', cause: 'it <always> fails', at: expect.any(String) },
+      dead: {
+        step: 'initialize-run',
+        cause: 'it <always> fails',
+        times: 1,
+        since: expect.any(String),
+        at: expect.any(String),
+      },
     },
   ])
 })

@@ -1,12 +1,8 @@
 import { admin } from '#shared/contracts/admin.ts'
 import type { RecordedEvent } from '#shared/domain/recorded-event.ts'
 import { formatTime } from '#shared/domain/time.ts'
-import {
-  listDeadEvents,
-  listWaitingEvents,
-  type DeadEvent,
-  type WaitingEvent,
-} from '#shared/database/outbox.ts'
+import { listDeadEvents, type DeadEvent } from '#shared/database/dead-letters.ts'
+import { listWaitingEvents, type WaitingEvent } from '#shared/database/outbox.ts'
 import { defineRoute } from '#shared/runtime/define-route.ts'
 
 export default defineRoute(admin.events, async ({ query: { dead, limit } }, { sql }) =>
@@ -23,7 +19,7 @@ const show = ({ id, event: { name, subject, data, time } }: WaitingEvent): Recor
   time: formatTime(new Date(time)),
 })
 
-const showDead = (letter: DeadEvent): RecordedEvent => ({
+const showDead = ({ step, cause, times, since, at, ...letter }: DeadEvent): RecordedEvent => ({
   ...show(letter),
-  dead: { step: letter.step, cause: letter.cause, at: formatTime(letter.at) },
+  dead: { step, cause, times, since: formatTime(since), at: formatTime(at) },
 })

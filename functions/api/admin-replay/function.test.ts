@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { expect } from 'vitest'
-import { keepDeadLetter } from '#shared/database/outbox.ts'
+import { keepDeadLetter } from '#shared/database/dead-letters.ts'
 import { answer, refusal } from '#tests/support/api.ts'
 import { outbox, test, type TestWorld } from '#tests/support/world.ts'
 import replay from './function.ts'

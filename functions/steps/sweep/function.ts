@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { runOfWorker } from '#shared/domain/worker-spec.ts'
+import { forgetServed } from '#shared/database/dead-letters.ts'
 import { findDue, type Due } from '#shared/database/due.ts'
 import { forgetOld } from '#shared/database/retention.ts'
 import { findStaleWorkers } from '#shared/database/runs.ts'
@@ -12,7 +13,7 @@ const forgottenAtOnce = 1000
 
 /**
  * Finds what a crash or a lost event left behind: events in the outbox are published, work that is due and unserved is told
- * of again, workers nobody needs are removed, and what was kept long enough is forgotten. Whatever happens to events, this keeps work going.
+ * of again, workers nobody needs are removed, and what was done since it was given up, or was kept long enough, is forgotten. Whatever happens to events, this keeps work going.
  */
 export default defineClockStep(
   'sweep',
@@ -23,6 +24,7 @@ export default defineClockStep(
       ctx.relay.drain,
       () => tellDue(ctx),
       () => removeStaleWorkers(ctx),
+      () => forgetServed(ctx.sql, ctx.config.maxHookFailures, forgottenAtOnce),
       () => forgetAllOld(ctx),
     ])
       await part().catch((error: unknown) => errors.push(error))

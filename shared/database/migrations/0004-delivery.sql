@@ -10,15 +10,20 @@ create table outbox (
   leased_until timestamptz
 );
 
--- Events that kept failing, with their cause, until an operator replays or drops them.
+-- Events that kept failing in a step, with the last cause, until their work is done or an operator replays or drops them.
 create table dead_letter (
   id uuid primary key default uuidv7(),
   step text not null,
   event jsonb not null,
   cause text not null,
-  created_at timestamptz not null default now()
+  -- How often it was given up; first and last, when.
+  times integer not null default 1,
+  created_at timestamptz not null default now(),
+  last_at timestamptz not null default now()
 );
-create index dead_letter_created_at on dead_letter (created_at);
+-- The sweep tells of the same work again and again.
+create unique index dead_letter_of_step on dead_letter (step, (event ->> 'name'), (event ->> 'subject'));
+create index dead_letter_last_at on dead_letter (last_at);
 
 -- After-hooks to be called, with the status of the transition they tell of.
 create table hook_delivery (
