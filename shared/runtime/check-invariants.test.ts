@@ -85,6 +85,30 @@ test('a history whose beginning was kept long enough and forgotten is no damage'
   expect(violated(await checkInvariants(ctx, 60))).toEqual([])
 })
 
+test('nominations that are being projected break nothing, unless the system is said to be at rest', async ({
+  ctx,
+  engine,
+}) => {
+  const { planId, data } = await live(engine)
+  const broken = async (patience: number) => violated(await checkInvariants(ctx, patience))
+  const [input] = await ctx.sql<{ id: number }[]>`
+    update nomination set due = true where knit_id = ${data} returning input_id as id`
+  const found = [
+    'No nomination waits to be projected for long, but for paused plans.',
+    `data ${data} for input ${input?.id} of plan ${planId}`,
+  ]
+  const atRest = await broken(0)
+  expect(atRest).toContainEqual(found)
+  const others = atRest.filter(([sentence]) => sentence !== found[0])
+  expect(await broken(60)).toEqual(others)
+  await ctx.sql`update nomination set created_at = now() - interval '1 h'`
+  expect(await broken(60)).toContainEqual(found)
+  await ctx.sql`update plan set allowed = 9 where id = ${planId}`
+  expect(await broken(60)).toEqual(others)
+  await ctx.sql`update plan set allowed = null, would_create = 9 where id = ${planId}`
+  expect(await broken(0)).toEqual(others)
+})
+
 /** Breaks one thing, by statements that no function makes; gives back the thing. */
 type Damage = (tx: Tx, lived: Lived, ctx: TestWorld) => Promise<string>
 
@@ -165,12 +189,16 @@ const damages: Record<string, Damage> = {
     const [input] = await tx`select input_id as id from nomination where knit_id = ${data}`
     return `data ${data} for input ${input?.['id']} of plan ${planId}`
   },
-  'Once nothing goes on no nomination is left to be projected, but for paused plans.': async (
+  'No nomination waits to be projected for long, but for paused plans.': async (
     tx,
     { data, planId },
   ) => {
     const [input] = await tx`
-      update nomination set due = true where knit_id = ${data} returning input_id as id`
+      update nomination
+         set due = true,
+             created_at = now() - interval '1 h'
+       where knit_id = ${data}
+      returning input_id as id`
     return `data ${data} for input ${input?.['id']} of plan ${planId}`
   },
   'Every combination of what was nominated and projected has its run.': async (tx, lived) => {
@@ -183,6 +211,13 @@ const damages: Record<string, Damage> = {
       insert into outbox (id, type, subject, data, created_at)
       values (${none}, 'run.done', '', '{}', now() - interval '1 h')`
     return `event ${none} run.done`
+  },
+  'No event is dead.': async (tx, { planId }) => {
+    const event = { name: 'data.nominated', subject: planId }
+    await tx`
+      insert into dead_letter (id, step, event, cause, times)
+      values (${none}, 'project-runs', ${tx.json(event)}, ${'Error: why\nand more'}, 7)`
+    return `event ${none} data.nominated of ${planId}, given up by project-runs 7 times: Error: why`
   },
   'No call of an after-hook is left that nobody makes.': async (tx, { done }) => {
     await tx`
@@ -225,10 +260,8 @@ const damages: Record<string, Damage> = {
   },
 }
 
-const atRest = 'Once nothing goes on no nomination is left to be projected, but for paused plans.'
-
 /** What is found after damage, which is undone. */
-async function foundAfter(ctx: TestWorld, lived: Lived, sentence: string, damage: Damage) {
+async function foundAfter(ctx: TestWorld, lived: Lived, damage: Damage) {
   const volumes = new Map(ctx.cluster.volumes)
   const undo = new Error('undo')
   let found: { thing: string; broken: string[][] } | undefined
@@ -237,7 +270,7 @@ async function foundAfter(ctx: TestWorld, lived: Lived, sentence: string, damage
     await tx`set local session_replication_role = replica`
     const thing = await damage(tx, lived, ctx)
     const sql = tx as unknown as TestWorld['sql']
-    const checks = await checkInvariants({ ...ctx, sql }, sentence === atRest ? 0 : 60)
+    const checks = await checkInvariants({ ...ctx, sql }, 60)
     found = { thing, broken: violated(checks) }
     throw undo
   })
@@ -254,7 +287,7 @@ test('damage is found by the sentence it breaks, and every sentence finds some',
 }) => {
   const lived = await live(engine)
   for (const [sentence, damage] of Object.entries(damages)) {
-    const found = await foundAfter(ctx, lived, sentence, damage)
+    const found = await foundAfter(ctx, lived, damage)
     expect(found?.broken).toContainEqual(expect.arrayContaining([sentence, found?.thing]))
   }
   const checks = await checkInvariants(ctx, 0)
@@ -293,5 +326,8 @@ test('what the database does not answer in time is unknown, and nothing besides'
   isOver.resolve()
   await Promise.all([holder, asked])
   const unknown = checks?.filter(({ state }) => state === 'unknown')
-  expect(unknown?.map(({ sentence }) => sentence)).toEqual(['No secret is kept where people read.'])
+  expect(unknown?.map(({ sentence }) => sentence)).toEqual([
+    'No event is dead.',
+    'No secret is kept where people read.',
+  ])
 })

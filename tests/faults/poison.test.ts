@@ -130,9 +130,16 @@ test('what a step throws is one dead letter however often it is tried, with its 
     }),
   )
 
+  const broken = (await checkInvariants(ctx, 60)).filter(({ state }) => state !== 'holds')
+  expect(broken).toMatchObject([
+    { sentence: 'No event is dead.', things: [expect.stringContaining(`of ${planId}, given up`)] },
+  ])
+
   await mend()
   await sweepNow()
   expect(await statusesOf(ctx, planId)).toEqual(['done'])
   await sweepNow()
   expect(await ctx.sql`select from dead_letter`).toHaveLength(0)
+  const checks = await checkInvariants(ctx, 0)
+  expect(checks.filter(({ state }) => state !== 'holds')).toEqual([])
 })

@@ -9,6 +9,13 @@ export const leftoverInvariants: Invariant[] = [
        where ${overdue(sql, 'created_at', moment)}`,
   },
   {
+    sentence: 'No event is dead.',
+    broken: (sql) => sql`
+      select 'event ' || id || ' ' || (event ->> 'name') || ' of ' || (event ->> 'subject')
+             || ', given up by ' || step || case times when 1 then '' else ' ' || times || ' times' end || ': ' || split_part(cause, e'\\n', 1) as thing
+        from dead_letter`,
+  },
+  {
     sentence: 'No call of an after-hook is left that nobody makes.',
     broken: (sql, moment) => sql`
       select 'hook delivery ' || id || ' of run ' || run_id as thing
