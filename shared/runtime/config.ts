@@ -109,7 +109,7 @@ export const Config = z.object({
   keepDeadEvents: days(30).describe('Days an event that no delivery helped is kept.'),
   keepHookCalls: days(7).describe('Days a call of an after-hook is kept.'),
   keepHistory: days(365).describe(
-    'Days the history of a run is kept, and with it attempts that another followed. Lineage is kept for ever.',
+    'Days the history of a run that has ended is kept, and with it attempts that another followed. Lineage is kept for ever.',
   ),
   keepRequests: days(1).describe('Days the answer to a request with an `Idempotency-Key` is kept.'),
   maxPlanBytes: count(64 * 1024).describe('Bytes a plan may have.'),

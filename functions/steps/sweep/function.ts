@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { runOfWorker } from '#shared/domain/worker-spec.ts'
 import { forgetServed } from '#shared/database/dead-letters.ts'
 import { findDue, type Due } from '#shared/database/due.ts'
-import { forgetOld } from '#shared/database/retention.ts'
+import { forgetHistory, forgetOld } from '#shared/database/retention.ts'
 import { findStaleWorkers } from '#shared/database/runs.ts'
 import type { KnitEvent } from '#shared/ports/event-bus.ts'
 import type { Context } from '#shared/runtime/context.ts'
@@ -82,4 +82,5 @@ async function removeStaleWorkers(ctx: Context): Promise<void> {
 /** In parts, so that no statement takes long; all of them, or a busy system would write faster than it forgets. */
 async function forgetAllOld({ sql, config }: Context): Promise<void> {
   while ((await forgetOld(sql, config, forgottenAtOnce)) >= forgottenAtOnce) continue
+  await forgetHistory(sql, config.keepHistory, forgottenAtOnce)
 }
