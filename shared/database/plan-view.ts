@@ -121,13 +121,19 @@ type PlanRow = SummaryRow & {
   service_account: string | null
   active: boolean
   would_create: number | null
+  matching: boolean
 }
 
 /** Plans as the API shows them, in the order of the ids; what does not exist is left out. */
 export async function showPlans(sql: Queryable, ids: readonly string[]): Promise<PlanDetail[]> {
   if (ids.length === 0) return []
   const [rows, mounts, feeds] = await Promise.all([
-    sql<PlanRow[]>`select * from plan where id = any (${[...ids]}::uuid[])`,
+    sql<PlanRow[]>`
+      select *,
+             would_create is not null
+             and exists (select from match_task where plan_id = plan.id) as matching
+        from plan
+       where id = any (${[...ids]}::uuid[])`,
     mountsOfPlans(sql, ids),
     feedsOfPlans(sql, [...ids]),
   ])
@@ -191,14 +197,19 @@ function showPlan(
     ...(onNode.length > 0 && { on_node: Object.fromEntries(onNode) }),
     ...(Object.keys(row.resources).length > 0 && { resources: sortedByKey(row.resources) }),
     ...(row.service_account && { service_account: row.service_account }),
-    ...(row.would_create !== null && { paused: showPause(row.id, row.would_create) }),
+    ...(row.would_create !== null && { paused: showPause(row, row.would_create) }),
   }
 }
 
-const showPause = (planId: string, wouldCreate: number) => ({
+const showPause = ({ id, matching }: PlanRow, wouldCreate: number) => ({
   wouldCreate,
-  message: `It would create ${inWords(wouldCreate)} runs, or more. If that is meant: knit plan active yes ${planId} --allow N`,
+  message: `It would create ${countInWords(wouldCreate, matching)}. If that is meant: knit plan active yes ${id} --allow N`,
 })
+
+const countInWords = (count: number, matching: boolean): string =>
+  matching
+    ? `${inWords(count)} runs, or more: what fits it is still being looked for`
+    : `up to ${inWords(count)} runs`
 
 const inWords = (count: number): string =>
   count < 1e15 ? String(count) : `10^${Math.floor(Math.log10(count))}`

@@ -2,6 +2,7 @@ import { canonicalPlan, type PlanDefinition } from '#shared/domain/plan.ts'
 import type { Tag } from '#shared/domain/tag.ts'
 import { internTags } from './tags.ts'
 import { tell, type By } from './outbox.ts'
+import { allowRuns } from './projection.ts'
 import { begin, type Queryable, type Tx } from './sql.ts'
 
 /** How registering a plan ended; a refusal names the plans it collides with. */
@@ -188,10 +189,7 @@ export async function setPlanActive(
     const { count } = await tx`
       update plan set active = ${active} where id = ${planId} and name is null`
     if (count === 0) return false
-    if (allow !== undefined) {
-      await tx`update plan set would_create = null, allowed = ${allow} where id = ${planId}`
-      await tell(tx, 'data.nominated', planId, { planId }, by)
-    }
+    if (allow !== undefined) await allowRuns(tx, planId, allow, by)
     await tx`
       with held as (
         select id from run where plan_id = ${planId} and status = ${from} order by id for update

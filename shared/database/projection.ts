@@ -1,5 +1,5 @@
-import type { Candidates } from '#shared/domain/combinations.ts'
-import type { By } from './outbox.ts'
+import { newCombinations, type Candidates, type Nominated } from '#shared/domain/combinations.ts'
+import { tell, type By } from './outbox.ts'
 import type { Fragment, Tx } from './sql.ts'
 
 /** What projection has to know of a plan. */
@@ -52,41 +52,37 @@ export async function takeTriggers(tx: Tx, planId: string, limit: number): Promi
 }
 
 /**
- * How many combinations the due nominations of an input make with everything nominated for the others. While the plan itself is
- * being matched, page by page, those that were made of earlier pages count too: its registration is one event. A number above
- * `most` means at least so many: what is more is not counted.
+ * How many runs the due nominations of a plan can still make, with each other and with all that is nominated: at most so many,
+ * as some may be there already. While the plan itself is being matched, page by page, those that were made of earlier pages count
+ * too: its registration is one event. With `most`, a number above it means at least so many: what is more is not counted.
  */
-export async function countCombinations(
+export async function countNew(
   tx: Tx,
-  { planId, inputId, others }: { planId: string; inputId: number; others: readonly number[] },
-  most: number,
+  { planId, inputs }: { planId: string; inputs: readonly number[] },
+  most?: number,
 ): Promise<number> {
-  const counted = Math.min(most, 1e9) + 1
-  const rows = await tx<{ count: number }[]>`
+  const counted = most === undefined ? null : Math.min(most, 1e9) + 1
+  const counts = await tx<Nominated[]>`
     select (
+             select count(*)
+               from (
+                 select from nomination where input_id = asked order by knit_id limit ${counted}
+               ) as all_of_it
+           )::integer as all,
+           (
              select count(*)
                from (
                  select
                    from nomination
                   where plan_id = ${planId}
-                    and input_id = ${inputId}
+                    and input_id = asked
                     and (due or exists (select from match_task where plan_id = ${planId}))
                   order by knit_id
                   limit ${counted}
                ) as due
-           )::integer as count
-     union all
-    select (
-             select count(*)
-               from (
-                 select from nomination where input_id = other order by knit_id limit ${counted}
-               ) as all_of_it
-           )::integer
-      from unnest(${[...others]}::integer[]) as other`
-  return Math.min(
-    rows.reduce((product, { count }) => product * count, 1),
-    Number.MAX_VALUE,
-  )
+           )::integer as due
+      from unnest(${[...inputs]}::integer[]) as asked`
+  return newCombinations(counts)
 }
 
 /** Keeps a plan from being projected until a user allows it. */
@@ -94,13 +90,37 @@ export async function pausePlan(tx: Tx, planId: string, wouldCreate: number): Pr
   await tx`update plan set would_create = ${wouldCreate}, allowed = null where id = ${planId}`
 }
 
-/** What a user allowed is for what was nominated then: it ends when all of that is projected. */
+/**
+ * Lets a paused plan go on if it makes no more runs of what is nominated now; otherwise it says how many they are by now. A plan
+ * that is not paused needs no leave, and gets none for what comes later.
+ */
+export async function allowRuns(tx: Tx, planId: string, allow: number, by: By): Promise<void> {
+  const plan = await holdPlan(tx, planId, 'alone')
+  if (!plan?.paused) return
+  const count = await countNew(tx, { planId, inputs: plan.inputs })
+  if (count > allow) return pausePlan(tx, planId, count)
+  await tx`update plan set would_create = null, allowed = ${allow} where id = ${planId}`
+  await tell(tx, 'data.nominated', planId, { planId }, by)
+}
+
+/** What a user allowed is for what was nominated then: it ends when all of that is matched and projected. */
 export async function endAllowance(tx: Tx, planId: string): Promise<void> {
   await tx`
     update plan
        set allowed = null
      where id = ${planId}
-       and not exists (select from nomination where plan_id = ${planId} and due)`
+       and allowed is not null
+       and not exists (select from nomination where plan_id = ${planId} and due)
+       and not exists (select from match_task where plan_id = ${planId})`
+}
+
+/** A plan has been matched to its end: if it is paused, what it would create can be counted now; what was allowed may be over. */
+export async function settleCount(tx: Tx, planId: string): Promise<void> {
+  const plan = await holdPlan(tx, planId, 'alone')
+  if (!plan) return
+  const { inputs } = plan
+  if (plan.paused) await pausePlan(tx, planId, await countNew(tx, { planId, inputs }))
+  else await endAllowance(tx, planId)
 }
 
 /** A data for each input, in the order of the input ids that were asked for. */

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { combinations } from './combinations.ts'
+import { combinations, newCombinations } from './combinations.ts'
 
 const lists = fc.array(fc.uniqueArray(fc.stringMatching(/^[a-f]{1,2}$/), { maxLength: 5 }), {
   minLength: 1,
@@ -48,4 +48,23 @@ test('of a product without end it costs nothing to take a few', () => {
   const thousand = Array.from({ length: 1000 }, (_, index) => String(index).padStart(4, '0'))
   const inputs = Array.from({ length: 100 }, () => ({ head: thousand, behind: [] }))
   expect([...combinations(inputs).take(1001)].at(-1)?.slice(-2)).toEqual(['0001', '0000'])
+})
+
+test('new are all combinations but those that have nothing new', () => {
+  const nominated = fc.array(fc.record({ old: fc.nat(3), due: fc.nat(3) }), {
+    minLength: 1,
+    maxLength: 4,
+  })
+  fc.assert(
+    fc.property(nominated, (inputs) => {
+      const ids = inputs.map(({ old, due }) =>
+        [...'o'.repeat(old), ...'d'.repeat(due)].map((kind, index) => kind + index),
+      )
+      const fresh = brute(ids).filter((combination) => combination.some((id) => id[0] === 'd'))
+      const counts = inputs.map(({ old, due }) => ({ all: old + due, due }))
+      expect(newCombinations(counts)).toBe(fresh.length)
+    }),
+  )
+  const many = Array.from({ length: 100 }, () => ({ all: 1_000_000, due: 1 }))
+  expect(newCombinations(many)).toBe(Number.MAX_VALUE)
 })

@@ -22,3 +22,14 @@ function* product([first, ...others]: readonly (readonly string[])[]): Generator
   if (!first) return yield []
   for (const id of first) for (const tail of product(others)) yield [id, ...tail]
 }
+
+/** How many ids are nominated for an input, and how many of them are still to be combined. */
+export type Nominated = { all: number; due: number }
+
+/** How many combinations have an id that is still to be combined: all but those of ids that are not. */
+export function newCombinations(inputs: readonly Nominated[]): number {
+  const product = (counts: number[]) => counts.reduce((total, count) => total * BigInt(count), 1n)
+  const all = product(inputs.map(({ all }) => all))
+  const old = product(inputs.map(({ all, due }) => all - due))
+  return Math.min(Number(all - old), Number.MAX_VALUE)
+}

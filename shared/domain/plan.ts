@@ -272,7 +272,9 @@ export const PlanDetail = z
     service_account: z.string().optional().describe('Kubernetes service account of the worker.'),
     paused: z
       .object({
-        wouldCreate: z.number().describe('Runs that would be created now, at least.'),
+        wouldCreate: z
+          .number()
+          .describe('Runs that would be created of what fits by now, at most.'),
         message: z.string().describe('What to do about it.'),
       })
       .optional()

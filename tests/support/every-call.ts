@@ -199,7 +199,7 @@ async function operate({ world, ask }: Scene): Promise<void> {
   await ask('admin-garbage', '/api/admin/garbage')
 }
 
-async function matchAndProject({ world, wake }: Scene): Promise<void> {
+async function matchAndProject({ world, wake, ask }: Scene): Promise<void> {
   const { sql, config } = world
   const plan = await makePlan(world, {
     inputs: { '/a': ['pair:a'], '/b': ['pair:b'] },
@@ -214,7 +214,9 @@ async function matchAndProject({ world, wake }: Scene): Promise<void> {
   const { maxCombinations } = config
   config.maxCombinations = 10
   await project()
-  await sql`update plan set would_create = null, allowed = 2000 where id = ${plan}`
+  const allow = (count: number) => ask('plans-activate', `/api/plans/${plan}/active?allow=${count}`)
+  await allow(10)
+  await allow(2000)
   await project()
   config.maxCombinations = maxCombinations
   const late = await makeData(world, 'pair:a')

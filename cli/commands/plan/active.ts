@@ -19,6 +19,9 @@ export default command({
     const { planId, allow } = args
     if (args.active === 'no' && allow !== undefined)
       throw new UsageError('--allow says how a plan goes on, so it goes with yes')
+    const before = allow !== undefined && (await api(ctx).call(plans.show, { planId }, ctx))
+    if (before && !before.paused)
+      note(ctx, 'the plan is not paused: there is nothing to allow, and what comes later will ask')
     const plan =
       args.active === 'yes'
         ? await api(ctx).call(plans.activate, { planId, allow }, ctx)

@@ -18,17 +18,28 @@ test.each([
 })
 
 test('plan active yes --allow says how many runs a paused plan may create, and the pause is told', async () => {
-  const message = 'It would create 9 runs, or more.'
+  const message = 'It would create up to 9 runs.'
   const plan = { ...samplePlan('p1'), paused: { wouldCreate: 9, message } }
   await using stub = await stubOfTheWire(() => ({ json: plan }))
   const words = ['plan', 'active', 'yes', plan.planId, '--allow', '8', '--output', 'table']
   const { stdout, stderr } = await knit(words, projectFor(stub))
-  expect(stub.requests[0]?.url).toBe(`/api/plans/${plan.planId}/active?allow=8`)
+  expect(stub.requests.at(-1)?.url).toBe(`/api/plans/${plan.planId}/active?allow=8`)
   expect(stderr).toContain(message)
+  expect(stderr).not.toContain('nothing to allow')
   expect(stdout).toMatch(/ paused /)
   expect((await knit(['plan', 'active', 'no', plan.planId, '--allow', '8'], tempDir())).code).toBe(
     2,
   )
+})
+
+test('who allows runs of a plan that is not paused is told that there was nothing to allow', async () => {
+  const plan = samplePlan('p1')
+  await using stub = await stubOfTheWire(() => ({ json: plan }))
+  const words = ['plan', 'active', 'yes', plan.planId, '--allow', '8']
+  const { code, stderr } = await knit(words, projectFor(stub))
+  expect(code).toBe(0)
+  expect(stub.requests.at(-1)).toMatchObject({ method: 'PUT' })
+  expect(stderr).toContain('nothing to allow')
 })
 
 test('plan find sends its filters', async () => {

@@ -6,6 +6,7 @@ import {
   takeMatchTasks,
   type MatchTask,
 } from '#shared/database/matching.ts'
+import { settleCount } from '#shared/database/projection.ts'
 import { sqlState, type Tx } from '#shared/database/sql.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineStep } from '#shared/runtime/define-step.ts'
@@ -60,7 +61,9 @@ async function matchSomeOfPlan(
   { id, planId, cursor }: MatchTask,
   ctx: Context,
 ): Promise<void> {
-  const next = await matchPlan(tx, planId ?? '', cursor, pairsAtOnce, ctx.by)
-  if (next === undefined) await dropMatchTasks(tx, [id])
-  else await leaveMatchTask(tx, id, next)
+  const plan = planId ?? ''
+  const next = await matchPlan(tx, plan, cursor, pairsAtOnce, ctx.by)
+  if (next !== undefined) return leaveMatchTask(tx, id, next)
+  await dropMatchTasks(tx, [id])
+  await settleCount(tx, plan)
 }

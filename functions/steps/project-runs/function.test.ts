@@ -4,7 +4,7 @@ import { beginUpload, changeTags } from '#shared/database/data.ts'
 import { findDue } from '#shared/database/due.ts'
 import { showPlans } from '#shared/database/plan-view.ts'
 import { matchPlan } from '#shared/database/matching.ts'
-import { countCombinations } from '#shared/database/projection.ts'
+import { countNew } from '#shared/database/projection.ts'
 import { setPlanActive } from '#shared/database/plans.ts'
 import type { Sql } from '#shared/database/sql.ts'
 import { makeData, makePlan } from '#tests/support/makers.ts'
@@ -315,25 +315,21 @@ test('a plan that would create more runs than may be created unasked pauses, say
   }
   await match(ctx)
   await ctx.sql`delete from outbox`
-  const pauseOf = async () => {
-    const [shown] = await showPlans(ctx.sql, [plan])
-    return shown?.paused?.wouldCreate
-  }
+  const wouldCreate = async () => (await pauseOf(ctx, plan))?.wouldCreate
   await project(ctx, plan)
   expect(await runsOf(ctx, plan)).toEqual([])
-  expect(await pauseOf()).toBe(9)
+  expect(await wouldCreate()).toBe(9)
   expect(await dueNominations(ctx)).toBe(6)
   await project(ctx, plan)
   expect(await runsOf(ctx, plan)).toEqual([])
-  const allow = (count: number) => ctx.sql.begin((tx) => setPlanActive(tx, plan, true, by, count))
-  await allow(8)
+  await allow(ctx, plan, 8)
+  expect(await outbox(ctx)).toEqual([])
+  expect(await wouldCreate()).toBe(9)
+  await allow(ctx, plan, 9)
   expect(await outbox(ctx)).toEqual([{ type: 'data.nominated', data: { planId: plan } }])
   await project(ctx, plan)
-  expect(await pauseOf()).toBe(9)
-  await allow(9)
-  await project(ctx, plan)
   expect(await runsOf(ctx, plan)).toHaveLength(9)
-  expect(await pauseOf()).toBeUndefined()
+  expect(await wouldCreate()).toBeUndefined()
   expect(await dueNominations(ctx)).toBe(0)
 
   // What was allowed was for those: more of them are asked for again.
@@ -341,7 +337,7 @@ test('a plan that would create more runs than may be created unasked pauses, say
   await match(ctx)
   await project(ctx, plan)
   expect(await runsOf(ctx, plan)).toHaveLength(9)
-  expect(await pauseOf()).toBe(9)
+  expect(await wouldCreate()).toBe(9)
 })
 
 test('however many project a plan at the same time, it is paused, and an allowance is used up once', async ({
@@ -371,17 +367,160 @@ test('what a registration nominates page by page is counted as the one event it 
   await match(ctx)
   const planId = await makePlan(ctx, { inputs: { '/a': ['a:1'] } })
   const [input] = await ctx.sql<{ id: number }[]>`select id from input where plan_id = ${planId}`
-  const product = { planId, inputId: input?.id ?? 0, others: [] }
+  const plan = { planId, inputs: [input?.id ?? 0] }
   const counts: number[] = []
   for (let after: string | null = null, pages = 0; pages < 3; pages += 1) {
     const next = await ctx.sql.begin((tx) => matchPlan(tx, planId, after, 6, by))
-    counts.push(await ctx.sql.begin((tx) => countCombinations(tx, product, 100)))
+    counts.push(await ctx.sql.begin((tx) => countNew(tx, plan, 100)))
     await ctx.sql`update nomination set due = false where plan_id = ${planId}`
     after = next ?? null
   }
   expect(counts).toEqual([5, 10, 12])
   await ctx.sql`delete from match_task where plan_id = ${planId}`
-  expect(await ctx.sql.begin((tx) => countCombinations(tx, product, 100))).toBe(0)
+  expect(await ctx.sql.begin((tx) => countNew(tx, plan, 100))).toBe(0)
+})
+
+const pauseOf = async (ctx: TestWorld, planId: string) => {
+  const [shown] = await showPlans(ctx.sql, [planId])
+  return shown?.paused
+}
+
+const allow = (ctx: TestWorld, planId: string, count: number) =>
+  ctx.sql.begin((tx) => setPlanActive(tx, planId, true, by, count))
+
+test('a plan with one input says at once how many runs it would create, and goes on when so many are allowed', async ({
+  ctx,
+}) => {
+  ctx.config.maxCombinations = 3
+  const plan = await makePlan(ctx, { inputs: { '/in': ['a:1'] } })
+  await makeMany(ctx, 'a:1', 10)
+  await match(ctx)
+  await project(ctx, plan)
+  expect(await pauseOf(ctx, plan)).toEqual({
+    wouldCreate: 10,
+    message: `It would create up to 10 runs. If that is meant: knit plan active yes ${plan} --allow N`,
+  })
+  await allow(ctx, plan, 10)
+  await project(ctx, plan)
+  expect(await runsOf(ctx, plan)).toHaveLength(10)
+  expect(await pauseOf(ctx, plan)).toBeUndefined()
+})
+
+test('new data for several inputs are counted together, and never more runs are made than were allowed', async ({
+  ctx,
+}) => {
+  const plan = await makePlan(ctx, { inputs: { '/a': ['a:1'], '/b': ['b:1'] } })
+  await makeMany(ctx, 'a:1', 2)
+  await makeMany(ctx, 'b:1', 3)
+  await match(ctx)
+  await project(ctx, plan)
+  expect(await runsOf(ctx, plan)).toHaveLength(6)
+  ctx.config.maxCombinations = 5
+  await makeMany(ctx, 'a:1', 1)
+  await makeMany(ctx, 'b:1', 7)
+  await match(ctx)
+  await project(ctx, plan)
+  // 3 × 10, without the 2 × 3 that are there.
+  expect(await pauseOf(ctx, plan)).toMatchObject({ wouldCreate: 24 })
+  await allow(ctx, plan, 23)
+  expect(await pauseOf(ctx, plan)).toMatchObject({ wouldCreate: 24 })
+  await allow(ctx, plan, 24)
+  await project(ctx, plan)
+  expect(await runsOf(ctx, plan)).toHaveLength(30)
+  expect(await pauseOf(ctx, plan)).toBeUndefined()
+})
+
+test('who allows fewer runs than there would be by now hears at once how many those are', async ({
+  ctx,
+}) => {
+  ctx.config.maxCombinations = 3
+  const plan = await makePlan(ctx, { inputs: { '/in': ['a:1'] } })
+  await makeMany(ctx, 'a:1', 4)
+  await match(ctx)
+  await project(ctx, plan)
+  await makeMany(ctx, 'a:1', 2)
+  await match(ctx)
+  await allow(ctx, plan, 4)
+  expect(await pauseOf(ctx, plan)).toMatchObject({ wouldCreate: 6 })
+})
+
+test('while a plan is still being matched its count says that there may be more, and is right in the end', async ({
+  ctx,
+}) => {
+  ctx.config.maxCombinations = 3
+  await makeMany(ctx, 'a:1', 12)
+  await match(ctx)
+  const plan = await makePlan(ctx, { inputs: { '/in': ['a:1'] } })
+  await ctx.sql.begin(async (tx) => {
+    const next = await matchPlan(tx, plan, null, 6, by)
+    await tx`update match_task set cursor = ${next ?? null} where plan_id = ${plan}`
+  })
+  await project(ctx, plan)
+  expect(await pauseOf(ctx, plan)).toMatchObject({
+    wouldCreate: 5,
+    message: expect.stringContaining('5 runs, or more: what fits it is still being looked for'),
+  })
+  await match(ctx)
+  expect(await pauseOf(ctx, plan)).toMatchObject({
+    wouldCreate: 12,
+    message: expect.stringContaining('up to 12 runs.'),
+  })
+})
+
+test('what is allowed of a plan that is still being matched holds until all of it is', async ({
+  ctx,
+}) => {
+  ctx.config.maxCombinations = 3
+  await makeMany(ctx, 'a:1', 12)
+  await match(ctx)
+  const plan = await makePlan(ctx, { inputs: { '/in': ['a:1'] } })
+  await ctx.sql.begin(async (tx) => {
+    const next = await matchPlan(tx, plan, null, 6, by)
+    await tx`update match_task set cursor = ${next ?? null} where plan_id = ${plan}`
+  })
+  await project(ctx, plan)
+  await allow(ctx, plan, 12)
+  await project(ctx, plan)
+  expect(await runsOf(ctx, plan)).toHaveLength(5)
+  await match(ctx)
+  await project(ctx, plan)
+  expect(await runsOf(ctx, plan)).toHaveLength(12)
+  await makeMany(ctx, 'a:1', 4)
+  await match(ctx)
+  await project(ctx, plan)
+  expect(await pauseOf(ctx, plan)).toMatchObject({ wouldCreate: 4 })
+})
+
+test('what is allowed is for what is due then: a plan that waits for nothing gets no leave for what comes later', async ({
+  ctx,
+}) => {
+  ctx.config.maxCombinations = 3
+  const plan = await makePlan(ctx, { inputs: { '/a': ['a:1'], '/b': ['b:1'] } })
+  await makeMany(ctx, 'a:1', 10)
+  await match(ctx)
+  await project(ctx, plan)
+  await allow(ctx, plan, 1000)
+  await project(ctx, plan)
+  await makeData(ctx, 'b:1')
+  await match(ctx)
+  await project(ctx, plan)
+  expect(await runsOf(ctx, plan)).toEqual([])
+  expect(await pauseOf(ctx, plan)).toMatchObject({ wouldCreate: 10 })
+})
+
+test('leave for runs of which nothing is left is over, once that is seen', async ({ ctx }) => {
+  ctx.config.maxCombinations = 3
+  const plan = await makePlan(ctx, { inputs: { '/in': ['a:1'] } })
+  await makeMany(ctx, 'a:1', 5)
+  await match(ctx)
+  await project(ctx, plan)
+  await allow(ctx, plan, 5)
+  await ctx.sql`delete from nomination`
+  await project(ctx, plan)
+  await makeMany(ctx, 'a:1', 5)
+  await match(ctx)
+  await project(ctx, plan)
+  expect(await runsOf(ctx, plan)).toEqual([])
 })
 
 test('ten inputs with many data each pause a plan at once', async ({ ctx }) => {
@@ -396,7 +535,7 @@ test('ten inputs with many data each pause a plan at once', async ({ ctx }) => {
   const [shown] = await showPlans(ctx.sql, [plan])
   expect(shown?.paused?.wouldCreate).toBeCloseTo(60 ** 10, -10)
   expect(shown?.paused?.message).toBe(
-    `It would create 10^17 runs, or more. If that is meant: knit plan active yes ${plan} --allow N`,
+    `It would create up to 10^17 runs. If that is meant: knit plan active yes ${plan} --allow N`,
   )
 })
 

@@ -1,6 +1,6 @@
 import { combinations, type Candidates } from '#shared/domain/combinations.ts'
 import {
-  countCombinations,
+  countNew,
   createRuns,
   dropNominations,
   endAllowance,
@@ -51,9 +51,10 @@ async function projectSome(
     holdPlan(tx, planId, hold),
     takeTriggers(tx, planId, triggersAtOnce),
   ])
-  const [first] = due
-  if (!plan || plan.paused || !first) return undefined
+  if (!plan || plan.paused) return undefined
   if (plan.allowed !== null && hold !== 'alone') return 'alone'
+  const [first] = due
+  if (!first) return plan.allowed === null ? undefined : ended(tx, planId)
   const triggers = due.filter(isOfOneProduct(first))
   const others = plan.inputs.filter((inputId) => inputId !== first.inputId)
   const inputs = [first.inputId, ...others]
@@ -65,9 +66,9 @@ async function projectSome(
   const more = beyond !== undefined || due.length > triggers.length || due.length === triggersAtOnce
   const most = Math.max(ctx.config.maxCombinations, plan.allowed ?? 0)
   if (more || listed.length > most) {
-    const count = await countAll(tx, { planId, inputs }, most)
+    const count = await countNew(tx, { planId, inputs }, most)
     if (count > most && hold !== 'alone') return 'alone'
-    if (count > most) return pause(tx, { planId, count, most }, ctx)
+    if (count > most) return pause(tx, { planId, inputs, most }, ctx)
   }
 
   const pairs = [...triggers, ...pairsOf(inputs, chosen)]
@@ -103,20 +104,20 @@ function productsOf(
   return [...products.take(limit)]
 }
 
-const countAll = (
-  tx: Tx,
-  { planId, inputs: [inputId = 0, ...others] }: { planId: string; inputs: readonly number[] },
-  most: number,
-): Promise<number> => countCombinations(tx, { planId, inputId, others }, most)
-
-/** So many runs would be made that the plan waits for a user to allow it. */
+/** So many runs would be made that the plan waits for a user to allow it: how many is counted to the end only now. */
 async function pause(
   tx: Tx,
-  told: { planId: string; count: number; most: number },
+  { planId, inputs, most }: { planId: string; inputs: readonly number[]; most: number },
   ctx: Context,
 ): Promise<undefined> {
-  await pausePlan(tx, told.planId, told.count)
-  ctx.log.warn('a plan is paused: it would create too many runs', told)
+  const count = await countNew(tx, { planId, inputs })
+  await pausePlan(tx, planId, count)
+  ctx.log.warn('a plan is paused: it would create too many runs', { planId, count, most })
+}
+
+/** Nothing is left of what a user allowed runs for. */
+async function ended(tx: Tx, planId: string): Promise<undefined> {
+  await endAllowance(tx, planId)
 }
 
 /** Every data of a combination with the input it is for, once. */

@@ -44,7 +44,7 @@ create table plan (
   -- sha256 of what makes two plans equivalent: unique, so that equivalents cannot be registered unseen.
   hash bytea unique,
   created_at timestamptz(3) not null default now(),
-  -- Paused: at least so many runs would be made of what is nominated, which is more than may be made unasked.
+  -- Paused: up to so many runs would be made of what was nominated then, which is more than may be made unasked.
   would_create double precision,
   -- So many a user has allowed, until all that was nominated by then is projected.
   allowed double precision,
