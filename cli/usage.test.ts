@@ -80,7 +80,7 @@ test('a command that only has others below it, named alone, is misused and shows
 
     Write, register and look at plans. (knit plan)
 
-    USAGE knit plan template|apply|find|show|active|graph
+    USAGE knit plan template|apply|find|show|active|resource|graph
 
     COMMANDS
 
@@ -89,6 +89,7 @@ test('a command that only has others below it, named alone, is misused and shows
           find    Find plans.
           show    Show one plan.
         active    Activate a plan (yes), or hold its runs back (no).
+      resource    Change what each run of a plan may use, from the next one that begins on.
          graph    Draw which plans feed a plan and which it feeds, as a Graphviz document.
 
     Use knit plan <command> --help for more information about a command.

@@ -13,6 +13,7 @@ import plansActivate from './api/plans-activate/function.ts'
 import plansApply from './api/plans-apply/function.ts'
 import plansDeactivate from './api/plans-deactivate/function.ts'
 import plansFind from './api/plans-find/function.ts'
+import plansResource from './api/plans-resource/function.ts'
 import plansShow from './api/plans-show/function.ts'
 import runsAbort from './api/runs-abort/function.ts'
 import runsDelete from './api/runs-delete/function.ts'
@@ -49,6 +50,7 @@ export const routeFunctions = [
   plansApply,
   plansDeactivate,
   plansFind,
+  plansResource,
   plansShow,
   runsAbort,
   runsDelete,

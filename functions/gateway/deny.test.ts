@@ -98,6 +98,7 @@ test('there are routes that a viewer may not call', () => {
     'plans.activate',
     'plans.apply',
     'plans.deactivate',
+    'plans.resource',
     'runs.abort',
     'runs.delete',
     'runs.retry',

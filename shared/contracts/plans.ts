@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { PlanId } from '#shared/domain/ids.ts'
-import { PlanDetail, PlanSpec } from '#shared/domain/plan.ts'
+import { PlanDetail, PlanSpec, ResourceLimitChange } from '#shared/domain/plan.ts'
 import { SoughtTagText } from '#shared/domain/tag.ts'
 import { resource, route } from './route.ts'
 
@@ -78,5 +78,15 @@ export const plans = resource('plans', {
     params,
     response: PlanDetail,
     problems: ['plan-not-found'],
+  }),
+  resource: route({
+    method: 'put',
+    path: '/api/plans/:planId/resources',
+    summary: 'Change what each run of a plan may use, from the next one that begins on.',
+    role: 'user',
+    params,
+    body: ResourceLimitChange,
+    response: PlanDetail,
+    problems: ['bad-request', 'too-large', 'plan-not-found'],
   }),
 })

@@ -58,7 +58,7 @@ export async function readDemand(tx: Tx, waitingPerPlan: number): Promise<Demand
 }
 
 /** The queue of a plan's runs; `asked` says of some of them how many wait before each. */
-export type Queue = PlanQueue & { planId: string; asked: Record<string, number> }
+export type Queue = PlanQueue & { asked: Record<string, number> }
 
 /** Who uses the machine and who waits for it just now, plan by plan, in the order in which admission looks at them. */
 export async function readQueues(sql: Queryable, runIds: readonly string[]): Promise<Queue[]> {

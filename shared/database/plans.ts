@@ -1,4 +1,8 @@
-import { canonicalPlan, type PlanDefinition } from '#shared/domain/plan.ts'
+import {
+  canonicalPlan,
+  type PlanDefinition,
+  type ResourceLimitChange,
+} from '#shared/domain/plan.ts'
 import type { Tag } from '#shared/domain/tag.ts'
 import { internTags } from './tags.ts'
 import { tell, type By } from './outbox.ts'
@@ -217,4 +221,25 @@ export async function setPlanActive(
        limit 1`
     return true
   })
+}
+
+/** Changes what each run of a plan may use from now on; its runs that wait may have room by that, and are looked at again. */
+export async function setPlanResources(
+  tx: Tx,
+  planId: string,
+  change: ResourceLimitChange,
+  by: By,
+): Promise<void> {
+  const { set, unset } = change ?? {}
+  await tx`
+    with changed as (
+      update plan
+         set resources = (resources || ${tx.json(set ?? {})}) - ${unset ?? []}::text[]
+       where id = ${planId}
+      returning id
+    )
+    insert into outbox (type, subject, data, traceparent)
+    select 'run.waiting', id, jsonb_build_object('planId', id), ${by.traceparent ?? null}
+      from changed
+     where exists (select from run where plan_id = changed.id and status = 'waiting')`
 }

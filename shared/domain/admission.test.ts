@@ -4,6 +4,7 @@ import { admit, type PlanDemand } from './admission.ts'
 const room = (cpu: number, more: Record<string, number> = {}) =>
   new Map(Object.entries({ cpu, memory: 100, ...more }))
 const demand = (waiting: string[], more: Partial<PlanDemand> = {}): PlanDemand => ({
+  planId: 'p1',
   resources: { cpu: '1', memory: '1' },
   live: 0,
   waiting,
@@ -46,9 +47,12 @@ test('what can never fit is told with the reason, and holds no other back', () =
   const decision = admit([large, strange, demand(['a'])], room(4), 10)
   expect(decision.admitted).toEqual(['a'])
   expect(decision.impossible).toEqual([
-    { runId: 'x', reason: expect.stringMatching(/8 cpu.*4/) },
-    { runId: 'y', reason: expect.stringMatching(/8 cpu.*4/) },
-    { runId: 'z', reason: expect.stringMatching(/example\.test\/gpu/) },
+    { runId: 'x', reason: expect.stringMatching(/8 cpu.* 4 .*knit plan resource p1 --set cpu=4 /) },
+    { runId: 'y', reason: expect.stringMatching(/8 cpu.* 4 .*knit plan resource p1 --set cpu=4 /) },
+    {
+      runId: 'z',
+      reason: expect.stringMatching(/knit plan resource p1 --unset example\.test\/gpu /),
+    },
   ])
 })
 

@@ -2,6 +2,7 @@ import { fits, needs, neverFits, use } from './room.ts'
 
 /** What one plan asks of the machine: resources of each run, how many use it now, and who waits, the oldest first. */
 export type PlanDemand = {
+  planId: string
   resources: Record<string, string>
   live: number
   waiting: readonly string[]
@@ -29,7 +30,7 @@ export function admit(
   for (const { limits, live } of queues) use(used, limits, live)
 
   for (const queue of queues) {
-    const reason = neverFits(queue.limits, capacity)
+    const reason = neverFits(queue.planId, queue.limits, capacity)
     if (reason === undefined) continue
     admission.impossible.push(...queue.waiting.map((runId) => ({ runId, reason })))
     queue.waiting = []

@@ -220,6 +220,26 @@ export function canonicalPlan(plan: PlanDefinition): string {
   })
 }
 
+const ResourceName = z
+  .string()
+  .refine(
+    (name) => !name.includes('\0') && name.isWellFormed(),
+    'a resource has no NUL character in its name, which is valid Unicode text',
+  )
+
+/** A change of what each run of a plan may use. */
+export const ResourceLimitChange = z
+  .object({
+    set: z.record(ResourceName, Quantity).nullish().describe('Limits to put, by resource name.'),
+    unset: z
+      .array(ResourceName)
+      .nullish()
+      .describe('Resources without limit from now on, also when they are among those to put.'),
+  })
+  .nullish()
+  .meta({ id: 'ResourceLimitChange' })
+export type ResourceLimitChange = z.infer<typeof ResourceLimitChange>
+
 export const PlanSummary = z
   .object({
     planId: PlanId,

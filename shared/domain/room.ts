@@ -1,5 +1,6 @@
 import { resourceLimits } from './quantity.ts'
 import { showAmount } from './quantity.ts'
+import { shellLine } from './shell.ts'
 
 /** Amounts of resources by name, in base units. */
 export type Limits = Record<string, number>
@@ -27,8 +28,9 @@ export function fits(
   )
 }
 
-/** Why a run would not fit if it were alone; undefined when it would. */
+/** Why a run of a plan would not fit if it were alone, and what to do about it; undefined when it would. */
 export function neverFits(
+  planId: string,
   limits: Limits,
   capacity: ReadonlyMap<string, number>,
 ): string | undefined {
@@ -36,7 +38,10 @@ export function neverFits(
   if (!over) return undefined
   const [name, amount] = over
   const most = capacity.get(name)
-  return most !== undefined
-    ? `the plan asks for ${showAmount(name, amount)} ${name}, but there is never more than ${showAmount(name, most)} here; lower its resources`
-    : `the plan asks for the resource ${name}, which does not exist here`
+  const advice = (...change: string[]) =>
+    `${shellLine(['knit', 'plan', 'resource', planId, ...change])} and then retry the run`
+  if (most === undefined)
+    return `the plan asks for the resource ${name}, which does not exist here; to do without: ${advice('--unset', name)}`
+  const room = showAmount(name, most)
+  return `the plan asks for ${showAmount(name, amount)} ${name}, but there is never more than ${room} here; to lower it: ${advice('--set', `${name}=${room}`)}`
 }

@@ -4,7 +4,7 @@ import { explainWaits, type PlanQueue } from './waits.ts'
 const room = (cpu: number, more: Record<string, number> = {}) =>
   new Map(Object.entries({ cpu, memory: 2 ** 33, ...more }))
 const queue = (waiting: number, live: number, resources: Record<string, string> = { cpu: '1' }) =>
-  ({ resources, live, waiting }) satisfies PlanQueue
+  ({ planId: 'p1', resources, live, waiting }) satisfies PlanQueue
 
 test('a run waits for what there is too little of, and is told how much is free', () => {
   const queues = [queue(0, 5), queue(3, 0, { cpu: '4', memory: '1Gi' })]

@@ -2,7 +2,12 @@ import { showAmount } from './quantity.ts'
 import { fits, needs, neverFits, use, type Limits } from './room.ts'
 
 /** How many runs of a plan are live, how many wait, and what each asks of the machine. */
-export type PlanQueue = { resources: Record<string, string>; live: number; waiting: number }
+export type PlanQueue = {
+  planId: string
+  resources: Record<string, string>
+  live: number
+  waiting: number
+}
 
 /** Of a waiting run: the index of its plan among the queues, and how many runs of that plan wait before it. */
 export type Place = { own: number; before: number }
@@ -14,7 +19,7 @@ export function explainWaits(
 ): (place: Place) => string {
   const all = queues.map((queue) => {
     const limits = needs(queue.resources)
-    const never = neverFits(limits, capacity)
+    const never = neverFits(queue.planId, limits, capacity)
     return { ...queue, limits, never, waiting: never === undefined ? queue.waiting : 0 }
   })
   const places = sum(all.map(({ waiting }) => waiting))

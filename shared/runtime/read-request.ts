@@ -54,7 +54,8 @@ export async function readJson(
       `The content type should be application/json, but it is ${type ?? 'absent'}.`,
     )
   const text = await readText(request, bindings, limit)
-  const result = contract.body.safeParse(parseJson(text))
+  const absent = text === '' && contract.body.safeParse(undefined).success
+  const result = contract.body.safeParse(absent ? undefined : parseJson(text))
   if (result.success) return result.data
   throw notUnderstood(issues(result.error), result.error)
 }

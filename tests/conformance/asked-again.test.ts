@@ -25,6 +25,10 @@ const requests: Record<string, (ctx: TestWorld) => Promise<Asked>> = {
     body: { image: 'again:1', inputs: [{ path: '/in', tags: ['again:1'] }] },
   }),
   'plans.deactivate': async (ctx) => ({ path: await planPath(ctx, { active: true }) }),
+  'plans.resource': async (ctx) => ({
+    path: `/api/plans/${(await makeRun(ctx)).planId}/resources`,
+    body: { set: { cpu: '2' } },
+  }),
   'runs.abort': async (ctx) => ({
     path: `/api/runs/${(await makeRun(ctx, { status: 'running' })).runId}/abort`,
   }),

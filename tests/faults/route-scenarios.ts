@@ -142,6 +142,16 @@ export const routeScenarios: Record<string, Scenario[]> = {
       },
     },
   ],
+  'plans.resource': [
+    {
+      of: 'a plan with a run that waits',
+      async arrange(world) {
+        const planId = await planWithRun(world, true)
+        const body = { set: { cpu: '2' }, unset: ['memory'] }
+        return requestTo('plans.resource', { path: `/api/plans/${planId}/resources`, body })
+      },
+    },
+  ],
   'runs.abort': ofRun(
     'runs.abort',
     (runId) => ({ path: `/api/runs/${runId}/abort` }),

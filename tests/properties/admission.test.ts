@@ -13,6 +13,7 @@ const plan = fc.record({
 })
 const demandsOf = (plans: { resources: object; live: number; count: number }[]): PlanDemand[] =>
   plans.map(({ resources, live, count }, own) => ({
+    planId: `${own}`,
     resources: resources as Record<string, string>,
     live,
     waiting: Array.from({ length: count }, (_, before) => `${own} ${before}`),

@@ -140,6 +140,8 @@ async function askForPlans({ world, ask }: Scene): Promise<void> {
   await ask('plans-apply', '/api/plans', { body, ...withKey() })
   await ask('plans-deactivate', `/api/plans/${first}/active`, withKey())
   await ask('plans-activate', `/api/plans/${first}/active?allow=10`, withKey())
+  const limits = { set: { cpu: '2' }, unset: ['memory'] }
+  await ask('plans-resource', `/api/plans/${first}/resources`, { body: limits, ...withKey() })
 }
 
 /** Nobody can ask for tombstones, and whoever asks for all that is done asks for nearly all runs. */

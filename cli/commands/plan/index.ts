@@ -6,5 +6,6 @@ export default group('Write, register and look at plans.', {
   find: () => import('./find.ts'),
   show: () => import('./show.ts'),
   active: () => import('./active.ts'),
+  resource: () => import('./resource.ts'),
   graph: () => import('./graph.ts'),
 })

@@ -42,6 +42,28 @@ test('who allows runs of a plan that is not paused is told that there was nothin
   expect(stderr).toContain('nothing to allow')
 })
 
+test('plan resource sends the limits to put, of one type the last, and those to take away', async () => {
+  const plan = samplePlan('p1')
+  await using stub = await stubOfTheWire(() => ({ json: plan }))
+  const words = ['plan', 'resource', plan.planId, '--set', 'cpu=0.5', '-s', 'cpu=2', '-u', 'x/gpu']
+  const { stdout } = await knit(words, projectFor(stub))
+  expect(JSON.parse(stdout)).toEqual(plan)
+  const [asked] = stub.requests
+  expect(asked).toMatchObject({ method: 'PUT', url: `/api/plans/${plan.planId}/resources` })
+  expect(JSON.parse(String(asked?.body))).toEqual({ set: { cpu: '2' }, unset: ['x/gpu'] })
+})
+
+test.each([
+  [['--set', 'cpu'], 'TYPE=QUANTITY'],
+  [['--set', '=1'], 'TYPE=QUANTITY'],
+  [['--set', 'memory=much'], '"much" is no quantity'],
+  [[], 'nothing is to be changed'],
+])('plan resource %j is a usage error that says what is wrong', async (words, why) => {
+  const { code, stderr } = await knit(['plan', 'resource', idOf('p1'), ...words], tempDir())
+  expect(code).toBe(2)
+  expect(stderr).toContain(why)
+})
+
 test('plan find sends its filters', async () => {
   await using stub = await stubOfTheWire(() => ({ json: [] }))
   const words = [
