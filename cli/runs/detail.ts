@@ -26,6 +26,13 @@ export function runText(run: RunDetail): string {
     ...run.inputs.map((input): [string, string] => ['input', pointText(input)]),
     ...run.outputs.map((output): [string, string] => ['output', pointText(output)]),
     ['log', run.log?.knitId],
+    [
+      'by hooks',
+      run.attempts
+        ?.at(-1)
+        ?.variables?.map((name) => `$${name}`)
+        .join(' '),
+    ],
   ]
   const lines = facts.flatMap(([name, value]) =>
     value ? [`${name.padEnd(8)} ${visible(value)}\n`] : [],

@@ -74,19 +74,22 @@ export async function attemptsOf(
       run_id: string
       number: number
       image: string | null
+      variables: string[]
       cause: FailureCause | null
     })[]
   >`
-    select run_id, number, image, started_at, ended_at, exit_code, exit_message, cause
+    select run_id, number, image, started_at, ended_at, exit_code, exit_message, cause,
+           array(select name from jsonb_object_keys(env) as name order by name) as variables
       from attempt
      where run_id = any (${[...runIds]}::uuid[])
-       and (image is not null or exit_code is not null)
+       and (image is not null or exit_code is not null or env <> '{}')
      order by run_id, number`
   const shown = rows.map((row) => ({
     runId: row.run_id,
     attempt: {
       attempt: row.number,
       ...(row.image !== null && { image: row.image }),
+      ...(row.variables.length > 0 && { variables: row.variables }),
       ...timesOf(row),
       ...exitOf(row),
       ...(row.cause && { cause: row.cause }),

@@ -45,6 +45,10 @@ export const RunAttempt = z
       .string()
       .optional()
       .describe('The image as it was executed: a digest where the engine knows one.'),
+    variables: z
+      .array(z.string())
+      .optional()
+      .describe('Names of the variables that hooks gave its program; what they hold is not told.'),
     startedAt: Time.optional().describe('When its program began.'),
     endedAt: Time.optional().describe('When its program ended, or it was found out that it had.'),
     exit: RunExit.optional().describe('How it ended.'),

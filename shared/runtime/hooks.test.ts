@@ -113,17 +113,54 @@ test('what hooks answer before the start is in the environment of the program, t
   ])
 })
 
-test('an environment that is none is a failure that says so', async ({ ctx }) => {
+test.for([
+  ['{"A":1}', 'knitfabExtension.env in its answer is no object of texts'],
+  ['{"A=B":"x"}', 'in knitfabExtension.env in its answer "A=B" cannot be the name of a variable'],
+  ['{"A":"\\u0000"}', 'in knitfabExtension.env in its answer "A" cannot have a value with a NUL'],
+])(
+  'the environment %s is a failure of the hook that says so, and is asked for again',
+  async ([env, why], { ctx }) => {
+    let answer = env
+    const { url } = await hookServer((_, response) => {
+      response.writeHead(200, asJson).end(`{"knitfabExtension":{"env":${answer}}}`)
+    })
+    ctx.config.hooksBefore = [url]
+    const run = await makeRun(ctx, { status: 'ready' })
+    const start = () => deliver(startRun, ctx, 'run.ready', { runId: run.runId, attempt: 1 })
+    await start()
+    expect(await readRun(ctx, run.runId)).toMatchObject({
+      status: 'ready',
+      failures: 0,
+      hookFailures: 1,
+      reason: expect.stringContaining(`the hook ${url} keeps the run from being starting: ${why}`),
+    })
+    answer = '{"A":"1"}'
+    await passTime(ctx)
+    await start()
+    expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'starting' })
+  },
+)
+
+test('what the program is given is what hooks answered last, and that is what is recorded', async ({
+  ctx,
+}) => {
+  let env: object = { OLD: '1' }
   const { url } = await hookServer((_, response) => {
-    response.writeHead(200, asJson).end('{"knitfabExtension":{"env":{"A":1}}}')
+    response.writeHead(200, asJson).end(JSON.stringify({ knitfabExtension: { env } }))
   })
   ctx.config.hooksBefore = [url]
   const run = await makeRun(ctx, { status: 'ready' })
-  await deliver(startRun, ctx, 'run.ready', { runId: run.runId, attempt: 1 })
-  expect(await readRun(ctx, run.runId)).toMatchObject({
-    status: 'ready',
-    reason: expect.stringContaining('knitfabExtension.env in its answer is no object of texts'),
-  })
+  const start = () => deliver(startRun, ctx, 'run.ready', { runId: run.runId, attempt: 1 })
+  ctx.cluster.before = (operation) => {
+    if (operation === 'ensureWorker') throw new Error('the API server is away')
+  }
+  await start()
+  ctx.cluster.before = () => {}
+  env = {}
+  await passTime(ctx)
+  await start()
+  expect(ctx.cluster.workers.get(run.worker)?.spec.env).toEqual({})
+  expect(await ctx.sql`select env from attempt where run_id = ${run.runId}`).toEqual([{ env: {} }])
 })
 
 test('a worker that is there already is taken over, and no hook is asked for it again', async ({

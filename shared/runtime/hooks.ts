@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { callHook, HookFailed } from '#shared/adapters/hook-client.ts'
 import type { Next, RunStatus } from '#shared/domain/run-states.ts'
+import { refusedVariables } from '#shared/domain/variable.ts'
 import { addDeliveries } from '#shared/database/hooks.ts'
 import { showRuns } from '#shared/database/run-view.ts'
 import { moveRun, type Claimed, type MoveOptions } from '#shared/database/runs.ts'
@@ -52,7 +53,11 @@ async function ask(
     const extension = Extension.safeParse(answer ?? {})
     if (!extension.success)
       throw new HookFailed('knitfabExtension.env in its answer is no object of texts')
-    return extension.data.knitfabExtension?.env ?? {}
+    const { env = {} } = extension.data.knitfabExtension ?? {}
+    const refused = refusedVariables(env)
+    if (refused !== undefined)
+      throw new HookFailed(`in knitfabExtension.env in its answer ${refused}`)
+    return env
   } catch (error) {
     if (!(error instanceof HookFailed)) throw error
     throw new HookFailed(`the hook ${url} keeps the run from being ${to}: ${error.message}`, {

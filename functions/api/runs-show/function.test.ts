@@ -59,13 +59,15 @@ test('a run shows each attempt: when it ran, the image as executed, how it ended
   ])
 })
 
-test('what hooks put in the environment of a program is not shown', async ({ ctx }) => {
+test('of what hooks put in the environment of a program the names are shown, and nothing else', async ({
+  ctx,
+}) => {
   const { runId } = await makeRun(ctx, { status: 'ready' })
   await ctx.sql`
-    insert into attempt (run_id, number, env) values (${runId}, 1, '{"TOKEN": "secret"}')`
+    insert into attempt (run_id, number, env) values (${runId}, 1, '{"URL": "secret", "TOKEN": "secret"}')`
   const { text, body } = await ask<RunDetail>(show, ctx, `/api/runs/${runId}`)
   expect(text).not.toContain('secret')
-  expect(body.attempts).toEqual([])
+  expect(body.attempts).toEqual([{ attempt: 1, variables: ['TOKEN', 'URL'] }])
 })
 
 test('a vanished worker is reported in words', async ({ ctx }) => {

@@ -40,10 +40,10 @@ async function startWorker(ctx: Context, run: Claimed<'ready'>): Promise<void> {
 
 /** What the hooks give the program. A worker that is there already was made with that. */
 async function environmentOf(ctx: Context, run: Claimed<'ready'>): Promise<Record<string, string>> {
-  const asked = ctx.config.hooksBefore.length > 0
-  if (asked && (await ctx.cluster.findWorker(workerOf(run)))) return {}
+  if (ctx.config.hooksBefore.length === 0) return {}
+  if (await ctx.cluster.findWorker(workerOf(run))) return {}
   const env = await askHooks(ctx, run, 'starting')
-  if (Object.keys(env).length > 0) await recordEnvironment(ctx.sql, run, env)
+  await recordEnvironment(ctx.sql, run, env)
   return env
 }
 
