@@ -47,6 +47,8 @@ test('queues tell how many wait before a run, in the order in which admission ta
   const order = own?.waiting ?? []
   expect(order).toHaveLength(5)
   const asked = [order[3] ?? '', order[0] ?? '', postponed.runId]
+  await ctx.sql`
+    update run set hook_failures = 1 where id = any (${[order[1] ?? '', order[3] ?? '']}::uuid[])`
   expect(await readQueues(ctx.sql, asked)).toEqual([
     {
       planId: plan.planId,
@@ -54,6 +56,7 @@ test('queues tell how many wait before a run, in the order in which admission ta
       live: 1,
       waiting: 5,
       asked: { [order[0] ?? '']: 0, [order[3] ?? '']: 3 },
+      putBack: [order[3]],
     },
     {
       planId: busy.planId,
@@ -61,6 +64,7 @@ test('queues tell how many wait before a run, in the order in which admission ta
       live: 1,
       waiting: 0,
       asked: {},
+      putBack: [],
     },
   ])
 })

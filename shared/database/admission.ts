@@ -28,6 +28,9 @@ const inQueue = (sql: Queryable): Fragment => sql`
   and (claim is null or claimed_until < now())
   and due_at <= now()`
 
+/** Of a run: a hook, or the step of its status, has failed for it. */
+export const isPutBack = (sql: Queryable): Fragment => sql`(run.failures + run.hook_failures > 0)`
+
 /** Who uses the machine and who waits for it, until the transaction ends unchanged by other admissions. */
 export async function readDemand(tx: Tx, waitingPerPlan: number): Promise<Demand[]> {
   const isOurs = tx`select pg_advisory_xact_lock(${turn})`
@@ -57,8 +60,11 @@ export async function readDemand(tx: Tx, waitingPerPlan: number): Promise<Demand
   return (await Promise.all([isOurs, demand]))[1]
 }
 
-/** The queue of a plan's runs; `asked` says of some of them how many wait before each. */
-export type Queue = PlanQueue & { asked: Record<string, number> }
+/**
+ * The queue of a plan's runs; `asked` says of some of them how many wait before each, `putBack` which of these a hook, or a step
+ * that failed, has put back.
+ */
+export type Queue = PlanQueue & { asked: Record<string, number>; putBack: string[] }
 
 /** Who uses the machine and who waits for it just now, plan by plan, in the order in which admission looks at them. */
 export async function readQueues(sql: Queryable, runIds: readonly string[]): Promise<Queue[]> {
@@ -66,7 +72,7 @@ export async function readQueues(sql: Queryable, runIds: readonly string[]): Pro
     with live as (
       ${live(sql)}
     ), place as (
-      select id, plan_id, row_number() over (partition by plan_id order by created_at, id) - 1 as before
+      select id, plan_id, ${isPutBack(sql)} as put_back, row_number() over (partition by plan_id order by created_at, id) - 1 as before
         from run
        where ${inQueue(sql)}
     ), waiting as (
@@ -75,7 +81,8 @@ export async function readQueues(sql: Queryable, runIds: readonly string[]): Pro
              coalesce(
                jsonb_object_agg(id, before) filter (where id = any (${[...runIds]}::uuid[])),
                '{}'
-             ) as asked
+             ) as asked,
+             array_agg(id) filter (where put_back and id = any (${[...runIds]}::uuid[])) as put_back
         from place
        group by plan_id
     )
@@ -83,7 +90,8 @@ export async function readQueues(sql: Queryable, runIds: readonly string[]): Pro
            plan.resources,
            coalesce(live.count, 0) as live,
            coalesce(waiting.count, 0) as waiting,
-           coalesce(waiting.asked, '{}') as asked
+           coalesce(waiting.asked, '{}') as asked,
+           coalesce(waiting.put_back, '{}') as "putBack"
       from live
       full join waiting using (plan_id)
       join plan on plan.id = plan_id and plan.name is null

@@ -2,6 +2,7 @@ import type { FailureCause, RunAttempt, RunDetail, RunSummary } from '#shared/do
 import { reasonOf } from '#shared/domain/run-reason.ts'
 import type { RunStatus } from '#shared/domain/run-states.ts'
 import { formatTime } from '#shared/domain/time.ts'
+import { isPutBack } from './admission.ts'
 import { logPointOf, mountpointOf, mountsOfPlans, planSummaries } from './plan-view.ts'
 import type { Queryable } from './sql.ts'
 
@@ -12,6 +13,7 @@ type RunRow = {
   attempt: number
   reason: string | null
   served: boolean
+  putBack: boolean
   created_at: Date
   updated_at: Date
 } & AttemptRow
@@ -27,6 +29,7 @@ async function runRows(sql: Queryable, ids: Iterable<string>): Promise<RunRow[]>
   return sql<RunRow[]>`
     select run.id, run.plan_id, run.status, run.attempt, run.reason, run.created_at, run.updated_at,
            coalesce(run.claimed_until > now(), false) as served,
+           ${isPutBack(sql)} as "putBack",
            started_at, ended_at, exit_code, exit_message
       from run
       left join attempt on attempt.run_id = run.id and attempt.number = run.attempt

@@ -45,6 +45,12 @@ test('a run that waits again says why, also while its volumes are made', () => {
   )
 })
 
+test('a run that was put back says only what did that, also while it is tried again', () => {
+  const told = 'the hook http://h keeps the run from being ready: it answered 403'
+  for (const served of [false, true])
+    expect(reasonOf({ status: 'waiting', told, served, putBack: true })).toBe(told)
+})
+
 test('a run on its way tells what whoever served it last had to say', () => {
   expect(reasonOf({ status: 'starting', told: 'the image is being pulled' })).toBe(
     'the image is being pulled',

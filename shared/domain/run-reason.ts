@@ -11,15 +11,26 @@ export type Standing = {
   exit?: RunExit | undefined
   /** Whether a step serves it just now. */
   served?: boolean
+  /** Whether a hook, or a step that failed, has put it back: then that is what it waits for. */
+  putBack?: boolean
 }
 
 /** Why a run is where it is, in words for people; undefined when there is nothing to say. */
-export function reasonOf({ status, told, exit, served = false }: Standing): string | undefined {
+export function reasonOf({
+  status,
+  told,
+  exit,
+  served = false,
+  putBack = false,
+}: Standing): string | undefined {
   switch (status) {
     case 'deactivated':
       return 'its plan is inactive'
     case 'waiting':
-      return inOneLine(served && 'it has been admitted: its volumes are being made', told)
+      return inOneLine(
+        served && !putBack && 'it has been admitted: its volumes are being made',
+        told,
+      )
     case 'completing':
     case 'done':
       return exit?.message || told

@@ -35,6 +35,13 @@ test('a run that fits with all before it is about to go on', () => {
   )
 })
 
+test('a run that was put back waits for no room that there is', () => {
+  const explain = explainWaits([queue(2, 0), queue(1, 0, { cpu: '8' })], room(4))
+  expect(explain({ own: 0, before: 1, putBack: true })).toBeUndefined()
+  const full = explainWaits([queue(2, 4)], room(4))
+  expect(full({ own: 0, before: 0, putBack: true })).toMatch(/^it waits for cpu/)
+})
+
 test('what can never fit is told so, and takes no place in the queue', () => {
   const queues = [queue(5, 0, { cpu: '64' }), queue(1, 2, { cpu: '3' })]
   const explain = explainWaits(queues, room(8))

@@ -9,14 +9,20 @@ export type PlanQueue = {
   waiting: number
 }
 
-/** Of a waiting run: the index of its plan among the queues, and how many runs of that plan wait before it. */
-export type Place = { own: number; before: number }
+/**
+ * Of a waiting run: the index of its plan among the queues, how many runs of that plan wait before it, and whether a hook, or a
+ * step that failed, has put it back there.
+ */
+export type Place = { own: number; before: number; putBack?: boolean }
 
-/** Tells what waiting runs wait for, and at which place, as `admit` would see to them. */
+/**
+ * Tells what waiting runs wait for, and at which place, as `admit` would see to them; undefined when there is room for one that
+ * was put back: it is not the room that it waits for.
+ */
 export function explainWaits(
   queues: readonly PlanQueue[],
   capacity: ReadonlyMap<string, number>,
-): (place: Place) => string {
+): (place: Place) => string | undefined {
   const all = queues.map((queue) => {
     const limits = needs(queue.resources)
     const never = neverFits(queue.planId, limits, capacity)
@@ -26,7 +32,7 @@ export function explainWaits(
   const used = new Map<string, number>()
   for (const { limits, live } of all) use(used, limits, live)
 
-  return ({ own, before }) => {
+  return ({ own, before, putBack = false }) => {
     const plan = all[own]
     if (!plan) throw new Error(`there is no queue ${own}`)
     if (plan.never !== undefined) return plan.never
@@ -36,9 +42,9 @@ export function explainWaits(
     const place = `place ${1 + sum(ahead)} of ${places}`
     const lack = lacking(plan, used, capacity)
     if (lack !== undefined) return `it waits for ${lack}; ${place}`
-    return goOnTogether(all, ahead.with(own, before + 1), used, capacity)
-      ? `it is about to be admitted; ${place}`
-      : `it waits for its turn; ${place}`
+    if (!goOnTogether(all, ahead.with(own, before + 1), used, capacity))
+      return `it waits for its turn; ${place}`
+    return putBack ? undefined : `it is about to be admitted; ${place}`
   }
 }
 

@@ -3,7 +3,9 @@ import { hookServer } from '#tests/support/hook-server.ts'
 import { makeRun, passTime, readRun } from '#tests/support/runs.ts'
 import { succeeded } from '#tests/support/scripted-cluster.ts'
 import { deliver, startEngine, test } from '#tests/support/world.ts'
+import initializeRun from '../../functions/steps/initialize-run/function.ts'
 import startRun from '../../functions/steps/start-run/function.ts'
+import { showRunsNow } from './show.ts'
 
 const asJson = { 'content-type': 'application/json' }
 
@@ -59,6 +61,24 @@ test('a hook that does not agree keeps the run where it is, with the reason, unt
   agrees = true
   await start()
   expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'starting', reason: null })
+})
+
+test('a run that a hook keeps back says only that, or that there is no room, never that it is about to go on', async ({
+  ctx,
+}) => {
+  const { url } = await hookServer((_, response) => response.writeHead(403).end())
+  ctx.config.hooksBefore = [url]
+  const { runId, planId } = await makeRun(ctx)
+  const reason = async () => (await showRunsNow(ctx, [runId]))[0]?.reason
+  expect(await reason()).toBe('it is about to be admitted; place 1 of 1')
+  await deliver(initializeRun, ctx, 'run.waiting', { planId })
+  const kept = `the hook ${url} keeps the run from being ready: it answered 403`
+  expect(await reason()).toBe(kept)
+  await passTime(ctx)
+  expect(await reason()).toBe(kept)
+  ctx.cluster.room.set('cpu', 1)
+  await makeRun(ctx, { status: 'running' })
+  expect(await reason()).toMatch(/^it waits for cpu: .*; place 1 of 1$/)
 })
 
 test('a hook that was down for long costs the step none of its own tries', async ({ ctx }) => {

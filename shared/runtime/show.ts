@@ -45,12 +45,17 @@ export async function showRunsNow(
   const queues = await readQueues(sql, waiting)
   const explain = explainWaits(queues, capacity)
   const waits = new Map(
-    queues.flatMap(({ asked }, own) =>
-      Object.entries(asked).map(([runId, before]) => [runId, explain({ own, before })]),
+    queues.flatMap(({ asked, putBack: all }, own) =>
+      Object.entries(asked).map(([runId, before]) => {
+        const putBack = all.includes(runId)
+        return [runId, { putBack, wait: explain({ own, before, putBack }) }]
+      }),
     ),
   )
   return runs.map((run) => {
-    const reason = inOneLine(waits.get(run.runId), run.reason)
+    const { wait, putBack } = waits.get(run.runId) ?? {}
+    // What put it back is no news while it waits for room: it is asked again when there is some.
+    const reason = putBack ? (wait ?? run.reason) : inOneLine(wait, run.reason)
     return reason === undefined ? run : { ...run, reason }
   })
 }

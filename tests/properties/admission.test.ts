@@ -25,7 +25,7 @@ function explained(demands: PlanDemand[], room: Map<string, number>): Map<string
   const explain = explainWaits(queues, room)
   return new Map(
     demands.flatMap(({ waiting }, own) =>
-      waiting.map((runId, before) => [runId, explain({ own, before })]),
+      waiting.map((runId, before) => [runId, explain({ own, before }) ?? '']),
     ),
   )
 }
