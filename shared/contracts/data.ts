@@ -40,6 +40,7 @@ export const data = resource('data', {
       'bad-request',
       'bad-archive',
       'checksum-mismatch',
+      'upload-stalled',
       'upload-ended',
       'too-large',
       'storage-full',

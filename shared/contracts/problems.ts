@@ -25,6 +25,11 @@ export const problems = {
     title: 'Not with this method',
     reason: 'Method Not Allowed',
   },
+  'upload-stalled': {
+    status: 408,
+    title: 'Nothing of the upload came for too long',
+    reason: 'request timeout',
+  },
   'plan-equivalent': {
     status: 409,
     title: 'An equivalent plan is registered',

@@ -3,8 +3,8 @@ import type { Queryable, Tx } from './sql.ts'
 /** What a request that changes something is known by: its key, of the caller's choice, and what it asks for. */
 export type RequestKey = { caller: string; key: string; fingerprint: Buffer }
 
-/** How a request with this key was answered before, and whether it asked for the same. */
-export type Earlier = { same: boolean; answer: unknown }
+/** What a request with this key asked for before, and how it was answered. */
+export type Earlier = { fingerprint: Buffer; answer: unknown }
 
 /**
  * Takes the key for this transaction, unless a request with it has been answered: then that is given back. One that is being
@@ -21,10 +21,10 @@ export async function takeKey(tx: Tx, request: RequestKey): Promise<Earlier | un
 /** How a request with this key was answered before; undefined when none was. */
 export async function findEarlier(
   sql: Queryable,
-  { caller, key, fingerprint }: RequestKey,
+  { caller, key }: RequestKey,
 ): Promise<Earlier | undefined> {
   const [earlier] = await sql<Earlier[]>`
-    select fingerprint = ${fingerprint} as same, answer
+    select fingerprint, answer
       from request
      where caller = ${caller}
        and key = ${key}`

@@ -15,41 +15,59 @@ import type { Context } from './context.ts'
 export type Once = {
   /**
    * Makes the effect of the request and its answer in one transaction. Asked again with the same `Idempotency-Key`, nothing is
-   * done and the answer is that of the first time, also when the first never learned of its commit.
+   * done and the answer is that of the first time, also when the first never learned of its commit. `content` is the digest of
+   * a body that was streamed: it is asked for as well.
    */
-  once<T>(work: (tx: Tx) => Promise<T>): Promise<T>
-  /** How the same request was answered before; undefined when it was not. */
-  earlier(): Promise<{ answer: unknown } | undefined>
+  once<T>(work: (tx: Tx) => Promise<T>, content?: Buffer): Promise<T>
+  /** How a request with the same key was answered before its body was read; undefined when none was. */
+  earlier(): Promise<EarlierAnswer | undefined>
 }
+
+/** The answer of the first time, for a body with the same digest; another is refused. */
+export type EarlierAnswer = { answerTo(content: Buffer): unknown }
 
 export function onceFor(ctx: Context, request: RequestKey | undefined): Once {
   return {
-    once: (work) =>
+    once: (work, content) =>
       ctx.begin(async (tx) => {
         if (!request) return work(tx)
-        const earlier = checked(await takeKey(tx, request))
-        if (earlier) return (earlier.answer ?? undefined) as Awaited<ReturnType<typeof work>>
+        const asked = withContent(request, content)
+        const earlier = await takeKey(tx, asked)
+        if (earlier)
+          return (answerTo(asked, earlier) ?? undefined) as Awaited<ReturnType<typeof work>>
         const answer = await work(tx)
-        await keepAnswer(tx, request, answer)
+        await keepAnswer(tx, asked, answer)
         return answer
       }),
-    earlier: async () => request && checked(await findEarlier(ctx.sql, request)),
+    earlier: async () => {
+      const earlier = request && (await findEarlier(ctx.sql, request))
+      if (!earlier) return undefined
+      // No body has to be read for it when all else is another request already.
+      const { length } = request.fingerprint
+      answerTo(request, { ...earlier, fingerprint: earlier.fingerprint.subarray(0, length) })
+      return { answerTo: (content) => answerTo(withContent(request, content), earlier) }
+    },
   }
 }
 
-function checked(earlier: Earlier | undefined): Earlier | undefined {
-  if (earlier && !earlier.same)
+const withContent = (request: RequestKey, content: Buffer = Buffer.alloc(0)): RequestKey => ({
+  ...request,
+  fingerprint: Buffer.concat([request.fingerprint, content]),
+})
+
+function answerTo({ fingerprint }: RequestKey, earlier: Earlier): unknown {
+  if (!fingerprint.equals(earlier.fingerprint))
     throw new Problem(
       'key-refused',
       `The ${idempotencyHeader} was used for another request; use a new key for each.`,
     )
-  return earlier
+  return earlier.answer
 }
 
 // As long as a UUID in any form, with room; visible characters only.
 const keyPattern = /^[!-~]{1,255}$/
 
-/** The key of a request that changes something; undefined for others. `asked` is all that tells two requests apart. */
+/** The key of a request that changes something; undefined for others. `asked` is all but a streamed body that tells two requests apart. */
 export function requestKey(
   contract: Route,
   headers: Headers,

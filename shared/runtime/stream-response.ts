@@ -11,6 +11,8 @@ export type StreamOptions = {
   log: Log
   /** Sent after the last byte, and only then: its absence tells that the answer is not whole. */
   trailer?: { name: string; value: () => string }
+  /** Seconds after which a reader who takes nothing of what waits is cut off; unless given, never. */
+  patience?: number
 }
 
 /**
@@ -32,13 +34,24 @@ export function streamResponse(
     ...(options.trailer && { trailer: options.trailer.name }),
   })
   outgoing.flushHeaders()
+  if (options.patience !== undefined) cutOffIdle(outgoing, options.patience)
   void send(body, outgoing, options)
   return sent
 }
 
+type Outgoing = NonNullable<NodeBindings['outgoing']>
+
+/** The time-out of a socket begins anew with each byte that goes. That nothing goes because we are slow is not laid to the reader. */
+function cutOffIdle(outgoing: Outgoing, patience: number): void {
+  outgoing.setTimeout(patience * 1000, () => {
+    if (outgoing.writableLength > 0)
+      outgoing.destroy(new Error(`the reader took nothing for ${patience} seconds`))
+  })
+}
+
 async function send(
   body: Readable,
-  outgoing: NonNullable<NodeBindings['outgoing']>,
+  outgoing: Outgoing,
   { trailer, log }: StreamOptions,
 ): Promise<void> {
   try {
@@ -46,7 +59,7 @@ async function send(
     if (trailer) outgoing.addTrailers({ [trailer.name]: trailer.value() })
     outgoing.end()
   } catch (error) {
-    log.warn('a stream broke off', { error })
+    log.warn('a stream broke off', { error: outgoing.errored ?? error })
     outgoing.destroy()
   }
 }

@@ -167,13 +167,16 @@ test('a stream that fails cuts the connection: no trailer, and nothing appended'
   expect(front.world.lines.some((line) => line.includes('the disk is gone'))).toBe(true)
 })
 
-test('when the reader goes away, reading ends', async ({ front }) => {
-  const knitId = await makeData(front.world)
-  const endless = Readable.from(
+const endlessly = () =>
+  Readable.from(
     (async function* () {
-      for (;;) yield randomBytes(65_536)
+      for (;;) yield Buffer.alloc(65_536)
     })(),
   )
+
+test('when the reader goes away, reading ends', async ({ front }) => {
+  const knitId = await makeData(front.world)
+  const endless = endlessly()
   await sending(front, endless, async () => {
     const request = begin(front, { path: `/api/data/${knitId}` })
     await once(await head(request), 'readable')
@@ -208,34 +211,51 @@ test('who does not read is not read ahead for', async ({ front }) => {
   expect(made).toBeLessThan(64 * 1024 * 1024)
 })
 
+test('a reader who takes nothing is cut off, and gives back the lease', async ({ front }) => {
+  const knitId = await stored(front, {})
+  const body = endlessly()
+  await withLease(front, 0.2, () =>
+    sending(front, body, async () => {
+      const response = await head(begin(front, { path: `/api/data/${knitId}` }))
+      await until(() => body.destroyed)
+      await until(async () => (await leases(front, knitId)) === 0)
+      await expect(response.toArray()).rejects.toThrow('aborted')
+    }),
+  )
+  expect(front.world.lines.some((line) => line.includes('took nothing for 0.2 seconds'))).toBe(true)
+})
+
+async function withLease<T>(front: Front, uploadLease: number, work: () => Promise<T>): Promise<T> {
+  const { config } = front.world
+  front.world.config = { ...config, uploadLease }
+  return work().finally(() => (front.world.config = config))
+}
+
 const leases = async ({ world: { sql } }: Front, knitId: string): Promise<number> =>
   (await sql`select from agent where knit_id = ${knitId} and lease_until > now()`).length
 
 test('data that is being downloaded is leased, for as long as that takes', async ({ front }) => {
   const knitId = await stored(front, {})
-  const { config } = front.world
-  front.world.config = { ...config, uploadLease: 0.2 }
-  const gate = Promise.withResolvers<void>()
+  const lease = async () => {
+    const [agent] = await front.world.sql<{ until: Date }[]>`
+      select lease_until as until from agent where knit_id = ${knitId}`
+    return agent?.until.getTime() ?? 0
+  }
   const slow = Readable.from(
     (async function* () {
       yield randomBytes(10)
-      await gate.promise
+      const first = await lease()
+      await until(async () => (await lease()) > first + 400)
       yield randomBytes(10)
     })(),
   )
-  await sending(front, slow, async () => {
-    const response = await head(begin(front, { path: `/api/data/${knitId}` }))
-    const [first] = await front.world.sql<{ lease: string }[]>`
-      select lease_until::text as lease from agent where knit_id = ${knitId}`
-    await until(async () => {
-      const [now] = await front.world.sql<{ lease: string }[]>`
-        select lease_until::text as lease from agent where knit_id = ${knitId}`
-      return now && now.lease > (first?.lease ?? '')
-    })
-    gate.resolve()
-    await response.toArray()
-  })
-  front.world.config = config
+  const received = await withLease(front, 0.2, () =>
+    sending(front, slow, async () => {
+      const response = await head(begin(front, { path: `/api/data/${knitId}` }))
+      return Buffer.concat(await response.toArray())
+    }),
+  )
+  expect(received).toHaveLength(20)
   await until(async () => (await leases(front, knitId)) === 0)
 })
 

@@ -21,6 +21,7 @@ export default defineRoute(
       type: 'application/tar+gzip',
       trailer: { name: checksumTrailer, value: () => hash.digest('hex') },
       log: ctx.log,
+      patience: ctx.config.uploadLease,
     })
   },
   { as: 'deployment' },

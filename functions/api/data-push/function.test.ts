@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import net from 'node:net'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
+import { setImmediate as soon } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import { expect } from 'vitest'
 import { END, entry, tgz } from '#shared/archive/test-archives.ts'
@@ -314,20 +315,40 @@ test('after a refusal the same connection serves the next request', async ({ fro
 
 const keyed = { headers: { 'content-type': 'application/tar+gzip', 'idempotency-key': 'k' } }
 
-test('an upload that is sent again is answered as the first time, without being read', async ({
-  front,
-}) => {
+test('an upload that is sent again is answered as the first time', async ({ front }) => {
   const path = '/api/data?tag=sent:again'
   const first = await upload(front, archive, { path, ...keyed })
   expect(first.status).toBe(200)
   const before = await counts(front)
-  const endless = Readable.from(endlessly(archive))
-  const again = await send(front, { method: 'POST', path, ...keyed, body: endless })
+  const again = await upload(front, archive, { path, ...keyed })
   expect(again.text).toBe(first.text)
   expect(await counts(front)).toEqual(before)
-  const other = await upload(front, archive, { path: '/api/data?tag=sent:otherwise', ...keyed })
+})
+
+test('the key of an upload is refused with other bytes, and for a body that broke', async ({
+  front,
+}) => {
+  const headers = { ...keyed.headers, 'idempotency-key': 'other-bytes' }
+  const first = await upload(front, archive, { headers })
+  const before = await counts(front)
+  const other = await upload(front, tgz(entry({ name: 'a.txt' }, 'other')), { headers })
   expect(other.status).toBe(422)
+  expect(other.text).toContain('was used for another request')
+  const damaged = await upload(front, archive, { headers, trailers: { 'x-checksum-md5': '0' } })
+  expect(damaged.status).toBe(400)
   expect(await counts(front)).toEqual(before)
+  expect((await upload(front, archive, { headers })).text).toBe(first.text)
+})
+
+test('the key of an upload is refused with other tags before anything is read', async ({
+  front,
+}) => {
+  const headers = { ...keyed.headers, 'idempotency-key': 'other-tags' }
+  expect((await upload(front, archive, { headers })).status).toBe(200)
+  const path = '/api/data?tag=sent:otherwise'
+  const endless = Readable.from(endlessly(archive))
+  const other = await send(front, { method: 'POST', path, headers, body: endless })
+  expect(other.status).toBe(422)
 })
 
 function* endlessly(bytes: Buffer): Generator<Buffer> {
@@ -368,27 +389,89 @@ test('an upload that is sent twice at a time is one data, whichever is whole fir
 })
 
 test('an upload that somebody ends is not read to its end', async ({ front }) => {
-  const { config } = front.world
-  front.world.config = { ...config, uploadLease: 0.03 }
-  const reply = await send(front, {
-    method: 'POST',
-    path: '/api/data',
-    body: Readable.from(slowly(front)),
-  })
-  front.world.config = config
+  const reply = await withLease(front, 0.1, () =>
+    send(front, { method: 'POST', path: '/api/data', body: Readable.from(endedMeanwhile(front)) }),
+  )
   expect(reply.status).toBe(409)
   expect(await front.world.sql`select from agent`).toHaveLength(0)
 })
 
 /** An archive that never ends; its run is ended meanwhile. */
-async function* slowly({ world: { sql } }: Front): AsyncGenerator<Buffer> {
-  yield archive.subarray(0, 20)
-  await until(async () => (await sql`select from agent`).length === 1)
-  await sql`
-    update run
-       set status = 'aborting', claim = null, claimed_by = null, claimed_until = null
-     where status = 'running'`
-  await new Promise(() => {})
+async function* endedMeanwhile({ world: { sql } }: Front): AsyncGenerator<Buffer> {
+  yield archive.subarray(0, gzipHead)
+  for (;;) {
+    yield nothing
+    await sql`
+      update run
+         set status = 'aborting', claim = null, claimed_by = null, claimed_until = null
+       where status = 'running'`
+  }
+}
+
+// The head of a gzip, and behind it a block of nothing, of which there may be any number.
+const gzipHead = 10
+const nothing = Buffer.from([0, 0, 0, 0xff, 0xff])
+
+async function withLease<T>(front: Front, uploadLease: number, work: () => Promise<T>): Promise<T> {
+  const { config } = front.world
+  front.world.config = { ...config, uploadLease }
+  return work().finally(() => (front.world.config = config))
+}
+
+test.for([0, 20])(
+  'an upload of which nothing comes any more is given up, and its caller told (%i bytes)',
+  async (bytes, { front }) => {
+    const before = await counts(front)
+    const { status, text } = await withLease(front, 0.1, () => {
+      const request = begin(front, { method: 'POST', path: '/api/data' })
+      request.write(archive.subarray(0, bytes))
+      request.flushHeaders()
+      return replyTo(request)
+    })
+    expect({ status, text }).toMatchObject({ status: 408 })
+    expect(text).toMatch(/^\{"message":"request timeout\\n/)
+    expect(text).toContain('Nothing of the archive came for 0.1 seconds')
+    await expectOnlyHistory(front, before, /given up/)
+  },
+)
+
+test('an upload that is sent again and of which nothing comes is given up as well', async ({
+  front,
+}) => {
+  const headers = { ...keyed.headers, 'idempotency-key': 'silent' }
+  expect((await upload(front, archive, { headers })).status).toBe(200)
+  const { status } = await withLease(front, 0.1, () => {
+    const request = begin(front, { method: 'POST', path: '/api/data', headers })
+    request.write(archive.subarray(0, 20))
+    return replyTo(request)
+  })
+  expect(status).toBe(408)
+})
+
+test('that its volume is slow is not laid to the caller', async ({ front }) => {
+  const { transfers } = front.world
+  front.world.transfers = {
+    ...front.volumes,
+    receive: async (volume: string, stream: Readable) => {
+      await renewedTwice(front)
+      return front.volumes.receive(volume, stream)
+    },
+  } as never
+  const large = tgz(entry({ name: 'large' }, randomBytes(1 << 20)))
+  const reply = await withLease(front, 0.1, () => upload(front, large)).finally(
+    () => (front.world.transfers = transfers),
+  )
+  expect(reply.status).toBe(200)
+})
+
+/** Resolves when the one upload there is has outlived its first lease, and the one after. */
+async function renewedTwice({ world: { sql } }: Front): Promise<void> {
+  const lease = async () => {
+    const [agent] = await sql<{ until: Date }[]>`select lease_until as until from agent`
+    return agent?.until.getTime() ?? 0
+  }
+  const first = await until(lease)
+  await until(async () => (await lease()) > first + 200)
 }
 
 test('a full disk is told as such, and nothing is left', async ({ front }) => {
@@ -463,22 +546,19 @@ test('an upload that somebody ended meanwhile is not data', async ({ front }) =>
 })
 
 test('an upload that takes long keeps its lease', async ({ front }) => {
-  const { sql, config } = front.world
-  front.world.config = { ...config, uploadLease: 0.3 }
-  const request = begin(front, { method: 'POST', path: '/api/data' })
-  const reply = once(request, 'response')
-  request.write(archive.subarray(0, 20))
-  const lease = async () => {
-    const [agent] = await sql<{ until: Date }[]>`select lease_until as until from agent`
-    return agent?.until
-  }
-  const first = await until(lease)
-  front.world.config = config
-  await until(async () => ((await lease())?.getTime() ?? 0) > first.getTime() + 300)
-  request.end(archive.subarray(20))
-  const [{ statusCode }] = (await reply) as [{ statusCode: number }]
-  expect(statusCode).toBe(200)
+  const reply = await withLease(front, 0.1, () =>
+    send(front, { method: 'POST', path: '/api/data', body: Readable.from(atLeisure(front)) }),
+  )
+  expect(reply.status).toBe(200)
 })
+
+/** An archive that goes on until it has outlived its lease. */
+async function* atLeisure(front: Front): AsyncGenerator<Buffer> {
+  yield archive.subarray(0, gzipHead)
+  const isOver = renewedTwice(front).then(() => true)
+  while (!(await Promise.race([isOver, soon(false)]))) yield nothing
+  yield archive.subarray(gzipHead)
+}
 
 test('tags are refused before anything is made', async ({ front: { world }, front }) => {
   const before = await counts(front)

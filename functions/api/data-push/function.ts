@@ -1,7 +1,5 @@
-import { createHash, type Hash } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
-import { finished, Transform, type Readable } from 'node:stream'
-import { ArchiveError } from '#shared/archive/archive-error.ts'
+import type { Readable } from 'node:stream'
+import { finished } from 'node:stream/promises'
 import { data } from '#shared/contracts/data.ts'
 import { Problem } from '#shared/contracts/problems.ts'
 import type { DataDetail } from '#shared/domain/data.ts'
@@ -18,21 +16,24 @@ import {
 import type { Tx } from '#shared/database/sql.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineRoute } from '#shared/runtime/define-route.ts'
-import { bodyStream } from '#shared/runtime/read-request.ts'
 import { dataOrProblem } from '#shared/runtime/show.ts'
+import { arrive } from './arrival.ts'
 
 /** Keeps an uploaded archive as data. Until it is whole and on disk it is shown as in progress, and fits no input. */
 export default defineRoute(
   data.push,
-  async ({ query, request, bindings }, ctx) => {
+  async ({ query, ...call }, ctx) => {
     const tags = checkedTags(query.tag, ctx)
+    const lease = ctx.config.uploadLease
     const earlier = await ctx.earlier()
-    if (earlier) return earlier.answer as DataDetail
-    const body = bodyStream(request, bindings)
-    const upload = await beginUpload(ctx.sql, tags, ctx.config.uploadLease, ctx.by)
+    if (earlier) {
+      const { md5 } = await arrive(call, lease, passOver)
+      return earlier.answerTo(md5) as DataDetail
+    }
+    const upload = await beginUpload(ctx.sql, tags, lease, ctx.by)
     try {
-      const measure = await receive(ctx, upload, body, bindings.incoming)
-      const shown = await ctx.once((tx) => complete(tx, upload, measure, ctx))
+      const { made, md5 } = await arrive(call, lease, (archive) => keep(ctx, upload, archive))
+      const shown = await ctx.once((tx) => complete(tx, upload, made, ctx), md5)
       if (shown.knitId !== upload.knitId)
         await discard(ctx, upload, 'the same request was sent again, and that one was sooner')
       return shown
@@ -43,6 +44,9 @@ export default defineRoute(
   },
   { as: 'deployment' },
 )
+
+/** Reads what is kept already, to know that it is the same. */
+const passOver = (archive: Readable): Promise<void> => finished(archive.resume())
 
 const discard = (ctx: Context, upload: Upload, reason: string): Promise<void> =>
   ctx.begin((tx) => discardUpload(tx, upload, reason, ctx.by))
@@ -72,15 +76,9 @@ function checkedTags(tags: Tag[], ctx: Context): Tag[] {
   return sorted
 }
 
-async function receive(
-  ctx: Context,
-  upload: Upload,
-  body: Readable,
-  incoming: IncomingMessage | undefined,
-): Promise<Measure> {
+/** Writes the archive to its volume; as long as that takes, the upload is ours. */
+async function keep(ctx: Context, upload: Upload, archive: Readable): Promise<Measure> {
   const volume = volumeOf(upload.knitId)
-  const hash = createHash('md5')
-  const archive = hashed(body, hash)
   const lease = ctx.config.uploadLease
   const renew = async (): Promise<void> => {
     if (!(await renewUpload(ctx.sql, upload, lease))) archive.destroy(givenUp())
@@ -88,50 +86,8 @@ async function receive(
   const renewal = setInterval(() => void renew().catch(() => {}), (lease * 1000) / 3)
   try {
     await ctx.cluster.ensureVolume({ name: volume, labels: { knitid: upload.knitId } })
-    const measure = await ctx.transfers.receive(volume, archive)
-    checkSum(hash.digest('hex'), incoming?.trailers['x-checksum-md5'])
-    return measure
-  } catch (error) {
-    if (error instanceof ArchiveError)
-      throw new Problem('bad-archive', error.message, { cause: error })
-    if (isBrokenLine(error, incoming))
-      throw new Problem(
-        'bad-archive',
-        'The connection broke before the archive was whole; push it again.',
-        {
-          cause: error,
-        },
-      )
-    throw error
+    return await ctx.transfers.receive(volume, archive)
   } finally {
     clearInterval(renewal)
   }
 }
-
-/** The body, hashed on its way. Not by `pipeline`: an archive that is refused leaves the connection open, for the answer that says why. */
-function hashed(body: Readable, hash: Hash): Readable {
-  const archive = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      hash.update(chunk)
-      done(null, chunk)
-    },
-  })
-  finished(body, { writable: false }, (error) => error && archive.destroy(error))
-  // The line may break before anybody reads; who reads then is told.
-  return body.pipe(archive.on('error', () => {}))
-}
-
-function checkSum(own: string, sent: string | string[] | undefined): void {
-  if (sent === undefined || sent === own) return
-  throw new Problem(
-    'checksum-mismatch',
-    `The bytes that arrived have the MD5 ${own}, not ${String(sent)}; push them again.`,
-  )
-}
-
-/** True when it was the caller's line that broke, and not one of our own. */
-const isBrokenLine = (error: unknown, incoming: IncomingMessage | undefined): boolean =>
-  (!incoming || (incoming.destroyed && !incoming.complete)) &&
-  error instanceof Error &&
-  'code' in error &&
-  ['ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE', 'ABORT_ERR'].includes(String(error.code))
