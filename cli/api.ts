@@ -1,9 +1,18 @@
 import { connectApi, type KnitApi } from '#shared/client/connect.ts'
 import type { Context } from './context.ts'
+import { note } from './output.ts'
 import { loadProfile } from './profile.ts'
 
 /** The API of the profile this command uses. */
 export function api(ctx: Context): KnitApi {
   const { apiRoot, cert, token } = loadProfile(ctx)
-  return connectApi({ apiRoot, ca: cert.ca, token })
+  return connectApi({
+    apiRoot,
+    ca: cert.ca,
+    token,
+    onAway: ({ message }, seconds) => {
+      if (ctx.stderr.isTTY)
+        note(ctx, `${message}; trying for ${seconds} seconds more, it may be starting`)
+    },
+  })
 }

@@ -108,13 +108,6 @@ test('a write is tried again with the same key, and another write has another', 
   expect(keys[3]).not.toBe(keys[0])
 })
 
-test('a server that stays away is asked a few times, and then it is said', async () => {
-  await using stub = await stubOfTheWire(() => 'hang up')
-  const asked = connectApi(stub).call(plans.activate, { planId: idOf('p1') })
-  await expect(asked).rejects.toMatchObject({ name: 'ConnectionError', code: 'ECONNRESET' })
-  expect(stub.requests.length).toBeGreaterThan(1)
-})
-
 test('a read has no key', async () => {
   await using stub = await stubOfTheWire(() => ({ json: run }))
   await connectApi(stub).call(runs.show, { runId })

@@ -8,10 +8,10 @@ import {
   type RouteSpec,
 } from '#shared/contracts/route.ts'
 import { ApiError, readErrorBody } from './api-error.ts'
-import { retried } from './retry.ts'
+import { retried, type Patience } from './retry.ts'
 import { routeUrl } from './route-url.ts'
 
-export type ApiOptions = { apiRoot: string; token?: string }
+export type ApiOptions = { apiRoot: string; token?: string } & Pick<Patience, 'onAway'>
 export type CallOptions = { signal?: AbortSignal }
 
 /** As much of `fetch` as is needed here, so that a browser can pass its own. */
@@ -42,7 +42,7 @@ export type Api = {
   ): Promise<ResponseOf<S>>
 }
 
-export function apiOver(fetch: Fetch, { apiRoot, token }: ApiOptions): Api {
+export function apiOver(fetch: Fetch, { apiRoot, token, onAway }: ApiOptions): Api {
   return {
     async call(route, request, { signal } = {}) {
       const url = routeUrl(apiRoot, route, request)
@@ -61,7 +61,7 @@ export function apiOver(fetch: Fetch, { apiRoot, token }: ApiOptions): Api {
         })
         return readAnswer(route, answer, await answer.text())
       }
-      return retried(ask, signal)
+      return retried(ask, { signal, onAway })
     },
   }
 }

@@ -41,7 +41,10 @@ export class DamagedTransfer extends Error {
   override readonly name = 'DamagedTransfer'
 }
 
-export function transfersOver(connection: Connection, { apiRoot, token }: ApiOptions): Transfers {
+export function transfersOver(
+  connection: Connection,
+  { apiRoot, token, onAway }: ApiOptions,
+): Transfers {
   const open = (route: Route, request: object, signal?: AbortSignal, headers = {}) =>
     connection.open(routeUrl(apiRoot, route, request), {
       method: route.method.toUpperCase(),
@@ -49,10 +52,10 @@ export function transfersOver(connection: Connection, { apiRoot, token }: ApiOpt
       signal,
     })
   const download = (route: Route, request: object, signal?: AbortSignal) =>
-    retried(
-      async () => accepted(route, await responseOf(open(route, request, signal).end())),
+    retried(async () => accepted(route, await responseOf(open(route, request, signal).end())), {
       signal,
-    )
+      onAway,
+    })
 
   return {
     async push(archive, { tags = [], signal } = {}) {
@@ -68,7 +71,9 @@ export function transfersOver(connection: Connection, { apiRoot, token }: ApiOpt
         made.destroy()
         return readAnswer(data.push, headOf(response), answer)
       }
-      return archive instanceof Readable ? send(archive) : retried(() => send(archive()), signal)
+      return archive instanceof Readable
+        ? send(archive)
+        : retried(() => send(archive()), { signal, onAway })
     },
     async pull(knitId, { signal } = {}) {
       const response = await download(data.pull, { knitId }, signal)

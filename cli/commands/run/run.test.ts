@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { stripVTControlCharacters } from 'node:util'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import type { RunHistory } from '#shared/domain/run-history.ts'
 import { stubOfTheWire, type StubAnswer } from '#shared/client/stub-of-the-wire.ts'
 import { idOf, sampleRun } from '#shared/client/wire-samples.ts'
@@ -242,7 +242,15 @@ test('an interrupt ends a wait with exit code 130', async () => {
   expect((await knit(['run', 'wait', idOf('r1')], projectFor(stub), world)).code).toBe(130)
 })
 
+/** The pauses between two tries take no time, but come one after the other. */
+function withoutPauses(): void {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  vi.setTimerTickMode('nextTimerAsync')
+  onTestFinished(() => void vi.useRealTimers())
+}
+
 test('what cannot be reached is told with what to look at', async () => {
+  withoutPauses()
   await using stub = await stubOfTheWire(() => 'hang up')
   const dir = projectFor(stub)
   const { code, stderr } = await knit(['plan', 'active', 'yes', idOf('x')], dir)
@@ -250,4 +258,13 @@ test('what cannot be reached is told with what to look at', async () => {
   expect(stderr).toMatch(
     /^cannot reach http:\/\/127\.0\.0\.1:\d+: .*\ntry: check the .*, then: knit plan active yes \S+\n$/,
   )
+})
+
+test('who sits at a terminal is told that a server that is away is waited for', async () => {
+  withoutPauses()
+  await using stub = await stubOfTheWire(() => 'hang up')
+  const { stderr } = await knit(['run', 'find'], projectFor(stub), { terminal: true })
+  const [waiting, failed] = stderr.split('\n')
+  expect(waiting).toMatch(/^\[knit run find\] .* cannot reach .*; trying for 4 seconds more/)
+  expect(failed).toMatch(/^cannot reach/)
 })
