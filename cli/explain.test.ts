@@ -28,8 +28,8 @@ function next(error: unknown, doing: Doing): string {
   expect(`${what}${next}`).not.toContain('\n')
   return next
 }
-const answer = (route: string, status: number, code?: ProblemCode) =>
-  new ApiError(route, status, { detail: 'no', ...(code && { code }) })
+const answer = (route: string, status: number, code?: ProblemCode, detail = 'no') =>
+  new ApiError(route, status, { detail, ...(code && { code }) })
 const broken = (code: string, message = 'cannot reach https://knit.test') =>
   new ConnectionError(message, Object.assign(new Error('x'), { code }))
 
@@ -63,6 +63,18 @@ test('what stands in the way of a run is waited for, or shown', () => {
   const refused = (code: ProblemCode) => next(answer('runs.retry', 409, code), log)
   expect(refused('run-not-finished')).toBe(`knit run wait ${idOf('r1')}`)
   expect(refused('move-prohibited')).toBe(`knit run show ${idOf('r1')} --output table`)
+  expect(refused('run-deleted')).toBe(`knit run show ${idOf('r1')} --output table`)
+  expect(refused('data-in-transfer')).toBe(`wait a while, then: ${log.line}`)
+})
+
+test('what waits for ever is not waited for: it is aborted, or its plan activated', () => {
+  const held = (route: string) =>
+    answer(route, 409, 'run-held', `The run ${idOf('r1')} is held until its plan ${idOf('p1')} is.`)
+  expect(next(held('runs.delete'), log)).toBe(`knit run stop --fail ${idOf('r1')}`)
+  expect(next(held('runs.retry'), log)).toBe(`knit plan active yes ${idOf('p1')}`)
+  expect(next(answer('runs.tearoff', 409, 'abort-instead'), log)).toBe(
+    `knit run stop --fail ${idOf('r1')}`,
+  )
 })
 
 test('a run without a log can be shown without', () => {

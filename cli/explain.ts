@@ -69,7 +69,12 @@ const nextByCode: Partial<Record<ProblemCode, Next>> = {
   'run-not-found': 'knit run find',
   'event-not-found': 'knit admin events --dead',
   'move-prohibited': 'knit run show RUN_ID --output table',
+  'run-deleted': 'knit run show RUN_ID --output table',
+  'abort-instead': 'knit run stop --fail RUN_ID',
   'run-not-finished': 'knit run wait RUN_ID',
+  'run-held': 'knit run stop --fail RUN_ID',
+  'data-in-transfer': first('wait a while'),
+  'upload-stalled': again,
   'upload-ended': again,
   'key-refused': again,
   'plan-equivalent': 'knit plan find',
@@ -82,6 +87,7 @@ function nextAfterAnswer(error: ApiError, doing: Doing): Next {
   const own = doing.about.find(isId)
   const other = idsIn(error.message).find((id) => id !== own)
   if (code === 'plan-equivalent' && other) return `knit plan show ${other}`
+  if (code === 'run-held' && other && route === 'runs.retry') return `knit plan active yes ${other}`
   if (code === 'run-in-use' && other) return `knit run rm ${other}`
   if (code === 'log-not-found') return positionalLine(doing)
   const known = code && nextByCode[code]

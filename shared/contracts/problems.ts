@@ -18,6 +18,7 @@ export const problems = {
   'data-not-found': { status: 404, title: 'No such data', reason: 'not found' },
   'plan-not-found': { status: 404, title: 'No such plan', reason: 'not found' },
   'run-not-found': { status: 404, title: 'No such run', reason: 'not found' },
+  'run-deleted': { status: 404, title: 'The run was deleted', reason: 'not found' },
   'event-not-found': { status: 404, title: 'No such event', reason: 'event is not found' },
   'log-not-found': { status: 404, title: 'The run keeps no log', reason: 'not found' },
   'method-not-allowed': {
@@ -45,9 +46,24 @@ export const problems = {
     title: 'The run cannot be moved so',
     reason: 'prohibited operation',
   },
+  'abort-instead': {
+    status: 409,
+    title: 'The run can only be aborted',
+    reason: 'prohibited operation',
+  },
   'run-not-finished': {
     status: 409,
     title: 'The run is not finished',
+    reason: 'the run may not be finished',
+  },
+  'run-held': {
+    status: 409,
+    title: 'The run is held, as its plan is inactive',
+    reason: 'the run may not be finished',
+  },
+  'data-in-transfer': {
+    status: 409,
+    title: 'What the run has written is being sent',
     reason: 'the run may not be finished',
   },
   'run-in-use': {

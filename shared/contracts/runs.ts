@@ -9,6 +9,16 @@ import { commaList, resource, route } from './route.ts'
 const params = z.object({ runId: RunId.describe('Id of the run.') })
 const searchable = runStatuses.filter((status) => status !== 'invalidated')
 
+/** What may stand against dropping what a run has written. */
+const againstDropping = [
+  'run-not-found',
+  'run-deleted',
+  'run-not-finished',
+  'run-held',
+  'data-in-transfer',
+  'run-in-use',
+] as const
+
 export const runs = resource('runs', {
   find: route({
     method: 'get',
@@ -64,7 +74,7 @@ export const runs = resource('runs', {
       follow: z.string().optional().describe('Present: goes on until the program ends.'),
     }),
     response: 'application/octet-stream',
-    problems: ['run-not-found', 'log-not-found', 'not-yet'],
+    problems: ['run-not-found', 'run-deleted', 'log-not-found', 'not-yet'],
   }),
   abort: route({
     method: 'put',
@@ -82,7 +92,7 @@ export const runs = resource('runs', {
     role: 'user',
     params,
     response: RunDetail,
-    problems: ['run-not-found', 'move-prohibited'],
+    problems: ['run-not-found', 'move-prohibited', 'abort-instead'],
   }),
   retry: route({
     method: 'put',
@@ -91,7 +101,7 @@ export const runs = resource('runs', {
     role: 'user',
     params,
     response: z.void(),
-    problems: ['run-not-found', 'run-not-finished', 'run-in-use', 'move-prohibited'],
+    problems: [...againstDropping, 'move-prohibited'],
   }),
   delete: route({
     method: 'delete',
@@ -101,6 +111,6 @@ export const runs = resource('runs', {
     params,
     response: z.void(),
     status: 204,
-    problems: ['run-not-found', 'run-not-finished', 'run-in-use'],
+    problems: againstDropping,
   }),
 })

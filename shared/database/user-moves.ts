@@ -11,11 +11,15 @@ export type Reader = { runId: string; status: RunStatus; plan: string }
 /** Why a user's move was not made; the transaction is to be rolled back then. */
 export type MoveRefusal =
   | { why: 'absent' }
+  /** Only its tombstone is left. */
+  | { why: 'deleted' }
   /** Its status allows no such move. */
   | { why: 'status'; status: RunStatus }
   /** It is an upload or an import. */
-  | { why: 'root' }
+  | { why: 'root'; status: RunStatus }
   | { why: 'unfinished'; status: RunStatus }
+  /** It waits for its plan to be activated, and so for ever. */
+  | { why: 'held'; status: RunStatus; planId: string }
   /** What it has written is being sent to, or by, somebody. */
   | { why: 'transfer'; knitId: string }
   /** Others read what it has written: the first of them, and how many there are. */
@@ -50,7 +54,7 @@ export async function stopRun(
   const run = await seizeRun(tx, runId, by)
   if (!run) return { why: 'absent' }
   // Half an upload is no data.
-  if (run.isRoot && to === 'completing') return { why: 'root' }
+  if (run.isRoot && to === 'completing') return { why: 'root', status: run.status }
   const exit = to === 'aborting' ? systemExits.aborted : systemExits.stopped
   if (run.status === to) await tellAgain(tx, run, exit.message, by)
   else if (mayBeMovedByUser(run.status, to))
@@ -91,7 +95,7 @@ export async function retryRun(tx: Tx, runId: string, by: By): Promise<MoveRefus
   if (!run) return { why: 'absent' }
   const refusal = await holdOutputs(tx, run)
   if (refusal) return refusal
-  if (run.isRoot) return { why: 'root' }
+  if (run.isRoot) return { why: 'root', status: run.status }
   await eraseTombstones(tx, runId)
   const held = active ? '' : '; held, as its plan is inactive'
   await tryAgain(tx, run as Claimed<'done' | 'failed'>, `retried by user${held}`, by)
@@ -121,9 +125,10 @@ const readersNamed = 5
  * it. Nominations first, as a projection holds them while it waits for data.
  */
 async function holdOutputs(tx: Tx, run: Seized): Promise<MoveRefusal | undefined> {
-  if (run.status === 'invalidated') return { why: 'absent' }
-  if (run.status !== 'done' && run.status !== 'failed')
-    return { why: 'unfinished', status: run.status }
+  const { status, planId } = run
+  if (status === 'invalidated') return { why: 'deleted' }
+  if (status === 'deactivated') return { why: 'held', status, planId }
+  if (status !== 'done' && status !== 'failed') return { why: 'unfinished', status }
   const outputs = tx`select id from data where run_id = ${run.id}`
   await tx`
     select from nomination where knit_id in (${outputs}) order by input_id, knit_id for update`

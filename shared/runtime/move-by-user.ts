@@ -1,5 +1,5 @@
 import { Problem } from '#shared/contracts/problems.ts'
-import type { RunStatus } from '#shared/domain/run-states.ts'
+import { isEnded, mayBeMovedByUser, type RunStatus } from '#shared/domain/run-states.ts'
 import type { MoveRefusal, Reader } from '#shared/database/user-moves.ts'
 
 /** Throws the problem that tells why a user's move was not made, if it was not; `move` is what was wanted. */
@@ -12,24 +12,30 @@ function problemOf(runId: string, move: string, refusal: MoveRefusal): Problem {
   switch (refusal.why) {
     case 'absent':
       return new Problem('run-not-found', `No run has the id ${runId}.`)
+    case 'deleted':
+      return new Problem(
+        'run-deleted',
+        `${run} was deleted: it cannot be ${move}. What is left of it keeps its inputs from being combined again.`,
+      )
     case 'status':
-      return new Problem(
-        'move-prohibited',
-        `${run} is ${refusal.status}: it cannot be ${move}. ${adviceFor(refusal.status)}`,
-      )
+      return prohibited(refusal.status, `${run} is ${refusal.status}: it cannot be ${move}.`)
     case 'root':
-      return new Problem(
-        'move-prohibited',
-        `${run} is an upload or an import: it cannot be ${move}. Abort it, or delete it, and push the data again.`,
-      )
+      return isEnded(refusal.status)
+        ? new Problem('move-prohibited', `${notARun(run, move)} Push the data again.`)
+        : new Problem('abort-instead', `${notARun(run, move)} Abort it, and push the data again.`)
     case 'unfinished':
       return new Problem(
         'run-not-finished',
         `${run} is ${refusal.status}: it can be ${move} when it has ended. Wait for that, or abort it first.`,
       )
+    case 'held':
+      return new Problem(
+        'run-held',
+        `${run} is ${refusal.status}: it can be ${move} when it has ended, and is held until its plan ${refusal.planId} is active. Activate that, or abort it first.`,
+      )
     case 'transfer':
       return new Problem(
-        'run-not-finished',
+        'data-in-transfer',
         `${run} cannot be ${move} while its data ${refusal.knitId} is being downloaded. Try again when that has ended.`,
       )
     case 'in-use':
@@ -40,9 +46,13 @@ function problemOf(runId: string, move: string, refusal: MoveRefusal): Problem {
   }
 }
 
-function adviceFor(status: RunStatus): string {
-  const held = status === 'waiting' || status === 'deactivated'
-  return held ? 'It has not begun; abort it instead.' : 'It has ended, or is ending, already.'
+const notARun = (run: string, move: string): string =>
+  `${run} is an upload or an import: it cannot be ${move}.`
+
+function prohibited(status: RunStatus, what: string): Problem {
+  return mayBeMovedByUser(status, 'aborting')
+    ? new Problem('abort-instead', `${what} It has not begun; abort it instead.`)
+    : new Problem('move-prohibited', `${what} It has ended, or is ending, already.`)
 }
 
 function named(readers: readonly Reader[], count: number): string {

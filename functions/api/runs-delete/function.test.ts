@@ -58,7 +58,7 @@ test.for(['done', 'failed'] as const)(
     })
     const told = await ctx.sql<{ type: string }[]>`select type from outbox`
     expect(told.map(({ type }) => type).toSorted()).toEqual(['run.invalidated', 'volume.dropped'])
-    await refusal(remove, ctx, at(run.runId), 'run-not-found')
+    await refusal(remove, ctx, at(run.runId), 'run-deleted')
   },
 )
 
@@ -92,19 +92,23 @@ test('an upload that is deleted takes the tombstones of its readers along, and l
   expect((await historyOf(ctx, upload)).at(-1)).toBe('invalidated')
 })
 
-test.for([
-  'deactivated',
-  'waiting',
-  'ready',
-  'starting',
-  'running',
-  'completing',
-  'aborting',
-] as const)('a run that is %s has not ended, and is not deleted', async (status, { ctx }) => {
-  const { runId } = await makeRun(ctx, { status })
-  const before = await ctx.sql`select * from run where id = ${runId}`
-  expect(await refusal(remove, ctx, at(runId), 'run-not-finished')).toContain('abort it first')
-  expect(await ctx.sql`select * from run where id = ${runId}`).toEqual(before)
+test.for(['waiting', 'ready', 'starting', 'running', 'completing', 'aborting'] as const)(
+  'a run that is %s has not ended, and is not deleted',
+  async (status, { ctx }) => {
+    const { runId } = await makeRun(ctx, { status })
+    const before = await ctx.sql`select * from run where id = ${runId}`
+    expect(await refusal(remove, ctx, at(runId), 'run-not-finished')).toContain('abort it first')
+    expect(await ctx.sql`select * from run where id = ${runId}`).toEqual(before)
+  },
+)
+
+test('a run that is held would be waited for in vain: it is to be aborted first', async ({
+  ctx,
+}) => {
+  const { runId, planId } = await makeRun(ctx, { status: 'deactivated' })
+  const detail = await refusal(remove, ctx, at(runId), 'run-held')
+  expect(detail).toContain(`until its plan ${planId} is active`)
+  expect(detail).toContain('abort it first')
 })
 
 test.for(['deactivated', 'waiting', 'running', 'done', 'failed'] as const)(
@@ -124,7 +128,7 @@ test('an upload in progress is not deleted, nor data that is being downloaded', 
   await ctx.sql`
     insert into agent (knit_id, mode, lease_until)
     values (${upload.knitId}, 'read', now() + interval '1 minute')`
-  await refusal(remove, ctx, at(upload.run.id), 'run-not-finished')
+  await refusal(remove, ctx, at(upload.run.id), 'data-in-transfer')
   await ctx.sql`update agent set lease_until = now()`
   await deleted(ctx, upload.run.id)
   expect(await ctx.sql`select from agent where knit_id = ${upload.knitId}`).toHaveLength(0)

@@ -168,9 +168,9 @@ test.for(['deactivated', 'waiting', 'ready'] as const)(
 
 test('an unknown run, a malformed id, and a run that was deleted are 404', async ({ front }) => {
   const { path } = await printed(front, 'invalidated')
+  for (const deleted of [path, `${path}?follow`])
+    await refusal(log, front.world, deleted, 'run-deleted')
   for (const gone of [
-    path,
-    `${path}?follow`,
     `/api/runs/${randomUUID()}/log`,
     '/api/runs/nonsense/log',
     '/api/runs/%00/log',

@@ -6,6 +6,7 @@ import { findRunLog } from '#shared/database/run-view.ts'
 import { NoSuchVolume } from '#shared/ports/cluster.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineRoute } from '#shared/runtime/define-route.ts'
+import { noRun } from '#shared/runtime/show.ts'
 import { streamResponse } from '#shared/runtime/stream-response.ts'
 
 /** Sends what a run has printed, or follows what it prints until its program ends. */
@@ -13,8 +14,9 @@ export default defineRoute(
   runs.log,
   async ({ params: { runId }, query: { follow }, request, bindings }, ctx) => {
     const run = await findRunLog(ctx.sql, runId)
-    if (!run || run.status === 'invalidated')
-      throw new Problem('run-not-found', `No run has the id ${runId}.`)
+    if (!run) noRun(runId)
+    if (run.status === 'invalidated')
+      throw new Problem('run-deleted', `The run ${runId} was deleted, and its log with it.`)
     if (run.logId === null)
       throw new Problem(
         'log-not-found',

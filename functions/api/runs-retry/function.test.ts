@@ -78,19 +78,19 @@ test('a run whose plan is inactive is held', async ({ ctx }) => {
   expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'deactivated', attempt: 2 })
 })
 
-test.for([
-  'deactivated',
-  'waiting',
-  'ready',
-  'starting',
-  'running',
-  'completing',
-  'aborting',
-] as const)('a run that is %s has not ended, and is not retried', async (status, { ctx }) => {
-  const { runId } = await makeRun(ctx, { status })
-  const before = await ctx.sql`select * from run where id = ${runId}`
-  expect(await refusal(retry, ctx, at(runId), 'run-not-finished')).toContain(status)
-  expect(await ctx.sql`select * from run where id = ${runId}`).toEqual(before)
+test.for(['waiting', 'ready', 'starting', 'running', 'completing', 'aborting'] as const)(
+  'a run that is %s has not ended, and is not retried',
+  async (status, { ctx }) => {
+    const { runId } = await makeRun(ctx, { status })
+    const before = await ctx.sql`select * from run where id = ${runId}`
+    expect(await refusal(retry, ctx, at(runId), 'run-not-finished')).toContain(status)
+    expect(await ctx.sql`select * from run where id = ${runId}`).toEqual(before)
+  },
+)
+
+test('a run that is held is not retried, and its plan is named', async ({ ctx }) => {
+  const { runId, planId } = await makeRun(ctx, { status: 'deactivated' })
+  expect(await refusal(retry, ctx, at(runId), 'run-held')).toContain(planId)
 })
 
 test.for(['deactivated', 'waiting', 'running', 'done', 'failed'] as const)(
@@ -125,7 +125,7 @@ test('a run whose data is being downloaded is not retried until that has ended, 
   await ctx.sql`
     insert into agent (knit_id, mode, lease_until)
     values (${run.outputs[1] ?? ''}, 'read', now() + interval '1 minute')`
-  const detail = await refusal(retry, ctx, at(run.runId), 'run-not-finished')
+  const detail = await refusal(retry, ctx, at(run.runId), 'data-in-transfer')
   expect(detail).toContain(run.outputs[1])
   await ctx.sql`update agent set lease_until = now() - interval '1 s'`
   expect((await call(retry, ctx, at(run.runId))).status).toBe(200)
@@ -168,7 +168,7 @@ test('a user who retries gets as many attempts of the system as the first time',
 test('an unknown run and a deleted one are 404, and a viewer may not', async ({ ctx }) => {
   await refusal(retry, ctx, at(randomUUID()), 'run-not-found')
   const deleted = await makeRun(ctx, { status: 'invalidated' })
-  await refusal(retry, ctx, at(deleted.runId), 'run-not-found')
+  await refusal(retry, ctx, at(deleted.runId), 'run-deleted')
   const { runId } = await makeRun(ctx, { status: 'done' })
   await refusal(retry, ctx, at(runId), 'forbidden', { role: 'viewer' })
 })

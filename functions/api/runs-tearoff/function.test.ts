@@ -28,12 +28,19 @@ test.for(legal)('a run that is %s is torn off: done with what it has', async (st
   expect(ctx.cluster.workers.has(worker)).toBe(false)
 })
 
-test.for(['deactivated', 'waiting', 'aborting', 'done', 'failed', 'invalidated'] as const)(
-  'a run that is %s is not torn off, and nothing of it changes',
-  async (status, { ctx }) => {
+test.for([
+  ['deactivated', 'abort-instead'],
+  ['waiting', 'abort-instead'],
+  ['aborting', 'move-prohibited'],
+  ['done', 'move-prohibited'],
+  ['failed', 'move-prohibited'],
+  ['invalidated', 'move-prohibited'],
+] as const)(
+  'a run that is %s is not torn off, and nothing of it changes: %s',
+  async ([status, problem], { ctx }) => {
     const { runId } = await makeRun(ctx, { status })
     const before = await ctx.sql`select * from run where id = ${runId}`
-    expect(await refusal(tearoff, ctx, at(runId), 'move-prohibited')).toContain(status)
+    expect(await refusal(tearoff, ctx, at(runId), problem)).toContain(status)
     expect(await ctx.sql`select * from run where id = ${runId}`).toEqual(before)
   },
 )
@@ -53,7 +60,7 @@ test('a run that is torn off while its worker is made never runs', async ({ ctx 
 
 test('half an upload is no data: it is not torn off', async ({ ctx }) => {
   const upload = await beginUpload(ctx.sql, [], 60, { actor: 'test' })
-  const detail = await refusal(tearoff, ctx, at(upload.run.id), 'move-prohibited')
+  const detail = await refusal(tearoff, ctx, at(upload.run.id), 'abort-instead')
   expect(detail).toMatch(/upload/)
   expect(await renewUpload(ctx.sql, upload, 60)).toBe(true)
 })
