@@ -54,17 +54,32 @@ export async function changeTags(
   })
 }
 
-/** Stamps the outputs of a run that has ended; those of a done one can be used from now on, are to be matched, and told of. */
+/** What is known of the outputs of a run that has ended. */
+export type Stamp = {
+  /** They can be used from now on. */
+  ready: boolean
+  measures: ReadonlyMap<string, Measure>
+  /** When the worker was found gone: a program whose end nobody saw has ended by then. */
+  goneAt?: Date
+}
+
+/** Stamps the outputs of a run that has ended; those of a done one are to be matched, and told of. */
 export async function stampData(
   tx: Tx,
   runId: string,
-  ready: boolean,
-  measures: ReadonlyMap<string, Measure>,
+  { ready, measures, goneAt }: Stamp,
   by: By,
 ): Promise<void> {
   const measured = [...measures]
   await tx`
-    with stamped as (
+    with ended as (
+      update attempt
+         set ended_at = ${goneAt ?? null}
+        from run
+       where run.id = ${runId}
+         and (run_id, number) = (run.id, run.attempt)
+         and attempt.ended_at is null
+    ), stamped as (
       update data
          set ended_at = now(),
              ready = ${ready},
@@ -171,7 +186,12 @@ export async function completeUpload(
     if (!completing) return false
     await Promise.all([
       moveRun(tx, completing, 'done', by),
-      stampData(tx, upload.run.id, true, new Map([[upload.knitId, measure]]), by),
+      stampData(
+        tx,
+        upload.run.id,
+        { ready: true, measures: new Map([[upload.knitId, measure]]) },
+        by,
+      ),
       tx`delete from agent where id = ${upload.agentId}`,
     ])
     return true

@@ -193,22 +193,25 @@ export type AttemptEnd = {
   endedAt?: Date | undefined
   image?: string | undefined
   exit?: RunExit
+  /** It was told to end and may still run: its end comes when its worker is gone. */
+  isEnding?: true
   /** What a failure is to be laid to. */
   cause?: FailureCause
 }
 
 export async function recordEnd(tx: Tx, run: Claimed, end: AttemptEnd): Promise<void> {
-  const { exit } = end
+  const { exit, isEnding } = end
   const message = exit ? storable(exit.message) : null
   // A code that is none (some systems report others) still says that it failed.
   const code = exit && (exit.code >= 0 && exit.code <= 255 ? exit.code : 255)
   // An end that nobody timed is now.
+  const endsNow = exit !== undefined && !isEnding
   const endedAt = tx`${end.endedAt ?? null}::timestamptz`
   await tx`
     insert into attempt (run_id, number, started_at, ended_at, exit_code, exit_message, image, cause)
     values (
       ${run.id}, ${run.attempt}, ${end.startedAt ?? null},
-      coalesce(${endedAt}, case when ${exit !== undefined} then now() end),
+      coalesce(${endedAt}, case when ${endsNow} then now() end),
       ${code ?? null}, ${message}, ${end.image ?? null}, ${end.cause ?? null}
     )
         on conflict (run_id, number) do update

@@ -60,7 +60,7 @@ export async function stopRun(
   else if (mayBeMovedByUser(run.status, to))
     await moveRun(tx, run, to, by, { reason: exit.message })
   else return { why: 'status', status: run.status }
-  await recordEnd(tx, run, { exit, ...(to === 'aborting' && { cause: 'user' }) })
+  await recordEnd(tx, run, { exit, isEnding: true, ...(to === 'aborting' && { cause: 'user' }) })
   return undefined
 }
 

@@ -121,7 +121,7 @@ function statusMarks(move: RunMove, attempt: RunAttempt | undefined): Mark[] {
 
 function endMarks({ from, status, at }: RunMove, attempt: RunAttempt | undefined): Mark[] {
   if ((from === 'starting' || from === 'running') && attempt?.startedAt)
-    return mark('program-ended', attempt.endedAt ?? at)
+    return mark('program-ended', attempt.endedAt)
   // An upload has no program, and its end is that of its run.
   if (from === 'running') return []
   return mark(status === 'completing' ? 'stopped' : 'aborted', at)

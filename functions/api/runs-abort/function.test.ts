@@ -43,10 +43,11 @@ test.for(['completing', 'done', 'failed', 'invalidated'] as const)(
   },
 )
 
-test('a program that is aborted ends then, unless its end is known', async ({ ctx }) => {
+test('a program that is aborted has not ended yet, unless its end is known', async ({ ctx }) => {
   const { runId } = await makeRun(ctx, { status: 'running' })
   const shown = await answer<RunDetail>(abort, ctx, at(runId))
-  expect(shown.endedAt).toBe(shown.updatedAt)
+  expect(shown).toMatchObject({ status: 'aborting', exit: { code: 253 } })
+  expect(shown.endedAt).toBeUndefined()
 
   const ended = await makeRun(ctx, { status: 'aborting' })
   await ctx.sql`update attempt set ended_at = '2026-01-02T03:04:05Z' where run_id = ${ended.runId}`

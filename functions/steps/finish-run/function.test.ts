@@ -2,6 +2,8 @@ import { ArchiveError } from '#shared/archive/archive-error.ts'
 import { expect } from 'vitest'
 import { findDataIds, showData } from '#shared/database/data-view.ts'
 import { setPlanActive } from '#shared/database/plans.ts'
+import { begin } from '#shared/database/sql.ts'
+import { stopRun } from '#shared/database/user-moves.ts'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
 import type { WorkerState } from '#shared/ports/cluster.ts'
 import {
@@ -130,6 +132,40 @@ test.for(['completing', 'aborting'] as const)(
     })
   },
 )
+
+test.for(['completing', 'aborting'] as const)(
+  'a program that its user stopped (%s) ended when its worker was found gone, before its outputs were measured',
+  async (to, { ctx }) => {
+    const run = await makeRun(ctx, { status: 'running' })
+    await begin(ctx.sql, (tx) => stopRun(tx, run.runId, to, { actor: 'ann' }))
+    const remove = ctx.cluster.deleteWorker.bind(ctx.cluster)
+    ctx.cluster.deleteWorker = async () => {}
+    await finish(ctx, run)
+    expect(await endOf(ctx, run.runId)).toBeNull()
+    ctx.cluster.deleteWorker = remove
+    let time = Date.parse('2030-01-01T00:00:00Z')
+    ctx.clock = { now: () => new Date(time) }
+    ctx.cluster.before = (operation) => {
+      if (operation === 'measureVolume') time += 60_000
+    }
+    await finish(ctx, run)
+    expect(await endOf(ctx, run.runId)).toEqual(new Date('2030-01-01T00:00:00Z'))
+  },
+)
+
+test('a program whose end was seen has ended then', async ({ ctx }) => {
+  const run = await makeRun(ctx, { status: 'completing' })
+  await endBy(ctx, run.runId, 'program', 0, '')
+  const seen = await endOf(ctx, run.runId)
+  await finish(ctx, run)
+  expect(await endOf(ctx, run.runId)).toEqual(seen)
+})
+
+async function endOf({ sql }: TestWorld, runId: string): Promise<Date | null | undefined> {
+  const [attempt] = await sql<{ at: Date | null }[]>`
+    select ended_at as at from attempt where run_id = ${runId}`
+  return attempt?.at
+}
 
 test('a worker that goes while the run is claimed, whose event wakes nobody, is not waited for', async ({
   ctx,

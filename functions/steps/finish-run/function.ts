@@ -4,7 +4,7 @@ import { unstartableCode } from '#shared/domain/run-exits.ts'
 import type { Next } from '#shared/domain/run-states.ts'
 import { volumeOf, workerOf } from '#shared/domain/worker-spec.ts'
 import type { Measure } from '#shared/domain/worker.ts'
-import { stampData } from '#shared/database/data.ts'
+import { stampData, type Stamp } from '#shared/database/data.ts'
 import {
   findFailure,
   recordEnd,
@@ -55,12 +55,13 @@ async function finish(ctx: Context, run: Ending): Promise<boolean> {
   }
   const failure = isCompleting(run) ? undefined : await findFailure(ctx.sql, run)
   if (!isCompleting(run) && failure && (await startOver(ctx, run, failure))) return true
+  const goneAt = ctx.clock.now()
   const { measures, unfit } = await measureOutputs(ctx, run)
   const ended = isCompleting(run)
     ? unfit === undefined
-      ? await end(ctx, run, 'done', measures)
+      ? await end(ctx, run, 'done', { measures, goneAt })
       : await refuse(ctx, run, unfit)
-    : await end(ctx, run, 'failed', measures)
+    : await end(ctx, run, 'failed', { measures, goneAt })
   const why = { exitCode: failure?.exitCode, reason: failure?.message ?? unfit }
   if (ended) ctx.log.info(`run ${ended.status}`, { run: run.id, attempt: run.attempt, ...why })
   return true
@@ -85,11 +86,11 @@ async function end<F extends 'completing' | 'aborting'>(
   ctx: Context,
   run: Claimed<F>,
   to: Next<F> & ('done' | 'failed'),
-  measures: Outputs['measures'],
+  stamp: Omit<Stamp, 'ready'>,
 ) {
   await askHooks(ctx, run, to)
   return advance(ctx, run, to, {
-    also: (tx) => stampData(tx, run.id, to === 'done', measures, ctx.by),
+    also: (tx) => stampData(tx, run.id, { ...stamp, ready: to === 'done' }, ctx.by),
   })
 }
 
