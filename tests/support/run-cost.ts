@@ -1,4 +1,5 @@
 import type { Sql } from '#shared/database/sql.ts'
+import { workerOf } from '#shared/domain/worker-spec.ts'
 import { cloneDatabase } from './database.ts'
 import { makeData, makePlan } from './makers.ts'
 import { succeeded } from './scripted-cluster.ts'
@@ -28,6 +29,8 @@ export async function measureRunCost(times: number, atOnce: number): Promise<Run
   engine.bus.publish = async (told) => {
     events += told.length
     await publish(told)
+    // As every real one, a program is seen running before it ends.
+    for (const { name, data } of told) if (name === 'run.running') end(engine, data as OfRun)
   }
   await makeChain(engine)
   const total: RunCost = { statements: 0, events: 0, bytes: 0 }
@@ -54,8 +57,12 @@ export async function measureRunCost(times: number, atOnce: number): Promise<Run
   }
 }
 
+type OfRun = { runId: string; attempt: number }
+
+const end = ({ world }: Engine, { runId, attempt }: OfRun): void =>
+  world.cluster.set(workerOf({ id: runId, attempt }), succeeded())
+
 async function makeChain({ world }: Engine): Promise<void> {
-  world.cluster.afterRelease = succeeded
   for (let step = 0; step < steps; step += 1) {
     const mounts = {
       inputs: { '/in': [tags[step] ?? ''] },
@@ -73,9 +80,15 @@ async function bytesWritten(sql: Sql): Promise<number> {
 }
 
 async function checkAllDone(sql: Sql, expected: number): Promise<void> {
-  const [row] = await sql<{ done: number; runs: number }[]>`
-    select count(*) filter (where status = 'done')::integer as done, count(*)::integer as runs
+  const [row] = await sql<{ done: number; runs: number; ran: number }[]>`
+    select count(*) filter (where status = 'done')::integer as done,
+           count(*)::integer as runs,
+           count(*) filter (
+             where exists (select from run_history where run_id = run.id and status = 'running')
+           )::integer as ran
       from run join plan on plan.id = plan_id and plan.name is null`
-  if (row?.done !== expected || row.runs !== expected)
-    throw new Error(`${row?.done} of ${row?.runs} Runs are done, not ${expected}`)
+  if (row?.done !== expected || row.runs !== expected || row.ran !== expected)
+    throw new Error(
+      `${row?.ran} of ${row?.runs} Runs ran and ${row?.done} are done, not ${expected}`,
+    )
 }
