@@ -9,6 +9,7 @@ import { gzipSync } from 'node:zlib'
 import { expect } from 'vitest'
 import { END, entry, tgz } from '#shared/archive/test-archives.ts'
 import type { DataDetail } from '#shared/domain/data.ts'
+import type { RunHistory } from '#shared/domain/run-history.ts'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
 import { answer, refusal } from '#tests/support/api.ts'
 import {
@@ -23,6 +24,7 @@ import {
 import { losingCommits } from '#tests/support/lost-commits.ts'
 import { until } from '#tests/support/until.ts'
 import dataFind from '../data-find/function.ts'
+import history from '../runs-history/function.ts'
 import push from './function.ts'
 
 const archive = tgz(
@@ -57,6 +59,15 @@ const lastHistory = ({ world: { sql } }: Front) => sql`
     from run_history
    where run_id = (select run_id from run_history order by id desc limit 1)
    order by id`
+
+test('the log says of which upload that was given up there is a history', async ({ front }) => {
+  await upload(front, archive.subarray(0, 20))
+  const given = front.world.lines.findLast((line) => line.includes('an upload was given up')) ?? ''
+  const { runId } = JSON.parse(given) as { runId: string }
+  const { moves } = await answer<RunHistory>(history, front.world, `/api/runs/${runId}/history`)
+  expect(moves.map(({ status }) => status)).toEqual(['running', 'failed'])
+  expect(given).toContain(JSON.stringify(moves.at(-1)?.reason))
+})
 
 /** Asserts that of the last upload nothing is left but its history, and a volume that waits to be deleted. */
 async function expectOnlyHistory(front: Front, before: unknown, reason: RegExp): Promise<void> {

@@ -48,8 +48,11 @@ export default defineRoute(
 /** Reads what is kept already, to know that it is the same. */
 const passOver = (archive: Readable): Promise<void> => finished(archive.resume())
 
-const discard = (ctx: Context, upload: Upload, reason: string): Promise<void> =>
-  ctx.begin((tx) => discardUpload(tx, upload, reason, ctx.by))
+/** Its run is in no list any more, so the log says of which there is a history. */
+async function discard(ctx: Context, upload: Upload, reason: string): Promise<void> {
+  await ctx.begin((tx) => discardUpload(tx, upload, reason, ctx.by))
+  ctx.log.info('an upload was given up', { runId: upload.run.id, reason })
+}
 
 async function complete(
   tx: Tx,
