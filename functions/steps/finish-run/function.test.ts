@@ -183,6 +183,20 @@ test('a worker that goes while the run is claimed, whose event wakes nobody, is 
   expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'done' })
 })
 
+test('a late event of an attempt that is over looks once at the worker of the present one', async ({
+  ctx,
+}) => {
+  const run = await makeStuck(ctx, 'completing', succeeded())
+  await ctx.sql`update run set updated_at = now()`
+  let looks = 0
+  ctx.cluster.before = async (operation) => {
+    if (operation === 'findWorker') looks += 1
+    if (looks > 9) throw new Error('it looks again and again')
+  }
+  expect((await finish(ctx, { ...run, attempt: run.attempt + 1 })).status).toBe(202)
+  expect(await readRun(ctx, run.runId)).toMatchObject({ reason: 'its worker is being removed' })
+})
+
 test('a run without a worker is finished', async ({ ctx }) => {
   const run = await makeRun(ctx)
   await ctx.sql`update run set status = 'aborting' where id = ${run.runId}`

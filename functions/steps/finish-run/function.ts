@@ -28,11 +28,11 @@ export default defineStep(
     const run = runToldOf(event.data)
     if (!run) return
     for (;;) {
-      const ended = await serveRun(ctx, run.id, ['completing', 'aborting'], (held) =>
+      const left = await serveRun(ctx, run.id, ['completing', 'aborting'], (held) =>
         finish(ctx, held),
       )
       // Its going may have happened while the run was claimed, which wakes nobody.
-      if (ended !== false || (await ctx.cluster.findWorker(workerOf(run)))) return
+      if (!left || (await ctx.cluster.findWorker(left))) return
     }
   },
   { minScale: 1, concurrency: 8 },
@@ -40,21 +40,21 @@ export default defineStep(
 
 type Ending = Claimed<'completing'> | Claimed<'aborting'>
 
-/** False while the worker is still there. */
-async function finish(ctx: Context, run: Ending): Promise<boolean> {
+/** Answers the worker that is still there, until it is gone: that of the present attempt, whichever an event was about. */
+async function finish(ctx: Context, run: Ending): Promise<string | undefined> {
   await ctx.cluster.deleteWorker(workerOf(run))
   const worker = await ctx.cluster.findWorker(workerOf(run))
   if (worker && !(await isLate(ctx, run))) {
     await releaseRun(ctx.sql, run, ctx.config.lookInterval, 'its worker is being removed')
-    return false
+    return worker.name
   }
   if (worker) await giveUpWorker(ctx, worker)
   if (worker && isCompleting(run) && mayStillWrite(worker)) {
     await refuse(ctx, run, neverEnded, 'user')
-    return true
+    return undefined
   }
   const failure = isCompleting(run) ? undefined : await findFailure(ctx.sql, run)
-  if (!isCompleting(run) && failure && (await startOver(ctx, run, failure))) return true
+  if (!isCompleting(run) && failure && (await startOver(ctx, run, failure))) return undefined
   const goneAt = ctx.clock.now()
   const { measures, unfit } = await measureOutputs(ctx, run)
   const ended = isCompleting(run)
@@ -64,7 +64,7 @@ async function finish(ctx: Context, run: Ending): Promise<boolean> {
     : await end(ctx, run, 'failed', { measures, goneAt })
   const why = { exitCode: failure?.exitCode, reason: failure?.message ?? unfit }
   if (ended) ctx.log.info(`run ${ended.status}`, { run: run.id, attempt: run.attempt, ...why })
-  return true
+  return undefined
 }
 
 const isLate = async ({ sql, config }: Context, run: Ending): Promise<boolean> =>
