@@ -90,7 +90,7 @@ export const bugs = {
     reword: replaced(/where tags @> wanted/, 'where true or tags @> wanted'),
   },
   'a projection does not hold its plan': {
-    shows: /while its plan was/,
+    shows: /while (its plan was|their plan is)/,
     habits: { ...undisturbed, toggles: 4, moves: 0.1, slow: 0.3, wishes: 30, haste: 0.2, held: 0 },
     reword: replaced(/^for (share|no key update)$/),
   },

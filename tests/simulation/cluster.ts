@@ -52,7 +52,11 @@ export class SimulatedCluster implements Cluster, Transfers {
   }
 
   async measureVolume(name: string): Promise<Measure | undefined> {
-    return this.volumes.has(name) ? measureOf(this.volumes.get(name)) : undefined
+    if (!this.volumes.has(name)) return undefined
+    // What was measured as nothing is nothing from then on: so it is of a run that was torn off before its program began.
+    const content = this.volumes.get(name) ?? 'nothing'
+    this.volumes.set(name, content)
+    return measureOf(content)
   }
 
   async ensureWorker(spec: WorkerSpec): Promise<Worker> {
@@ -217,7 +221,7 @@ const shown = ({ name, uid, labels, state }: SimulatedWorker): Worker => ({
   state: { ...state },
 })
 
-const measureOf = (content = 'nothing'): Measure => ({
+const measureOf = (content: string): Measure => ({
   bytes: content.length,
   files: 1,
   digest: `sha256:${content}`,
