@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
-import { existsSync, openSync, realpathSync, writeFileSync } from 'node:fs'
+import { openSync, realpathSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { VolumeMount, WorkerSpec } from '#shared/ports/cluster.ts'
 import { volumeFolder, type Home } from './home.ts'
@@ -11,6 +11,7 @@ import { isExecutable, requireProgram, type Sight } from './program.ts'
 import { Refusal } from './refusal.ts'
 import { requireNames } from './require-names.ts'
 import { OWN_SKELETON, PROC_READONLY, SYS_SHOWN, type Sandbox } from './sandbox.ts'
+import { isThere } from './seen.ts'
 import type { Setting } from './setting.ts'
 import { skeletonIn } from './skeleton.ts'
 import { startSupervisor } from './start-supervisor.ts'
@@ -82,8 +83,8 @@ function prepare({ folder, spec }: Stored, image: LocalImage, setting: Setting):
     processes: setting.limits.enforced.processes ? undefined : setting.processes,
     devices: setting.devices,
     kernel: {
-      proc: PROC_READONLY.filter((name) => existsSync(`/proc/${name}`)),
-      sys: SYS_SHOWN.filter((name) => existsSync(`/sys/${name}`)),
+      proc: PROC_READONLY.filter((name) => isThere(`/proc/${name}`)),
+      sys: SYS_SHOWN.filter((name) => isThere(`/sys/${name}`)),
     },
     setter: setterOf({ view, user: home.user }, command, env),
     enter: setting.home.enter,
@@ -124,9 +125,9 @@ function volumesOf(spec: WorkerSpec, home: Home): Volume[] {
 
 /** Names are looked up with what /run may have, which is not shown; and images bring no such files that fit. */
 function networkFiles(isHost: boolean): { source: string; target: string }[] {
-  const resolver = existsSync('/etc/resolv.conf') ? realpathSync('/etc/resolv.conf') : undefined
+  const resolver = isThere('/etc/resolv.conf') ? realpathSync('/etc/resolv.conf') : undefined
   if (!isHost) {
-    const names = ['/etc/resolv.conf', '/etc/hosts'].filter((path) => existsSync(path))
+    const names = ['/etc/resolv.conf', '/etc/hosts'].filter(isThere)
     return names.map((target) => ({ source: realpathSync(target), target }))
   }
   return resolver?.startsWith('/run/') ? [{ source: resolver, target: resolver }] : []

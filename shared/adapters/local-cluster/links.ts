@@ -1,6 +1,7 @@
 import { readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { Refusal } from './refusal.ts'
+import { seen } from './seen.ts'
 
 /** Where a path leads when links are followed as the program would; what does not exist is kept as it is. */
 export function follow(path: string, locate: (path: string) => string | undefined): string {
@@ -22,10 +23,5 @@ export function follow(path: string, locate: (path: string) => string | undefine
 }
 
 function linkAt(path: string | undefined): string | undefined {
-  try {
-    return path === undefined ? undefined : readlinkSync(path)
-  } catch {
-    // Not a link, not there, or not for us to see.
-    return undefined
-  }
+  return path === undefined ? undefined : seen(() => readlinkSync(path))
 }

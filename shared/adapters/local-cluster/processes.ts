@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { seen } from './seen.ts'
 
 /** A process of some boot of this machine: its id alone may be given to another one. */
 export type Process = { pid: number; since: string; boot: string }
@@ -29,12 +30,8 @@ export function childrenOf(pid: number): number[] {
 }
 
 function lookAt(pid: number): { parent: number; since: string; isZombie: boolean } | undefined {
-  let stat: string
-  try {
-    stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  } catch {
-    return undefined
-  }
+  const stat = seen(() => readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  if (stat === undefined) return undefined
   // The name, in parentheses, may contain anything. See proc_pid_stat(5).
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return {

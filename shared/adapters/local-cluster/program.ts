@@ -1,9 +1,11 @@
 import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
+import { codeOf } from './home.ts'
 import { follow } from './links.ts'
 import { isWithin } from './mounts.ts'
 import type { ProgramUser } from './program-user.ts'
 import { Refusal } from './refusal.ts'
+import { isUnseen, seen } from './seen.ts'
 import { REPLACED, type View } from './view.ts'
 
 /** Who will execute what within a view. */
@@ -57,12 +59,8 @@ function requireInterpreter(sight: Sight, script: string, name: string): void {
 
 function interpreterOf(file: string | undefined): string | undefined {
   if (file === undefined) return undefined
-  let script: number
-  try {
-    script = openSync(file, 'r')
-  } catch {
-    return undefined
-  }
+  const script = seen(() => openSync(file, 'r'))
+  if (script === undefined) return undefined
   try {
     const head = Buffer.alloc(256)
     const text = head.toString('latin1', 0, readSync(script, head))
@@ -89,8 +87,9 @@ function look({ view, user }: Sight, path: string): Look {
   try {
     return mayExecute(place, user) ? 'executable' : 'not executable'
   } catch (error) {
-    const missing = ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
-    return missing ? 'nothing' : 'not executable'
+    if (['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '')) return 'nothing'
+    if (isUnseen(error)) return 'not executable'
+    throw error
   }
 }
 

@@ -3,6 +3,7 @@ import { dirname, join, relative } from 'node:path'
 import { follow } from './links.ts'
 import { hostMounts, isBelow, isWithin, mountOf, type HostMount } from './mounts.ts'
 import { Refusal } from './refusal.ts'
+import { seen } from './seen.ts'
 
 /** What a program is to see. */
 export type ViewSpec = {
@@ -157,12 +158,7 @@ function buildSkeleton({ fromBase, wantedFolders, wantedFiles, shown }: Skeleton
 
 function entriesOf(folder: string | undefined): Dirent[] {
   if (folder === undefined) return []
-  try {
-    return readdirSync(folder, { withFileTypes: true })
-  } catch {
-    // Not there, or not for us to read: then there is nothing to show.
-    return []
-  }
+  return seen(() => readdirSync(folder, { withFileTypes: true })) ?? []
 }
 
 function bind(volume: Volume, mounts: HostMount[]): Mount {
@@ -200,9 +196,5 @@ export function isFolder(path: string | undefined): boolean {
 }
 
 function statOf(path: string | undefined): Stats | undefined {
-  try {
-    return path === undefined ? undefined : statSync(path)
-  } catch {
-    return undefined
-  }
+  return path === undefined ? undefined : seen(() => statSync(path))
 }
