@@ -1,4 +1,4 @@
-import { openSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import type { WorkerSpec } from '#shared/ports/cluster.ts'
 import { volumeFolder, type Home } from './home.ts'
@@ -14,6 +14,11 @@ export function openLog(spec: WorkerSpec, home: Home): number {
   const path = logOf(spec, home)
   if (!path) return openSync('/dev/null', 'a')
   const log = openSync(path, 'ax')
-  handOver(path, home.user)
-  return log
+  try {
+    handOver(path, home.user)
+    return log
+  } catch (error) {
+    closeSync(log)
+    throw error
+  }
 }

@@ -10,6 +10,15 @@ type Supervision = {
   open: (() => number)[]
 }
 
+/** Whatever closing says, the descriptor is gone, and the script, which has its own, runs on. */
+function closeForUs(descriptor: number): void {
+  try {
+    closeSync(descriptor)
+  } catch {
+    // What was written by us was nothing.
+  }
+}
+
 /** Starts a script that outlives us, in a group of its own. */
 export function startSupervisor({ words, folder, env, open }: Supervision): ChildProcess {
   const descriptors: number[] = []
@@ -20,6 +29,6 @@ export function startSupervisor({ words, folder, env, open }: Supervision): Chil
     child.unref()
     return child
   } finally {
-    descriptors.forEach((descriptor) => closeSync(descriptor))
+    descriptors.forEach(closeForUs)
   }
 }
