@@ -66,11 +66,13 @@ export class Workers {
   release({ name, uid }: Pick<Worker, 'name' | 'uid'>): void {
     const worker = folder.readWorker(this.#setting.home, name)
     if (worker?.uid !== uid || this.#deletions.has(name) || !folder.markReleased(worker)) return
+    let child: ChildProcess
     try {
-      this.#accompany(worker, launch(worker, this.#setting))
+      child = launch(worker, this.#setting)
     } catch (error) {
-      this.#refuse(worker, error)
+      return this.#refuse(worker, error)
     }
+    this.#accompany(worker, child)
   }
 
   find(name: string): Worker | undefined {
@@ -154,16 +156,17 @@ export class Workers {
   #accompany(worker: Stored, child: ChildProcess): void {
     const { name } = worker.spec
     this.#starting.add(name)
-    // A sandbox has begun at once; a container goes through stages.
-    const stages = folder.containerOf(worker) && watch(worker.folder, { persistent: false })
-    stages?.on('change', (_, file) => file === 'stage' && !this.#closed && this.#tell(name))
-    stages?.on('error', () => {})
     child.once('error', () => {})
     child.once('close', () => {
-      stages?.close()
       this.#starting.delete(name)
       this.#onEnd(name, worker.uid)
     })
+    // A sandbox has begun at once; a container goes through stages.
+    if (!folder.containerOf(worker)) return
+    const stages = watch(worker.folder, { persistent: false })
+    stages.on('change', (_, file) => file === 'stage' && !this.#closed && this.#tell(name))
+    stages.on('error', () => {})
+    child.once('close', () => stages.close())
   }
 
   #refuse(worker: Stored, error: unknown): void {
