@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs'
-import { chmod, readdir, rename, rm } from 'node:fs/promises'
+import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { chmod, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeFolder } from '#shared/files/make-folder.ts'
 import { replaceFile } from '#shared/files/replace-file.ts'
@@ -82,22 +82,23 @@ export function workerFolder(home: Home, name: string): string {
 export async function discard(home: Home, folder: string): Promise<void> {
   const doomed = join(home.trash, randomUUID())
   try {
-    await renameFolder(folder, doomed)
+    renameFolder(folder, doomed)
   } catch (error) {
-    if (isMissing(error)) return
-    throw error
+    if (!isMissing(error)) throw error
+  } finally {
+    // It may have been moved although that is said to have failed.
+    await removeTree(doomed)
   }
-  await removeTree(doomed)
 }
 
 /** A folder nobody may write to cannot be moved either. */
-async function renameFolder(from: string, to: string): Promise<void> {
+function renameFolder(from: string, to: string): void {
   try {
-    await rename(from, to)
+    renameSync(from, to)
   } catch (error) {
     if (codeOf(error) !== 'EACCES') throw error
-    await chmod(from, 0o700)
-    await rename(from, to)
+    chmodSync(from, 0o700)
+    renameSync(from, to)
   }
 }
 
@@ -135,11 +136,23 @@ async function makeRemovable(folder: string): Promise<void> {
 export function makeVolume(home: Home, name: string): void {
   const folder = volumeFolder(home, name)
   if (existsSync(folder)) return
+  makeWhole(home, folder, (draft) => {
+    mkdirSync(draft)
+    chmodSync(draft, 0o777)
+    handOver(draft, home.user)
+  })
+}
+
+/** Makes a folder where nobody looks, and moves it to its place when all of it is there. What cannot be finished leaves nothing. */
+export function makeWhole(home: Home, folder: string, make: (draft: string) => void): void {
   const draft = join(home.trash, randomUUID())
-  mkdirSync(draft)
-  chmodSync(draft, 0o777)
-  handOver(draft, home.user)
-  renameSync(draft, folder)
+  try {
+    make(draft)
+    renameSync(draft, folder)
+  } catch (error) {
+    rmSync(draft, { recursive: true, force: true })
+    throw error
+  }
 }
 
 export function isMissing(error: unknown): boolean {

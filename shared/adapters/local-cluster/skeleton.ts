@@ -1,7 +1,7 @@
-import { hash, randomUUID } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
+import { hash } from 'node:crypto'
+import { chmodSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { Home } from './home.ts'
+import { makeWhole, type Home } from './home.ts'
 
 /** A tree of folders, empty files and links, which other file systems are mounted on. */
 export type Skeleton = {
@@ -17,9 +17,7 @@ export type Skeleton = {
 export function skeletonIn(home: Home, skeleton: Skeleton): string {
   const root = join(home.skeletons, hash('sha256', JSON.stringify(skeleton)))
   if (existsSync(root)) return root
-  const draft = join(home.trash, randomUUID())
-  make(draft, skeleton)
-  renameSync(draft, root)
+  makeWhole(home, root, (draft) => make(draft, skeleton))
   return root
 }
 

@@ -1,19 +1,19 @@
 import { randomUUID } from 'node:crypto'
-import {
-  mkdirSync,
-  readFileSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { replaceFile } from '#shared/files/replace-file.ts'
 import type { Worker, WorkerSpec, WorkerState } from '#shared/ports/cluster.ts'
 import { containerVerdict, type Verdict } from './container-verdict.ts'
 import type { Engine } from './engine.ts'
-import { codeOf, discard, isMissing, isWorkerName, workerFolder, type Home } from './home.ts'
+import {
+  codeOf,
+  discard,
+  isMissing,
+  isWorkerName,
+  makeWhole,
+  workerFolder,
+  type Home,
+} from './home.ts'
 import { isAlive, parseProcess, type Process } from './processes.ts'
 
 /*
@@ -45,13 +45,12 @@ export type Container = { engine: Engine; gpus: number[] }
 
 export function createWorker(home: Home, spec: WorkerSpec): void {
   const uid = randomUUID()
-  const draft = join(home.trash, uid)
-  mkdirSync(draft, { mode: 0o700 })
-  replaceFile(join(draft, 'worker.json'), JSON.stringify({ uid, spec }))
   try {
-    renameSync(draft, workerFolder(home, spec.name))
+    makeWhole(home, workerFolder(home, spec.name), (draft) => {
+      mkdirSync(draft, { mode: 0o700 })
+      replaceFile(join(draft, 'worker.json'), JSON.stringify({ uid, spec }))
+    })
   } catch (error) {
-    rmSync(draft, { recursive: true })
     if (!['ENOTEMPTY', 'EEXIST'].includes(codeOf(error) ?? '')) throw error
   }
 }
