@@ -71,8 +71,9 @@ export function workerNames(home: Home): string[] {
 }
 
 export async function forgetWorker(home: Home, { folder, record }: Stored): Promise<void> {
-  await discard(home, folder)
+  // First, because nobody asks for a record whose worker is gone; and nobody looks before the folder is gone too.
   rmSync(record, { force: true })
+  await discard(home, folder)
 }
 
 /** True for the one caller who may start the program. */
