@@ -1,5 +1,6 @@
 import type { RunStatus } from '#shared/domain/run-states.ts'
 import { volumeOf, workerOf } from '#shared/domain/worker-spec.ts'
+import type { World } from '#shared/runtime/context.ts'
 import { makeData, makePlan } from '#tests/support/makers.ts'
 import { measured } from '#tests/support/runs.ts'
 import { failed, succeeded } from '#tests/support/scripted-cluster.ts'
@@ -10,7 +11,7 @@ import matchData from '../../functions/steps/match-data/function.ts'
 import observeWorker from '../../functions/steps/observe-worker/function.ts'
 import projectRuns from '../../functions/steps/project-runs/function.ts'
 import startRun from '../../functions/steps/start-run/function.ts'
-import type { QuietWorld } from './quiet-world.ts'
+import type { Quiet, QuietWorld } from './quiet-world.ts'
 
 /** A data with its volume, as an upload leaves them. */
 export async function push(world: QuietWorld, ...tags: string[]): Promise<string> {
@@ -19,7 +20,7 @@ export async function push(world: QuietWorld, ...tags: string[]): Promise<string
   return knitId
 }
 
-export const match = (world: QuietWorld, planId: string): Promise<unknown> =>
+export const match = (world: World, planId: string): Promise<unknown> =>
   deliver(matchData, world, 'plan.registered', { planId })
 
 export type Told = { runId: string; attempt: number; planId: string }
@@ -32,19 +33,28 @@ async function runThatWaits(world: QuietWorld): Promise<Told> {
     log: [],
   })
   await push(world, 'made:up')
+  return waitingRun(world, planId)
+}
+
+/** The run of a plan that one data fits. */
+export async function waitingRun(world: World, planId: string): Promise<Told> {
   await match(world, planId)
   await deliver(projectRuns, world, 'data.nominated', { planId })
   const [run] = await world.sql<{ id: string }[]>`select id from run where plan_id = ${planId}`
   return { runId: run?.id ?? '', attempt: 1, planId }
 }
 
-type Leg = (world: QuietWorld, run: Told) => unknown
+type Leg<W extends World = QuietWorld> = (world: W, run: Told) => unknown
 
-const initialize: Leg = (world, { planId }) =>
-  deliver(initializeRun, world, 'run.waiting', { planId })
-const start: Leg = (world, run) => deliver(startRun, world, 'run.ready', told(run))
-const observe: Leg = (world, run) => deliver(observeWorker, world, 'run.starting', told(run))
-const finish: Leg = (world, run) => deliver(finishRun, world, 'run.completing', told(run))
+/** How a run goes on. */
+export const legs = {
+  initialize: (world, { planId }) => deliver(initializeRun, world, 'run.waiting', { planId }),
+  start: (world, run) => deliver(startRun, world, 'run.ready', told(run)),
+  observe: (world, run) => deliver(observeWorker, world, 'run.starting', told(run)),
+  end: (world) => world.endPrograms(),
+  finish: (world, run) => deliver(finishRun, world, 'run.completing', told(run)),
+} satisfies Record<string, Leg<Quiet<World>>>
+const { initialize, start, observe, finish } = legs
 const endWell: Leg = ({ cluster }, run) => cluster.set(nameOf(run), succeeded())
 const endBadly: Leg = ({ cluster }, run) => cluster.set(nameOf(run), failed())
 

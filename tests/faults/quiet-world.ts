@@ -12,21 +12,37 @@ import { clockSteps } from '#shared/workflow/triggers.ts'
 import { stepFunctions } from '../../functions/functions.generated.ts'
 
 /** A world where nothing goes on by itself: events that were published wait until somebody delivers them. */
-export type QuietWorld = TestWorld & { events: KnitEvent[] }
+export type Quiet<W extends World> = W & {
+  events: KnitEvent[]
+  /** Every program that runs ends well. */
+  endPrograms(): Promise<void>
+}
+export type QuietWorld = Quiet<TestWorld>
 
 export function makeQuietWorld(sql: Sql): QuietWorld {
-  const events: KnitEvent[] = []
-  const world = makeWorld(sql)
-  const tell = (told: readonly KnitEvent[]): void => void events.push(...told)
-  world.bus = { publish: async (told) => tell(told) }
-  world.relay = quietRelay(world)
-  world.cluster.onChange = (worker) =>
-    tell([{ id: '', name: 'worker.changed', subject: worker, data: { worker }, time: new Date() }])
-  return { ...world, events }
+  const world: QuietWorld = quiet(makeWorld(sql), async () => endPrograms(world))
+  world.cluster.onChange = (worker) => world.events.push(changeOf(worker))
+  return world
 }
 
+export function quiet<W extends World>(world: W, endPrograms: () => Promise<void>): Quiet<W> {
+  const events: KnitEvent[] = []
+  world.bus = { publish: async (told) => void events.push(...told) }
+  world.relay = quietRelay(world)
+  return { ...world, events, endPrograms }
+}
+
+/** What tells that a worker is not as it was. */
+export const changeOf = (worker: string): KnitEvent => ({
+  id: '',
+  name: 'worker.changed',
+  subject: worker,
+  data: { worker },
+  time: new Date(),
+})
+
 /** The same world behind a gate. */
-export function gatedWorld(world: QuietWorld, gate: Gate): World {
+export function gatedWorld(world: World, gate: Gate): World {
   const sql = gatedSql(world.sql, gate)
   const bus = gatedPort('bus', world.bus, gate)
   const cluster = gatedPort('cluster', world.cluster, gate)
@@ -49,7 +65,7 @@ const stepOf = (name: string) => {
 }
 
 /** Delivers what was published, and what that leads to, until nothing is left. */
-export async function deliverAll(world: QuietWorld): Promise<void> {
+export async function deliverAll(world: Quiet<World>): Promise<void> {
   for (;;) {
     await world.relay.drain()
     if (world.events.length === 0) return
@@ -60,7 +76,6 @@ export async function deliverAll(world: QuietWorld): Promise<void> {
   }
 }
 
-/** Every program that runs ends well. */
 function endPrograms({ cluster }: QuietWorld): void {
   for (const { name, state, spec } of cluster.workers.values()) {
     if (state.phase !== 'running') continue
@@ -73,7 +88,7 @@ function endPrograms({ cluster }: QuietWorld): void {
 const patience = 30
 
 /** Lets time pass, and one sweep and the steps it wakes do what is left; gives back how many events the sweep told. */
-export async function sweepOnce(world: QuietWorld): Promise<number> {
+export async function sweepOnce(world: Quiet<World>): Promise<number> {
   await passTime(world)
   for (const step of clockSteps) await tick(stepOf(step), world)
   const told = world.events.length
@@ -82,10 +97,10 @@ export async function sweepOnce(world: QuietWorld): Promise<number> {
 }
 
 /** Sweeps again and again while programs end, until nothing is left to do. */
-export async function bringToRest(world: QuietWorld): Promise<void> {
+export async function bringToRest(world: Quiet<World>): Promise<void> {
   for (let round = 0; round < patience; round += 1) {
     const told = await sweepOnce(world)
-    endPrograms(world)
+    await world.endPrograms()
     if (told === 0 && world.events.length === 0) return
   }
   throw new Error(`the system does not come to rest in ${patience} rounds`)

@@ -1,10 +1,10 @@
-import type { QuietWorld } from './quiet-world.ts'
+import type { World } from '#shared/runtime/context.ts'
 
 /**
  * Everything that has come of what was done, without ids and times, as sorted lines: two worlds where the same happened are
  * described alike.
  */
-export async function describeState({ sql, cluster }: QuietWorld): Promise<string[]> {
+export async function describeState({ sql, cluster }: World): Promise<string[]> {
   const runs = await sql<{ line: string }[]>`
     with named as (
       select id, coalesce(name, 'plan ' || count(image) over (order by id)) as name
@@ -50,6 +50,7 @@ export async function describeState({ sql, cluster }: QuietWorld): Promise<strin
       ) as left_behind
      group by kind`
   const lines = [...runs, ...counts].map(({ line }) => line)
-  const kept = [`${cluster.volumes.size} volumes`, `${cluster.workers.size} workers`]
+  const [volumes, workers] = await Promise.all([cluster.listVolumes(), cluster.listWorkers()])
+  const kept = [`${volumes.length} volumes`, `${workers.length} workers`]
   return [...lines, ...kept].toSorted()
 }

@@ -79,7 +79,10 @@ export async function call(
     new Request(`http://api.local${path}`, {
       method: fn.contract.method.toUpperCase(),
       headers: { [identityHeader]: identity, 'content-type': 'application/json', ...headers },
-      ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      ...(body !== undefined && { body: isReady(body) ? body : JSON.stringify(body) }),
     }),
   )
 }
+
+const isReady = (body: unknown): body is string | Uint8Array<ArrayBuffer> =>
+  typeof body === 'string' || body instanceof Uint8Array
