@@ -63,25 +63,29 @@ export async function countNew(
 ): Promise<number> {
   const counted = most === undefined ? null : Math.min(most, 1e9) + 1
   const counts = await tx<Nominated[]>`
-    select (
-             select count(*)
-               from (
-                 select from nomination where input_id = asked order by knit_id limit ${counted}
-               ) as all_of_it
-           )::integer as all,
-           (
-             select count(*)
-               from (
-                 select
-                   from nomination
-                  where plan_id = ${planId}
-                    and input_id = asked
-                    and (due or exists (select from match_task where plan_id = ${planId}))
-                  order by knit_id
-                  limit ${counted}
-               ) as due
-           )::integer as due
-      from unnest(${[...inputs]}::integer[]) as asked`
+    select one.all,
+           case
+             when exists (select from match_task where plan_id = ${planId}) then one.all
+             else (
+               select count(*)
+                 from (
+                   select
+                     from nomination
+                    where plan_id = ${planId}
+                      and input_id = asked
+                      and due
+                    order by knit_id
+                    limit ${counted}
+                 ) as due
+             )
+           end::integer as due
+      from unnest(${[...inputs]}::integer[]) as asked
+     cross join lateral (
+       select count(*)::integer as all
+         from (
+           select from nomination where input_id = asked order by knit_id limit ${counted}
+         ) as every
+     ) as one`
   return newCombinations(counts)
 }
 
