@@ -5,8 +5,10 @@ import { format, resolveConfig } from 'prettier'
 import type { Finding } from './harness.ts'
 
 const readme = new URL('./README.md', import.meta.url)
-const begin = '<!-- results: written by `npm run bench` -->'
-const end = '<!-- end of results -->'
+
+/** The tables of the README, by how each is written. */
+const commands = { results: 'npm run bench', soak: 'npm run bench -- B7 --runs 100000' } as const
+export type Table = keyof typeof commands
 
 /** Says on the terminal what was found. */
 export function printFinding(finding: Finding): void {
@@ -16,13 +18,15 @@ export function printFinding(finding: Finding): void {
   for (const [name, value] of Object.entries(facts)) console.log(`      ${name}: ${shown(value)}`)
 }
 
-/** Puts the results between the markers of the README. */
-export async function writeReport(findings: readonly Finding[]): Promise<void> {
+/** Puts findings between the markers of a table of the README. */
+export async function writeReport(table: Table, findings: readonly Finding[]): Promise<void> {
+  const begin = `<!-- ${table}: written by \`${commands[table]}\` -->`
+  const end = `<!-- end of ${table} -->`
   const text = readFileSync(readme, 'utf8')
   const [before, rest] = text.split(begin)
   const after = rest?.split(end)[1]
   if (before === undefined || after === undefined)
-    throw new Error('tests/bench/README.md has lost the markers of its results')
+    throw new Error(`tests/bench/README.md has lost the markers of its ${table}`)
   const style = await resolveConfig(fileURLToPath(readme))
   const written = `${before}${begin}\n\n${report(findings)}\n${end}${after}`
   writeFileSync(readme, await format(written, { ...style, parser: 'markdown' }))
