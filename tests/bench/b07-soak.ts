@@ -7,6 +7,7 @@ import {
   quantile,
   spread,
   timed,
+  type Bench,
   type Benchmark,
   type Facts,
 } from './harness.ts'
@@ -63,7 +64,7 @@ export default {
     const start = performance.now()
     const chains: Chain[] = []
     const looks: Look[] = []
-    const watch = setInterval(() => void look(box, sql, start).then((one) => looks.push(one)), 2000)
+    const watch = watchEvery(bench, 2000, async () => void looks.push(await look(box, sql, start)))
     let left = runs / steps
     const push = async (): Promise<void> => {
       while (left > 0) {
@@ -76,7 +77,7 @@ export default {
       }
     }
     const took = await timed(() => Promise.all(Array.from({ length: pushers }, push)))
-    clearInterval(watch)
+    watch.check()
     const after = await counters(sql)
     await checkAllDone(sql, runs)
 
@@ -182,6 +183,18 @@ async function endOfChain(sql: Sql, knitId: string): Promise<number> {
        where data.id = ${knitId}`
     if (end?.status === 'done') return end.ms
     await wait(25)
+  }
+}
+
+/** Does something again and again, as long as the benchmark goes on; `check` throws what went wrong. */
+function watchEvery(bench: Bench, interval: number, work: () => Promise<void>): { check(): void } {
+  const failures: unknown[] = []
+  const timer = setInterval(() => void work().catch((error) => failures.push(error)), interval)
+  bench.onEnd(() => clearInterval(timer))
+  return {
+    check() {
+      if (failures.length > 0) throw failures[0]
+    },
   }
 }
 
