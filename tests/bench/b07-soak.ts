@@ -95,6 +95,8 @@ export default {
       )
     const [first = Number.NaN, ...later] = p99s
     const shares = sharesOfWritten(looks)
+    if (shares.length === 0)
+      throw new Error(`${runs} Runs are over before anything is old enough to go: ask for more`)
     const facts: Facts = {
       runs,
       'took, s': took / 1000,
