@@ -58,6 +58,9 @@ export interface Transfers {
   followLog(worker: string, volume: string, signal: AbortSignal): Promise<Readable>
 }
 
+/** What can be asked of a cluster with a right to it; what it has room for, anybody may know. */
+export type ClusterCall = Exclude<keyof Cluster, 'capacity'> | keyof Transfers
+
 export type Worker = {
   name: string
   /** Differs between two workers that had the same name one after the other. */

@@ -1,7 +1,7 @@
 import type { Config } from './config.ts'
 import type { Relay } from './relay.ts'
 import type { Clock } from '#shared/ports/clock.ts'
-import type { Cluster, Transfers } from '#shared/ports/cluster.ts'
+import type { Cluster, ClusterCall, Transfers } from '#shared/ports/cluster.ts'
 import type { EventBus } from '#shared/ports/event-bus.ts'
 import type { Log } from '#shared/ports/log.ts'
 import {
@@ -12,6 +12,7 @@ import {
   type Tx,
 } from '#shared/database/sql.ts'
 import type { By } from '#shared/database/outbox.ts'
+import { only } from './only.ts'
 
 /** The world as functions see it: interfaces, chosen once by whoever starts them. */
 export type World = {
@@ -41,11 +42,22 @@ export type Context = World & {
 
 export function contextFor(
   world: World,
-  call: { by: By; requestId: string; signal: AbortSignal; log: Log },
+  {
+    uses = [],
+    ...call
+  }: {
+    by: By
+    requestId: string
+    signal: AbortSignal
+    log: Log
+    uses?: readonly ClusterCall[] | undefined
+  },
 ): Context {
   return {
     ...world,
     ...call,
+    cluster: only(world.cluster, ['capacity', ...(uses as (keyof Cluster)[])]),
+    transfers: only(world.transfers, uses as (keyof Transfers)[]),
     async begin(work, options) {
       const result = await begin(world.sql, work, options)
       world.relay.wake()

@@ -10,6 +10,7 @@ import type {
   RouteSpec,
 } from '#shared/contracts/route.ts'
 import { isId } from '#shared/domain/ids.ts'
+import type { ClusterCall } from '#shared/ports/cluster.ts'
 import { answerEarly } from './answer-early.ts'
 import { contextFor, type Context, type World } from './context.ts'
 import { onceFor, requestKey, type Once } from './once.ts'
@@ -27,6 +28,8 @@ export type Deploy = {
   minScale?: number
   /** Requests or events one instance serves at a time. */
   concurrency?: number
+  /** What it calls of cluster and transfers; it gets nothing else, and in a cluster no more rights. */
+  uses?: readonly ClusterCall[]
 }
 
 export type RouteInput<S extends RouteSpec> = {
@@ -72,7 +75,7 @@ export function defineRoute<S extends RouteSpec>(
       const input = await readInput(contract, c, world)
       const by = { actor: principal.name, traceparent }
       const signal = c.req.raw.signal
-      const ctx = contextFor(world, { by, requestId, signal, log })
+      const ctx = contextFor(world, { by, requestId, signal, log, uses: deploy.uses })
       const { params, query, body } = input
       const asked = { params, query, body }
       const key = requestKey(contract, c.req.raw.headers, principal.name, asked)

@@ -54,7 +54,7 @@ export function defineStep<S extends EventStep>(
 ): StepFunction {
   return stepFunction(name, deploy, async (request, world, bindings) => {
     const event = await readEvent(request, world, bindings)
-    const ctx = stepContext(name, request, world, event)
+    const ctx = stepContext({ name, deploy }, request, world, event)
     try {
       await handle({ name: event.name, data: event.data } as EventFor<S>, ctx)
     } catch (error) {
@@ -69,7 +69,9 @@ export function defineClockStep(
   handle: (ctx: Context) => Promise<void>,
   deploy: Deploy = {},
 ): StepFunction {
-  return stepFunction(name, deploy, (request, world) => handle(stepContext(name, request, world)))
+  return stepFunction(name, deploy, (request, world) =>
+    handle(stepContext({ name, deploy }, request, world)),
+  )
 }
 
 function stepFunction(
@@ -102,12 +104,17 @@ function stepFunction(
 }
 
 /** The world as a step sees it, in the trace of the event that woke it. */
-function stepContext(name: string, request: Request, world: World, event?: KnitEvent): Context {
+function stepContext(
+  { name, deploy: { uses } }: { name: string; deploy: Deploy },
+  request: Request,
+  world: World,
+  event?: KnitEvent,
+): Context {
   const traceparent = followTrace(event?.traceparent)
   const trace = traceId(traceparent)
   const log = world.log.child({ step: name, ...(event && { event: event.name }), trace })
   const by = { actor: name, traceparent }
-  return contextFor(world, { by, requestId: event?.id ?? trace, signal: request.signal, log })
+  return contextFor(world, { by, requestId: event?.id ?? trace, signal: request.signal, log, uses })
 }
 
 /** The event of a request. Throws `Problem` for what is none, or may not be served. */

@@ -24,7 +24,7 @@ export default defineRoute(
       patience: ctx.config.uploadLease,
     })
   },
-  { as: 'deployment' },
+  { as: 'deployment', uses: ['send'] },
 )
 
 /** The archive of data that nobody deletes while it is being read. */

@@ -42,7 +42,7 @@ export default defineRoute(
       throw error
     }
   },
-  { as: 'deployment' },
+  { as: 'deployment', uses: ['ensureVolume', 'receive'] },
 )
 
 /** Reads what is kept already, to know that it is the same. */

@@ -39,7 +39,7 @@ export default defineRoute(
         : await readStored(ctx, volume)
     return streamResponse(log, bindings, { type: 'application/octet-stream', log: ctx.log })
   },
-  { as: 'deployment' },
+  { as: 'deployment', uses: ['followLog', 'readLog'] },
 )
 
 /** A run that ended before there was a volume has printed nothing. */

@@ -11,15 +11,19 @@ const uploadsAtOnce = 100
 const betweenLooks = 10 * 60_000
 
 /** Ends uploads and imports whose lease has passed, and removes leases and volumes that nobody needs any more. */
-export default defineClockStep('clean-agents', async (ctx) => {
-  await dropIdleAgents(ctx.sql)
-  for (const { runId, isImport } of await findLostUploads(ctx.sql, uploadsAtOnce)) {
-    if (isImport) await serveRun(ctx, runId, ['running'], (run) => abortImport(ctx, run))
-    else await takeBack(ctx, runId)
-  }
-  await removeStrays(ctx)
-  ctx.relay.wake()
-})
+export default defineClockStep(
+  'clean-agents',
+  async (ctx) => {
+    await dropIdleAgents(ctx.sql)
+    for (const { runId, isImport } of await findLostUploads(ctx.sql, uploadsAtOnce)) {
+      if (isImport) await serveRun(ctx, runId, ['running'], (run) => abortImport(ctx, run))
+      else await takeBack(ctx, runId)
+    }
+    await removeStrays(ctx)
+    ctx.relay.wake()
+  },
+  { uses: ['listVolumes'] },
+)
 
 const lookedAt = new WeakMap<Context['config'], number>()
 

@@ -6,13 +6,17 @@ import { within } from '#shared/runtime/within.ts'
 const volumesAtOnce = 16
 
 /** Deletes volumes nobody needs any more. One that cannot be deleted, or does not go, is put off and holds nothing back. */
-export default defineStep('collect-garbage', async (_event, ctx) => {
-  for (;;) {
-    const volumes = await findGarbage(ctx.sql, volumesAtOnce)
-    if (volumes.length === 0) return
-    await Promise.all(volumes.map((volume) => collect(ctx, volume)))
-  }
-})
+export default defineStep(
+  'collect-garbage',
+  async (_event, ctx) => {
+    for (;;) {
+      const volumes = await findGarbage(ctx.sql, volumesAtOnce)
+      if (volumes.length === 0) return
+      await Promise.all(volumes.map((volume) => collect(ctx, volume)))
+    }
+  },
+  { uses: ['deleteVolume'] },
+)
 
 async function collect(ctx: Context, volume: string): Promise<void> {
   try {

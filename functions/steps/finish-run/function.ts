@@ -35,7 +35,7 @@ export default defineStep(
       if (!left || (await ctx.cluster.findWorker(left))) return
     }
   },
-  { minScale: 1, concurrency: 8 },
+  { minScale: 1, concurrency: 8, uses: ['measureVolume', 'findWorker', 'deleteWorker'] },
 )
 
 type Ending = Claimed<'completing'> | Claimed<'aborting'>

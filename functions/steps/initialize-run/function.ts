@@ -27,7 +27,7 @@ export default defineStep(
       ])
     }
   },
-  { minScale: 1, concurrency: 1 },
+  { minScale: 1, concurrency: 1, uses: ['ensureVolume'] },
 )
 
 type Admitted = {

@@ -22,7 +22,7 @@ export default defineStep(
       seen = phase
     }
   },
-  { minScale: 1, concurrency: 8 },
+  { minScale: 1, concurrency: 8, uses: ['findWorker', 'releaseWorker'] },
 )
 
 type Observed = Claimed<'starting'> | Claimed<'running'>

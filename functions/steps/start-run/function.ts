@@ -13,7 +13,7 @@ export default defineStep(
   async ({ data: { runId } }, ctx) => {
     await serveRun(ctx, runId, ['ready'], (run) => startWorker(ctx, run))
   },
-  { minScale: 1, concurrency: 8 },
+  { minScale: 1, concurrency: 8, uses: ['ensureWorker', 'releaseWorker', 'findWorker'] },
 )
 
 async function startWorker(ctx: Context, run: Claimed<'ready'>): Promise<void> {

@@ -30,7 +30,7 @@ export default defineClockStep(
       await part().catch((error: unknown) => errors.push(error))
     if (errors.length > 0) throw errors[0]
   },
-  { minScale: 1, concurrency: 1 },
+  { minScale: 1, concurrency: 1, uses: ['listWorkers', 'deleteWorker'] },
 )
 
 /** What the broker was given at the last look, by installation. */
