@@ -1,7 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { format, resolveConfig } from 'prettier'
+import { format, getFileInfo, resolveConfig } from 'prettier'
 import { routes } from '#shared/contracts/index.ts'
 import { functionsModule } from './functions.ts'
+import { deployed } from './knative/deployed.ts'
+import { manifests } from './knative/manifests.ts'
 import { openapi } from './openapi.ts'
 import { problemsTable } from './problems-page.ts'
 import { settingsTable } from './settings-page.ts'
@@ -40,18 +42,34 @@ function withParts(path: string, parts: Record<string, string>): string {
   )
 }
 
+/** What is deployed, which is known once the list of functions is as it should be. */
+async function manifestFiles(): Promise<typeof files> {
+  const { routeFunctions, stepFunctions } = await import('../../functions/functions.generated.ts')
+  const { default: gateway } = await import('../../functions/gateway/function.ts')
+  const made = manifests(deployed([...routeFunctions, ...stepFunctions, gateway]))
+  return Object.fromEntries(
+    Object.entries(made).map(([name, text]) => [`knative/manifests/${name}`, () => text]),
+  )
+}
+
 /** Writes what is derived, or with `--check` only tells what is not as it would be written. */
-async function generate(check: boolean): Promise<string[]> {
+async function generate(made: typeof files, check: boolean): Promise<string[]> {
   const stale: string[] = []
-  for (const [path, make] of Object.entries(files)) {
+  for (const [path, make] of Object.entries(made)) {
     const url = new URL(path, root)
-    const config = await resolveConfig(url)
-    const text = await format(make(), { ...config, filepath: url.pathname })
+    const text = await formatted(url, make())
     if (text === readOr(url)) continue
     stale.push(path)
     if (!check) writeFileSync(url, text)
   }
   return stale
+}
+
+/** In the form of everything in the tree; templates of the chart are no YAML yet. */
+async function formatted(url: URL, text: string): Promise<string> {
+  const { ignored } = await getFileInfo(url, { ignorePath: new URL('.prettierignore', root) })
+  if (ignored) return text
+  return format(text, { ...(await resolveConfig(url)), filepath: url.pathname })
 }
 
 function readOr(url: URL): string | undefined {
@@ -63,7 +81,7 @@ function readOr(url: URL): string | undefined {
 }
 
 const check = process.argv.includes('--check')
-const stale = await generate(check)
+const stale = [...(await generate(files, check)), ...(await generate(await manifestFiles(), check))]
 for (const path of stale)
   console.error(check ? `${path} is stale; run npm run generate` : `wrote ${path}`)
 process.exitCode = check && stale.length > 0 ? 1 : 0

@@ -1,0 +1,38 @@
+import type { ClusterCall } from '#shared/ports/cluster.ts'
+
+/** A rule of a Role, by the plural names of what it is about. */
+export type Rule = { group: '' | 'batch'; resources: readonly string[]; verbs: readonly string[] }
+
+const agents: Rule[] = [
+  { group: '', resources: ['pods'], verbs: ['create', 'delete', 'get', 'list'] },
+  { group: '', resources: ['persistentvolumeclaims'], verbs: ['get'] },
+]
+
+/** What each call asks of the API server; the Role of a function is made of the rules of the calls it makes. */
+export const rights: Record<ClusterCall, readonly Rule[]> = {
+  ensureVolume: [{ group: '', resources: ['persistentvolumeclaims'], verbs: ['create', 'get'] }],
+  deleteVolume: [
+    { group: '', resources: ['persistentvolumeclaims'], verbs: ['delete', 'get'] },
+    { group: '', resources: ['pods'], verbs: ['delete', 'list'] },
+  ],
+  listVolumes: [{ group: '', resources: ['persistentvolumeclaims'], verbs: ['list'] }],
+  measureVolume: agents,
+  ensureWorker: [{ group: 'batch', resources: ['jobs'], verbs: ['create', 'get'] }],
+  releaseWorker: [{ group: 'batch', resources: ['jobs'], verbs: ['get', 'patch'] }],
+  findWorker: [
+    { group: 'batch', resources: ['jobs'], verbs: ['get'] },
+    { group: '', resources: ['pods', 'events'], verbs: ['list'] },
+  ],
+  listWorkers: [{ group: 'batch', resources: ['jobs'], verbs: ['list'] }],
+  deleteWorker: [
+    { group: 'batch', resources: ['jobs'], verbs: ['delete', 'get'] },
+    { group: '', resources: ['pods'], verbs: ['delete', 'list'] },
+  ],
+  receive: agents,
+  send: agents,
+  readLog: agents,
+  followLog: [
+    { group: '', resources: ['pods'], verbs: ['list'] },
+    { group: '', resources: ['pods/log'], verbs: ['get'] },
+  ],
+}

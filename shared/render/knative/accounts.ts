@@ -1,0 +1,59 @@
+import { rights, type Rule } from '#shared/adapters/kubernetes-cluster/rights.ts'
+import type { Deployed } from './deployed.ts'
+import { filledKeys, type Manifest } from './helm.ts'
+
+/** An account for each function, with the verbs that its calls need and no others. */
+export const accounts = (functions: readonly Deployed[]): Manifest[] => [
+  ...functions.flatMap(({ service, uses }) =>
+    account(
+      service,
+      uses.flatMap((call) => rights[call]),
+    ),
+  ),
+  ...account('worker-events', [
+    { group: '', resources: ['pods'], verbs: ['get', 'list', 'watch'] },
+    { group: 'batch', resources: ['jobs'], verbs: ['get', 'list', 'watch'] },
+  ]),
+  ...account('knit-worker', []),
+]
+
+function account(name: string, rules: readonly Rule[]): Manifest[] {
+  const metadata = { name, labels: filledKeys(`include "knitfab.labels" (list $ "${name}")`) }
+  const own: Manifest = {
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    metadata,
+    automountServiceAccountToken: false,
+  }
+  if (rules.length === 0) return [own]
+  const apiGroup = 'rbac.authorization.k8s.io'
+  return [
+    own,
+    { apiVersion: `${apiGroup}/v1`, kind: 'Role', metadata, rules: merged(rules) },
+    {
+      apiVersion: `${apiGroup}/v1`,
+      kind: 'RoleBinding',
+      metadata,
+      roleRef: { apiGroup, kind: 'Role', name },
+      subjects: [{ kind: 'ServiceAccount', name }],
+    },
+  ]
+}
+
+/** One rule for each resource, with all its verbs. */
+function merged(rules: readonly Rule[]) {
+  const verbs = new Map<string, Set<string>>()
+  for (const { group, resources, verbs: own } of rules)
+    for (const resource of resources) {
+      const key = `${group}/${resource}`
+      verbs.set(key, new Set([...(verbs.get(key) ?? []), ...own]))
+    }
+  return [...verbs].toSorted().map(([key, all]) => {
+    const slash = key.indexOf('/')
+    return {
+      apiGroups: [key.slice(0, slash)],
+      resources: [key.slice(slash + 1)],
+      verbs: [...all].toSorted(),
+    }
+  })
+}

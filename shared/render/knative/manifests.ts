@@ -1,0 +1,15 @@
+import { accounts } from './accounts.ts'
+import type { Deployed } from './deployed.ts'
+import { template } from './helm.ts'
+import { networkPolicies } from './network.ts'
+import { services } from './services.ts'
+import { eventTriggers, sources } from './triggers.ts'
+
+/** The manifests of a cluster, by file; each is a template of the chart. */
+export const manifests = (functions: readonly Deployed[]): Record<string, string> => ({
+  'services.yaml': template('the functions', services(functions)),
+  'triggers.yaml': template('shared/workflow/triggers.ts', eventTriggers()),
+  'sources.yaml': template('shared/workflow/triggers.ts', sources()),
+  'accounts.yaml': template('what the functions use', accounts(functions)),
+  'network-policies.yaml': template('the functions', networkPolicies(functions)),
+})

@@ -1,0 +1,114 @@
+import { isDeployment, type Deployed } from './deployed.ts'
+import { filled, filledBlock, filledKeys, type Manifest } from './helm.ts'
+
+const port = 8080
+// What answers has an answer by then; what streams is a Deployment, and may go on.
+const timeout = 60
+
+/** What runs a function: a Knative Service, or for what streams bytes a Deployment with a Service. */
+export const services = (functions: readonly Deployed[]): Manifest[] =>
+  functions.flatMap((fn) => (isDeployment(fn) ? deployment(fn) : [knativeService(fn)]))
+
+/** A value of one function, or what it asked for itself: `.Values.functions.NAME.minScale`. */
+const valueOf = ({ service }: Deployed, name: string, fallback: unknown): unknown =>
+  filled(`include "knitfab.value" (list $ "${service}" "${name}" ${JSON.stringify(fallback)})`)
+
+function knativeService(fn: Deployed): Manifest {
+  const { minScale = 0, concurrency = 0 } = fn.deploy
+  return {
+    apiVersion: 'serving.knative.dev/v1',
+    kind: 'Service',
+    metadata: metadata(fn, { 'networking.knative.dev/visibility': 'cluster-local' }),
+    spec: {
+      template: {
+        metadata: {
+          labels: labels(fn),
+          annotations: {
+            'autoscaling.knative.dev/min-scale': valueOf(fn, 'minScale', String(minScale)),
+            'autoscaling.knative.dev/max-scale': valueOf(fn, 'maxScale', '0'),
+            ...(minScale === 0 && filledKeys('include "knitfab.initialScale" $')),
+            ...filledKeys('include "knitfab.checksums" $'),
+          },
+        },
+        spec: {
+          containerConcurrency: valueOf(fn, 'concurrency', String(concurrency)),
+          timeoutSeconds: valueOf(fn, 'timeout', String(timeout)),
+          ...podSpec(fn, 'knative'),
+        },
+      },
+    },
+  }
+}
+
+function deployment(fn: Deployed): Manifest[] {
+  const selector = {
+    'app.kubernetes.io/component': fn.service,
+    'app.kubernetes.io/part-of': 'knit',
+  }
+  return [
+    {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: metadata(fn),
+      spec: {
+        replicas: valueOf(fn, 'replicas', String(fn.deploy.minScale ?? 1)),
+        selector: { matchLabels: selector },
+        template: {
+          metadata: {
+            labels: labels(fn),
+            annotations: filledBlock('include "knitfab.checksums" $'),
+          },
+          spec: {
+            ...podSpec(fn, 'deployment'),
+            ...filledKeys(`include "knitfab.grace" $`),
+          },
+        },
+      },
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: metadata(fn),
+      spec: {
+        selector,
+        ports: [{ name: 'http', port: 80, targetPort: port }],
+        ...(fn.service === 'gateway' && filledKeys('include "knitfab.gatewayPort" $')),
+      },
+    },
+  ]
+}
+
+function podSpec(fn: Deployed, form: 'knative' | 'deployment'): Record<string, unknown> {
+  const probe = (path: string) => ({ httpGet: { path, ...(form === 'deployment' && { port }) } })
+  return {
+    serviceAccountName: fn.service,
+    automountServiceAccountToken: fn.uses.length > 0,
+    enableServiceLinks: false,
+    ...filledKeys(`include "knitfab.scheduling" (list $ "${fn.service}")`),
+    ...(form === 'deployment' && {
+      securityContext: filledBlock('include "knitfab.podSecurity" $'),
+    }),
+    containers: [
+      {
+        name: 'function',
+        image: filled('include "knitfab.image" $'),
+        ...filledKeys('include "knitfab.pullPolicy" $'),
+        args: [fn.service],
+        envFrom: filledBlock(`include "knitfab.env" (list $ "${fn.service}")`),
+        ports: [{ containerPort: port }],
+        readinessProbe: probe('/readyz'),
+        livenessProbe: probe('/healthz'),
+        resources: filledBlock(`include "knitfab.resources" (list $ "${fn.service}")`),
+        securityContext: filledBlock('include "knitfab.containerSecurity" $'),
+      },
+    ],
+  }
+}
+
+const metadata = (fn: Deployed, more: Record<string, string> = {}) => ({
+  name: fn.service,
+  labels: { ...more, ...labels(fn) },
+})
+
+const labels = ({ service }: Deployed) =>
+  filledKeys(`include "knitfab.labels" (list $ "${service}")`)

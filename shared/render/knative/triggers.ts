@@ -1,0 +1,74 @@
+import { eventType } from '#shared/contracts/events.ts'
+import { workerChangePrefix } from '#shared/contracts/worker-change.ts'
+import { clockSteps, triggers as table } from '#shared/workflow/triggers.ts'
+import { filled, filledBlock, filledKeys, type Manifest } from './helm.ts'
+
+const labels = filledKeys('include "knitfab.labels" (list $ "events")')
+
+const sinkOf = (service: string) => ({
+  ref: { apiVersion: 'serving.knative.dev/v1', kind: 'Service', name: service },
+})
+
+const broker = {
+  apiVersion: 'eventing.knative.dev/v1',
+  kind: 'Broker',
+  name: filled('.Values.broker.name'),
+}
+
+/** Who is woken by what: a Trigger for each step, with its filter, its retries and where events go that no delivery helped. */
+export const eventTriggers = (): Manifest[] =>
+  Object.entries(table).map(([step, names]) => ({
+    apiVersion: 'eventing.knative.dev/v1',
+    kind: 'Trigger',
+    metadata: { name: `step-${step}`, labels },
+    spec: {
+      broker: filled('.Values.broker.name'),
+      filters: [
+        {
+          any: [
+            ...names
+              .filter((name) => name !== 'worker.changed')
+              .map((name) => ({ exact: { type: eventType(name) } })),
+            ...((names as readonly string[]).includes('worker.changed')
+              ? [{ prefix: { type: workerChangePrefix } }]
+              : []),
+          ],
+        },
+      ],
+      subscriber: sinkOf(`step-${step}`),
+      delivery: filledBlock('include "knitfab.delivery" $'),
+    },
+  }))
+
+/** What wakes steps from outside: changes of our Jobs and Pods, as events that are hints, and the clock. */
+export const sources = (): Manifest[] => [
+  {
+    apiVersion: 'sources.knative.dev/v1',
+    kind: 'ApiServerSource',
+    metadata: { name: 'workers', labels },
+    spec: {
+      serviceAccountName: 'worker-events',
+      mode: 'Reference',
+      resources: [
+        { apiVersion: 'batch/v1', kind: 'Job', selector: ofWorkers },
+        { apiVersion: 'v1', kind: 'Pod', selector: ofWorkers },
+      ],
+      sink: { ref: broker },
+    },
+  },
+  ...clockSteps.map((step) => ({
+    apiVersion: 'sources.knative.dev/v1',
+    kind: 'PingSource',
+    metadata: { name: `clock-${step}`, labels },
+    spec: {
+      schedule: filled(`.Values.clock.${step === 'sweep' ? 'sweep' : 'cleanAgents'} | quote`),
+      contentType: 'application/json',
+      data: '{}',
+      sink: sinkOf(`step-${step}`),
+    },
+  })),
+]
+
+const ofWorkers = {
+  matchLabels: { 'app.kubernetes.io/name': 'worker', 'app.kubernetes.io/managed-by': 'knit' },
+}
