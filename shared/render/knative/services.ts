@@ -10,8 +10,11 @@ export const services = (functions: readonly Deployed[]): Manifest[] =>
   functions.flatMap((fn) => (isDeployment(fn) ? deployment(fn) : [knativeService(fn)]))
 
 /** A value of one function, or what it asked for itself: `.Values.functions.NAME.minScale`. */
-const valueOf = ({ service }: Deployed, name: string, fallback: unknown): unknown =>
-  filled(`include "knitfab.value" (list $ "${service}" "${name}" ${JSON.stringify(fallback)})`)
+const valueOf = ({ service }: Deployed, name: string, fallback: number): unknown =>
+  filled(`include "knitfab.number" (list $ "${service}" "${name}" ${fallback})`)
+
+const textOf = ({ service }: Deployed, name: string, fallback: number): unknown =>
+  filled(`include "knitfab.value" (list $ "${service}" "${name}" ${fallback})`)
 
 function knativeService(fn: Deployed): Manifest {
   const { minScale = 0, concurrency = 0 } = fn.deploy
@@ -24,15 +27,15 @@ function knativeService(fn: Deployed): Manifest {
         metadata: {
           labels: labels(fn),
           annotations: {
-            'autoscaling.knative.dev/min-scale': valueOf(fn, 'minScale', String(minScale)),
-            'autoscaling.knative.dev/max-scale': valueOf(fn, 'maxScale', '0'),
+            'autoscaling.knative.dev/min-scale': textOf(fn, 'minScale', minScale),
+            'autoscaling.knative.dev/max-scale': textOf(fn, 'maxScale', 0),
             ...(minScale === 0 && filledKeys('include "knitfab.initialScale" $')),
             ...filledKeys('include "knitfab.checksums" $'),
           },
         },
         spec: {
-          containerConcurrency: valueOf(fn, 'concurrency', String(concurrency)),
-          timeoutSeconds: valueOf(fn, 'timeout', String(timeout)),
+          containerConcurrency: valueOf(fn, 'concurrency', concurrency),
+          timeoutSeconds: valueOf(fn, 'timeout', timeout),
           ...podSpec(fn, 'knative'),
         },
       },
@@ -51,7 +54,7 @@ function deployment(fn: Deployed): Manifest[] {
       kind: 'Deployment',
       metadata: metadata(fn),
       spec: {
-        replicas: valueOf(fn, 'replicas', String(fn.deploy.minScale ?? 1)),
+        replicas: valueOf(fn, 'replicas', fn.deploy.minScale ?? 1),
         selector: { matchLabels: selector },
         template: {
           metadata: {
@@ -71,8 +74,9 @@ function deployment(fn: Deployed): Manifest[] {
       metadata: metadata(fn),
       spec: {
         selector,
-        ports: [{ name: 'http', port: 80, targetPort: port }],
-        ...(fn.service === 'gateway' && filledKeys('include "knitfab.gatewayPort" $')),
+        ...(fn.service === 'gateway'
+          ? filledKeys('include "knitfab.gatewayPort" $')
+          : { ports: [{ name: 'http', port: 80, targetPort: port }] }),
       },
     },
   ]
@@ -98,7 +102,7 @@ function podSpec(fn: Deployed, form: 'knative' | 'deployment'): Record<string, u
         ports: [{ containerPort: port }],
         readinessProbe: probe('/readyz'),
         livenessProbe: probe('/healthz'),
-        resources: filledBlock(`include "knitfab.resources" (list $ "${fn.service}")`),
+        ...filledKeys(`include "knitfab.resources" (list $ "${fn.service}")`),
         securityContext: filledBlock('include "knitfab.containerSecurity" $'),
       },
     ],
@@ -111,4 +115,4 @@ const metadata = (fn: Deployed, more: Record<string, string> = {}) => ({
 })
 
 const labels = ({ service }: Deployed) =>
-  filledKeys(`include "knitfab.labels" (list $ "${service}")`)
+  filledKeys(`include "knitfab.functionLabels" (list $ "${service}")`)

@@ -1,0 +1,157 @@
+{{/* A value of one function: what .Values.functions says of it, else what it asked for itself. Takes: top, service, name, fallback. */}}
+{{- define "knitfab.value" -}}
+{{- $own := index (index . 0).Values.functions (index . 1) | default dict -}}
+{{- $value := index . 3 -}}
+{{- if hasKey $own (index . 2) -}}{{- $value = index $own (index . 2) -}}{{- end -}}
+{{- toString $value | quote -}}
+{{- end }}
+
+{{/* The same as a number. */}}
+{{- define "knitfab.number" -}}
+{{- include "knitfab.value" . | trimAll "\"" -}}
+{{- end }}
+
+{{/* A value of one function, else that of all functions, as YAML with its key, or nothing. Takes: top, service, name. */}}
+{{- define "knitfab.own" -}}
+{{- $top := index . 0 -}}
+{{- $name := index . 2 -}}
+{{- $own := index $top.Values.functions (index . 1) | default dict -}}
+{{- with (hasKey $own $name | ternary (index $own $name) (index $top.Values.defaults $name)) -}}
+{{ dict $name . | toYaml }}
+{{- end -}}
+{{- end }}
+
+{{/* Labels of everything of this release. Takes: top, component. */}}
+{{- define "knitfab.labels" -}}
+{{- $top := index . 0 -}}
+app.kubernetes.io/name: {{ $top.Chart.Name }}
+app.kubernetes.io/instance: {{ $top.Release.Name }}
+app.kubernetes.io/version: {{ $top.Chart.AppVersion | quote }}
+app.kubernetes.io/component: {{ index . 1 }}
+app.kubernetes.io/part-of: knit
+app.kubernetes.io/managed-by: {{ $top.Release.Service }}
+{{- end }}
+
+{{/* Labels of what runs a function. Takes: top, service. */}}
+{{- define "knitfab.functionLabels" -}}
+{{ include "knitfab.labels" . }}
+knitfab.dev/kind: function
+{{- end }}
+
+{{- define "knitfab.image" -}}
+{{- with .Values.image -}}
+{{ if .digest }}{{ printf "%s@%s" .repository .digest | quote }}{{ else }}{{ printf "%s:%s" .repository (.tag | default $.Chart.AppVersion) | quote }}{{ end }}
+{{- end -}}
+{{- end }}
+
+{{/* When the image is got, in a container. */}}
+{{- define "knitfab.pullPolicy" -}}
+{{- with .Values.image.pullPolicy }}imagePullPolicy: {{ . }}{{ end -}}
+{{- end }}
+
+{{/* With which secrets images are got, in a Pod. */}}
+{{- define "knitfab.imagePullSecrets" -}}
+{{- with .Values.image.pullSecrets -}}
+{{ dict "imagePullSecrets" . | toYaml }}
+{{- end -}}
+{{- end }}
+
+{{/* Where a function runs. Takes: top, service. */}}
+{{- define "knitfab.scheduling" -}}
+{{- $all := list (include "knitfab.imagePullSecrets" (index . 0)) -}}
+{{- range $name := list "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" "priorityClassName" -}}
+{{- $all = append $all (include "knitfab.own" (list (index $ 0) (index $ 1) $name)) -}}
+{{- end -}}
+{{- compact $all | join "\n" -}}
+{{- end }}
+
+{{/* What a function may take of a node. Takes: top, service. */}}
+{{- define "knitfab.resources" -}}
+{{- include "knitfab.own" (list (index . 0) (index . 1) "resources") | default "resources: {}" -}}
+{{- end }}
+
+{{/* The settings of a function. The gateway alone knows the token. Takes: top, service. */}}
+{{- define "knitfab.env" -}}
+- configMapRef:
+    name: knitfab-settings
+- secretRef:
+    name: {{ include "knitfab.secret" (list (index . 0) "signing-key") }}
+- secretRef:
+    name: {{ include "knitfab.secret" (list (index . 0) "database") }}
+{{- if eq (index . 1) "gateway" }}
+- secretRef:
+    name: {{ include "knitfab.secret" (list (index . 0) "token") }}
+{{- end }}
+{{- end }}
+
+{{/* A secret of the admin, or the one that the chart makes. Takes: top, what. */}}
+{{- define "knitfab.secret" -}}
+{{- index (index . 0).Values.secrets (camelcase (replace "-" "_" (index . 1)) | untitle) | default (printf "knitfab-%s" (index . 1)) -}}
+{{- end }}
+
+{{/* New Pods when settings have changed. */}}
+{{- define "knitfab.checksums" -}}
+knitfab.dev/settings: {{ include (print $.Template.BasePath "/settings.yaml") . | sha256sum | trunc 16 | quote }}
+{{- end }}
+
+{{/* No Pod before there is something to do, where Knative was told to allow that. */}}
+{{- define "knitfab.initialScale" -}}
+{{- if .Values.knative.zeroInitialScale }}autoscaling.knative.dev/initial-scale: "0"{{ end -}}
+{{- end }}
+
+{{- define "knitfab.podSecurity" -}}
+runAsNonRoot: true
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{- define "knitfab.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+runAsNonRoot: true
+capabilities:
+  drop: [ALL]
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{/* What streams may go on for a while when its Pod has to go. */}}
+{{- define "knitfab.grace" -}}
+terminationGracePeriodSeconds: {{ add .Values.settings.grace 15 }}
+{{- end }}
+
+{{/* How the gateway is reached from outside. */}}
+{{- define "knitfab.gatewayPort" -}}
+{{- $tls := not (empty .Values.gateway.tlsSecret) -}}
+{{- with .Values.gateway.service -}}
+type: {{ .type }}
+{{- with .externalIPs }}
+externalIPs:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+ports:
+  - name: {{ ternary "https" "http" $tls }}
+    port: {{ ternary 443 80 $tls }}
+    targetPort: 8080
+    {{- with .nodePort }}
+    nodePort: {{ . }}
+    {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Where events are published. */}}
+{{- define "knitfab.brokerUrl" -}}
+{{- with .Values.broker -}}
+{{ .url | default (printf "http://broker-ingress.knative-eventing.svc.%s/%s/%s" $.Values.knative.clusterDomain $.Release.Namespace .name) }}
+{{- end -}}
+{{- end }}
+
+{{/* How often a delivery is tried, and where events go that no delivery helped. */}}
+{{- define "knitfab.delivery" -}}
+{{ toYaml .Values.broker.delivery }}
+deadLetterSink:
+  ref:
+    apiVersion: serving.knative.dev/v1
+    kind: Service
+    name: step-keep-dead-letters
+{{- end }}
