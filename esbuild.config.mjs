@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import { Script } from 'node:vm'
 import { build } from 'esbuild'
 import { Misused, runProgram } from './shared/runtime/command-line.ts'
 
@@ -100,7 +101,12 @@ async function compile(name, out) {
     KNIT_SIGNING_KEY: 'a key that is needed to start at all',
   }
   const stdio = ['ignore', 'inherit', 'pipe']
-  const child = spawn(process.execPath, [`${out}/start.cjs`, name, '--compile'], { env, stdio })
+  // The same source then gives the same bytes.
+  const predictable = ['--predictable', '--hash-seed=1']
+  const child = spawn(process.execPath, [...predictable, `${out}/start.cjs`, name, '--compile'], {
+    env,
+    stdio,
+  })
   let log = ''
   child.stderr.on('data', (chunk) => (log += chunk))
   const ended = once(child, 'exit')
@@ -112,6 +118,18 @@ async function compile(name, out) {
   child.kill('SIGTERM')
   const [code] = await ended
   if (code !== 0) throw new Error(`The function ${name} has been built, but does not run:\n${log}`)
+  admit(`${out}/functions/${name}.cjs`)
+}
+
+/** V8 takes only what was compiled with the options it has itself: it is told that these were the usual ones, and asked. */
+function admit(bundle) {
+  const compiled = readFileSync(`${bundle}.compiled`)
+  const [optionsAt, end] = [12, 16]
+  new Script('').createCachedData().copy(compiled, optionsAt, optionsAt, end)
+  writeFileSync(`${bundle}.compiled`, compiled)
+  const source = readFileSync(bundle, 'latin1')
+  if (new Script(source, { cachedData: compiled }).cachedDataRejected)
+    throw new Error(`What V8 had compiled of ${bundle} is not taken by this V8.`)
 }
 
 const program = ([name, path], out) =>

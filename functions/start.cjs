@@ -1,9 +1,9 @@
 /*
- * Starts a function that has been built: node start.cjs NAME. Beside its bundle lies what V8 had compiled of it by the time it
+ * Starts a function, or a job, that has been built: node start.cjs NAME. Beside its bundle lies what V8 had compiled of it by the time it
  * had served (--compile writes that), which takes a third of the time away; another V8 refuses it and compiles by itself. The
  * cache that Node can keep holds too little: only what is compiled before a module runs.
  */
-const { readdirSync, readFileSync, writeFileSync } = require('node:fs')
+const { existsSync, readdirSync, readFileSync, writeFileSync } = require('node:fs')
 const { constants, Script } = require('node:vm')
 
 const [name, option] = process.argv.slice(2)
@@ -21,6 +21,8 @@ function bytesOf(file) {
 }
 
 const source = bytesOf(bundle)
+const job = `${__dirname}/${name}.mjs`
+if (!source && existsSync(job)) return import(job)
 if (!source) {
   const names = readdirSync(`${__dirname}/functions`).filter((file) => file.endsWith('.cjs'))
   console.error(`There is no function "${name}".`)
@@ -29,7 +31,8 @@ if (!source) {
 }
 // A bundle is a function of `require`, in ASCII, of which V8 keeps a byte a character when it is told so.
 const program = new Script(source.latin1Slice(), {
-  filename: bundle,
+  // Wherever it lies, it is the same.
+  filename: `${name}.cjs`,
   cachedData: bytesOf(compiled),
   importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
 })

@@ -1,19 +1,18 @@
-import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { inject, test as base, expect } from 'vitest'
 import { functionFolders } from '#shared/render/functions.ts'
+import { build } from '#tests/support/build.ts'
 import { temporaryFolder } from '#tests/support/local-home.ts'
 import { signingKey } from '#tests/support/world.ts'
-
-const root = new URL('../../', import.meta.url).pathname
 
 const test = base.extend<{ $file: { folder: string } }>({
   folder: [
     async ({}, use) => {
       const folder = await temporaryFolder('knit-bundles-')
-      execFileSync(process.execPath, ['esbuild.config.mjs', folder.path], { cwd: root })
+      build(folder.path)
       await use(folder.path)
       await folder.remove()
     },
@@ -102,4 +101,17 @@ test('what a function cannot start with is all it says', ({ folder }) => {
     status: 1,
     lines: [expect.stringMatching(/^Without KNIT_TOKEN /)],
   })
+})
+
+test('the same sources make the same bytes, wherever they are built', async ({ folder }) => {
+  const other = await temporaryFolder('knit-bundles-')
+  build(other.path)
+  for (const name of readdirSync(join(other.path, 'functions')))
+    expect(
+      readFileSync(join(other.path, 'functions', name)).equals(
+        readFileSync(join(folder, 'functions', name)),
+      ),
+      name,
+    ).toBe(true)
+  await other.remove()
 })
