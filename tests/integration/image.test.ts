@@ -1,0 +1,76 @@
+import { spawnSync } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import { test as base, expect } from 'vitest'
+import { confinement, type Engine } from '#shared/adapters/local-cluster/engine.ts'
+import { enginesHere, run } from '#tests/support/engines.ts'
+import { temporaryFolder } from '#tests/support/local-home.ts'
+import { build } from '#tests/support/build.ts'
+import { makeContext } from '../../knative/image/context.ts'
+
+const test = base.extend<{ $file: { contexts: [string, string] } }>({
+  contexts: [
+    async ({}, use) => {
+      const folder = await temporaryFolder('knit-image-')
+      const dist = join(folder.path, 'dist')
+      build(dist)
+      const contexts: [string, string] = [join(folder.path, 'one'), join(folder.path, 'other')]
+      for (const context of contexts) makeContext({ dist, folder: context })
+      await use(contexts)
+      await folder.remove()
+    },
+    { scope: 'file' },
+  ],
+})
+
+/** Builds an image as the administrator does, and answers its digest. */
+function buildImage({ words, name }: Engine, context: string, tag: string): string {
+  const [file = '', ...before] = words.slice(0, 1)
+  const flags = name === 'podman' ? ['--timestamp', '0'] : []
+  const env = { ...process.env, SOURCE_DATE_EPOCH: '0' }
+  const args = [...before, 'build', '--no-cache', ...flags, '--tag', tag, context]
+  const { status, stderr } = spawnSync(file, args, { env, encoding: 'utf8' })
+  if (status !== 0) throw new Error(stderr)
+  return run({ words } as Engine, 'image', 'inspect', '--format', '{{.Id}}', tag).trim()
+}
+
+for (const engine of await enginesHere())
+  test(`the image that ${engine.name} builds is the same each time, starts every function as nobody in particular, and has no shell`, ({
+    contexts: [one, other],
+  }) => {
+    const tag = `knit.local/test-${randomUUID()}:1`
+    try {
+      expect(buildImage(engine, one, tag)).toBe(buildImage(engine, other, tag))
+
+      const user = run(engine, 'image', 'inspect', '--format', '{{.Config.User}}', tag).trim()
+      expect(user).toBe('65532:65532')
+
+      const [file = '', ...words] = engine.words
+      const start = (...args: string[]) => {
+        const flags = [
+          '--rm',
+          '--read-only',
+          '--network=none',
+          ...confinement({ ...engine, user: undefined }),
+        ]
+        const all = [...words, 'run', ...flags, ...args]
+        const { status, stderr } = spawnSync(file, all, { encoding: 'utf8' })
+        return { status, stderr }
+      }
+      expect(start(tag, 'gateway')).toEqual({
+        status: 1,
+        stderr: expect.stringContaining('KNIT_DATABASE_URL: '),
+      })
+      expect(start(tag, 'job-migrate')).toEqual({
+        status: 2,
+        stderr: expect.stringContaining('KNIT_DATABASE_URL is not set'),
+      })
+      expect(start(tag, 'nothing')).toEqual({
+        status: 2,
+        stderr: expect.stringContaining('There is no function "nothing".'),
+      })
+      expect(start('--entrypoint=/bin/sh', tag).status).toBe(127)
+    } finally {
+      run(engine, 'image', 'rm', '--force', tag)
+    }
+  })
