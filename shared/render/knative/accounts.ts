@@ -23,7 +23,7 @@ function account(name: string, rules: readonly Rule[]): Manifest[] {
     apiVersion: 'v1',
     kind: 'ServiceAccount',
     metadata,
-    automountServiceAccountToken: false,
+    automountServiceAccountToken: rules.length > 0,
   }
   if (rules.length === 0) return [own]
   const apiGroup = 'rbac.authorization.k8s.io'

@@ -86,7 +86,8 @@ function podSpec(fn: Deployed, form: 'knative' | 'deployment'): Record<string, u
   const probe = (path: string) => ({ httpGet: { path, ...(form === 'deployment' && { port }) } })
   return {
     serviceAccountName: fn.service,
-    automountServiceAccountToken: fn.uses.length > 0,
+    // Knative lets a Service only do without; whether others have a token, their account says.
+    ...(fn.uses.length === 0 && { automountServiceAccountToken: false }),
     enableServiceLinks: false,
     ...filledKeys(`include "knitfab.scheduling" (list $ "${fn.service}")`),
     ...(form === 'deployment' && {
