@@ -71,3 +71,30 @@ test('an event of a type nobody knows is refused before anything else', () => {
   const sent = toCloudEvent(event, 'start-run', signer).cloneWith({ type: 'dev.knitfab.toString' })
   expect(codeOf(() => fromCloudEvent(sent, signer))).toBe('event-refused')
 })
+
+test('a change of a Job or Pod in the cluster wakes whoever serves its worker, and says nothing more', () => {
+  const worker = `worker-run-${runId}-2`
+  const change = (subject: string): CloudEventV1<unknown> => ({
+    specversion: '1.0',
+    id: 'c1',
+    type: 'dev.knative.apiserver.ref.update',
+    source: 'https://10.96.0.1:443',
+    subject,
+    data: { kind: 'Job', worker: 'another', runId },
+  })
+  const jobs = '/apis/batch/v1/namespaces/mine/jobs'
+  const pods = '/apis/v1/namespaces/mine/pods'
+  for (const subject of [`${jobs}/${worker}`, `${pods}/${worker}-x7k2p`])
+    expect(fromCloudEvent(change(subject), signer)).toMatchObject({
+      name: 'worker.changed',
+      subject: worker,
+      data: { worker },
+    })
+  for (const subject of [
+    '',
+    `${jobs}/other`,
+    `${pods}/${worker}-x7k2p-more`,
+    `${jobs}/${worker}/status`,
+  ])
+    expect(codeOf(() => fromCloudEvent(change(subject), signer))).toBe('event-refused')
+})

@@ -3,6 +3,7 @@ import { CloudEvent, type CloudEventV1 } from 'cloudevents'
 import { eventName, events, eventType } from '#shared/contracts/events.ts'
 import { Problem } from '#shared/contracts/problems.ts'
 import type { KnitEvent } from '#shared/ports/event-bus.ts'
+import { changedWorker, workerChangePrefix } from '#shared/contracts/worker-change.ts'
 import { parseTraceparent } from '#shared/contracts/trace.ts'
 
 /** Our extension attribute: an HMAC, so that a step serves only what a function of this release told. */
@@ -31,6 +32,7 @@ export function toCloudEvent(
 
 /** Checks signature and schema of an event that arrived. Throws `Problem` for one that may not be served. */
 export function fromCloudEvent(arrived: CloudEventV1<unknown>, signer: EventSigner): KnitEvent {
+  if (String(arrived.type).startsWith(workerChangePrefix)) return workerChange(arrived)
   // The SDK lets events without a type through.
   const name = eventName(String(arrived.type))
   if (!name) throw new Problem('event-refused', `No step knows events of the type ${arrived.type}.`)
@@ -58,6 +60,13 @@ export function fromCloudEvent(arrived: CloudEventV1<unknown>, signer: EventSign
     traceparent:
       typeof traceparent === 'string' && parseTraceparent(traceparent) ? traceparent : undefined,
   }
+}
+
+/** A change in the cluster wakes whoever serves the worker, who then looks by himself: so it need not be signed. */
+function workerChange({ id, subject = '' }: CloudEventV1<unknown>): KnitEvent {
+  const worker = changedWorker(subject)
+  if (!worker) throw new Problem('event-refused', `The event ${id} is about no worker: ${subject}.`)
+  return { id, name: 'worker.changed', subject: worker, data: { worker }, time: new Date(0) }
 }
 
 function isSigned(arrived: CloudEventV1<unknown>, signer: EventSigner): boolean {
