@@ -4,6 +4,7 @@ import { routes } from '#shared/contracts/index.ts'
 import { functionsModule } from './functions.ts'
 import { deployed } from './knative/deployed.ts'
 import { manifests } from './knative/manifests.ts'
+import { valuesSchema } from './knative/values.ts'
 import { openapi } from './openapi.ts'
 import { problemsTable } from './problems-page.ts'
 import { settingsTable } from './settings-page.ts'
@@ -46,10 +47,12 @@ function withParts(path: string, parts: Record<string, string>): string {
 async function manifestFiles(): Promise<typeof files> {
   const { routeFunctions, stepFunctions } = await import('../../functions/functions.generated.ts')
   const { default: gateway } = await import('../../functions/gateway/function.ts')
-  const made = manifests(deployed([...routeFunctions, ...stepFunctions, gateway]))
-  return Object.fromEntries(
-    Object.entries(made).map(([name, text]) => [`knative/manifests/${name}`, () => text]),
-  )
+  const functions = deployed([...routeFunctions, ...stepFunctions, gateway])
+  const made = Object.entries(manifests(functions))
+  return {
+    ...Object.fromEntries(made.map(([name, text]) => [`knative/manifests/${name}`, () => text])),
+    'charts/knitfab/values.schema.json': () => valuesSchema(functions),
+  }
 }
 
 /** Writes what is derived, or with `--check` only tells what is not as it would be written. */

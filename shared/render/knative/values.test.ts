@@ -1,0 +1,37 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { routeFunctions, stepFunctions } from '../../../functions/functions.generated.ts'
+import gateway from '../../../functions/gateway/function.ts'
+import { deployed } from './deployed.ts'
+import { valuesOf } from './values.ts'
+
+const schema = valuesOf(deployed([...routeFunctions, ...stepFunctions, gateway]))
+const defaults = parse(
+  readFileSync(new URL('../../../charts/knitfab/values.yaml', import.meta.url), 'utf8'),
+)
+
+const mistakesIn = (values: unknown): string[] =>
+  schema
+    .safeParse(values)
+    .error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}`) ?? []
+
+test('the values that the chart brings are as its schema asks', () => {
+  expect(mistakesIn(defaults)).toEqual([])
+})
+
+test('a value of no function, of another kind of function, or of no setting is refused', () => {
+  const values = (functions: object, settings: object = {}) => ({
+    ...defaults,
+    functions,
+    settings,
+  })
+  expect(mistakesIn(values({ gateway: { replicas: 2 }, 'step-sweep': { minScale: 0 } }))).toEqual(
+    [],
+  )
+  expect(mistakesIn(values({ nobody: {} }))).toEqual(['functions: Unrecognized key: "nobody"'])
+  expect(mistakesIn(values({ gateway: { minScale: 2 } }))).toHaveLength(1)
+  expect(mistakesIn(values({ 'step-sweep': { replicas: 2 } }))).toHaveLength(1)
+  expect(mistakesIn(values({}, { maxTag: 3 }))).toEqual(['settings: Unrecognized key: "maxTag"'])
+  expect(mistakesIn(values({}, { databaseUrl: 'postgres://elsewhere' }))).toHaveLength(1)
+})

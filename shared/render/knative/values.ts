@@ -1,0 +1,142 @@
+import * as z from 'zod'
+import { Config } from '#shared/runtime/config.ts'
+import type { Deployed } from './deployed.ts'
+
+const text = z.string()
+const count = z.int().min(0)
+const quantity = z.union([z.string().regex(/^\d+(\.\d+)?([kMGTPE]i?|m)?$/), z.number()])
+const anything = z.record(z.string(), z.unknown())
+const duration = z.string().regex(/^PT(\d+H)?(\d+M)?(\d+(\.\d+)?S)?$/)
+
+const scheduling = {
+  nodeSelector: z.record(z.string(), z.string()),
+  tolerations: z.array(anything),
+  affinity: anything,
+}
+
+const resources = z
+  .strictObject({
+    requests: z.record(z.string(), quantity),
+    limits: z.record(z.string(), quantity),
+  })
+  .partial()
+
+const everywhere = {
+  resources,
+  ...scheduling,
+  topologySpreadConstraints: z.array(anything),
+  priorityClassName: text,
+}
+
+const ofService = z.strictObject({
+  ...everywhere,
+  minScale: count,
+  maxScale: count,
+  concurrency: count,
+  timeout: count,
+})
+const ofDeployment = z.strictObject({ ...everywhere, replicas: count })
+
+/** What the chart says itself of each function, and its users therefore do not. */
+const settled = new Set(
+  `release databaseUrl signingKey token functionUrl brokerUrl host port namespace image volumeLayout volumeClass volumeMode
+   volumeSize workerPriorityClass workerServiceAccounts workerPullSecrets`.split(/\s+/),
+)
+
+const settings = () => {
+  const open = Object.entries(Config.shape).filter(([name]) => !settled.has(name))
+  return z.strictObject(Object.fromEntries(open)).partial()
+}
+
+/** The values of the chart: what Helm refuses is what this refuses. */
+export const valuesOf = (functions: readonly Deployed[]) =>
+  z.strictObject({
+    image: z.strictObject({
+      repository: text.min(1),
+      tag: text,
+      digest: z.union([z.literal(''), z.string().regex(/^sha256:[0-9a-f]{64}$/)]),
+      pullPolicy: z.enum(['', 'Always', 'IfNotPresent', 'Never']),
+      pullSecrets: z.array(z.strictObject({ name: text })),
+    }),
+    settings: settings(),
+    defaults: z.strictObject(everywhere),
+    functions: z
+      .strictObject(
+        Object.fromEntries(
+          functions.map(({ service, deploy }) => [
+            service,
+            (deploy.as === 'deployment' ? ofDeployment : ofService).partial(),
+          ]),
+        ),
+      )
+      .partial(),
+    knative: z.strictObject({ clusterDomain: text.min(1), zeroInitialScale: z.boolean() }),
+    broker: z.strictObject({
+      name: text.min(1),
+      create: z.boolean(),
+      class: text.min(1),
+      config: anything,
+      url: text,
+      delivery: z.strictObject({
+        retry: count,
+        backoffPolicy: z.enum(['linear', 'exponential']),
+        backoffDelay: duration,
+        timeout: duration,
+      }),
+    }),
+    clock: z.strictObject({ sweep: text.min(9), cleanAgents: text.min(9) }),
+    secrets: z.strictObject({ signingKey: text, token: text, database: text }),
+    gateway: z.strictObject({
+      service: z.strictObject({
+        type: z.enum(['ClusterIP', 'NodePort', 'LoadBalancer']),
+        nodePort: z.int().min(0).max(65_535),
+        externalIPs: z.array(text),
+      }),
+      tlsSecret: text,
+      ingress: z.strictObject({
+        enabled: z.boolean(),
+        className: text,
+        host: text,
+        tlsSecret: text,
+        annotations: z.record(z.string(), z.string()),
+      }),
+    }),
+    postgres: z.strictObject({
+      enabled: z.boolean(),
+      image: text.min(1),
+      user: count,
+      size: quantity,
+      storageClass: text,
+      settings: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+      resources,
+      ...scheduling,
+    }),
+    volumes: z.strictObject({
+      layout: z.enum(['per-data', 'shared']),
+      storageClass: text,
+      accessMode: z.enum(['ReadWriteMany', 'ReadWriteOnce']),
+      size: quantity,
+    }),
+    workers: z.strictObject({
+      priorityClass: text,
+      serviceAccounts: z.array(text),
+      imagePullSecrets: z.array(text),
+    }),
+    networkPolicies: z.strictObject({
+      enabled: z.boolean(),
+      knative: anything,
+      apiServer: z.array(anything),
+      database: z.array(anything),
+      programs: z.array(anything),
+    }),
+  })
+
+/** The same as Helm reads it. */
+export function valuesSchema(functions: readonly Deployed[]): string {
+  const schema = z.toJSONSchema(valuesOf(functions), {
+    target: 'draft-7',
+    io: 'output',
+    unrepresentable: 'any',
+  })
+  return `${JSON.stringify(schema, null, 2)}\n`
+}
