@@ -55,6 +55,12 @@ export const Config = z.object({
     .default(everywhere)
     .describe('Address to listen on; every one, of IPv4 and IPv6, unless given.'),
   port: z.coerce.number().int().min(0).max(65_535).default(8080).describe('Port to listen on.'),
+  tlsFolder: z
+    .string()
+    .optional()
+    .describe(
+      'Folder with `tls.crt` and `tls.key`: the gateway then speaks https, and takes a renewed certificate within a minute.',
+    ),
   logFormat: z
     .enum(['json', 'text'])
     .default('json')

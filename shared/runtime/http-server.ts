@@ -1,23 +1,30 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Server as TlsServer } from 'node:https'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
 import type { Fetch } from './health.ts'
 import { LightResponse, lightRequest, sent } from './web.ts'
 
+const timeouts = { requestTimeout: 0, headersTimeout: 20_000 }
+
 /** An HTTP server around `fetch`. Uploads take as long as they take; headers do not. */
-export function httpServer(fetch: Fetch): Server {
-  return createServer(
-    { requestTimeout: 0, headersTimeout: 20_000 },
-    (incoming, outgoing) => void serve(fetch, incoming, outgoing),
-  )
-}
+export const httpServer = (fetch: Fetch): Server => createServer(timeouts, listener(fetch))
+
+/** The same over TLS, of which nothing is loaded where it is not asked for. */
+export const httpsServer = (fetch: Fetch, certificate: { cert: string; key: string }): TlsServer =>
+  process
+    .getBuiltinModule('node:https')
+    .createServer({ ...timeouts, ...certificate }, listener(fetch))
+
+const listener = (fetch: Fetch) => (incoming: IncomingMessage, outgoing: ServerResponse) =>
+  void serve(fetch, incoming, outgoing)
 
 // How soon a line is noticed that was still in use when the server closed.
 const lookAgain = 50
 
 /** Takes no more requests and waits for those in progress, for `grace` seconds at most. */
-export async function closeServer(server: Server, grace: number): Promise<void> {
+export async function closeServer(server: Server | TlsServer, grace: number): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
   const idle = setInterval(() => server.closeIdleConnections(), lookAgain)
   const cut = setTimeout(() => server.closeAllConnections(), grace * 1000)

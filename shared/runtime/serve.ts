@@ -1,4 +1,5 @@
 import type { Server } from 'node:http'
+import type { Server as TlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Hono } from 'hono'
 import { directBus, httpBus } from '#shared/adapters/http-bus.ts'
@@ -6,11 +7,12 @@ import { connect } from '#shared/database/sql.ts'
 import { systemClock } from '#shared/ports/clock.ts'
 import { BadSettings, configFrom, everywhere, type Config } from './config.ts'
 import type { World } from './context.ts'
-import { withHealth } from './health.ts'
-import { closeServer, httpServer } from './http-server.ts'
+import { withHealth, type Fetch } from './health.ts'
+import { closeServer, httpServer, httpsServer } from './http-server.ts'
 import { createLog } from './log.ts'
 import { createRelay } from './relay.ts'
 import type { NodeBindings } from './read-request.ts'
+import { certificateIn, followCertificate } from './tls.ts'
 import { endsWithin } from './within.ts'
 
 /** What can be served: a route, a step, the gateway. */
@@ -31,13 +33,22 @@ export function serve(fn: ServedFunction): void {
 function start(fn: ServedFunction, config: Config): void {
   const log = createLog({ format: config.logFormat, level: config.logLevel }, { function: fn.name })
   const world = worldOf(fn.name, config, log)
-  const server = httpServer(withHealth(world, fn.app(world).fetch))
+  const server = serverOf(withHealth(world, fn.app(world).fetch), world)
   process.once('SIGTERM', () => void stop(server, world))
   // Without a host nothing has to be looked up, and a machine without IPv6 is served as well.
   const host = config.host === everywhere ? undefined : config.host
   server.listen({ port: config.port, host }, () => {
     log.info('serving', { port: (server.address() as AddressInfo).port })
   })
+}
+
+function serverOf(fetch: Fetch, { config: { tlsFolder }, log }: World): Server | TlsServer {
+  if (!tlsFolder) return httpServer(fetch)
+  const server = httpsServer(fetch, certificateIn(tlsFolder))
+  followCertificate(server, tlsFolder, (error) =>
+    log.warn('the certificate could not be read', { error }),
+  )
+  return server
 }
 
 function worldOf(name: string, config: Config, log: World['log']): World {
@@ -60,7 +71,7 @@ function absent<T extends object>(what: string): T {
   })
 }
 
-async function stop(server: Server, { sql, relay, config, log }: World): Promise<void> {
+async function stop(server: Server | TlsServer, { sql, relay, config, log }: World): Promise<void> {
   log.info('stopping: no new requests are taken')
   await closeServer(server, config.grace)
   await endsWithin(config.grace, relay.settled())

@@ -139,6 +139,32 @@ ports:
 {{- end }}
 {{- end }}
 
+{{/* The certificate of the gateway. */}}
+{{- define "knitfab.tlsMount" -}}
+{{- if .Values.gateway.tlsSecret -}}
+env:
+  - name: KNIT_TLS_FOLDER
+    value: /tls
+volumeMounts:
+  - name: tls
+    mountPath: /tls
+    readOnly: true
+{{- end }}
+{{- end }}
+
+{{- define "knitfab.tlsProbe" -}}
+{{- if .Values.gateway.tlsSecret }}scheme: HTTPS{{ end -}}
+{{- end }}
+
+{{- define "knitfab.tlsVolume" -}}
+{{- with .Values.gateway.tlsSecret -}}
+volumes:
+  - name: tls
+    secret:
+      secretName: {{ . }}
+{{- end }}
+{{- end }}
+
 {{/* Where events are published. */}}
 {{- define "knitfab.brokerUrl" -}}
 {{- with .Values.broker -}}

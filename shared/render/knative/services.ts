@@ -83,7 +83,13 @@ function deployment(fn: Deployed): Manifest[] {
 }
 
 function podSpec(fn: Deployed, form: 'knative' | 'deployment'): Record<string, unknown> {
-  const probe = (path: string) => ({ httpGet: { path, ...(form === 'deployment' && { port }) } })
+  const probe = (path: string) => ({
+    httpGet: {
+      path,
+      ...(form === 'deployment' && { port }),
+      ...(fn.service === 'gateway' && filledKeys('include "knitfab.tlsProbe" $')),
+    },
+  })
   return {
     serviceAccountName: fn.service,
     // Knative lets a Service only do without; whether others have a token, their account says.
@@ -105,8 +111,10 @@ function podSpec(fn: Deployed, form: 'knative' | 'deployment'): Record<string, u
         livenessProbe: probe('/healthz'),
         ...filledKeys(`include "knitfab.resources" (list $ "${fn.service}")`),
         securityContext: filledBlock('include "knitfab.containerSecurity" $'),
+        ...(fn.service === 'gateway' && filledKeys('include "knitfab.tlsMount" $')),
       },
     ],
+    ...(fn.service === 'gateway' && filledKeys('include "knitfab.tlsVolume" $')),
   }
 }
 
