@@ -11,22 +11,28 @@ export type Fetch = (request: Request, bindings: NodeBindings) => Response | Pro
  * streamed already would be sent again.
  */
 export function withHealth(world: Pick<World, 'sql' | 'log'>, fetch: Fetch): Fetch {
+  let looking: Promise<string | undefined> | undefined
+  // Knative asks many times a second of what is not ready yet: who asks meanwhile is told the same.
+  const look = () => (looking ??= findProblem(world).finally(() => (looking = undefined)))
   return (request, bindings) => {
     const path = pathOf(request.url)
     if (path === '/healthz') return answer('ok\n')
-    if (path === '/readyz') return readiness(world)
+    if (path === '/readyz') return look().then(readiness)
     return fetch(request, bindings)
   }
 }
 
 const pathOf = (url: string): string => url.slice(url.indexOf('/', url.indexOf('//') + 2))
 
-async function readiness({ sql, log }: Pick<World, 'sql' | 'log'>): Promise<Response> {
+const readiness = (problem: string | undefined): Response =>
+  problem ? answer(`${problem}\n`, { status: 503 }) : answer('ok\n')
+
+async function findProblem({ sql, log }: Pick<World, 'sql' | 'log'>): Promise<string | undefined> {
   try {
     await sql`select 1`
-    return answer('ok\n')
+    return undefined
   } catch (error) {
     log.warn('not ready: the database does not answer', { error })
-    return answer('the database does not answer\n', { status: 503 })
+    return 'the database does not answer'
   }
 }
