@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     root: new URL('../', import.meta.url).pathname,
     include: ['{functions,shared,cli,knative,tests}/**/*.test.ts'],
+    exclude: ['**/node_modules/**', 'tests/cluster/**'],
     globalSetup: ['tests/support/global-postgres.ts'],
     reporters: ['default', 'tests/support/closing-line.ts'],
     maxWorkers: 2,
