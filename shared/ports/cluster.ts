@@ -77,7 +77,14 @@ export type WorkerState =
   | { phase: 'suspended' }
   | { phase: 'pending'; reason?: string }
   | { phase: 'running'; startedAt: Date; image?: string }
-  | { phase: 'succeeded'; startedAt: Date; endedAt: Date; image?: string }
+  | {
+      phase: 'succeeded'
+      startedAt: Date
+      endedAt: Date
+      image?: string
+      /** What its volumes hold, as far as that is known already, by their names. */
+      measures?: Record<string, Measure>
+    }
   | {
       phase: 'failed'
       startedAt?: Date

@@ -10,6 +10,7 @@ import { localCluster } from '#shared/adapters/local-cluster/local-cluster.ts'
 import { pack } from '#shared/archive/pack.ts'
 import { unpack } from '#shared/archive/unpack.ts'
 import type { Cluster, Transfers, WorkerSpec, WorkerState } from '#shared/ports/cluster.ts'
+import { kubernetesHere, openNamespace, type TestKubernetes } from '#tests/support/kubernetes.ts'
 import { enginesHere, makeImage, type MadeImage } from '#tests/support/engines.ts'
 import { until } from '#tests/support/until.ts'
 
@@ -36,7 +37,17 @@ const adapters: Adapter[] = [
     image: () => makeImage(engine),
     open: async () => openLocal(engine),
   })),
+  ...[kubernetesHere()].flatMap((there) => (there ? [onKubernetes(there)] : [])),
 ]
+
+function onKubernetes(there: TestKubernetes): Adapter {
+  return {
+    name: 'Kubernetes',
+    keepsOrder: false,
+    image: () => ({ name: there.tools, remove: () => {} }),
+    open: () => openNamespace(there),
+  }
+}
 
 function openLocal(engine: Engine | undefined) {
   const folder = mkdtempSync('/var/tmp/knit-conformance-')

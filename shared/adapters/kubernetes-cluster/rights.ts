@@ -3,6 +3,14 @@ import type { ClusterCall } from '#shared/ports/cluster.ts'
 /** A rule of a Role, by the plural names of what it is about. */
 export type Rule = { group: '' | 'batch'; resources: readonly string[]; verbs: readonly string[] }
 
+/** The account of a worker's Pod, unless its plan names one. */
+export const workerAccount = 'knit-worker'
+
+/** What the keeper of a worker's log asks of the API server. */
+export const workerRights: readonly Rule[] = [
+  { group: '', resources: ['pods/log'], verbs: ['get'] },
+]
+
 const agents: Rule[] = [
   { group: '', resources: ['pods'], verbs: ['create', 'delete', 'get', 'list'] },
   { group: '', resources: ['persistentvolumeclaims'], verbs: ['get'] },
@@ -32,7 +40,8 @@ export const rights: Record<ClusterCall, readonly Rule[]> = {
   send: agents,
   readLog: agents,
   followLog: [
-    { group: '', resources: ['pods'], verbs: ['list'] },
+    ...agents,
+    { group: 'batch', resources: ['jobs'], verbs: ['get'] },
     { group: '', resources: ['pods/log'], verbs: ['get'] },
   ],
 }

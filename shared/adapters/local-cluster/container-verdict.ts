@@ -1,3 +1,10 @@
+import {
+  checkImageName,
+  imageIsUnavailable,
+  startFailures,
+  unexecutable,
+  unpullable,
+} from '#shared/domain/container-trouble.ts'
 import type { FailureCause } from '#shared/ports/cluster.ts'
 import { lastLine } from './engine.ts'
 
@@ -17,19 +24,15 @@ export type Reached = {
 type Rule = { blame: Verdict['cause']; exitCode?: number; says: (reached: Reached) => string }
 
 const complaint = ({ trouble }: Reached) => lastLine(trouble) || 'the engine did not say why'
-const start = (what: string) => (reached: Reached) =>
-  `the command cannot be executed: ${what}: ${complaint(reached)}`
 
 /** The first rule of a stage whose pattern is found counts. */
 const rules: [stage: string, pattern: RegExp, rule: Rule][] = [
   [
     'pull',
-    // Not that there is no such host, nor an unknown authority: that may be otherwise tomorrow.
-    /(manifest|name|tag) unknown|not found|denied|unauthorized|does not exist|invalid reference|did not resolve|no matching manifest/i,
+    imageIsUnavailable,
     {
       blame: 'plan',
-      says: (reached) =>
-        `the image ${reached.image} cannot be pulled: ${complaint(reached)}. Check its name and tag, or log in to its registry`,
+      says: (reached) => `${unpullable(reached.image, complaint(reached))}. ${checkImageName}`,
     },
   ],
   [
@@ -37,7 +40,7 @@ const rules: [stage: string, pattern: RegExp, rule: Rule][] = [
     /^/,
     {
       blame: 'machine',
-      says: (reached) => `the image ${reached.image} cannot be pulled: ${complaint(reached)}`,
+      says: (reached) => unpullable(reached.image, complaint(reached)),
     },
   ],
   [
@@ -49,21 +52,11 @@ const rules: [stage: string, pattern: RegExp, rule: Rule][] = [
         `the image ${image} is for another kind of machine, ${architecture}: choose one for this machine`,
     },
   ],
-  [
+  ...startFailures.map(({ pattern, exitCode, what }): [string, RegExp, Rule] => [
     'start',
-    /not found|no such file or directory/i,
-    { blame: 'plan', exitCode: 127, says: start('it was not found') },
-  ],
-  [
-    'start',
-    /permission denied/i,
-    { blame: 'plan', exitCode: 126, says: start('it is not an executable file') },
-  ],
-  [
-    'start',
-    /exec format error/i,
-    { blame: 'plan', exitCode: 126, says: start('it is for another kind of machine') },
-  ],
+    pattern,
+    { blame: 'plan', exitCode, says: (reached) => unexecutable(what, complaint(reached)) },
+  ]),
   [
     'create',
     /invalid|duplicate mount|must be/i,

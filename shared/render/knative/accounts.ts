@@ -1,4 +1,9 @@
-import { rights, type Rule } from '#shared/adapters/kubernetes-cluster/rights.ts'
+import {
+  rights,
+  workerAccount,
+  workerRights,
+  type Rule,
+} from '#shared/adapters/kubernetes-cluster/rights.ts'
 import type { Deployed } from './deployed.ts'
 import { filledKeys, type Manifest } from './helm.ts'
 
@@ -14,7 +19,7 @@ export const accounts = (functions: readonly Deployed[]): Manifest[] => [
     { group: '', resources: ['pods'], verbs: ['get', 'list', 'watch'] },
     { group: 'batch', resources: ['jobs'], verbs: ['get', 'list', 'watch'] },
   ]),
-  ...account('knit-worker', []),
+  ...account(workerAccount, workerRights),
 ]
 
 function account(name: string, rules: readonly Rule[]): Manifest[] {

@@ -1,0 +1,59 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { containers, volumesPath } from '#shared/adapters/kubernetes-cluster/job.ts'
+import { lastWords } from '#shared/adapters/kubernetes-cluster/measures.ts'
+import { openPodLog } from '#shared/adapters/kubernetes-cluster/pod-log.ts'
+import { flush } from '#shared/archive/flush.ts'
+import { measure } from '#shared/archive/measure.ts'
+import { openToAll } from '#shared/archive/open-to-all.ts'
+import type { Measure } from '#shared/domain/worker.ts'
+import { copyLog } from './copy-log.ts'
+
+/**
+ * Stands beside a user's program: keeps what it prints as the file `log` of the log's volume, and when it has ended flushes and
+ * measures what it wrote. The measures are its last words. Nothing that goes wrong here is the program's failure.
+ */
+const [, , , logVolume = '', ...outputs] = process.argv
+const account = '/var/run/secrets/kubernetes.io/serviceaccount'
+const ended = new AbortController()
+process.once('SIGTERM', () => ended.abort())
+
+const { POD_NAME: pod = '', POD_NAMESPACE: namespace = '' } = process.env
+const { KUBERNETES_SERVICE_HOST: host = '', KUBERNETES_SERVICE_PORT: port = '' } = process.env
+const server = `https://${host.includes(':') ? `[${host}]` : host}:${port}`
+
+const openLog = () =>
+  openPodLog({ server, namespace, pod, container: containers.main, options: identity() })
+
+const began = await copyLog({
+  open: openLog,
+  target: async () => (logVolume ? open(`${volumesPath}/${logVolume}/log`, 'ax') : undefined),
+  over: ended.signal,
+})
+
+if (began) {
+  const measures = new Map<string, Measure>()
+  for (const volume of [...outputs, ...(logVolume ? [logVolume] : [])]) {
+    try {
+      measures.set(volume, await settle(`${volumesPath}/${volume}`))
+    } catch (error) {
+      // It is measured again by whoever ends the run, who says what is wrong with it.
+      console.error(error)
+    }
+  }
+  writeFileSync('/dev/termination-log', lastWords(measures))
+}
+process.exit(0)
+
+async function settle(folder: string): Promise<Measure> {
+  await openToAll(folder)
+  const measured = await measure(folder, { skipSpecial: true })
+  await flush(folder, measured.files)
+  return measured
+}
+
+/** Tokens are replaced while they are used. */
+function identity() {
+  const token = readFileSync(`${account}/token`, 'utf8')
+  return { ca: readFileSync(`${account}/ca.crt`), headers: { authorization: `Bearer ${token}` } }
+}

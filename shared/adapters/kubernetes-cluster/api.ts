@@ -1,0 +1,112 @@
+import { BatchV1Api, CoreV1Api, KubeConfig } from '@kubernetes/client-node'
+import type { RequestOptions } from 'node:https'
+
+/** The parts of the API server we call, and how to call it where the client has no way to stream. */
+export type Api = {
+  core: CoreV1Api
+  batch: BatchV1Api
+  server: string
+  /** Who we are, for a request of `node:https`. */
+  credentials(): Promise<RequestOptions>
+}
+
+/** The API server of the cluster we run in, or else of the kubeconfig of whoever started us. */
+export function connectApi(config: KubeConfig = ownConfig()): Api {
+  const server = config.getCurrentCluster()?.server
+  if (!server)
+    throw new Error(
+      'there is no Kubernetes here: neither an account of a cluster, nor a kubeconfig with a current context',
+    )
+  return {
+    core: config.makeApiClient(CoreV1Api),
+    batch: config.makeApiClient(BatchV1Api),
+    server,
+    async credentials() {
+      const options: RequestOptions = {}
+      await config.applyToHTTPSOptions(options)
+      return options
+    },
+  }
+}
+
+function ownConfig(): KubeConfig {
+  const config = new KubeConfig()
+  config.loadFromDefault()
+  return config
+}
+
+/** What the API server answered instead of doing as it was asked. */
+export class Refused extends Error {
+  override readonly name = 'Refused'
+  readonly status: number
+
+  constructor(status: number, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.status = status
+  }
+}
+
+/** The answer to a call; `what` says for people what was asked. */
+export async function ask<T>(what: string, call: Promise<T>): Promise<T> {
+  try {
+    return await call
+  } catch (error) {
+    const { code, body } = error as { code?: unknown; body?: unknown }
+    if (typeof code === 'number') throw new Refused(code, `${what}: ${wordsOf(body)}`)
+    throw new Error(`${what}: the API server cannot be asked: ${rootOf(error)}`, { cause: error })
+  }
+}
+
+/** The answer to a call; undefined when there is no such thing. */
+export const askIfThere = <T>(what: string, call: Promise<T>): Promise<T | undefined> =>
+  unless(404, ask(what, call))
+
+/** The result of some work, or undefined when the API server answered with one of these. */
+export async function unless<T>(
+  status: number | readonly number[],
+  work: Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await work
+  } catch (error) {
+    if (error instanceof Refused && [status].flat().includes(error.status)) return undefined
+    throw error
+  }
+}
+
+/** The API server says in a Status what is wrong; proxies before it say it in any words. */
+function wordsOf(body: unknown): string {
+  const status = typeof body === 'string' ? parsed(body) : body
+  const { message } = (status ?? {}) as { message?: unknown }
+  return String(message ?? body).slice(0, 1000)
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function rootOf(error: unknown): string {
+  const { cause, message } = error as { cause?: unknown; message?: unknown }
+  return cause instanceof Error ? rootOf(cause) : String(message ?? error)
+}
+
+type Page<T> = { items: T[]; metadata?: { _continue?: string } }
+
+/** All of a list, which the API server gives in parts. */
+export async function askForAll<T>(
+  what: string,
+  page: (part: { limit: number; _continue?: string }) => Promise<Page<T>>,
+): Promise<T[]> {
+  const all: T[] = []
+  let next: string | undefined
+  do {
+    const { items, metadata } = await ask(what, page({ limit: 500, ['_continue']: next }))
+    all.push(...items)
+    next = metadata?.['_continue']
+  } while (next)
+  return all
+}

@@ -1,0 +1,21 @@
+import type { V1PersistentVolumeClaim } from '@kubernetes/client-node'
+import type { VolumeSpec } from '#shared/ports/cluster.ts'
+import { labelsFor } from './labels.ts'
+import type { ClusterSettings } from './settings.ts'
+
+/** A volume becomes a claim. */
+export function claimOf(
+  { name, labels }: VolumeSpec,
+  { storageClass, accessMode, size }: ClusterSettings['volumes'],
+): V1PersistentVolumeClaim {
+  return {
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: { name, labels: labelsFor('data', name, labels) },
+    spec: {
+      accessModes: [accessMode],
+      ...(storageClass && { storageClassName: storageClass }),
+      resources: { requests: { storage: size } },
+    },
+  }
+}

@@ -1,0 +1,152 @@
+import type { V1Container, V1Job, V1PodSpec, V1Volume } from '@kubernetes/client-node'
+import type { WorkerSpec } from '#shared/ports/cluster.ts'
+import { labelsFor } from './labels.ts'
+import { placementOf } from './on-node.ts'
+import { literal, ownProgram, secretsFor, variablesOf, volumeFor } from './pod-parts.ts'
+import { workerAccount } from './rights.ts'
+import type { ClusterSettings } from './settings.ts'
+
+/** The containers of a worker's Pod, by their names. */
+export const containers = { main: 'main', check: 'check', log: 'log' } as const
+
+/** Where the programs of ours beside a user's see the volumes, each by its name. */
+export const volumesPath = '/volumes'
+
+// After a program has ended its outputs are flushed and measured, however large they are. Who stops a worker says how long that may take.
+const generousGrace = 3600
+const accountPath = '/var/run/secrets/kubernetes.io/serviceaccount'
+
+/** A worker becomes a Job: suspended, with one Pod that is never tried again. */
+export function jobOf(spec: WorkerSpec, settings: ClusterSettings): V1Job {
+  const { name, labels: about } = spec
+  // The run is there twice, as tools made for the reference look for both.
+  const labels = labelsFor('worker', name, {
+    ...about,
+    ...(about['run'] && { runid: about['run'] }),
+  })
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: { name, labels },
+    spec: {
+      suspend: true,
+      parallelism: 1,
+      completions: 1,
+      backoffLimit: 0,
+      podReplacementPolicy: 'Failed',
+      template: { metadata: { labels }, spec: podOf(spec, settings) },
+    },
+  }
+}
+
+function podOf(spec: WorkerSpec, settings: ClusterSettings): V1PodSpec {
+  const { priorityClass, pullSecrets } = settings.workers
+  const written = writtenVolumes(spec)
+  return {
+    restartPolicy: 'Never',
+    enableServiceLinks: false,
+    serviceAccountName: spec.serviceAccount ?? workerAccount,
+    automountServiceAccountToken: spec.serviceAccount !== undefined,
+    terminationGracePeriodSeconds: generousGrace,
+    securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
+    ...(priorityClass && { priorityClassName: priorityClass }),
+    ...secretsFor(pullSecrets),
+    ...placementOf(spec.onNode),
+    ...(written.length > 0 && {
+      initContainers: [logKeeper(spec, settings), emptinessCheck(spec, settings)],
+    }),
+    containers: [program(spec)],
+    volumes: [...new Set([...spec.inputs.map(({ volume }) => volume), ...written])]
+      .map(volumeFor)
+      .concat(written.length > 0 ? [token] : []),
+  }
+}
+
+const writtenVolumes = ({ outputs, logVolume }: WorkerSpec): string[] => [
+  ...outputs.map(({ volume }) => volume),
+  ...(logVolume ? [logVolume] : []),
+]
+
+/** The user's program. It runs as its image says. */
+function program(spec: WorkerSpec): V1Container {
+  const { image, entrypoint, args, inputs, outputs } = spec
+  const limits = Object.fromEntries(
+    Object.entries(spec.limits).map(([name, amount]) => [name, quantityOf(amount)]),
+  )
+  return {
+    name: containers.main,
+    image,
+    ...(entrypoint.length > 0 && { command: entrypoint.map(literal) }),
+    ...(args.length > 0 && { args: args.map(literal) }),
+    ...variablesOf(spec.env),
+    ...(Object.keys(limits).length > 0 && { resources: { limits } }),
+    securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+    volumeMounts: [
+      ...inputs.map(({ volume, path }) => ({ name: volume, mountPath: path, readOnly: true })),
+      ...outputs.map(({ volume, path }) => ({ name: volume, mountPath: path })),
+    ],
+  }
+}
+
+/** Exact to a nano, as Kubernetes is. */
+export const quantityOf = (amount: number): string =>
+  Number.isInteger(amount) ? String(BigInt(amount)) : amount.toFixed(9).replace(/\.?0+$/, '')
+
+/** Does not let a program begin that would mix what it writes with what is there. */
+function emptinessCheck(spec: WorkerSpec, { image }: ClusterSettings): V1Container {
+  const mounts = [
+    ...spec.outputs,
+    ...(spec.logVolume ? [{ volume: spec.logVolume, path: `${volumesPath}/log` }] : []),
+  ]
+  return {
+    name: containers.check,
+    ...ownProgram(image, 'check-empty', ...mounts.map(({ path }) => path)),
+    volumeMounts: mounts.map(({ volume, path }) => ({
+      name: volume,
+      mountPath: path,
+      readOnly: true,
+    })),
+  }
+}
+
+/**
+ * Keeps the log, and when the program has ended flushes and measures what was written. Beside the program rather than after it:
+ * whatever becomes of it, the Pod succeeds when the program does. It is root, for programs are who their images say and
+ * leave files that only they may read.
+ */
+function logKeeper(spec: WorkerSpec, { image }: ClusterSettings): V1Container {
+  const written = writtenVolumes(spec)
+  const outputs = spec.outputs.map(({ volume }) => volume)
+  const own = ownProgram(image, 'keep-log', spec.logVolume ?? '', ...outputs)
+  return {
+    name: containers.log,
+    ...own,
+    restartPolicy: 'Always',
+    securityContext: {
+      ...own.securityContext,
+      runAsNonRoot: false,
+      runAsUser: 0,
+      runAsGroup: 0,
+      capabilities: { drop: ['ALL'], add: ['DAC_OVERRIDE', 'FOWNER'] },
+    },
+    env: [
+      { name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
+      { name: 'POD_NAMESPACE', valueFrom: { fieldRef: { fieldPath: 'metadata.namespace' } } },
+    ],
+    volumeMounts: [
+      ...written.map((name) => ({ name, mountPath: `${volumesPath}/${name}` })),
+      { name: token.name, mountPath: accountPath, readOnly: true },
+    ],
+  }
+}
+
+/** Who the keeper of the log is for the API server. No other container sees it. */
+const token: V1Volume = {
+  name: 'token',
+  projected: {
+    sources: [
+      { serviceAccountToken: { path: 'token', expirationSeconds: 3600 } },
+      { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
+    ],
+  },
+}

@@ -1,0 +1,24 @@
+/** What the adapter has to know of its cluster. */
+export type ClusterSettings = {
+  namespace: string
+  /** Our own image: of agents, of the sidecar that keeps logs, of the check before a program begins. */
+  image: string
+  volumes: {
+    /** The cluster's own default when ''. */
+    storageClass: string
+    accessMode: string
+    size: string
+  }
+  workers: {
+    /** The cluster's own default when ''. */
+    priorityClass: string
+    /** Accounts a plan may name. */
+    serviceAccounts: readonly string[]
+    /** Names of secrets for the registries that plans' images are in. */
+    pullSecrets: readonly string[]
+    /** Seconds a program may take to end by itself when it is stopped. */
+    grace: number
+  }
+  /** What signs calls of agents. */
+  signingKey: string
+}

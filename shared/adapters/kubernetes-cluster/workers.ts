@@ -1,0 +1,161 @@
+import { PatchStrategy, setHeaderOptions, type V1Job, type V1Pod } from '@kubernetes/client-node'
+import type { Cluster, Worker, WorkerSpec } from '#shared/ports/cluster.ts'
+import { ask, askForAll, askIfThere, Refused, unless, type Api } from './api.ts'
+import { jobOf } from './job.ts'
+import { aboutOf, selectorOf } from './labels.ts'
+import type { ClusterSettings } from './settings.ts'
+import { stateOf } from './worker-state.ts'
+
+type Workers = Pick<
+  Cluster,
+  'ensureWorker' | 'releaseWorker' | 'findWorker' | 'listWorkers' | 'deleteWorker'
+>
+
+const ownerLabel = 'batch.kubernetes.io/controller-uid'
+
+/** Workers as Jobs. */
+export function workersIn(api: Api, settings: ClusterSettings): Workers {
+  const { namespace } = settings
+  const jobs = jobsIn(api, namespace)
+
+  const find = async (name: string): Promise<Worker | undefined> => {
+    const job = await jobs.read(name)
+    return job && look(job)
+  }
+  const look = async (job: V1Job): Promise<Worker> => {
+    const pods = await jobs.podsOf(job)
+    const began = pods.some(({ status }) => status?.phase !== 'Pending')
+    const events = job.spec?.suspend || began ? [] : await jobs.eventsOf(pods[0] ?? job)
+    return workerOf(job, { pods, events })
+  }
+
+  return {
+    findWorker: find,
+    async ensureWorker(spec) {
+      requireAccount(spec, settings)
+      const made = await unless(409, jobs.create(jobOf(spec, settings)))
+      if (made) return workerOf(made, { pods: [], events: [] })
+      const there = await find(spec.name)
+      if (there) return there
+      throw new Error(`the worker ${spec.name} was being deleted; try again`)
+    },
+    async releaseWorker({ name, uid }) {
+      try {
+        await jobs.release(name, uid)
+      } catch (error) {
+        // Another one, or none: only then was the patch refused rightly.
+        if (!(error instanceof Refused) || (await jobs.read(name))?.metadata?.uid === uid)
+          throw error
+      }
+    },
+    async listWorkers() {
+      const [found, pods] = await Promise.all([jobs.list(), jobs.allPods()])
+      const podsOf = Map.groupBy(pods, ({ metadata }) => metadata?.labels?.[ownerLabel])
+      return found.map((job) =>
+        workerOf(job, { pods: podsOf.get(job.metadata?.uid) ?? [], events: [] }),
+      )
+    },
+    async deleteWorker(name, { force } = { force: false }) {
+      const job = await jobs.read(name)
+      if (!job) return
+      if (force) {
+        await jobs.endPods(job, 0)
+        await jobs.remove(job, 'Background')
+      } else {
+        await jobs.remove(job, 'Foreground')
+        await jobs.endPods(job, settings.workers.grace)
+      }
+    },
+  }
+}
+
+/** Other accounts have rights that were not meant for everybody who may write a plan. */
+function requireAccount({ serviceAccount: named }: WorkerSpec, { workers }: ClusterSettings): void {
+  if (named === undefined || workers.serviceAccounts.includes(named)) return
+  const allowed = workers.serviceAccounts.join(', ') || 'none'
+  throw new Error(
+    `the plan names the service account ${named}, which plans may not use here; allowed: ${allowed}. Ask an admin to add it to KNIT_WORKER_SERVICE_ACCOUNTS`,
+  )
+}
+
+function workerOf(job: V1Job, found: Omit<Parameters<typeof stateOf>[0], 'job' | 'at'>): Worker {
+  const { name = '', uid = '', labels } = job.metadata ?? {}
+  const { runid: _same, ...about } = aboutOf('worker', labels)
+  return { name, uid, labels: about, state: stateOf({ job, ...found, at: new Date() }) }
+}
+
+/** What we ask the API server about Jobs. */
+function jobsIn({ batch, core }: Api, namespace: string) {
+  const labelSelector = selectorOf('worker')
+  const podsBy = (selector: string) =>
+    askForAll<V1Pod>('Pods cannot be listed', (page) =>
+      core.listNamespacedPod({ namespace, labelSelector: selector, ...page }),
+    )
+  const podsOf = (job: V1Job) => podsBy(`${ownerLabel}=${job.metadata?.uid}`)
+  return {
+    create: (body: V1Job) =>
+      ask(
+        `the worker ${body.metadata?.name} cannot be made`,
+        batch.createNamespacedJob({ namespace, body }),
+      ),
+    read: (name: string) =>
+      askIfThere(
+        `the worker ${name} cannot be looked up`,
+        batch.readNamespacedJob({ namespace, name }),
+      ),
+    list: () =>
+      askForAll<V1Job>('the workers cannot be listed', (page) =>
+        batch.listNamespacedJob({ namespace, labelSelector, ...page }),
+      ),
+    allPods: () => podsBy(labelSelector),
+    podsOf,
+    eventsOf: async ({ metadata }: V1Pod | V1Job) => {
+      const fieldSelector = `involvedObject.uid=${metadata?.uid}`
+      const found = await ask(
+        `the events of ${metadata?.name} cannot be listed`,
+        core.listNamespacedEvent({ namespace, fieldSelector }),
+      )
+      return found.items
+    },
+    release: (name: string, uid: string) =>
+      ask(
+        `the worker ${name} cannot be released`,
+        batch.patchNamespacedJob(
+          {
+            namespace,
+            name,
+            body: [
+              { op: 'test', path: '/metadata/uid', value: uid },
+              { op: 'replace', path: '/spec/suspend', value: false },
+            ],
+          },
+          setHeaderOptions('Content-Type', PatchStrategy.JsonPatch),
+        ),
+      ),
+    /** `Foreground` keeps it until its Pods are gone. */
+    remove: ({ metadata }: V1Job, propagationPolicy: 'Foreground' | 'Background') => {
+      const { name = '', uid } = metadata ?? {}
+      const body = { propagationPolicy, preconditions: { uid } }
+      return unless(
+        [404, 409],
+        ask(
+          `the worker ${name} cannot be deleted`,
+          batch.deleteNamespacedJob({ namespace, name, body }),
+        ),
+      )
+    },
+    async endPods(job: V1Job, gracePeriodSeconds: number) {
+      for (const { metadata } of await podsOf(job)) {
+        const { name = '', uid } = metadata ?? {}
+        const body = { gracePeriodSeconds, preconditions: { uid } }
+        await unless(
+          [404, 409],
+          ask(
+            `the Pod ${name} cannot be deleted`,
+            core.deleteNamespacedPod({ namespace, name, body }),
+          ),
+        )
+      }
+    },
+  }
+}

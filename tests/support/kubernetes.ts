@@ -1,0 +1,65 @@
+import { KubeConfig, CoreV1Api, RbacAuthorizationV1Api } from '@kubernetes/client-node'
+import { randomUUID } from 'node:crypto'
+import { connectApi } from '#shared/adapters/kubernetes-cluster/api.ts'
+import { kubernetesCluster } from '#shared/adapters/kubernetes-cluster/kubernetes-cluster.ts'
+import { workerAccount, workerRights } from '#shared/adapters/kubernetes-cluster/rights.ts'
+import type { ClusterSettings } from '#shared/adapters/kubernetes-cluster/settings.ts'
+import type { Cluster, Transfers } from '#shared/ports/cluster.ts'
+
+/** A Kubernetes that tests may use, and what they need to know of it. */
+export type TestKubernetes = {
+  /** Our own image, as the cluster knows it. */
+  image: string
+  /** One with `sh` and the usual small programs. */
+  tools: string
+}
+
+/** The cluster of `KNIT_TEST_KUBECONFIG`, if there is one that was given images. */
+export function kubernetesHere(env: NodeJS.ProcessEnv = process.env): TestKubernetes | undefined {
+  const { KNIT_TEST_KUBECONFIG: file, KNIT_TEST_IMAGE: image, KNIT_TEST_TOOLS: tools } = env
+  return file && image && tools ? { image, tools } : undefined
+}
+
+/** A namespace of its own, with the account that workers have. */
+export async function openNamespace(
+  { image }: TestKubernetes,
+  more: Partial<ClusterSettings> = {},
+): Promise<{ cluster: Cluster & Transfers; namespace: string; close(): Promise<void> }> {
+  const config = new KubeConfig()
+  config.loadFromFile(process.env['KNIT_TEST_KUBECONFIG'] ?? '')
+  const core = config.makeApiClient(CoreV1Api)
+  const prefix = process.env['KNIT_TEST_NAMESPACE'] ?? 'knit-test'
+  const namespace = `${prefix}-${randomUUID().slice(0, 8)}`
+  await core.createNamespace({ body: { metadata: { name: namespace } } })
+  await allowWorkers(config, namespace)
+  const settings: ClusterSettings = {
+    namespace,
+    image,
+    volumes: { storageClass: '', accessMode: 'ReadWriteMany', size: '1Gi' },
+    workers: { priorityClass: '', serviceAccounts: [], pullSecrets: [], grace: 1 },
+    signingKey: randomUUID(),
+    ...more,
+  }
+  const close = async () => {
+    // While a Pod has a long grace the namespace would wait for it.
+    await core.deleteCollectionNamespacedPod({ namespace, body: { gracePeriodSeconds: 0 } })
+    await core.deleteNamespace({ name: namespace })
+  }
+  return { cluster: kubernetesCluster(settings, connectApi(config)), namespace, close }
+}
+
+async function allowWorkers(config: KubeConfig, namespace: string): Promise<void> {
+  const core = config.makeApiClient(CoreV1Api)
+  const rbac = config.makeApiClient(RbacAuthorizationV1Api)
+  const metadata = { name: workerAccount }
+  const rules = workerRights.map(({ group, resources, verbs }) => ({
+    apiGroups: [group],
+    resources: [...resources],
+    verbs: [...verbs],
+  }))
+  await core.createNamespacedServiceAccount({ namespace, body: { metadata } })
+  await rbac.createNamespacedRole({ namespace, body: { metadata, rules } })
+  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: workerAccount }
+  const subjects = [{ kind: 'ServiceAccount', name: workerAccount, namespace }]
+  await rbac.createNamespacedRoleBinding({ namespace, body: { metadata, roleRef, subjects } })
+}
