@@ -69,8 +69,17 @@ const common = {
   plugins: [lean],
 }
 
+/** How a function is started: the client of Kubernetes is only in the bundles of those that call it. */
+async function startOf(path) {
+  const { default: fn } = await import(`./${path}`)
+  if ((fn.deploy.uses ?? []).length === 0) return 'serve(fn)'
+  return `
+        import { openKubernetes } from '#shared/runtime/open-kubernetes.ts'
+        serve(fn, openKubernetes)`
+}
+
 // CommonJS: an ES module that imports node:http makes Node load all of `fetch` with it. Names stay as they are, for logs.
-const served = ([name, path], { out, readable }) =>
+const served = async ([name, path], { out, readable }) =>
   build({
     ...common,
     format: 'cjs',
@@ -84,7 +93,7 @@ const served = ([name, path], { out, readable }) =>
         import '#shared/runtime/jitless.ts'
         import fn from './${path}'
         import { serve } from '#shared/runtime/serve.ts'
-        serve(fn)`,
+        ${await startOf(path)}`,
       resolveDir: '.',
       sourcefile: `${name}.ts`,
       loader: 'ts',

@@ -14,6 +14,13 @@ const urls = () =>
 const hasNoPassword = (url: string) => !URL.canParse(url) || new URL(url).username === ''
 const withPassword = 'A name or password in the URL would be shown to people and kept in the log.'
 
+/** Words with spaces between them. */
+const words = () =>
+  z
+    .string()
+    .default('')
+    .transform((text) => text.split(/\s+/).filter(Boolean))
+
 /** The host that stands for every address there is. */
 export const everywhere = '::'
 
@@ -61,6 +68,41 @@ export const Config = z.object({
     .describe(
       'Folder with `tls.crt` and `tls.key`: the gateway then speaks https, and takes a renewed certificate within a minute.',
     ),
+  namespace: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Namespace of Kubernetes that Data and Runs are in; without one there is no Kubernetes.',
+    ),
+  image: z
+    .string()
+    .default('')
+    .describe('Our own image, for what stands beside programs of users and for what moves bytes.'),
+  volumeLayout: z
+    .enum(['per-data', 'shared'])
+    .default('per-data')
+    .describe('`per-data`: a claim for each Data; `shared`: a directory each, of one claim.'),
+  volumeClass: z
+    .string()
+    .default('')
+    .describe("Storage class of claims; the cluster's own default unless given."),
+  volumeMode: z
+    .enum(['ReadWriteMany', 'ReadWriteOnce'])
+    .default('ReadWriteMany')
+    .describe('Access mode of claims; `ReadWriteOnce` does for a cluster of one node.'),
+  volumeSize: z.string().default('10Gi').describe('Capacity a claim asks for.'),
+  workerPriorityClass: z
+    .string()
+    .default('')
+    .describe("Priority class of programs; the cluster's own default unless given."),
+  workerServiceAccounts: words().describe(
+    'Service accounts a plan may name, separated by spaces; each needs the right to get `pods/log` for its log to be kept.',
+  ),
+  workerPullSecrets: words().describe('Secrets for the registries of images, separated by spaces.'),
+  workerGrace: seconds(30).describe(
+    'Seconds a program may take to end by itself when it is stopped.',
+  ),
   logFormat: z
     .enum(['json', 'text'])
     .default('json')

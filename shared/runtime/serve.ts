@@ -2,6 +2,7 @@ import type { Server } from 'node:http'
 import type { Server as TlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Hono } from 'hono'
+import { roomForAll } from '#shared/adapters/kubernetes-cluster/room-for-all.ts'
 import { directBus, httpBus } from '#shared/adapters/http-bus.ts'
 import { connect } from '#shared/database/sql.ts'
 import { systemClock } from '#shared/ports/clock.ts'
@@ -18,10 +19,16 @@ import { endsWithin } from './within.ts'
 /** What can be served: a route, a step, the gateway. */
 export type ServedFunction = { name: string; app(world: World): Hono<{ Bindings: NodeBindings }> }
 
-/** Serves one function over HTTP, as the environment says, until SIGTERM; ends with exit code 0 once its work is done. */
-export function serve(fn: ServedFunction): void {
+/** Where volumes and workers are, as the settings say. */
+export type OpenCluster = (config: Config) => World['cluster'] & World['transfers']
+
+/**
+ * Serves one function over HTTP, as the environment says, until SIGTERM; ends with exit code 0 once its work is done. Only
+ * functions that call it are given a cluster to open.
+ */
+export function serve(fn: ServedFunction, openCluster?: OpenCluster): void {
   try {
-    start(fn, configFrom(process.env))
+    start(fn, configFrom(process.env), openCluster)
   } catch (error) {
     if (!(error instanceof BadSettings)) throw error
     // Every mistake is named, and nothing else.
@@ -30,9 +37,9 @@ export function serve(fn: ServedFunction): void {
   }
 }
 
-function start(fn: ServedFunction, config: Config): void {
+function start(fn: ServedFunction, config: Config, openCluster?: OpenCluster): void {
   const log = createLog({ format: config.logFormat, level: config.logLevel }, { function: fn.name })
-  const world = worldOf(fn.name, config, log)
+  const world = worldOf(fn.name, config, log, openCluster)
   const server = serverOf(withHealth(world, fn.app(world).fetch), world)
   process.once('SIGTERM', () => void stop(server, world))
   // Without a host nothing has to be looked up, and a machine without IPv6 is served as well.
@@ -51,16 +58,29 @@ function serverOf(fetch: Fetch, { config: { tlsFolder }, log }: World): Server |
   return server
 }
 
-function worldOf(name: string, config: Config, log: World['log']): World {
+function worldOf(
+  name: string,
+  config: Config,
+  log: World['log'],
+  openCluster: OpenCluster = clusterWithoutCalls,
+): World {
   const sql = connect(config.databaseUrl, { max: config.databaseConnections })
   const bus = config.brokerUrl
     ? httpBus(config.brokerUrl, name, config)
     : absent<World['bus']>('KNIT_BROKER_URL')
   const direct = directBus(config.functionUrl, name, config)
-  const cluster = absent<World['cluster'] & World['transfers']>('a cluster')
+  const cluster = config.namespace
+    ? openCluster(config)
+    : absent<ReturnType<OpenCluster>>('KNIT_NAMESPACE')
   const relay = createRelay(sql, bus, log)
   return { config, sql, bus, direct, cluster, transfers: cluster, clock: systemClock, log, relay }
 }
+
+/** Of a cluster everybody may know what it has room for. */
+const clusterWithoutCalls: OpenCluster = () => ({
+  ...absent<ReturnType<OpenCluster>>('a cluster'),
+  ...roomForAll,
+})
 
 /** Something a function may not need: it starts without, and says what is missing when it is used. */
 function absent<T extends object>(what: string): T {

@@ -319,6 +319,7 @@ made
         outputs,
       })
       await until(async () => (await cluster.measureVolume(output))?.files === 1)
+      await until(async () => (await cluster.findWorker(name))?.state.phase === 'running')
       await cluster.deleteWorker(name)
       expect(await cluster.findWorker(name)).toMatchObject({ state: { phase: 'running' } })
 
@@ -434,7 +435,13 @@ function worldOf(cluster: Cluster & Transfers, image: string, scratch: string): 
       await cluster.releaseWorker(worker)
       return worker.name
     },
-    run: async (script, spec) => world.endOf(await world.start(script, spec)),
+    async run(script, spec) {
+      const name = await world.start(script, spec)
+      const state = await world.endOf(name)
+      // Its volumes are in use while it is remembered.
+      await cluster.deleteWorker(name)
+      return state
+    },
     endOf: (worker) =>
       until(async () => {
         const state = (await cluster.findWorker(worker))?.state

@@ -36,7 +36,7 @@ export async function openNamespace(
     namespace,
     image,
     volumes: { storageClass: '', accessMode: 'ReadWriteMany', size: '1Gi' },
-    workers: { priorityClass: '', serviceAccounts: [], pullSecrets: [], grace: 1 },
+    workers: { priorityClass: '', serviceAccounts: [], pullSecrets: [], grace: 2 },
     signingKey: randomUUID(),
     ...more,
   }

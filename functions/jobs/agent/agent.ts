@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { Readable } from 'node:stream'
+import { finished, PassThrough, Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { ArchiveError } from '#shared/archive/archive-error.ts'
 import { flush } from '#shared/archive/flush.ts'
@@ -70,10 +70,18 @@ function reply(outgoing: ServerResponse, status: number, answer: object): void {
 
 /** Programs run as anybody, and are to read what somebody pushed for himself. */
 async function receive(incoming: IncomingMessage, folder: string) {
-  const measured = await unpack(incoming, folder)
+  const measured = await unpack(bodyOf(incoming), folder)
   await openToAll(folder)
   await flush(folder, measured.files)
   return measured
+}
+
+/** The body, on a stream of its own: who refuses it leaves the line open, for the answer that says why. */
+function bodyOf(incoming: IncomingMessage): Readable {
+  const body = new PassThrough()
+  finished(incoming, { writable: false }, (error) => error && body.destroy(error))
+  // The line may break before anybody reads; who reads then is told.
+  return incoming.pipe(body.on('error', () => {}))
 }
 
 async function* contents(folder: string) {

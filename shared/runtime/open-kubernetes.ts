@@ -1,0 +1,57 @@
+import type { ClusterSettings } from '#shared/adapters/kubernetes-cluster/settings.ts'
+import { roomForAll } from '#shared/adapters/kubernetes-cluster/room-for-all.ts'
+import type { Cluster, Transfers } from '#shared/ports/cluster.ts'
+import { BadSettings, type Config } from './config.ts'
+
+/** The Kubernetes of the settings. Its client is large, and is loaded with the first call. */
+export function openKubernetes(config: Config): Cluster & Transfers {
+  const settings = settingsOf(config)
+  let loading: Promise<Cluster & Transfers> | undefined
+  const load = async () => {
+    const { kubernetesCluster } =
+      await import('#shared/adapters/kubernetes-cluster/kubernetes-cluster.ts')
+    return kubernetesCluster(settings)
+  }
+  const loaded = () => {
+    loading ??= load()
+    // What could not be loaded, for want of a token say, may be there the next time.
+    loading.catch(() => (loading = undefined))
+    return loading
+  }
+  return new Proxy(roomForAll as Cluster & Transfers, {
+    get: (target, name: keyof Cluster & keyof Transfers) =>
+      name in target
+        ? target[name]
+        : async (...args: unknown[]) => {
+            const cluster = await loaded()
+            const call = cluster[name] as (...args: unknown[]) => unknown
+            return call(...args)
+          },
+  })
+}
+
+function settingsOf(config: Config): ClusterSettings {
+  const { namespace = '', image, signingKey } = config
+  if (!image)
+    throw new BadSettings('KNIT_IMAGE is not set: say which image our programs in Pods have.')
+  if (config.volumeLayout === 'shared')
+    throw new BadSettings(
+      'KNIT_VOLUME_LAYOUT: the layout "shared" cannot be served yet; use "per-data".',
+    )
+  return {
+    namespace,
+    image,
+    signingKey,
+    volumes: {
+      storageClass: config.volumeClass,
+      accessMode: config.volumeMode,
+      size: config.volumeSize,
+    },
+    workers: {
+      priorityClass: config.workerPriorityClass,
+      serviceAccounts: config.workerServiceAccounts,
+      pullSecrets: config.workerPullSecrets,
+      grace: config.workerGrace,
+    },
+  }
+}
