@@ -12,7 +12,8 @@ export const workerRights: readonly Rule[] = [
 ]
 
 const agents: Rule[] = [
-  { group: '', resources: ['pods'], verbs: ['create', 'delete', 'get', 'list'] },
+  { group: '', resources: ['pods'], verbs: ['create', 'delete', 'get'] },
+  { group: '', resources: ['events'], verbs: ['list'] },
   { group: '', resources: ['persistentvolumeclaims'], verbs: ['get'] },
 ]
 
@@ -25,13 +26,19 @@ export const rights: Record<ClusterCall, readonly Rule[]> = {
   ],
   listVolumes: [{ group: '', resources: ['persistentvolumeclaims'], verbs: ['list'] }],
   measureVolume: agents,
-  ensureWorker: [{ group: 'batch', resources: ['jobs'], verbs: ['create', 'get'] }],
+  ensureWorker: [
+    { group: 'batch', resources: ['jobs'], verbs: ['create', 'get'] },
+    { group: '', resources: ['pods', 'events'], verbs: ['list'] },
+  ],
   releaseWorker: [{ group: 'batch', resources: ['jobs'], verbs: ['get', 'patch'] }],
   findWorker: [
     { group: 'batch', resources: ['jobs'], verbs: ['get'] },
     { group: '', resources: ['pods', 'events'], verbs: ['list'] },
   ],
-  listWorkers: [{ group: 'batch', resources: ['jobs'], verbs: ['list'] }],
+  listWorkers: [
+    { group: 'batch', resources: ['jobs'], verbs: ['list'] },
+    { group: '', resources: ['pods'], verbs: ['list'] },
+  ],
   deleteWorker: [
     { group: 'batch', resources: ['jobs'], verbs: ['delete', 'get'] },
     { group: '', resources: ['pods'], verbs: ['delete', 'list'] },
@@ -42,6 +49,7 @@ export const rights: Record<ClusterCall, readonly Rule[]> = {
   followLog: [
     ...agents,
     { group: 'batch', resources: ['jobs'], verbs: ['get'] },
+    { group: '', resources: ['pods'], verbs: ['list'] },
     { group: '', resources: ['pods/log'], verbs: ['get'] },
   ],
 }

@@ -1,0 +1,113 @@
+import { expect, test } from 'vitest'
+import type { WorkerSpec } from '#shared/ports/cluster.ts'
+import { jobOf, quantityOf } from './job.ts'
+import type { ClusterSettings } from './settings.ts'
+
+const settings: ClusterSettings = {
+  namespace: 'knit',
+  image: 'registry.test/knitfab:1',
+  volumes: { storageClass: '', accessMode: 'ReadWriteMany', size: '10Gi' },
+  workers: {
+    priorityClass: 'low',
+    serviceAccounts: ['trainer'],
+    pullSecrets: ['registry'],
+    grace: 30,
+  },
+  signingKey: 'a key',
+}
+
+const least: WorkerSpec = {
+  name: 'worker-run-r-1',
+  labels: { run: 'r', plan: 'p', attempt: '1' },
+  image: 'registry.test/program:1',
+  entrypoint: [],
+  args: [],
+  env: {},
+  inputs: [],
+  outputs: [],
+  limits: {},
+  network: false,
+  onNode: { may: [], prefer: [], must: [] },
+}
+
+test('a worker with inputs, outputs and a log is a suspended Job that is tried once', () => {
+  const spec: WorkerSpec = {
+    ...least,
+    entrypoint: ['python'],
+    args: ['-c', 'print("$(HOME)")'],
+    env: { A: '$' },
+    inputs: [
+      { volume: 'data-1', path: '/in/1' },
+      { volume: 'data-1', path: '/in/2' },
+    ],
+    outputs: [{ volume: 'data-2', path: '/out' }],
+    logVolume: 'data-3',
+    limits: { cpu: 0.5, memory: 2 ** 30, 'nvidia.com/gpu': 1 },
+    serviceAccount: 'trainer',
+  }
+  expect(jobOf(spec, settings)).toMatchSnapshot()
+})
+
+test('a worker that writes nothing has nothing of ours beside it', () => {
+  const pod = jobOf(least, settings).spec?.template.spec
+  expect(pod).not.toHaveProperty('initContainers')
+  expect(pod).toMatchObject({
+    serviceAccountName: 'knit-worker',
+    automountServiceAccountToken: false,
+    containers: [{ name: 'main', image: 'registry.test/program:1' }],
+    volumes: [],
+  })
+})
+
+test('a worker may, would rather, and must be on nodes with labels that are taints as well', () => {
+  const onNode = {
+    may: [{ key: 'a', value: '1' }],
+    prefer: [{ key: 'b', value: '1' }],
+    must: [
+      { key: 'c', value: '1' },
+      { key: 'c', value: '2' },
+      { key: 'b', value: '1' },
+    ],
+  }
+  const { tolerations, affinity } = jobOf({ ...least, onNode }, settings).spec?.template.spec ?? {}
+  expect(tolerations?.map(({ key, value, effect }) => `${key}=${value}:${effect}`)).toEqual([
+    'a=1:NoSchedule',
+    'b=1:NoSchedule',
+    'c=1:NoSchedule',
+    'c=2:NoSchedule',
+    'b=1:PreferNoSchedule',
+    'c=1:PreferNoSchedule',
+    'c=2:PreferNoSchedule',
+  ])
+  expect(affinity).toEqual({
+    nodeAffinity: {
+      preferredDuringSchedulingIgnoredDuringExecution: [
+        {
+          weight: 1,
+          preference: { matchExpressions: [{ key: 'b', operator: 'In', values: ['1'] }] },
+        },
+      ],
+      requiredDuringSchedulingIgnoredDuringExecution: {
+        nodeSelectorTerms: [
+          {
+            matchExpressions: [
+              { key: 'c', operator: 'In', values: ['1', '2'] },
+              { key: 'b', operator: 'In', values: ['1'] },
+            ],
+          },
+        ],
+      },
+    },
+  })
+})
+
+test.each([
+  [1, '1'],
+  [0.5, '0.5'],
+  [0, '0'],
+  [2 ** 40, '1099511627776'],
+  [1e21, '1000000000000000000000'],
+  [1e-9, '0.000000001'],
+])('%d of a resource is written %s', (amount, quantity) => {
+  expect(quantityOf(amount)).toBe(quantity)
+})
