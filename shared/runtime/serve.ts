@@ -77,17 +77,17 @@ function worldOf(
 }
 
 /** Of a cluster everybody may know what it has room for. */
-const clusterWithoutCalls: OpenCluster = () => ({
-  ...absent<ReturnType<OpenCluster>>('a cluster'),
-  ...roomForAll,
-})
+const clusterWithoutCalls: OpenCluster = () =>
+  absent<ReturnType<OpenCluster>>('calls of its cluster', roomForAll)
 
-/** Something a function may not need: it starts without, and says what is missing when it is used. */
-function absent<T extends object>(what: string): T {
-  return new Proxy({} as T, {
-    get: () => async () => {
-      throw new Error(`this function was started without ${what}`)
-    },
+/** Something a function may not need, or not all of it: it starts without, and says what is missing when it is used. */
+function absent<T extends object>(what: string, there: Partial<T> = {}): T {
+  return new Proxy(there as T, {
+    get: (target, name) =>
+      Reflect.get(target, name) ??
+      (async () => {
+        throw new Error(`this function was started without ${what}`)
+      }),
   })
 }
 

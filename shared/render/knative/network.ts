@@ -1,3 +1,4 @@
+import type { ClusterCall } from '#shared/ports/cluster.ts'
 import { isDeployment, type Deployed } from './deployed.ts'
 import { filledBlock, filledKeys, type Manifest } from './helm.ts'
 
@@ -21,9 +22,17 @@ const selected = (service: string) => ({
   matchLabels: { ...ours, 'app.kubernetes.io/component': service },
 })
 
+/** What we make while we work, by what it is. */
+const made = (name: string) => ({
+  matchLabels: { 'app.kubernetes.io/name': name, 'app.kubernetes.io/managed-by': 'knit' },
+})
+
+const callsAgents: readonly ClusterCall[] = ['receive', 'send', 'readLog', 'measureVolume']
+
 /**
  * Nobody talks to anybody, but: functions to Postgres, DNS, the API server and Knative; Knative to functions; the gateway to
- * what it forwards to; everybody to the gateway; users' programs to DNS. They need a network that enforces them.
+ * what it forwards to; everybody to the gateway; functions that move bytes to their agents; users' programs to DNS, and what keeps
+ * their logs to the API server. They need a network that enforces them.
  */
 export const networkPolicies = (functions: readonly Deployed[]): Manifest[] => [
   policy('default-deny', { podSelector: {}, policyTypes: ['Ingress', 'Egress'] }),
@@ -60,10 +69,26 @@ export const networkPolicies = (functions: readonly Deployed[]): Manifest[] => [
       ],
     }),
   ),
+  policy('agents', {
+    podSelector: made('dataagt'),
+    policyTypes: ['Ingress'],
+    ingress: [
+      {
+        from: functions
+          .filter(({ uses }) => uses.some((call) => callsAgents.includes(call)))
+          .map(({ service }) => ({ podSelector: selected(service) })),
+        ports: port,
+      },
+    ],
+  }),
+  // A Pod has one network: what keeps a program's log asks the API server for it.
+  policy('logs', {
+    podSelector: made('worker'),
+    policyTypes: ['Egress'],
+    egress: [{ to: filledBlock('toYaml .Values.networkPolicies.apiServer') }],
+  }),
   policy('programs', {
-    podSelector: {
-      matchLabels: { 'app.kubernetes.io/name': 'worker', 'app.kubernetes.io/managed-by': 'knit' },
-    },
+    podSelector: made('worker'),
     policyTypes: ['Egress'],
     egress: filledBlock('toYaml .Values.networkPolicies.programs'),
   }),
