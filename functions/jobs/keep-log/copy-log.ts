@@ -19,7 +19,7 @@ const certainty = 5000
 
 /** Copies a log while it is written, whatever becomes of the line it comes by. True when the program had begun. */
 export async function copyLog({ open, target, over }: CopyOptions): Promise<boolean> {
-  let copied = 0
+  const copy = { bytes: 0 }
   let began = false
   let tries = 0
   let file: FileHandle | undefined
@@ -31,7 +31,7 @@ export async function copyLog({ open, target, over }: CopyOptions): Promise<bool
       if (log) {
         began = true
         file ??= await target()
-        copied = await append(log, file, copied)
+        await append(log, file, copy)
         if (last || (await isOverWithin(certainty, over))) break
       } else if (last) break
     } catch (error) {
@@ -46,18 +46,20 @@ export async function copyLog({ open, target, over }: CopyOptions): Promise<bool
   return began
 }
 
-/** Writes what comes after the bytes that were there before; gives back how many there are now. */
-async function append(log: AsyncIterable<Buffer>, file: FileHandle | undefined, copied: number) {
+/** Writes what comes after the bytes that are there already, and counts it. */
+async function append(
+  log: AsyncIterable<Buffer>,
+  file: FileHandle | undefined,
+  copy: { bytes: number },
+): Promise<void> {
   let position = 0
-  let written = copied
   for await (const piece of log) {
-    const fresh = piece.subarray(Math.max(0, written - position))
+    const fresh = piece.subarray(Math.max(0, copy.bytes - position))
     position += piece.length
     if (fresh.length === 0) continue
     await file?.appendFile(fresh)
-    written += fresh.length
+    copy.bytes += fresh.length
   }
-  return written
 }
 
 const isOverWithin = (patience: number, over: AbortSignal): Promise<boolean> =>
