@@ -24,7 +24,12 @@ export function kubernetesHere(env: NodeJS.ProcessEnv = process.env): TestKubern
 export async function openNamespace(
   { image }: TestKubernetes,
   more: Partial<ClusterSettings> = {},
-): Promise<{ cluster: Cluster & Transfers; namespace: string; close(): Promise<void> }> {
+): Promise<{
+  cluster: Cluster & Transfers
+  /** What somebody does who knows nothing of us. */
+  deletePodOf(worker: string): Promise<void>
+  close(): Promise<void>
+}> {
   const config = new KubeConfig()
   config.loadFromFile(process.env['KNIT_TEST_KUBECONFIG'] ?? '')
   const core = config.makeApiClient(CoreV1Api)
@@ -45,7 +50,12 @@ export async function openNamespace(
     await core.deleteCollectionNamespacedPod({ namespace, body: { gracePeriodSeconds: 0 } })
     await core.deleteNamespace({ name: namespace })
   }
-  return { cluster: kubernetesCluster(settings, connectApi(config)), namespace, close }
+  const deletePodOf = async (worker: string) => {
+    const labelSelector = `batch.kubernetes.io/job-name=${worker}`
+    const body = { gracePeriodSeconds: 1 }
+    await core.deleteCollectionNamespacedPod({ namespace, labelSelector, body })
+  }
+  return { cluster: kubernetesCluster(settings, connectApi(config)), deletePodOf, close }
 }
 
 async function allowWorkers(config: KubeConfig, namespace: string): Promise<void> {

@@ -58,13 +58,9 @@ export function workersIn(api: Api, settings: ClusterSettings): Workers {
     async deleteWorker(name, { force } = { force: false }) {
       const job = await jobs.read(name)
       if (!job) return
-      if (force) {
-        await jobs.endPods(job, 0)
-        await jobs.remove(job, 'Background')
-      } else {
-        await jobs.remove(job, 'Foreground')
-        await jobs.endPods(job, settings.workers.grace)
-      }
+      // Before the Job, whose Pods are given their own grace: a kubelet that has begun with that keeps to it.
+      await jobs.endPods(job, force ? 0 : settings.workers.grace)
+      await jobs.remove(job, force ? 'Background' : 'Foreground')
     },
   }
 }
@@ -83,6 +79,9 @@ function workerOf(job: V1Job, found: Omit<Parameters<typeof stateOf>[0], 'job' |
   const { runid: _same, ...about } = aboutOf('worker', labels)
   return { name, uid, labels: about, state: stateOf({ job, ...found, at: new Date() }) }
 }
+
+const isUp = ({ status }: V1Pod): boolean =>
+  status?.phase !== 'Succeeded' && status?.phase !== 'Failed'
 
 /** What we ask the API server about Jobs. */
 function jobsIn({ batch, core }: Api, namespace: string) {
@@ -145,7 +144,7 @@ function jobsIn({ batch, core }: Api, namespace: string) {
       )
     },
     async endPods(job: V1Job, gracePeriodSeconds: number) {
-      for (const { metadata } of await podsOf(job)) {
+      for (const { metadata } of (await podsOf(job)).filter(isUp)) {
         const { name = '', uid } = metadata ?? {}
         const body = { gracePeriodSeconds, preconditions: { uid } }
         await unless(
