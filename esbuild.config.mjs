@@ -42,6 +42,16 @@ const leftOut = [
   ['cloudevents', /^\.\/(transport\/(emitter|http)|kafka|mqtt)$/, ''],
   ['cloudevents', /^json-bigint$/, ''],
   ['cloudevents', /^uuid$/, "exports.v4 = require('node:crypto').randomUUID"],
+  // Ways to sign in, to reach a server and to talk to containers that functions, which have an account of the cluster, do not go.
+  ...[
+    'openid-client',
+    'isomorphic-ws',
+    'tar-fs',
+    'jsonpath-plus',
+    'socks',
+    'socks-proxy-agent',
+    'stream-buffers',
+  ].map((name) => ['@kubernetes/client-node', new RegExp(`^${name}$`), 'module.exports = {}']),
   // What takes a while to load, until a connection is encrypted, or has been lost.
   ['postgres', /^tls$/, "exports.connect = (...args) => require('node:tls').connect(...args)"],
   ['postgres', /^perf_hooks$/, 'exports.performance = { now: () => performance.now() }'],
