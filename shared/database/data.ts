@@ -1,4 +1,5 @@
 import type { TagChange } from '#shared/domain/data.ts'
+import { dataOfVolume } from '#shared/domain/worker-spec.ts'
 import type { Measure } from '#shared/domain/worker.ts'
 import type { Tag } from '#shared/domain/tag.ts'
 import { dropOutputs } from './garbage.ts'
@@ -83,9 +84,9 @@ export async function stampData(
       update data
          set ended_at = now(),
              ready = ${ready},
-             bytes = measure.bytes,
-             files = measure.files,
-             digest = measure.digest
+             bytes = coalesce(measure.bytes, data.bytes),
+             files = coalesce(measure.files, data.files),
+             digest = coalesce(measure.digest, data.digest)
         from (select id from data where run_id = ${runId}) as own
         left join unnest(
                ${measured.map(([knitId]) => knitId)}::uuid[],
@@ -103,6 +104,38 @@ export async function stampData(
     )
     insert into match_task (knit_id)
     select id from stamped where ${ready}`
+}
+
+/** Keeps what the outputs of a run are known to hold before it ends, by their volumes; of others nothing. */
+export async function recordMeasures(
+  tx: Tx,
+  runId: string,
+  measures: Readonly<Record<string, Measure>>,
+): Promise<void> {
+  const measured = Object.entries(measures).flatMap(([volume, measure]) => {
+    const knitId = dataOfVolume(volume)
+    return knitId ? [{ knitId, ...measure }] : []
+  })
+  await tx`
+    update data
+       set bytes = measure.bytes,
+           files = measure.files,
+           digest = measure.digest
+      from unnest(
+             ${measured.map(({ knitId }) => knitId)}::uuid[],
+             ${measured.map(({ bytes }) => bytes)}::bigint[],
+             ${measured.map(({ files }) => files)}::bigint[],
+             ${measured.map(({ digest }) => digest)}::text[]
+           ) as measure (knit_id, bytes, files, digest)
+     where data.id = measure.knit_id
+       and data.run_id = ${runId}`
+}
+
+/** The outputs of a run whose content is known. */
+export async function findMeasured(sql: Queryable, runId: string): Promise<ReadonlySet<string>> {
+  const rows = await sql<{ id: string }[]>`
+    select id from data where run_id = ${runId} and digest is not null`
+  return new Set(rows.map(({ id }) => id))
 }
 
 /** An upload in progress: its run, held by the handler, and the data it will be. */

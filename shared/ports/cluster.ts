@@ -56,6 +56,8 @@ export interface Transfers {
   readLog(volume: string): Promise<Readable>
   /** What the worker writes to its log, from the first byte until the worker has ended; ends early when `signal` aborts. */
   followLog(worker: string, volume: string, signal: AbortSignal): Promise<Readable>
+  /** Removes what transfers left behind that are over. */
+  tidyTransfers(): Promise<void>
 }
 
 /** What can be asked of a cluster with a right to it; what it has room for, anybody may know. */

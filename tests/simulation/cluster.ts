@@ -115,6 +115,8 @@ export class SimulatedCluster implements Cluster, Transfers {
 
   send = (): Promise<Readable> => Promise.reject(new Error('nobody asks for that'))
   readLog = this.send
+  async tidyTransfers(): Promise<void> {}
+
   followLog = this.send
 
   /** All that may happen next, by itself. */

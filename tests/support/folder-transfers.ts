@@ -54,6 +54,8 @@ export class FolderTransfers implements Transfers {
   send = (volume: string): Promise<Readable> => this.#volumes.send(volume)
   readLog = (volume: string): Promise<Readable> => this.#volumes.readLog(volume)
 
+  async tidyTransfers(): Promise<void> {}
+
   async followLog(worker: string, volume: string, signal: AbortSignal): Promise<Readable> {
     return follow({
       folder: this.place(volume),

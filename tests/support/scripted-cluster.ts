@@ -127,6 +127,10 @@ export class ScriptedCluster implements Cluster, Transfers {
     return Readable.from([])
   }
 
+  async tidyTransfers(): Promise<void> {
+    await this.#call('tidyTransfers', '')
+  }
+
   async followLog(worker: string): Promise<Readable> {
     await this.#call('followLog', worker)
     return Readable.from([])

@@ -19,10 +19,11 @@ export default defineClockStep(
       if (isImport) await serveRun(ctx, runId, ['running'], (run) => abortImport(ctx, run))
       else await takeBack(ctx, runId)
     }
+    await ctx.transfers.tidyTransfers()
     await removeStrays(ctx)
     ctx.relay.wake()
   },
-  { uses: ['listVolumes'] },
+  { uses: ['listVolumes', 'tidyTransfers'] },
 )
 
 const lookedAt = new WeakMap<Context['config'], number>()

@@ -1,6 +1,7 @@
 import { ArchiveError } from '#shared/archive/archive-error.ts'
 import { expect } from 'vitest'
 import { findDataIds, showData } from '#shared/database/data-view.ts'
+import { recordMeasures } from '#shared/database/data.ts'
 import { setPlanActive } from '#shared/database/plans.ts'
 import { begin } from '#shared/database/sql.ts'
 import { stopRun } from '#shared/database/user-moves.ts'
@@ -41,6 +42,21 @@ async function endBy(
        set cause = ${cause}, exit_code = ${code}, exit_message = ${message}, ended_at = now()
      where run_id = ${runId}`
 }
+
+test('outputs that were measured already are not measured again, and keep what was measured', async ({
+  ctx,
+}) => {
+  const run = await makeRun(ctx, { status: 'completing' })
+  const [output = ''] = run.outputs
+  const measure = { bytes: 5, files: 1, digest: 'sha256:1' }
+  await ctx.sql.begin((tx) => recordMeasures(tx, run.runId, { [volumeOf(output)]: measure }))
+  await finish(ctx, run)
+
+  expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'done' })
+  expect(ctx.cluster.calls).not.toContain(`measureVolume ${volumeOf(output)}`)
+  const [data] = await ctx.sql`select bytes::int, files::int, digest from data where id = ${output}`
+  expect(data).toEqual(measure)
+})
 
 test('a run told twice to finish is done, and says so once', async ({ ctx }) => {
   const run = await makeRun(ctx, { status: 'completing' })

@@ -4,7 +4,7 @@ import { unstartableCode } from '#shared/domain/run-exits.ts'
 import type { Next } from '#shared/domain/run-states.ts'
 import { volumeOf, workerOf } from '#shared/domain/worker-spec.ts'
 import type { Measure } from '#shared/domain/worker.ts'
-import { stampData, type Stamp } from '#shared/database/data.ts'
+import { findMeasured, stampData, type Stamp } from '#shared/database/data.ts'
 import {
   findFailure,
   recordEnd,
@@ -126,11 +126,13 @@ async function startOver(
 
 type Outputs = { measures: Map<string, Measure>; unfit?: string }
 
-/** What the outputs hold; `unfit` says what in them cannot be kept. */
+/** What the outputs hold that is not known yet; `unfit` says what in them cannot be kept. */
 async function measureOutputs(ctx: Context, run: Ending): Promise<Outputs> {
   const work = await loadWork(ctx.sql, run.id)
   const outputs: Outputs = { measures: new Map() }
+  const known = await findMeasured(ctx.sql, run.id)
   for (const { path, knitId } of work?.outputs ?? []) {
+    if (known.has(knitId)) continue
     try {
       const measure = await ctx.cluster.measureVolume(volumeOf(knitId))
       if (measure) outputs.measures.set(knitId, measure)

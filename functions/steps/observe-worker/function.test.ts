@@ -1,4 +1,6 @@
 import { expect } from 'vitest'
+import { volumeOf } from '#shared/domain/worker-spec.ts'
+import type { WorkerState } from '#shared/ports/cluster.ts'
 import { failed, succeeded } from '#tests/support/scripted-cluster.ts'
 import { historyOf, makeRun, passTime, readRun, steal } from '#tests/support/runs.ts'
 import { deliver, outbox, test, type TestWorld } from '#tests/support/world.ts'
@@ -111,6 +113,24 @@ test('a run that runs on is left as it is, and looked at again after a while wit
     later: true,
   })
   expect(await outbox(ctx)).toEqual([])
+})
+
+test('what a worker has measured of its outputs is kept, and of nothing else', async ({ ctx }) => {
+  const run = await makeRun(ctx, { status: 'running' })
+  const other = await makeRun(ctx, { status: 'running' })
+  const [output = ''] = run.outputs
+  const [foreign = ''] = other.outputs
+  const measure = { bytes: 5, files: 1, digest: 'sha256:1' }
+  const measures = Object.fromEntries(
+    [volumeOf(output), volumeOf(foreign), 'no-data'].map((volume) => [volume, measure]),
+  )
+  ctx.cluster.set(run.worker, { ...succeeded(), measures } as WorkerState)
+  await changed(ctx, run.worker)
+
+  expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'completing' })
+  const known = await ctx.sql`
+    select id, bytes::int, files::int from data where digest = ${measure.digest}`
+  expect(known).toEqual([{ id: output, bytes: 5, files: 1 }])
 })
 
 test('a worker that was never released is released', async ({ ctx }) => {

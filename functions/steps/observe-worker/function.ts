@@ -1,6 +1,7 @@
-import type { Worker, WorkerState } from '#shared/ports/cluster.ts'
+import type { Measure, Worker, WorkerState } from '#shared/ports/cluster.ts'
 import { systemExits, unstartableCode } from '#shared/domain/run-exits.ts'
 import { workerOf } from '#shared/domain/worker-spec.ts'
+import { recordMeasures } from '#shared/database/data.ts'
 import { recordEnd, releaseRun, secondsInStatus, type Claimed } from '#shared/database/runs.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineStep } from '#shared/runtime/define-step.ts'
@@ -36,7 +37,13 @@ async function look(ctx: Context, run: Observed): Promise<WorkerState['phase'] |
   }
   const { state } = worker
   if (state.phase === 'succeeded')
-    await end(ctx, run, 'completing', { ...times(state), exit: { code: 0, message: '' } })
+    await end(
+      ctx,
+      run,
+      'completing',
+      { ...times(state), exit: { code: 0, message: '' } },
+      state.measures,
+    )
   else if (state.phase === 'failed')
     await end(ctx, run, 'aborting', {
       ...times(state),
@@ -77,12 +84,16 @@ async function end(
   run: Observed,
   to: 'completing' | 'aborting',
   how: Parameters<typeof recordEnd>[2],
+  measures?: Record<string, Measure>,
 ): Promise<void> {
   await askHooks(ctx, run, to)
   const reason = how.cause ? how.exit?.message : undefined
   await advance(ctx, run, to, {
     ...(reason && { reason }),
-    also: (tx, moved) => recordEnd(tx, moved, how),
+    async also(tx, moved) {
+      await recordEnd(tx, moved, how)
+      if (measures) await recordMeasures(tx, run.id, measures)
+    },
   })
 }
 

@@ -35,12 +35,24 @@ export function agentsIn(api: Api, settings: ClusterSettings): CallAgent {
 
 /** Ends the agents of a volume at once: what they read or write is not needed any more. */
 export async function removeAgents(api: Api, namespace: string, volume: string): Promise<void> {
-  const what = `the agents of ${volume} cannot be ended`
-  const labelSelector = selectorOf('dataagt', aboutAgents(volume))
-  const agents = await askForAll<V1Pod>(what, (page) =>
-    api.core.listNamespacedPod({ namespace, labelSelector, ...page }),
+  for (const agent of await listAgents(api, namespace, aboutAgents(volume)))
+    await removeAgent(api, namespace, agent)
+}
+
+/** Removes the agents that have ended. */
+export async function removeEndedAgents(api: Api, namespace: string): Promise<void> {
+  for (const agent of await listAgents(api, namespace))
+    if (isOver(agent)) await removeAgent(api, namespace, agent)
+}
+
+const isOver = ({ status }: V1Pod): boolean =>
+  status?.phase === 'Succeeded' || status?.phase === 'Failed'
+
+function listAgents({ core }: Api, namespace: string, about?: Record<string, string>) {
+  const labelSelector = selectorOf('dataagt', about)
+  return askForAll<V1Pod>('agents cannot be listed', (page) =>
+    core.listNamespacedPod({ namespace, labelSelector, ...page }),
   )
-  for (const agent of agents) await removeAgent(api, namespace, agent)
 }
 
 async function removeAgent({ core }: Api, namespace: string, { metadata }: V1Pod): Promise<void> {
@@ -81,9 +93,7 @@ async function ensureAgent(
     api.core.readNamespacedPod({ namespace, name }),
   )
   if (!there) return startAgent(api, settings, volume, mode)
-  const { metadata, status } = there
-  const isOver = status?.phase === 'Succeeded' || status?.phase === 'Failed'
-  if (!isOver && !metadata?.deletionTimestamp) return there
+  if (!isOver(there) && !there.metadata?.deletionTimestamp) return there
   await removeAgent(api, namespace, there)
   return undefined
 }

@@ -46,6 +46,7 @@ export const rights: Record<ClusterCall, readonly Rule[]> = {
   receive: agents,
   send: agents,
   readLog: agents,
+  tidyTransfers: [{ group: '', resources: ['pods'], verbs: ['delete', 'list'] }],
   followLog: [
     ...agents,
     { group: 'batch', resources: ['jobs'], verbs: ['get'] },

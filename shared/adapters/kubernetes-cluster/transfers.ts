@@ -1,6 +1,6 @@
 import { json } from 'node:stream/consumers'
 import { NoSuchVolume, type Cluster, type Measure, type Transfers } from '#shared/ports/cluster.ts'
-import { agentsIn } from './agents.ts'
+import { agentsIn, removeEndedAgents } from './agents.ts'
 import type { Api } from './api.ts'
 import { findClaim } from './find-claim.ts'
 import { followLog } from './follow-log.ts'
@@ -40,6 +40,7 @@ export function transfersIn(
         throw error
       }
     },
+    tidyTransfers: () => removeEndedAgents(api, settings.namespace),
     followLog: (worker, volume, signal) =>
       followLog(api, { namespace: settings.namespace, worker, volume, signal, readLog }),
   }

@@ -102,6 +102,7 @@ export function localCluster(options: LocalClusterOptions): LocalCluster {
         ...(engine && engine.gpus > 0 ? [[GPU, engine.gpus] as const] : []),
       ])
     },
+    async tidyTransfers() {},
     async followLog(worker, volume, signal) {
       const isOver = () => workers.isOver(worker)
       const listen = (listener: () => void) => workers.listen(worker, listener)

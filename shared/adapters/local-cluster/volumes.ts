@@ -12,7 +12,7 @@ import { discard, isMissing, makeVolume, volumeFolder, type Home } from './home.
 import { handOverTree } from './program-user.ts'
 
 type Volumes = Pick<Cluster, 'ensureVolume' | 'deleteVolume' | 'listVolumes' | 'measureVolume'> &
-  Omit<Transfers, 'followLog'>
+  Omit<Transfers, 'followLog' | 'tidyTransfers'>
 
 // Programs leave such things behind; they are no part of what is kept.
 const lenient = { skipSpecial: true }
