@@ -28,6 +28,7 @@ import cleanAgents from './steps/clean-agents/function.ts'
 import collectGarbage from './steps/collect-garbage/function.ts'
 import finishRun from './steps/finish-run/function.ts'
 import initializeRun from './steps/initialize-run/function.ts'
+import keepDeadLetters from './steps/keep-dead-letters/function.ts'
 import matchData from './steps/match-data/function.ts'
 import observeWorker from './steps/observe-worker/function.ts'
 import projectRuns from './steps/project-runs/function.ts'
@@ -69,6 +70,7 @@ export const stepFunctions = [
   collectGarbage,
   finishRun,
   initializeRun,
+  keepDeadLetters,
   matchData,
   observeWorker,
   projectRuns,

@@ -18,7 +18,7 @@ export async function keepDeadLetter(
         on conflict (step, (event ->> 'name'), (event ->> 'subject')) do update
        set event = excluded.event,
            cause = excluded.cause,
-           times = dead_letter.times + 1,
+           times = dead_letter.times + (dead_letter.event ->> 'id' <> excluded.event ->> 'id')::integer,
            last_at = now()`
 }
 

@@ -1,13 +1,14 @@
-import { HTTP } from 'cloudevents'
+import { HTTP, type CloudEventV1 } from 'cloudevents'
 import { Hono } from 'hono'
 import { type EventData } from '#shared/contracts/events.ts'
 import { Problem, problems } from '#shared/contracts/problems.ts'
 import type { KnitEvent } from '#shared/ports/event-bus.ts'
 import type { Log } from '#shared/ports/log.ts'
-import type { EventsOf, EventStep, clockSteps } from '#shared/workflow/triggers.ts'
+import type { EventsOf, EventStep, clockSteps, deadLetterStep } from '#shared/workflow/triggers.ts'
 import { contextFor, type Context, type World } from './context.ts'
 import type { Deploy } from './define-route.ts'
 import { fromCloudEvent } from '#shared/adapters/cloud-event.ts'
+import { fromDeadLetter, type DeadLetter } from '#shared/adapters/dead-letter.ts'
 import { readText, type NodeBindings } from './read-request.ts'
 import { toProblem } from './respond.ts'
 import { followTrace, traceId } from './trace.ts'
@@ -53,7 +54,7 @@ export function defineStep<S extends EventStep>(
   deploy: Deploy = {},
 ): StepFunction {
   return stepFunction(name, deploy, async (request, world, bindings) => {
-    const event = await readEvent(request, world, bindings)
+    const event = fromCloudEvent(await readArrived(request, world, bindings), world.config)
     const ctx = stepContext({ name, deploy }, request, world, event)
     try {
       await handle({ name: event.name, data: event.data } as EventFor<S>, ctx)
@@ -72,6 +73,18 @@ export function defineClockStep(
   return stepFunction(name, deploy, (request, world) =>
     handle(stepContext({ name, deploy }, request, world)),
   )
+}
+
+/** The step to which the broker gives what it has given up. */
+export function defineDeadLetterStep(
+  name: typeof deadLetterStep,
+  handle: (letter: DeadLetter, ctx: Context) => Promise<void>,
+  deploy: Deploy = {},
+): StepFunction {
+  return stepFunction(name, deploy, async (request, world, bindings) => {
+    const letter = fromDeadLetter(await readArrived(request, world, bindings), world.config)
+    await handle(letter, stepContext({ name, deploy }, request, world, letter.event))
+  })
 }
 
 function stepFunction(
@@ -117,12 +130,12 @@ function stepContext(
   return contextFor(world, { by, requestId: event?.id ?? trace, signal: request.signal, log, uses })
 }
 
-/** The event of a request. Throws `Problem` for what is none, or may not be served. */
-async function readEvent(
+/** The event of a request, of which nothing is believed yet. Throws `Problem` for what is none. */
+async function readArrived(
   request: Request,
   world: World,
   bindings: NodeBindings,
-): Promise<KnitEvent> {
+): Promise<CloudEventV1<unknown>> {
   const limit = { setting: 'maxBodyBytes', bytes: world.config.maxBodyBytes }
   const body = await readText(request, bindings, limit)
   let arrived
@@ -134,7 +147,7 @@ async function readEvent(
   }
   if (Array.isArray(arrived))
     throw new Problem('event-refused', 'Batches of events are not served.')
-  return fromCloudEvent(arrived, world.config)
+  return arrived
 }
 
 /** 422 goes to the dead letters at once; anything from 500 on is delivered again. */

@@ -19,7 +19,9 @@ export type EventsOf<S extends EventStep> = (typeof triggers)[S][number]
 
 /** Steps woken by the clock alone. */
 export const clockSteps = ['sweep', 'clean-agents'] as const
-export type Step = EventStep | (typeof clockSteps)[number]
+/** The step that keeps what the broker has given up. */
+export const deadLetterStep = 'keep-dead-letters'
+export type Step = EventStep | (typeof clockSteps)[number] | typeof deadLetterStep
 
 /** The steps an event wakes. */
 export function stepsFor(name: EventName): EventStep[] {

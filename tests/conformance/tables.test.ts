@@ -6,7 +6,7 @@ import { routes } from '#shared/contracts/index.ts'
 import { problems } from '#shared/contracts/problems.ts'
 import { isWrite, roles, routeFolder } from '#shared/contracts/route.ts'
 import { runStatuses } from '#shared/domain/run-states.ts'
-import { clockSteps, triggers } from '#shared/workflow/triggers.ts'
+import { clockSteps, deadLetterStep, triggers } from '#shared/workflow/triggers.ts'
 import { routeScenarios } from '#tests/faults/route-scenarios.ts'
 import { stepScenarios } from '#tests/faults/step-scenarios.ts'
 import { test } from '#tests/support/world.ts'
@@ -19,7 +19,8 @@ const folders = (parent: string): string[] =>
   find(`${parent}/*/function.ts`).map((file) => file.split('/').at(-2) ?? '')
 
 pure('every step of the trigger table has its folder, and the other way round', () => {
-  expect(folders('functions/steps')).toEqual([...Object.keys(triggers), ...clockSteps].toSorted())
+  const steps = [...Object.keys(triggers), ...clockSteps, deadLetterStep]
+  expect(folders('functions/steps')).toEqual(steps.toSorted())
 })
 
 pure('every route contract has its folder, and the other way round', () => {
@@ -33,7 +34,7 @@ pure('what a folder serves is what the folder is called', () => {
     expect(served(kind).toSorted()).toEqual(folders(`functions/${kind}`))
   for (const step of stepFunctions)
     expect(read(`functions/steps/${step.name}/function.ts`)).toMatch(
-      new RegExp(`define(Clock)?Step\\(\\s*'${step.name}'`),
+      new RegExp(`define(Clock|DeadLetter)?Step\\(\\s*'${step.name}'`),
     )
 })
 

@@ -11,6 +11,7 @@ import cleanAgents from '../../functions/steps/clean-agents/function.ts'
 import collectGarbage from '../../functions/steps/collect-garbage/function.ts'
 import finishRun from '../../functions/steps/finish-run/function.ts'
 import initializeRun from '../../functions/steps/initialize-run/function.ts'
+import keepDeadLetters from '../../functions/steps/keep-dead-letters/function.ts'
 import matchData from '../../functions/steps/match-data/function.ts'
 import observeWorker from '../../functions/steps/observe-worker/function.ts'
 import projectRuns from '../../functions/steps/project-runs/function.ts'
@@ -19,6 +20,7 @@ import sweep from '../../functions/steps/sweep/function.ts'
 import { loseWorker, match, push, runIn, setWorker, told } from './arrange.ts'
 import type { Scenario } from './scenario.ts'
 
+const anyId = '00000000-0000-7000-8000-000000000001'
 const twoInputs = { '/in/a': ['kind:a'], '/in/b': ['kind:b'] }
 
 /** What is there for each step to do. */
@@ -204,6 +206,18 @@ export const stepScenarios: Record<Step, Scenario[]> = {
           insert into agent (knit_id, mode, lease_until) values (${knitId}, 'read', now())`
         await passTime(world)
         return (world) => tick(cleanAgents, world)
+      },
+    },
+  ],
+  'keep-dead-letters': [
+    {
+      of: 'an event that the broker has given up',
+      async arrange() {
+        const why = {
+          knativeerrordest: 'http://step-match-data.mine.svc/',
+          knativeerrorcode: '500',
+        }
+        return (world) => deliver(keepDeadLetters, world, 'data.ready', { runId: anyId }, why)
       },
     },
   ],

@@ -44,7 +44,12 @@ type Scene = {
   /** Calls a route by its folder; what it answers must be a success. */
   ask(folder: string, path: string, options?: CallOptions): Promise<Response>
   /** Gives an event to a step. */
-  wake<E extends EventName>(step: string, name: E, data: EventData<E>): Promise<void>
+  wake<E extends EventName>(
+    step: string,
+    name: E,
+    data: EventData<E>,
+    more?: Record<string, string>,
+  ): Promise<void>
   tick(step: string): Promise<void>
 }
 
@@ -71,8 +76,10 @@ function sceneOf(world: TestWorld, watch: Observer): Scene {
         // What is streamed goes on after the answer has begun.
         return new Response((await response.text()) || null, response)
       }),
-    wake: async (step, name, data) =>
-      void (await succeed(`${step} ${name}`, () => deliver(found(steps, step), world, name, data))),
+    wake: async (step, name, data, more) =>
+      void (await succeed(`${step} ${name}`, () =>
+        deliver(found(steps, step), world, name, data, more),
+      )),
     tick: async (step) => void (await succeed(step, () => tick(found(steps, step), world))),
   }
 }
@@ -319,6 +326,8 @@ async function cleanUp({ world, wake, tick }: Scene): Promise<void> {
   }
   await wake('collect-garbage', 'volume.dropped', {})
   cluster.before = () => {}
+  const failedAt = { knativeerrordest: 'http://step-match-data.mine.svc/' }
+  await wake('keep-dead-letters', 'data.ready', { runId: lost.run.id }, failedAt)
   await makeRun(world, { status: 'running' })
   world.relay = createRelay(sql, world.bus, world.log)
   await tick('sweep')

@@ -49,9 +49,11 @@ export async function deliver<E extends EventName>(
   world: World,
   name: E,
   data: EventData<E>,
+  more: Record<string, string> = {},
 ): Promise<Response> {
   const event = { id: randomUUID(), name, subject: 'test', data, time: new Date() }
-  const { headers, body } = HTTP.binary(toCloudEvent(event, 'test', world.config))
+  const sent = toCloudEvent(event, 'test', world.config).cloneWith(more)
+  const { headers, body } = HTTP.binary(sent)
   const request = new Request('http://steps.local/', {
     method: 'POST',
     headers: headers as Record<string, string>,
