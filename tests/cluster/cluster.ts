@@ -7,7 +7,7 @@ export type Cluster = {
   /** What kubectl and helm are told in their environment. */
   env: NodeJS.ProcessEnv
   namespacePrefix: string
-  images: { knitfab: string; postgres?: string }
+  images: { knitfab: string; postgres?: string; node: string; tools: string }
   /** Where a NodePort is reached. */
   host: string
   lower(): Promise<void>
@@ -36,7 +36,17 @@ async function theirCluster(): Promise<Cluster> {
   const context = process.env['KNIT_TEST_KUBECTX']
   const words = ['kubectl', ...(context ? ['--context', context] : []), 'get', 'nodes']
   const host = await run([...words, '-o', `jsonpath=${address}`], env)
-  return { env, namespacePrefix, images: { knitfab: image }, host, lower: async () => {} }
+  return {
+    env,
+    namespacePrefix,
+    images: {
+      knitfab: image,
+      node: 'docker.io/library/node:24',
+      tools: 'docker.io/library/busybox:1',
+    },
+    host,
+    lower: async () => {},
+  }
 }
 
 /** Raises a cluster of one node, in which nothing is left of the one before. */
@@ -50,7 +60,12 @@ async function ownCluster(): Promise<Cluster> {
   return {
     env,
     namespacePrefix,
-    images: { knitfab: await loadImage(), postgres: await run([`${scripts}/postgres/load`]) },
+    images: {
+      knitfab: await loadImage(),
+      postgres: await run([`${scripts}/postgres/load`]),
+      node: 'registry.local:5000/node:latest',
+      tools: 'registry.local:5000/busybox:latest',
+    },
     host: '10.98.0.2',
     lower: async () => void (await show([`${scripts}/down`])),
   }

@@ -40,7 +40,7 @@ async function testIn(cluster: Cluster, tests: string[], keep: boolean): Promise
     return await phase('tests', () =>
       show([process.execPath, ...vitest, ...tests], {
         ...cluster.env,
-        KNIT_TEST_INSTALLED: JSON.stringify({ namespace, apiRoot, token }),
+        KNIT_TEST_INSTALLED: JSON.stringify({ namespace, apiRoot, token, images: cluster.images }),
       }),
     )
   } finally {
