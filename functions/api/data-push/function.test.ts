@@ -487,17 +487,18 @@ async function renewedTwice({ world: { sql } }: Front): Promise<void> {
   await until(async () => (await lease()) > first + 1000)
 }
 
-test('a full disk is told as such, and nothing is left', async ({ front }) => {
+test.for([
+  ['disk', 'ENOSPC: no space left on device, write'],
+  ['quota', 'EDQUOT: disk quota exceeded, write'],
+])('a full %s is told as such, and nothing is left', async ([, message = ''], { front }) => {
   const before = await counts(front)
   const { transfers } = front.world
-  const full = Object.assign(new Error('ENOSPC: no space left on device, write'), {
-    code: 'ENOSPC',
-  })
+  const full = Object.assign(new Error(message), { code: message.split(':')[0] })
   front.world.transfers = { ...front.volumes, receive: () => Promise.reject(full) } as never
   const reply = await upload(front, archive).finally(() => (front.world.transfers = transfers))
   expect(reply.status).toBe(507)
   expect(reply.text).toMatch(/^\{"message":"storage is full\\n/)
-  await expectOnlyHistory(front, before, /no space/)
+  await expectOnlyHistory(front, before, /no space|quota/)
 })
 
 test('a line of our own that breaks is not laid to the caller', async ({ front }) => {
