@@ -10,6 +10,8 @@ const small = {
   max_connections: '60',
   shared_buffers: '64MB',
   huge_pages: 'off',
+  // In the folder of the data: what a killed server leaves there is its own to clear away, and goes with it.
+  dynamic_shared_memory_type: 'mmap',
   // Reading by itself, a backend needs no pool of readers that sit idle.
   io_method: 'sync',
   jit: 'off',
