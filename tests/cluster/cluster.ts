@@ -1,20 +1,30 @@
-import { homedir } from 'node:os'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { run, show } from './phase.ts'
+import { Failed, phase, run, show } from './phase.ts'
 
 /** Where tests are made: with whose rights, and what the images are called there. */
 export type Cluster = {
   /** What kubectl and helm are told in their environment. */
-  env: NodeJS.ProcessEnv
+  env: { KUBECONFIG: string; PATH?: string }
   namespacePrefix: string
-  images: { knitfab: string; postgres?: string; node: string; tools: string }
+  images: Images
   /** Where a NodePort is reached. */
   host: string
   lower(): Promise<void>
 }
 
+/** Ours, and those that the tests make Runs of: one with Node, one with a shell and the small programs. */
+export type Images = { knitfab: string; postgres?: string; node: string; tools: string }
+
 const scripts = 'tests/cluster'
 const store = process.env['CLUSTER_HOME'] ?? join(homedir(), '.cache/knit-cluster')
+
+/** What its programs are told of the cluster that this machine raises. */
+export const ownEnv = {
+  KUBECONFIG: join(store, 'kubeconfig'),
+  PATH: `${process.env['PATH']}:${join(store, 'bin')}`,
+}
 
 /** The cluster of `KNIT_TEST_KUBECONFIG`, to which the image has to be known by its name, or one on this machine. */
 export const findCluster = (): Promise<Cluster> =>
@@ -23,52 +33,72 @@ export const findCluster = (): Promise<Cluster> =>
 const namespacePrefix = process.env['KNIT_TEST_NAMESPACE'] ?? 'knit-test'
 
 async function theirCluster(): Promise<Cluster> {
-  const image = process.env['KNIT_TEST_IMAGE']
-  if (!image)
-    throw new Error(
+  const { KNIT_TEST_IMAGE, KNIT_TEST_NODE, KNIT_TEST_TOOLS } = process.env
+  if (!KNIT_TEST_IMAGE)
+    throw new Failed(
       'KNIT_TEST_IMAGE is not set: build the image (npm run image), push it where your cluster finds it, and name it by its digest.',
     )
-  const env = {
-    KUBECONFIG: process.env['KNIT_TEST_KUBECONFIG'],
-    HELM_KUBECONTEXT: process.env['KNIT_TEST_KUBECTX'],
-  }
+  const folder = await mkdtemp(join(tmpdir(), 'knit-cluster-'))
+  const env = { KUBECONFIG: join(folder, 'kubeconfig') }
+  await writeFile(env.KUBECONFIG, await chosenContext(), { mode: 0o600 })
   const address = '{.items[0].status.addresses[?(@.type=="InternalIP")].address}'
-  const context = process.env['KNIT_TEST_KUBECTX']
-  const words = ['kubectl', ...(context ? ['--context', context] : []), 'get', 'nodes']
-  const host = await run([...words, '-o', `jsonpath=${address}`], env)
   return {
     env,
     namespacePrefix,
     images: {
-      knitfab: image,
-      node: 'docker.io/library/node:24',
-      tools: 'docker.io/library/busybox:1',
+      knitfab: KNIT_TEST_IMAGE,
+      node: KNIT_TEST_NODE ?? 'docker.io/library/node:24',
+      tools: KNIT_TEST_TOOLS ?? 'docker.io/library/busybox:1',
     },
-    host,
-    lower: async () => {},
+    host: await run(['kubectl', 'get', 'nodes', '-o', `jsonpath=${address}`], env),
+    lower: () => rm(folder, { recursive: true }),
   }
 }
 
-/** Raises a cluster of one node, in which nothing is left of the one before. */
-async function ownCluster(): Promise<Cluster> {
-  if ((await show([`${scripts}/up`])) !== 0)
-    throw new Error(`The cluster did not come up. What its parts said is in ${join(store, 'log')}.`)
-  const env = {
-    KUBECONFIG: join(store, 'kubeconfig'),
-    PATH: `${process.env['PATH']}:${join(store, 'bin')}`,
-  }
+/** The kubeconfig with one context, which is the current one whoever reads it. */
+function chosenContext(): Promise<string> {
+  const { KNIT_TEST_KUBECONFIG = '', KNIT_TEST_KUBECTX: context } = process.env
+  const chosen = context ? ['--context', context] : []
+  return run(['kubectl', 'config', 'view', '--minify', '--flatten', ...chosen], {
+    KUBECONFIG: KNIT_TEST_KUBECONFIG,
+  })
+}
+
+/** Raises a cluster of one node, unless it is there, and gives it the images. */
+export async function ownCluster(): Promise<Cluster> {
+  await raise()
   return {
-    env,
+    env: ownEnv,
     namespacePrefix,
     images: {
-      knitfab: await loadImage(),
-      postgres: await run([`${scripts}/postgres/load`]),
+      knitfab: await phase('our image is built and loaded', loadImage),
+      postgres: await phase('an image of PostgreSQL is loaded', () =>
+        run([`${scripts}/postgres/load`]),
+      ),
       node: 'registry.local:5000/node:latest',
       tools: 'registry.local:5000/busybox:latest',
     },
     host: '10.98.0.2',
-    lower: async () => void (await show([`${scripts}/down`])),
+    lower,
   }
+}
+
+async function raise(): Promise<void> {
+  if (process.getuid?.() !== 0)
+    throw new Failed(
+      'A cluster of one node is raised by root alone: become root, or name a cluster of your own in KNIT_TEST_KUBECONFIG.',
+    )
+  const code = await phase('a cluster of one node is raised', () => show([`${scripts}/up`]))
+  if (code !== 0)
+    throw new Failed(
+      `The cluster did not come up. What its parts said is in ${join(store, 'log')}.`,
+    )
+}
+
+/** Ends the cluster of this machine, and leaves nothing of it but what was built. */
+export async function lower(): Promise<void> {
+  const code = await show([`${scripts}/down`])
+  if (code !== 0) throw new Failed(`The cluster did not go: ${scripts}/down ended with ${code}.`)
 }
 
 /** Builds the image and gives it to the node's registry. */

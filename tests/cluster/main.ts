@@ -1,13 +1,15 @@
+import { startVitest } from 'vitest/node'
 import { runProgram } from '#shared/runtime/command-line.ts'
+import ClosingLine from '../support/closing-line.ts'
 import { findCluster, type Cluster } from './cluster.ts'
-import { phase, show } from './phase.ts'
-import { install } from './release.ts'
+import { phase } from './phase.ts'
+import { install, type Release } from './release.ts'
 
 const usage = `Usage: npm run test:cluster -- [--keep] [TEST…]
 
 Installs the chart in a real cluster with Knative and tests it there: in that of KNIT_TEST_KUBECONFIG (with the context
-KNIT_TEST_KUBECTX, in namespaces that begin with KNIT_TEST_NAMESPACE, and the image KNIT_TEST_IMAGE), or else in one of one node
-that is raised on this machine, as root, and lowered again.
+KNIT_TEST_KUBECTX, in namespaces that begin with KNIT_TEST_NAMESPACE, and our image by the name KNIT_TEST_IMAGE), or else in one of
+one node that is raised on this machine, as root, and lowered again.
 
   --keep       leave the cluster and the installation as they are
   --help       show this
@@ -18,33 +20,57 @@ process.exitCode = await runProgram({
   options: { keep: { type: 'boolean', default: false } },
   takesWords: true,
   async run({ keep }, tests) {
-    const cluster = await phase('a cluster', findCluster)
+    const result = { closing: '0 passed, 1 failed', good: false }
+    const reporter = new ClosingLine({
+      say: (closing) => Object.assign(result, { closing, good: /, 0 failed/.test(closing) }),
+    })
     try {
-      return await testIn(cluster, tests, keep)
-    } finally {
-      if (!keep) await phase('the cluster is left', cluster.lower)
+      await inCluster(keep, (cluster, release) => testIn(cluster, release, { tests, reporter }))
+    } catch (error) {
+      result.good = false
+      result.closing = result.closing.replace(', 0 failed', ', 1 failed')
+      console.error((error as Error).message)
     }
+    console.log(result.closing)
+    return result.good ? 0 : 1
   },
 })
 
-async function testIn(cluster: Cluster, tests: string[], keep: boolean): Promise<number> {
-  const release = await phase('the chart is installed', () => install(cluster))
-  const { namespace, apiRoot, token } = release
-  const vitest = [
-    'node_modules/vitest/vitest.mjs',
-    'run',
-    '--config',
-    'tests/cluster/vitest.config.ts',
-  ]
+/** Finds a cluster and installs the chart there for some work; both are left again, unless they are kept. */
+async function inCluster(
+  keep: boolean,
+  work: (cluster: Cluster, release: Release) => Promise<void>,
+): Promise<void> {
+  const cluster = await findCluster()
   try {
-    return await phase('tests', () =>
-      show([process.execPath, ...vitest, ...tests], {
-        ...cluster.env,
-        KNIT_TEST_INSTALLED: JSON.stringify({ namespace, apiRoot, token, images: cluster.images }),
-      }),
-    )
+    const release = await phase('the chart is installed', () => install(cluster))
+    try {
+      await work(cluster, release)
+    } finally {
+      if (!keep) await phase('the release is removed', release.remove)
+    }
   } finally {
-    if (keep) console.log(`${apiRoot} in the namespace ${namespace}, with the token ${token}`)
-    else await phase('the release is removed', release.remove)
+    if (!keep) await phase('the cluster is left', cluster.lower)
   }
+}
+
+type Chosen = { tests: string[]; reporter: ClosingLine }
+
+async function testIn(
+  { env, images, namespacePrefix }: Cluster,
+  { namespace, apiRoot, token }: Release,
+  { tests, reporter }: Chosen,
+): Promise<void> {
+  console.log(`${apiRoot} in the namespace ${namespace}, with the token ${token}`)
+  Object.assign(process.env, env, {
+    KNIT_TEST_KUBECONFIG: env.KUBECONFIG,
+    KNIT_TEST_NAMESPACE: namespacePrefix,
+    KNIT_TEST_IMAGE: images.knitfab,
+    KNIT_TEST_TOOLS: images.tools,
+    KNIT_TEST_INSTALLED: JSON.stringify({ namespace, apiRoot, token, images }),
+  })
+  const config = 'tests/cluster/vitest.config.ts'
+  const options = { config, run: true, watch: false, reporters: ['default', reporter] }
+  const vitest = await phase('tests', () => startVitest('test', tests, options))
+  await vitest.close()
 }

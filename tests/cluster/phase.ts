@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 
 const root = new URL('../../', import.meta.url).pathname
 
@@ -13,7 +13,7 @@ export async function phase<T>(what: string, work: () => Promise<T>): Promise<T>
   }
 }
 
-/** A program that ended with another code than 0; what it said last is in the message. */
+/** What people can mend: of a program that ended with another code than 0, what it said last. */
 export class Failed extends Error {
   override readonly name = 'Failed'
 }
@@ -28,10 +28,7 @@ export async function run(words: readonly string[], env: NodeJS.ProcessEnv = {})
   })
   let output = ''
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
-  const code = await new Promise((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', resolve)
-  })
+  const code = await ended(child)
   if (code !== 0) throw new Failed(`${words.join(' ')} ended with ${code}\n${output.trimEnd()}`)
   return output.trimEnd()
 }
@@ -40,8 +37,11 @@ export async function run(words: readonly string[], env: NodeJS.ProcessEnv = {})
 export async function show(words: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<number> {
   const [file = '', ...args] = words
   const child = spawn(file, args, { cwd: root, env: { ...process.env, ...env }, stdio: 'inherit' })
-  return new Promise((resolve, reject) => {
-    child.once('error', reject)
+  return ended(child)
+}
+
+const ended = (child: ChildProcess): Promise<number> =>
+  new Promise((resolve, reject) => {
+    child.once('error', (error) => reject(new Failed(error.message)))
     child.once('close', (code) => resolve(code ?? 1))
   })
-}

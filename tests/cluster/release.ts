@@ -1,15 +1,37 @@
 import { randomBytes } from 'node:crypto'
 import type { Cluster } from './cluster.ts'
-import { run } from './phase.ts'
+import { Failed, run, show } from './phase.ts'
 
 /** One installation of the chart, which all tests share. */
 export type Release = { namespace: string; apiRoot: string; token: string; remove(): Promise<void> }
 
-export async function install({ env, namespacePrefix, images, host }: Cluster): Promise<Release> {
-  const namespace = `${namespacePrefix}-${randomBytes(3).toString('hex')}`
-  const kubectl = (...words: string[]) => run(['kubectl', '-n', namespace, ...words], env)
-  const [repository, digest = ''] = images.knitfab.split('@')
-  const values = {
+const release = 'knitfab'
+
+/** Installs the chart in a namespace of its own. What could not be installed is taken away again. */
+export async function install(cluster: Cluster): Promise<Release> {
+  const namespace = `${cluster.namespacePrefix}-${randomBytes(3).toString('hex')}`
+  try {
+    return await bring(cluster, namespace)
+  } catch (error) {
+    await remove(cluster, namespace)
+    throw error
+  }
+}
+
+/** Brings a namespace to the chart of this checkout, whatever is there; shows what did not become ready. */
+export async function bring(cluster: Cluster, namespace: string): Promise<Release> {
+  try {
+    await upgrade(cluster, namespace)
+    return await readyRelease(cluster, namespace)
+  } catch (error) {
+    await explain(cluster, namespace)
+    throw error
+  }
+}
+
+async function upgrade({ env, images }: Cluster, namespace: string): Promise<void> {
+  const [repository = '', digest = ''] = images.knitfab.split('@')
+  const values: Record<string, string> = {
     'image.repository': repository,
     'image.digest': digest,
     'gateway.service.type': 'NodePort',
@@ -19,37 +41,40 @@ export async function install({ env, namespacePrefix, images, host }: Cluster): 
   }
   const set = Object.entries(values).flatMap(([name, value]) => ['--set', `${name}=${value}`])
   const where = ['--namespace', namespace, '--create-namespace', '--wait', '--timeout', '5m']
-  await run(['helm', 'install', 'knitfab', 'charts/knitfab', ...where, ...set], env)
+  await run(['helm', 'upgrade', '--install', release, 'charts/knitfab', ...where, ...set], env)
+}
 
-  // What Helm does not know waits here.
+/** Waits for what Helm does not know, and finds out how it is reached. */
+async function readyRelease(cluster: Cluster, namespace: string): Promise<Release> {
+  const { env, host } = cluster
+  const kubectl = (...words: string[]) => run(['kubectl', '-n', namespace, ...words], env)
   const ready = ['wait', '--for=condition=Ready', '--timeout=180s', '--all']
   for (const kind of ['ksvc', 'broker', 'trigger', 'apiserversource', 'pingsource'])
     await kubectl(...ready, kind)
-  const port = await kubectl(
-    'get',
-    'service',
-    'gateway',
-    '-o',
-    'jsonpath={.spec.ports[0].nodePort}',
-  )
-  const secret = await kubectl(
-    'get',
-    'secret',
-    'knitfab-token',
-    '-o',
-    'jsonpath={.data.KNIT_TOKEN}',
-  )
+  const read = (kind: string, name: string, path: string) =>
+    kubectl('get', kind, name, '-o', `jsonpath=${path}`)
+  const port = await read('service', 'gateway', '{.spec.ports[0].nodePort}')
+  const token = await read('secret', 'knitfab-token', '{.data.KNIT_TOKEN}')
   return {
     namespace,
     apiRoot: `http://${host}:${port}/api`,
-    token: Buffer.from(secret, 'base64').toString(),
-    remove: () => remove(namespace, env),
+    token: Buffer.from(token, 'base64').toString(),
+    remove: () => remove(cluster, namespace),
   }
 }
 
+/** Shows what did not become ready, and what was said about it. */
+async function explain({ env }: Cluster, namespace: string): Promise<void> {
+  const kubectl = (...words: string[]) => show(['kubectl', '-n', namespace, ...words], env)
+  await kubectl('get', 'pods', '-o', 'wide')
+  await kubectl('get', 'ksvc,broker,trigger,apiserversource,pingsource')
+  await kubectl('get', 'events', '--field-selector', 'type=Warning', '--sort-by', '.lastTimestamp')
+}
+
 /** Takes everything away, Data too. A Pod of Knative may take minutes to go, and has nothing to lose. */
-async function remove(namespace: string, env: NodeJS.ProcessEnv): Promise<void> {
-  await run(['helm', 'uninstall', 'knitfab', '--namespace', namespace], env)
+async function remove({ env }: Cluster, namespace: string): Promise<void> {
+  await run(['helm', 'uninstall', release, '--ignore-not-found', '--namespace', namespace], env)
   await run(['kubectl', '-n', namespace, 'delete', 'pod', '--all', '--force'], env)
-  await run(['kubectl', 'delete', 'namespace', namespace, '--timeout', '120s'], env)
+  const code = await show(['kubectl', 'delete', 'namespace', namespace, '--timeout', '120s'], env)
+  if (code !== 0) throw new Failed(`The namespace ${namespace} did not go within two minutes.`)
 }

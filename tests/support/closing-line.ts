@@ -12,6 +12,12 @@ declare module 'vitest' {
  * `N passed, N failed`. With `CI=true` nothing may be left untested.
  */
 export default class ClosingLine implements Reporter {
+  readonly #say: (line: string) => void
+
+  constructor({ say = console.log }: { say?: (line: string) => void } = {}) {
+    this.#say = say
+  }
+
   onTestRunEnd(modules: readonly TestModule[], unhandled: readonly unknown[]): void {
     const tests = modules.flatMap((module) => [...module.children.allTests()])
     const inState = (state: string) => tests.filter((test) => test.result().state === state)
@@ -26,7 +32,7 @@ export default class ClosingLine implements Reporter {
     const failed =
       inState('failed').length + broken + unhandled.length + (isCi ? skipped.length : 0)
     const left = isCi || skipped.length === 0 ? '' : `, ${skipped.length} skipped`
-    console.log(`${inState('passed').length} passed, ${failed} failed${left}`)
+    this.#say(`${inState('passed').length} passed, ${failed} failed${left}`)
   }
 }
 
