@@ -94,9 +94,14 @@ knitfab.dev/kind: function
 knitfab.dev/settings: {{ include (print $.Template.BasePath "/settings.yaml") . | sha256sum | trunc 16 | quote }}
 {{- end }}
 
-{{/* No Pod before there is something to do, where Knative was told to allow that. */}}
-{{- define "knitfab.initialScale" -}}
-{{- if .Values.knative.zeroInitialScale }}autoscaling.knative.dev/initial-scale: "0"{{ end -}}
+{{/* No Pod before there is something to do, where Knative was told to allow that; and none any more after a while without. */}}
+{{- define "knitfab.zeroScale" -}}
+{{- if .Values.knative.zeroInitialScale }}
+autoscaling.knative.dev/initial-scale: "0"
+{{- end }}
+{{- with .Values.knative.window }}
+autoscaling.knative.dev/window: {{ . | quote }}
+{{- end }}
 {{- end }}
 
 {{- define "knitfab.podSecurity" -}}

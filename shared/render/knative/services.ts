@@ -29,7 +29,7 @@ function knativeService(fn: Deployed): Manifest {
           annotations: {
             'autoscaling.knative.dev/min-scale': textOf(fn, 'minScale', minScale),
             'autoscaling.knative.dev/max-scale': textOf(fn, 'maxScale', 0),
-            ...(minScale === 0 && filledKeys('include "knitfab.initialScale" $')),
+            ...(minScale === 0 && filledKeys('include "knitfab.zeroScale" $')),
             ...filledKeys('include "knitfab.checksums" $'),
           },
         },

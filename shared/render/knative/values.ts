@@ -70,7 +70,11 @@ export const valuesOf = (functions: readonly Deployed[]) =>
         ),
       )
       .partial(),
-    knative: z.strictObject({ clusterDomain: text.min(1), zeroInitialScale: z.boolean() }),
+    knative: z.strictObject({
+      clusterDomain: text.min(1),
+      zeroInitialScale: z.boolean(),
+      window: z.union([z.literal(''), z.string().regex(/^\d+[smh]$/)]),
+    }),
     broker: z.strictObject({
       name: text.min(1),
       create: z.boolean(),
