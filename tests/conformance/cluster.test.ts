@@ -10,7 +10,12 @@ import { localCluster } from '#shared/adapters/local-cluster/local-cluster.ts'
 import { pack } from '#shared/archive/pack.ts'
 import { unpack } from '#shared/archive/unpack.ts'
 import type { Cluster, Transfers, WorkerSpec, WorkerState } from '#shared/ports/cluster.ts'
-import { kubernetesHere, openNamespace, type TestKubernetes } from '#tests/support/kubernetes.ts'
+import {
+  isClusterSuite,
+  kubernetesHere,
+  openNamespace,
+  type TestKubernetes,
+} from '#tests/support/kubernetes.ts'
 import { enginesHere, makeImage, type MadeImage } from '#tests/support/engines.ts'
 import { until } from '#tests/support/until.ts'
 
@@ -23,8 +28,7 @@ type Adapter = {
   open(): Promise<{ cluster: Cluster & Transfers; close(): Promise<void> }>
 }
 
-/** Every adapter of the two ports keeps the same promises. */
-const adapters: Adapter[] = [
+const ofThisMachine = async (): Promise<Adapter[]> => [
   {
     name: 'sandbox',
     keepsOrder: true,
@@ -37,6 +41,11 @@ const adapters: Adapter[] = [
     image: () => makeImage(engine),
     open: async () => openLocal(engine),
   })),
+]
+
+/** Every adapter of the two ports keeps the same promises. */
+const adapters: Adapter[] = [
+  ...(isClusterSuite() ? [] : await ofThisMachine()),
   ...[kubernetesHere()].flatMap((there) => (there ? [onKubernetes(there)] : [])),
 ]
 

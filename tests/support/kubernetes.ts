@@ -1,4 +1,9 @@
-import { KubeConfig, CoreV1Api, RbacAuthorizationV1Api } from '@kubernetes/client-node'
+import {
+  CoreV1Api,
+  KubeConfig,
+  RbacAuthorizationV1Api,
+  type KubernetesObject,
+} from '@kubernetes/client-node'
 import { randomUUID } from 'node:crypto'
 import { connectApi } from '#shared/adapters/kubernetes-cluster/api.ts'
 import { kubernetesCluster } from '#shared/adapters/kubernetes-cluster/kubernetes-cluster.ts'
@@ -20,6 +25,28 @@ export function kubernetesHere(env: NodeJS.ProcessEnv = process.env): TestKubern
   return file && image && tools ? { image, tools } : undefined
 }
 
+/** True in the tests of a cluster: what is tested of one machine has been tested before. */
+export const isClusterSuite = (): boolean => process.env['KNIT_TEST_INSTALLED'] !== undefined
+
+/** Who the tests are for the API server: somebody who may do everything. */
+export function testConfig(): KubeConfig {
+  const config = new KubeConfig()
+  config.loadFromFile(process.env['KNIT_TEST_KUBECONFIG'] ?? '')
+  const context = process.env['KNIT_TEST_KUBECTX']
+  if (context) config.setCurrentContext(context)
+  return config
+}
+
+/** A name that no other namespace has. */
+export const newNamespace = (): string =>
+  `${process.env['KNIT_TEST_NAMESPACE'] ?? 'knit-test'}-${randomUUID().slice(0, 8)}`
+
+type Conditions = { status?: { conditions?: { type: string; status: string }[] } }
+
+/** Whether it is said of an object of Knative that all of it is there. */
+export const isReady = (object: KubernetesObject): boolean =>
+  (object as Conditions).status?.conditions?.find(({ type }) => type === 'Ready')?.status === 'True'
+
 /** A namespace of its own, with the account that workers have. */
 export async function openNamespace(
   { image }: TestKubernetes,
@@ -30,11 +57,9 @@ export async function openNamespace(
   deletePodOf(worker: string): Promise<void>
   close(): Promise<void>
 }> {
-  const config = new KubeConfig()
-  config.loadFromFile(process.env['KNIT_TEST_KUBECONFIG'] ?? '')
+  const config = testConfig()
   const core = config.makeApiClient(CoreV1Api)
-  const prefix = process.env['KNIT_TEST_NAMESPACE'] ?? 'knit-test'
-  const namespace = `${prefix}-${randomUUID().slice(0, 8)}`
+  const namespace = newNamespace()
   await core.createNamespace({ body: { metadata: { name: namespace } } })
   await allowWorkers(config, namespace)
   const settings: ClusterSettings = {

@@ -1,12 +1,13 @@
 import { setImmediate as soon, setTimeout as later } from 'node:timers/promises'
 
-const patience = 45_000
-
 /**
  * Resolves with the first true answer. Tests wait for conditions, never for times: the pause between two looks only keeps the
  * processor free, and the patience only ends a test that has failed.
  */
-export async function until<T>(look: () => T | Promise<T>): Promise<NonNullable<T>> {
+export async function until<T>(
+  look: () => T | Promise<T>,
+  { patience = 45_000 } = {},
+): Promise<NonNullable<T>> {
   const end = Date.now() + patience
   for (let looks = 0; ; looks += 1) {
     const answer = await look()
