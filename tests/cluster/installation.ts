@@ -1,0 +1,25 @@
+import { CoreV1Api, KubernetesObjectApi } from '@kubernetes/client-node'
+import { testConfig } from '#tests/support/kubernetes.ts'
+
+/** The installation that all tests share: what `main.ts` has made. */
+export type Installed = {
+  namespace: string
+  apiRoot: string
+  token: string
+  images: { node: string; tools: string }
+}
+
+export const installed = (): Installed => {
+  const text = process.env['KNIT_TEST_INSTALLED']
+  if (!text) throw new Error('There is no installation to test: npm run test:cluster makes one.')
+  return JSON.parse(text) as Installed
+}
+
+/** The API server, for tests that do or look for what is not ours. */
+export const kubernetes = () => {
+  const config = testConfig()
+  return {
+    core: config.makeApiClient(CoreV1Api),
+    objects: KubernetesObjectApi.makeApiClient(config),
+  }
+}
