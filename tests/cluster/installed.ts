@@ -1,37 +1,55 @@
+import type { ChildProcessByStdio } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { test as base } from 'vitest'
 import { connectApi, type KnitApi } from '#shared/client/connect.ts'
-import { demoFolder, knitOf } from '../demo/local-home.ts'
+import { demoFolder, knitOf, profileFlags, startKnit } from '../demo/local-home.ts'
 import type { Knit } from '../demo/knit.ts'
+import { installed, kubernetes, type Installed } from './installation.ts'
+import { workIn, type Work } from './work.ts'
 
-/** The installation that all tests share: what `main.ts` has made. */
-export type Installed = {
-  namespace: string
-  apiRoot: string
-  token: string
-  images: { node: string; tools: string }
-}
+/** A command that is still running. */
+export type Command = ChildProcessByStdio<null, Readable, Readable>
 
-export const installed = (): Installed => {
-  const text = process.env['KNIT_TEST_INSTALLED']
-  if (!text) throw new Error('There is no installation to test: npm run test:cluster makes one.')
-  return JSON.parse(text) as Installed
+type Fixtures = {
+  folder: string
+  there: Installed
+  api: KnitApi
+  knit: Knit
+  /** Starts a command that is not waited for. */
+  begin(...args: string[]): Command
+  work: Work
+  cluster: ReturnType<typeof kubernetes>
 }
 
 /** A test with a folder of its own, and the CLI in a project there. */
-export const test = base.extend<{ folder: string; there: Installed; api: KnitApi; knit: Knit }>({
+export const test = base.extend<Fixtures>({
   folder: async ({}, use) => {
     const folder = mkdtempSync('/var/tmp/knit-cluster-test-')
     await use(folder)
     rmSync(folder, { recursive: true })
   },
   there: async ({}, use) => use(installed()),
+  cluster: async ({}, use) => use(kubernetes()),
   api: async ({ there: { apiRoot, token } }, use) => use(connectApi({ apiRoot, token })),
-  knit: async ({ folder, there: { apiRoot, token }, signal }, use) => {
-    writeFileSync(join(folder, 'knitprofile'), `apiRoot: ${apiRoot}\ntoken: ${token}\n`)
-    await use(await knitOf({ home: folder, apiRoot, wasRunning: true }, signal))
-  },
+  knit: async ({ folder, there, signal }, use) => use(await knitIn(folder, there, signal)),
+  begin: async ({ folder, knit: _ready, signal }, use) =>
+    use((...args) =>
+      startKnit([...args, ...profileFlags(folder)], { cwd: demoFolder(folder), signal }),
+    ),
+  work: async ({ folder, there, api, knit }, use) => use(workIn({ folder, there, api, knit })),
 })
+
+/** The CLI in a project of a folder; `ca` is the certificate it believes, in PEM. */
+export function knitIn(
+  folder: string,
+  { apiRoot, token, ca }: { apiRoot: string; token: string; ca?: string },
+  signal: AbortSignal,
+): Promise<Knit> {
+  const cert = ca && { ca: Buffer.from(ca).toString('base64') }
+  writeFileSync(join(folder, 'knitprofile'), JSON.stringify({ apiRoot, token, cert }))
+  return knitOf({ home: folder, apiRoot, wasRunning: true }, signal)
+}
 
 export { demoFolder }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Cluster } from './cluster.ts'
 import { Failed, run, show } from './phase.ts'
+import { testValues } from './values.ts'
 
 /** One installation of the chart, which all tests share. */
 export type Release = { namespace: string; apiRoot: string; token: string; remove(): Promise<void> }
@@ -11,7 +12,7 @@ const release = 'knitfab'
 export async function install(cluster: Cluster): Promise<Release> {
   const namespace = `${cluster.namespacePrefix}-${randomBytes(3).toString('hex')}`
   try {
-    return await bring(cluster, namespace)
+    return await bring(cluster, namespace, testValues(namespace))
   } catch (error) {
     await remove(cluster, namespace)
     throw error
@@ -19,9 +20,13 @@ export async function install(cluster: Cluster): Promise<Release> {
 }
 
 /** Brings a namespace to the chart of this checkout, whatever is there; shows what did not become ready. */
-export async function bring(cluster: Cluster, namespace: string): Promise<Release> {
+export async function bring(
+  cluster: Cluster,
+  namespace: string,
+  more: Record<string, string> = {},
+): Promise<Release> {
   try {
-    await upgrade(cluster, namespace)
+    await upgrade(cluster, namespace, more)
     return await readyRelease(cluster, namespace)
   } catch (error) {
     await explain(cluster, namespace)
@@ -29,7 +34,11 @@ export async function bring(cluster: Cluster, namespace: string): Promise<Releas
   }
 }
 
-async function upgrade({ env, images }: Cluster, namespace: string): Promise<void> {
+async function upgrade(
+  { env, images }: Cluster,
+  namespace: string,
+  more: Record<string, string>,
+): Promise<void> {
   const [repository = '', digest = ''] = images.knitfab.split('@')
   const values: Record<string, string> = {
     'image.repository': repository,
@@ -38,6 +47,7 @@ async function upgrade({ env, images }: Cluster, namespace: string): Promise<voi
     'volumes.size': '1Gi',
     'postgres.size': '1Gi',
     ...(images.postgres && { 'postgres.image': images.postgres }),
+    ...more,
   }
   const set = Object.entries(values).flatMap(([name, value]) => ['--set', `${name}=${value}`])
   const where = ['--namespace', namespace, '--create-namespace', '--wait', '--timeout', '5m']

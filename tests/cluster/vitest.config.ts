@@ -1,13 +1,29 @@
 import { defineConfig } from 'vitest/config'
 
+const shared = [
+  'tests/cluster/*.test.ts',
+  'tests/conformance/cluster.test.ts',
+  'tests/conformance/event-bus.test.ts',
+]
+// Nothing is as it was after these.
+const last = ['tests/cluster/last/*.test.ts']
+
 export default defineConfig({
   test: {
     root: new URL('../../', import.meta.url).pathname,
-    include: ['tests/cluster/**/*.test.ts'],
     reporters: ['default', 'tests/support/closing-line.ts'],
-    // All share one installation.
-    maxWorkers: 1,
-    testTimeout: 180_000,
-    hookTimeout: 180_000,
+    projects: [shared, last].map((include, groupOrder) => ({
+      extends: true as const,
+      test: {
+        name: groupOrder === 0 ? 'together' : 'last',
+        include,
+        globalSetup: ['tests/cluster/setup.ts'],
+        // All share one installation.
+        maxWorkers: 1,
+        testTimeout: 180_000,
+        hookTimeout: 180_000,
+        sequence: { groupOrder },
+      },
+    })),
   },
 })

@@ -42,7 +42,7 @@ async function statusOf(home: string): Promise<{ running: boolean; apiRoot?: str
 export async function knitOf({ home }: LocalHome, signal: AbortSignal): Promise<Knit> {
   const folder = demoFolder(home)
   await mkdir(folder, { recursive: true })
-  const profile = ['--profile-store', profileStore(home), '--profile', profileName]
+  const profile = profileFlags(home)
   const knit: Knit = (...args) => runKnit([...args, ...profile], { cwd: folder, signal })
   await knit('init', join(home, 'knitprofile'))
   return knit
@@ -52,18 +52,28 @@ export async function knitOf({ home }: LocalHome, signal: AbortSignal): Promise<
 export const demoFolder = (home: string) => join(home, 'demo')
 export const profileStore = (home: string) => join(demoFolder(home), 'profiles')
 export const profileName = 'demo'
+/** What a command is told to use that profile. */
+export const profileFlags = (home: string) => [
+  '--profile-store',
+  profileStore(home),
+  '--profile',
+  profileName,
+]
 
 type Call = { cwd?: string; signal?: AbortSignal; alsoGood?: number }
 
-async function runKnit(args: string[], { cwd, signal, alsoGood }: Call = {}): Promise<string> {
-  // In a process group of its own: Ctrl-C reaches the demo alone, which ends the others in good order.
-  const child = spawn(process.execPath, [cli, ...args], {
+/** Starts a command, in a process group of its own: Ctrl-C reaches the demo alone, which ends the others in good order. */
+export const startKnit = (args: string[], { cwd, signal }: Call = {}) =>
+  spawn(process.execPath, [cli, ...args], {
     cwd,
     signal,
     killSignal: 'SIGINT',
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+
+async function runKnit(args: string[], { alsoGood, ...call }: Call = {}): Promise<string> {
+  const child = startKnit(args, call)
   const printed = Promise.all([text(child.stdout), text(child.stderr)])
   const [code, endedBy] = (await once(child, 'close')) as [number | null, string | null]
   const [stdout, stderr] = await printed

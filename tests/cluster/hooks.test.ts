@@ -1,0 +1,67 @@
+import { describe, expect } from 'vitest'
+import { runs } from '#shared/contracts/runs.ts'
+import { until } from '#tests/support/until.ts'
+import { test as base } from './installed.ts'
+import { outputOf } from './work.ts'
+import { hooks } from './values.ts'
+
+type Call = { hook: string; runId: string; agrees: boolean }
+
+const test = base.extend<{ callsOf: (runId: string) => Promise<string[]> }>({
+  /** What hooks were asked and told of a run, in order. */
+  callsOf: async ({ cluster: { core }, there: { namespace } }, use) => {
+    const labelSelector = `app=${hooks.service}`
+    const { items } = await core.listNamespacedPod({ namespace, labelSelector })
+    const name = items[0]?.metadata?.name ?? ''
+    await use(async (runId) => {
+      const printed = await core.readNamespacedPodLog({ namespace, name })
+      const calls = printed
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line) as Call)
+      return calls.filter((call) => call.runId === runId).map(({ hook }) => hook)
+    })
+  },
+})
+
+describe.concurrent('hooks', () => {
+  test('are asked before each move of a run and told of it after, and give its program variables', async ({
+    work,
+    knit,
+    api,
+    callsOf,
+  }) => {
+    const runId = await work.start('echo $KNIT_TEST_WORD > /out/text')
+    const run = await work.end(runId)
+    expect(run).toMatchObject({ status: 'done', attempts: [{ variables: ['KNIT_TEST_WORD'] }] })
+    expect(await work.pull(outputOf(run))).toEqual({ text: 'by a hook\n' })
+
+    const { moves } = await api.call(runs.history, { runId })
+    const moved = moves.map(({ status }) => status).filter((status) => status !== 'waiting')
+    expect(moved.at(-1)).toBe('done')
+    const after = moved.map((status) => `after ${status}`)
+    const calls = await until(async () => {
+      const seen = await callsOf(runId)
+      return after.every((call) => seen.includes(call)) ? seen : undefined
+    })
+    expect(calls.filter((call) => call.startsWith('before'))).toEqual(
+      moved.map((status) => `before ${status}`),
+    )
+    expect(await knit('run', 'show', '--output', 'table', runId)).toContain('$KNIT_TEST_WORD')
+  })
+
+  test('that do not agree hold a run, which says so, until they do', async ({ work, callsOf }) => {
+    const runId = await work.start('true', { annotations: ['refusals=2'] })
+    await work.until(runId, ({ reason }) => reason?.includes('hook'))
+    const held = await work.show(runId)
+    expect(held).toMatchObject({
+      status: 'ready',
+      reason: expect.stringMatching(
+        /hook http:.*\/before keeps the run from being starting: .*503/,
+      ),
+    })
+    expect(await work.end(runId)).toMatchObject({ status: 'done' })
+    const asked = (await callsOf(runId)).filter((call) => call === 'before starting')
+    expect(asked).toHaveLength(3)
+  })
+})
