@@ -6,7 +6,7 @@ import { until } from '#tests/support/until.ts'
 
 const there = kubernetesHere()
 
-describe.skipIf(!there)('on a real Kubernetes', () => {
+describe('on a real Kubernetes', { skip: !there, concurrent: true }, () => {
   const { image, tools } = there ?? { image: '', tools: '' }
   let cluster: Cluster & Transfers
   let close: () => Promise<void>

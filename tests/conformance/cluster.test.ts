@@ -79,7 +79,10 @@ type World = {
   endOf(worker: string): Promise<WorkerState>
 }
 
-describe.each(adapters)('the cluster of a home with $name', ({ name, image, open, keepsOrder }) => {
+// Pods take their time, and each test has a namespace of its own.
+const suite = isClusterSuite() ? describe.concurrent : describe
+
+suite.each(adapters)('the cluster of a home with $name', ({ name, image, open, keepsOrder }) => {
   let made: MadeImage
   beforeAll(() => {
     made = image()
