@@ -26,6 +26,8 @@ export type Deploy = {
   as?: 'service' | 'deployment'
   /** Instances that are always there. */
   minScale?: number
+  /** Instances that there may be; as many as there is work for, unless given. */
+  maxScale?: number
   /** Requests or events one instance serves at a time. */
   concurrency?: number
   /** What it calls of cluster and transfers; it gets nothing else, and in a cluster no more rights. */

@@ -68,8 +68,10 @@ export function defineStep<S extends EventStep>(
 export function defineClockStep(
   name: (typeof clockSteps)[number],
   handle: (ctx: Context) => Promise<void>,
-  deploy: Deploy = {},
+  asked: Deploy = {},
 ): StepFunction {
+  // When all is slow the clock comes round before the last call is served: more instances would only make it slower.
+  const deploy = { maxScale: 1, ...asked }
   return stepFunction(name, deploy, (request, world) =>
     handle(stepContext({ name, deploy }, request, world)),
   )

@@ -17,7 +17,7 @@ const textOf = ({ service }: Deployed, name: string, fallback: number): unknown 
   filled(`include "knitfab.value" (list $ "${service}" "${name}" ${fallback})`)
 
 function knativeService(fn: Deployed): Manifest {
-  const { minScale = 0, concurrency = 0 } = fn.deploy
+  const { minScale = 0, maxScale = 0, concurrency = 0 } = fn.deploy
   return {
     apiVersion: 'serving.knative.dev/v1',
     kind: 'Service',
@@ -28,7 +28,7 @@ function knativeService(fn: Deployed): Manifest {
           labels: labels(fn),
           annotations: {
             'autoscaling.knative.dev/min-scale': textOf(fn, 'minScale', minScale),
-            'autoscaling.knative.dev/max-scale': textOf(fn, 'maxScale', 0),
+            'autoscaling.knative.dev/max-scale': textOf(fn, 'maxScale', maxScale),
             ...(minScale === 0 && filledKeys('include "knitfab.zeroScale" $')),
             ...filledKeys('include "knitfab.checksums" $'),
           },
