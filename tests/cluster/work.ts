@@ -31,6 +31,9 @@ export type Work = {
   pull(knitId: string): Promise<Record<string, string | undefined>>
 }
 
+// Room for many at a time on a node of two cores.
+const little = { cpu: '50m', memory: '64Mi' }
+
 type World = { folder: string; there: Installed; api: KnitApi; knit: Knit }
 
 /** Says that it has begun when it has written something, and goes on until it is stopped. */
@@ -51,6 +54,7 @@ export function workIn({ folder, there, api, knit }: World): Work {
           inputs: [{ path: '/in', tags: [material] }],
           outputs: [{ path: '/out', tags: [`of:${randomUUID()}`] }],
           log: {},
+          resources: little,
           ...more,
         },
       })
