@@ -3,6 +3,7 @@ import type { Cluster, Worker, WorkerSpec } from '#shared/ports/cluster.ts'
 import { ask, askForAll, askIfThere, Refused, unless, type Api } from './api.ts'
 import { jobOf } from './job.ts'
 import { aboutOf, selectorOf } from './labels.ts'
+import { pendingReason } from './pending-reason.ts'
 import type { ClusterSettings } from './settings.ts'
 import { stateOf } from './worker-state.ts'
 
@@ -24,9 +25,8 @@ export function workersIn(api: Api, settings: ClusterSettings): Workers {
   }
   const look = async (job: V1Job): Promise<Worker> => {
     const pods = await jobs.podsOf(job)
-    const began = pods.some(({ status }) => status?.phase !== 'Pending')
-    const events = job.spec?.suspend || began ? [] : await jobs.eventsOf(pods[0] ?? job)
-    return workerOf(job, { pods, events })
+    const about = stuck(job, pods, Date.now())
+    return workerOf(job, { pods, events: about ? await jobs.eventsOf(about) : [] })
   }
 
   return {
@@ -60,7 +60,7 @@ export function workersIn(api: Api, settings: ClusterSettings): Workers {
       if (!job) return
       // Before the Job, whose Pods are given their own grace: a kubelet that has begun with that keeps to it.
       await jobs.endPods(job, force ? 0 : settings.workers.grace)
-      await jobs.remove(job, force ? 'Background' : 'Foreground')
+      if (force || !isGoing(job)) await jobs.remove(job, force ? 'Background' : 'Foreground')
     },
   }
 }
@@ -82,6 +82,25 @@ function workerOf(job: V1Job, found: Omit<Parameters<typeof stateOf>[0], 'job' |
 
 const isUp = ({ status }: V1Pod): boolean =>
   status?.phase !== 'Succeeded' && status?.phase !== 'Failed'
+
+const isGoing = ({ metadata }: V1Job | V1Pod): boolean => metadata?.deletionTimestamp !== undefined
+
+// Pods that begin at all have mostly begun by then, or say themselves why not.
+const soon = 2000
+
+/**
+ * What only events can tell of why it does not go on. Who asks for events is shown all there are in the namespace, so it is not asked
+ * about what is merely on its way.
+ */
+export function stuck(job: V1Job, pods: readonly V1Pod[], now: number): V1Job | V1Pod | undefined {
+  if (job.spec?.suspend) return undefined
+  const [pod] = pods
+  // Who makes Pods says only afterwards that it has begun to.
+  if (!pod) return job.status?.startTime ? job : undefined
+  const isPending = pods.every(({ status }) => status?.phase === 'Pending')
+  if (!isPending || pendingReason(pod, []) !== undefined) return undefined
+  return now - (pod.metadata?.creationTimestamp?.getTime() ?? 0) > soon ? pod : undefined
+}
 
 /** What we ask the API server about Jobs. */
 function jobsIn({ batch, core }: Api, namespace: string) {
@@ -144,7 +163,8 @@ function jobsIn({ batch, core }: Api, namespace: string) {
       )
     },
     async endPods(job: V1Job, gracePeriodSeconds: number) {
-      for (const { metadata } of (await podsOf(job)).filter(isUp)) {
+      const isToEnd = (pod: V1Pod) => isUp(pod) && (gracePeriodSeconds === 0 || !isGoing(pod))
+      for (const { metadata } of (await podsOf(job)).filter(isToEnd)) {
         const { name = '', uid } = metadata ?? {}
         const body = { gracePeriodSeconds, preconditions: { uid } }
         await unless(
