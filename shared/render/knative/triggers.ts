@@ -1,6 +1,6 @@
 import { eventType } from '#shared/contracts/events.ts'
 import { workerChangePrefix } from '#shared/contracts/worker-change.ts'
-import { clockSteps, triggers as table } from '#shared/workflow/triggers.ts'
+import { clockSteps, triggers as table, type EventStep } from '#shared/workflow/triggers.ts'
 import { filled, filledBlock, filledKeys, type Manifest } from './helm.ts'
 
 const labels = filledKeys('include "knitfab.labels" (list $ "events")')
@@ -14,6 +14,23 @@ const broker = {
   kind: 'Broker',
   name: filled('.Values.broker.name'),
 }
+
+const updated = `${workerChangePrefix}ref.update`
+const deleted = `${workerChangePrefix}ref.delete`
+
+/**
+ * The changes of Jobs and Pods that can matter to a step: for each Run there are more than a dozen. What is new has nothing to tell
+ * yet, and a worker has gone when its Job has.
+ */
+const workerChanges = {
+  'observe-worker': [{ exact: { type: updated } }, { exact: { type: deleted } }],
+  'finish-run': [{ exact: { type: deleted, kind: 'Job' } }],
+} satisfies Record<WokenByWorkers, object[]>
+
+/** The steps of the table that changes of workers wake. */
+type WokenByWorkers = {
+  [S in EventStep]: 'worker.changed' extends (typeof table)[S][number] ? S : never
+}[EventStep]
 
 /** Who is woken by what: a Trigger for each step, with its filter, its retries and where events go that no delivery helped. */
 export const eventTriggers = (): Manifest[] =>
@@ -29,9 +46,7 @@ export const eventTriggers = (): Manifest[] =>
             ...names
               .filter((name) => name !== 'worker.changed')
               .map((name) => ({ exact: { type: eventType(name) } })),
-            ...((names as readonly string[]).includes('worker.changed')
-              ? [{ prefix: { type: workerChangePrefix } }]
-              : []),
+            ...(step in workerChanges ? workerChanges[step as keyof typeof workerChanges] : []),
           ],
         },
       ],
