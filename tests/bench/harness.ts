@@ -21,6 +21,8 @@ export type Facts = Record<string, number | string>
 export type Benchmark = {
   id: string
   what: string
+  /** Why it cannot be run here; undefined when it can, as those can that do not say. */
+  missing?(): string | undefined
   run(bench: Bench): Promise<Finding[]>
 }
 

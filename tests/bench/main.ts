@@ -1,7 +1,14 @@
 import { writeFileSync } from 'node:fs'
 import { Misused, runProgram } from '#shared/runtime/command-line.ts'
 import { benchmarks } from './benchmarks.ts'
-import { undoAll, withBench, type Benchmark, type BenchOptions, type Finding } from './harness.ts'
+import {
+  undoAll,
+  withBench,
+  type Bench,
+  type Benchmark,
+  type BenchOptions,
+  type Finding,
+} from './harness.ts'
 import { scale } from './population.ts'
 import { printFinding, writeReport, type Table } from './report.ts'
 
@@ -36,12 +43,13 @@ async function bench(
   const runs = values.runs === undefined ? undefined : Number(values.runs)
   if (runs !== undefined && !(Number.isInteger(runs) && runs > 0))
     throw new Misused(`--runs takes a number of Runs, not ${values.runs}`)
-  const findings = await runAll(chosen, runs === undefined ? {} : { runs })
+  const { findings, skipped } = await runAll(chosen, runs === undefined ? {} : { runs })
   if (values.json) writeFileSync(values.json, `${JSON.stringify(findings, null, 2)}\n`)
   const table = tableOf(ids, runs)
   if (table && scale === 1) await writeReport(table, findings)
-  // A target that is missed is a result; only a benchmark that breaks is a failure.
-  return new Set(findings.map(({ id }) => id.split('.')[0])).size < chosen.length ? 1 : 0
+  // A target that is missed is a result; only a benchmark that breaks is a failure, or one that was asked for by name and cannot be.
+  const left = ids.length === 0 ? skipped : 0
+  return new Set(findings.map(({ id }) => id.split('.')[0])).size + left < chosen.length ? 1 : 0
 }
 
 /** The table of the README that is written anew by this. */
@@ -50,23 +58,42 @@ function tableOf(ids: readonly string[], runs: number | undefined): Table | unde
   return ids.join() === 'B7' && (runs ?? 0) >= 1e5 ? 'soak' : undefined
 }
 
-async function runAll(chosen: readonly Benchmark[], options: BenchOptions): Promise<Finding[]> {
+type Outcome = { findings: Finding[]; skipped: number }
+
+async function runAll(chosen: readonly Benchmark[], options: BenchOptions): Promise<Outcome> {
   return withBench(async (outer) => {
-    const findings: Finding[] = []
+    const outcome: Outcome = { findings: [], skipped: 0 }
     for (const benchmark of chosen) {
-      console.log(`${benchmark.id}: ${benchmark.what}`)
-      const start = performance.now()
-      try {
-        const found = await withBench((bench) => benchmark.run(bench), options, outer)
-        found.forEach(printFinding)
-        findings.push(...found)
-      } catch (error) {
-        console.error(`  ${benchmark.id} broke:`, error)
+      const { id, what } = benchmark
+      console.log(`${id}: ${what}`)
+      const why = benchmark.missing?.()
+      if (why === undefined) outcome.findings.push(...(await runOne(benchmark, options, outer)))
+      else {
+        console.log(`  not run: ${why}`)
+        outcome.skipped += 1
       }
-      console.log(`  took ${Math.round((performance.now() - start) / 1000)} s`)
     }
-    return findings
+    return outcome
   })
+}
+
+/** What was found; nothing when it broke, which is no reason not to run the others. */
+async function runOne(
+  benchmark: Benchmark,
+  options: BenchOptions,
+  outer: Bench,
+): Promise<Finding[]> {
+  const start = performance.now()
+  try {
+    const findings = await withBench((bench) => benchmark.run(bench), options, outer)
+    findings.forEach(printFinding)
+    return findings
+  } catch (error) {
+    console.error(`  ${benchmark.id} broke:`, error)
+    return []
+  } finally {
+    console.log(`  took ${Math.round((performance.now() - start) / 1000)} s`)
+  }
 }
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
