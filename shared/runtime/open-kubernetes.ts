@@ -30,7 +30,8 @@ export function openKubernetes(config: Config): Cluster & Transfers {
   })
 }
 
-function settingsOf(config: Config): ClusterSettings {
+/** What the adapter has to know, from the settings. Throws `BadSettings`. */
+export function settingsOf(config: Config): ClusterSettings {
   const { namespace = '', image, signingKey } = config
   if (!image)
     throw new BadSettings('KNIT_IMAGE is not set: say which image our programs in Pods have.')

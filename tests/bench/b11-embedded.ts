@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as wait } from 'node:timers/promises'
 import type { Sql } from '#shared/database/sql.ts'
 import {
   alternate,
@@ -19,6 +18,7 @@ import {
   databaseOf,
   pushSmall,
   smallFolder,
+  untilCounted,
   type BlackBox,
 } from './home.ts'
 import { scale } from './population.ts'
@@ -114,20 +114,6 @@ async function profileOfHome(bench: Bench, chains: number): Promise<string> {
   await drainChains(box, databaseOf(bench, box), 'profiled', chains)
   await box.running.stop()
   return sharesOfFile(join(folder, 'home.cpuprofile'))
-}
-
-/** Waits until so many Runs of a plan are done; asks the database, since the API would show each of them every time. */
-async function untilCounted(sql: Sql, planId: string, count: number): Promise<void> {
-  for (;;) {
-    const [row] = await sql<{ done: number; failed: number }[]>`
-      select count(*) filter (where status = 'done')::integer as done,
-             count(*) filter (where status = 'failed')::integer as failed
-        from run
-       where plan_id = ${planId}`
-    if (row && row.failed > 0) throw new Error(`${row.failed} Runs failed`)
-    if (row && row.done >= count) return
-    await wait(50)
-  }
 }
 
 /** What the home, and all it has started, have used so far, those that have ended among them. */

@@ -6,7 +6,11 @@ import b05 from './b05-relay.ts'
 import b06 from './b06-bloat.ts'
 import b07 from './b07-soak.ts'
 import b08 from './b08-start.ts'
+import b09 from './b09-hops.ts'
+import b10 from './b10-hot-path.ts'
 import b11 from './b11-embedded.ts'
+import b12 from './b12-cluster.ts'
+import b13 from './b13-steps.ts'
 import b18 from './b18-find.ts'
 import b19 from './b19-inverse-match.ts'
 import b20 from './b20-retag.ts'
@@ -16,7 +20,7 @@ import idle from './idle.ts'
 import large from './large.ts'
 import type { Benchmark } from './harness.ts'
 
-/** All of them, in the order they are run. */
+/** All of them, in the order they are run: a cluster is raised when those have been that it would disturb. */
 export const benchmarks: readonly Benchmark[] = [
   b01,
   b18,
@@ -34,4 +38,8 @@ export const benchmarks: readonly Benchmark[] = [
   burst,
   idle,
   large,
+  b09,
+  b10,
+  b12,
+  b13,
 ]

@@ -63,6 +63,20 @@ export async function untilDone(api: KnitApi, planId: string, count: number): Pr
   }
 }
 
+/** Waits until so many Runs of a plan are done; asks the database, since the API would show each of them every time. */
+export async function untilCounted(sql: Sql, planId: string, count: number): Promise<void> {
+  for (;;) {
+    const [row] = await sql<{ done: number; failed: number }[]>`
+      select count(*) filter (where status = 'done')::integer as done,
+             count(*) filter (where status = 'failed')::integer as failed
+        from run
+       where plan_id = ${planId}`
+    if (row && row.failed > 0) throw new Error(`${row.failed} Runs failed`)
+    if (row && row.done >= count) return
+    await wait(50)
+  }
+}
+
 /** Connects to the Postgres of a local home: its socket is named in the file of the server's process. */
 export function databaseOf(bench: Bench, { folder }: BlackBox): Sql {
   const pidFile = readFileSync(join(folder, 'home/postgres/data/postmaster.pid'), 'utf8')

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { connect, createServer, type AddressInfo } from 'node:net'
+import { availableParallelism } from 'node:os'
 import { setTimeout as wait } from 'node:timers/promises'
 
 /** A port that nobody listens on. */
@@ -88,6 +89,48 @@ export const processorTimeOf = (pids: readonly number[]): number =>
   pids.reduce((total, pid) => total + (statOf(pid)?.ticks ?? 0) / ticksPerSecond, 0)
 
 const ticksPerSecond = 100
+
+/** Seconds of processor time that each program of this machine has used, by what it is: those that have ended are forgotten. */
+export function processorTimes(): Map<string, number> {
+  const times = new Map<string, number>()
+  for (const name of readdirSync('/proc')) {
+    const ticks = /^\d+$/.test(name) ? statOf(Number(name))?.ticks : undefined
+    if (!ticks) continue
+    const program = programOf(Number(name))
+    times.set(program, (times.get(program) ?? 0) + ticks / ticksPerSecond)
+  }
+  return times
+}
+
+/** Who has used the processors in between, for so many seconds: the share of all of them, the most first. */
+export const describeUse = (
+  before: ReadonlyMap<string, number>,
+  after: ReadonlyMap<string, number>,
+  seconds: number,
+): string =>
+  [...after]
+    .map(([name, time]) => ({
+      name,
+      share: ((time - (before.get(name) ?? 0)) / seconds / availableParallelism()) * 100,
+    }))
+    .filter(({ share }) => share >= 1)
+    .toSorted((a, b) => b.share - a.share)
+    .map(({ name, share }) => `${name} ${share.toFixed(0)} %`)
+    .join(', ')
+
+/** A function and a part of Kubernetes are told to their program by its first argument. */
+function programOf(pid: number): string {
+  let words: string[] = []
+  try {
+    words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+  } catch {
+    // It has just ended.
+  }
+  const [path = '', first = '', second = ''] = words
+  const name = path.split('/').at(-1) ?? ''
+  if (first.endsWith('/start.cjs')) return second
+  return name === 'hyperkube' ? first : name.split(':')[0] || 'the system'
+}
 
 function statOf(pid: number): { parent: number; ticks: number } | undefined {
   try {

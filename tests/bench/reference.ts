@@ -1,5 +1,8 @@
 import { begin, type Sql, type Tx } from '#shared/database/sql.ts'
 
+/** What a step of a pipeline takes by the reference's timers, in seconds, if everything else took no time. */
+export const secondsByTimers = 65 / 3
+
 /**
  * The algorithm of the reference implementation, restated: tags in a table of pairs, matching by counting shared tags under
  * a lock of the whole nomination table, projection of one nomination at a time with a look for every combination among all

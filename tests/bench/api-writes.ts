@@ -1,0 +1,97 @@
+import { median, sum, type Bench } from './harness.ts'
+import { clusterWide, make, type Installation } from './installation.ts'
+
+// The last of them is in force last.
+const operations = ['UPDATE', 'DELETE', 'CREATE'] as const
+type Counts = Record<(typeof operations)[number], number>
+export type Writes = Counts & { all: number }
+
+const metric = 'apiserver_validating_admission_policy_check_total'
+const api = 'admissionregistration.k8s.io/v1'
+
+/**
+ * Has the API server count what the functions of the installation ask it to write. It evaluates a policy for each such request, which
+ * all offend and which only says so: in a counter of its own. Those of its controllers, the kubelet's and ours here are not counted.
+ */
+export async function countWrites(
+  bench: Bench,
+  there: Installation,
+): Promise<() => Promise<Writes>> {
+  const nameOf = (operation: string) => `${there.namespace}-${operation.toLowerCase()}`
+  for (const operation of operations) await addPolicy(bench, there, nameOf(operation), operation)
+  const read = async (): Promise<Writes> => {
+    const text = await there.kubectl('get', '--raw', '/metrics')
+    return writesFrom((operation) => countIn(text, nameOf(operation)))
+  }
+  await untilCounting(there, read)
+  return read
+}
+
+async function addPolicy(
+  bench: Bench,
+  there: Installation,
+  name: string,
+  operation: string,
+): Promise<void> {
+  const { namespace } = there
+  const metadata = { ...clusterWide, name }
+  const accounts = `system:serviceaccount:${namespace}:`
+  await make(bench, there, {
+    apiVersion: api,
+    kind: 'ValidatingAdmissionPolicy',
+    metadata,
+    spec: {
+      failurePolicy: 'Ignore',
+      matchConstraints: {
+        namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } },
+        resourceRules: [
+          { apiGroups: ['*'], apiVersions: ['*'], resources: ['*/*'], operations: [operation] },
+        ],
+      },
+      matchConditions: [
+        { name: 'functions', expression: `request.userInfo.username.startsWith('${accounts}')` },
+      ],
+      validations: [{ expression: 'false', message: 'counted' }],
+    },
+  })
+  await make(bench, there, {
+    apiVersion: api,
+    kind: 'ValidatingAdmissionPolicyBinding',
+    metadata,
+    spec: { policyName: name, validationActions: ['Audit'] },
+  })
+}
+
+/** The sum of a counter over all its labels but the policy. */
+function countIn(metrics: string, policy: string): number {
+  const lines = metrics
+    .split('\n')
+    .filter((line) => line.startsWith(metric) && line.includes(`policy="${policy}"`))
+  return lines.reduce((total, line) => total + Number(line.slice(line.lastIndexOf(' '))), 0)
+}
+
+/** A policy takes moments to be in force: until then a write that only seems to be one goes uncounted. */
+async function untilCounting(
+  { namespace, kubectl }: Installation,
+  read: () => Promise<Writes>,
+): Promise<void> {
+  const words = ['create', 'configmap', 'bench-counted', '--dry-run=server']
+  const as = ['--as', `system:serviceaccount:${namespace}:bench`, '--as-group', 'system:masters']
+  do await kubectl(...words, ...as)
+  while ((await read()).CREATE === 0)
+}
+
+const writesFrom = (countOf: (operation: keyof Counts) => number): Writes => {
+  const counts = Object.fromEntries(operations.map((name) => [name, countOf(name)])) as Counts
+  return { ...counts, all: sum(Object.values(counts)) }
+}
+
+/** What was written in between. */
+export const writesBetween = (before: Writes, after: Writes): Writes =>
+  writesFrom((operation) => after[operation] - before[operation])
+
+/** How often each was asked for, for one of so many Runs. */
+export const describeWrites = (all: readonly Writes[], runs: number): string =>
+  operations
+    .map((name) => `${name} ${median(all.map((writes) => writes[name] / runs)).toFixed(2)}`)
+    .join(', ')

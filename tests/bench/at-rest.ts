@@ -1,0 +1,106 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { data } from '#shared/contracts/data.ts'
+import { knitOf } from '../demo/local-home.ts'
+import {
+  alternate,
+  atMost,
+  finding,
+  median,
+  rounded,
+  spread,
+  sum,
+  timed,
+  type Bench,
+  type Finding,
+} from './harness.ts'
+import type { Installation } from './installation.ts'
+import { runFor } from './processes.ts'
+
+const rounds = 5
+// Between two looks: long enough for each answer to come after a pause.
+const pause = 10_000
+const tag = 'bench:nothing'
+
+/** What all Pods of the release hold, and how long the client waits for an answer, when nothing has been asked for a while. */
+export async function atRest(bench: Bench, there: Installation): Promise<Finding[]> {
+  const folder = await bench.folder('client')
+  const { apiRoot, token, api } = there
+  writeFileSync(join(folder, 'knitprofile'), `apiRoot: ${apiRoot}\ntoken: ${token}\n`)
+  const home = { home: folder, apiRoot, wasRunning: true }
+  const knit = await knitOf(home, new AbortController().signal)
+  const held: Held[] = []
+  const samples = await alternate(rounds, {
+    find: async () => {
+      await wait(pause)
+      held.push(await heldBy(there))
+      return timed(() => knit('data', 'find', '--tag', tag))
+    },
+    request: () => timed(() => api.call(data.find, { tag: [tag] })),
+    node: () => runFor(process.execPath, ['-e', '0']),
+  })
+  return [
+    finding(
+      {
+        id: 'B9.memory',
+        what: 'memory (working sets) of all Pods of the release at rest',
+        unit: 'GiB',
+      },
+      spread(held.map(({ bytes }) => bytes / 2 ** 30)),
+      atMost(2),
+      held.at(-1)?.facts ?? {},
+    ),
+    finding(
+      {
+        id: 'B9.find',
+        what: '`knit data find` at rest, the start of the client included',
+        unit: 'ms',
+      },
+      spread(samples.find),
+      atMost(300),
+      {
+        'the request alone, ms': median(samples.request),
+        'node -e 0, ms': median(samples.node),
+      },
+    ),
+  ]
+}
+
+type Held = { bytes: number; facts: Record<string, number | string> }
+type Used = { memory?: { workingSetBytes?: number } }
+/** As much as is needed of what a kubelet says of its Pods. */
+type Summary = {
+  pods: (Used & {
+    podRef: { name: string; namespace: string }
+    containers?: (Used & { name: string })[]
+  })[]
+}
+
+const bytesOf = ({ memory }: Used): number => memory?.workingSetBytes ?? 0
+
+/** What the Pods of the release hold, by the kubelets of all nodes. */
+async function heldBy({ kubernetes: { core }, kubectl, namespace }: Installation): Promise<Held> {
+  const nodes = (await core.listNode()).items.map(({ metadata }) => metadata?.name ?? '')
+  const summaries = await Promise.all(
+    nodes.map(async (node) => {
+      const path = `/api/v1/nodes/${node}/proxy/stats/summary`
+      return JSON.parse(await kubectl('get', '--raw', path)) as Summary
+    }),
+  )
+  const pods = summaries
+    .flatMap(({ pods }) => pods)
+    .filter(({ podRef }) => podRef.namespace === namespace)
+  const containers = Map.groupBy(
+    pods.flatMap(({ containers = [] }) => containers),
+    ({ name }) => name,
+  )
+  const parts = [...containers].map(
+    ([name, all]) =>
+      [`${name} × ${all.length}, MiB`, rounded(sum(all.map(bytesOf)) / 2 ** 20)] as const,
+  )
+  return {
+    bytes: sum(pods.map(bytesOf)),
+    facts: { Pods: pods.length, ...Object.fromEntries(parts) },
+  }
+}

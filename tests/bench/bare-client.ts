@@ -1,0 +1,78 @@
+import {
+  PatchStrategy,
+  setHeaderOptions,
+  type V1Job,
+  type V1ObjectMeta,
+} from '@kubernetes/client-node'
+import { randomUUID } from 'node:crypto'
+import { claimOf } from '#shared/adapters/kubernetes-cluster/claim.ts'
+import { jobOf } from '#shared/adapters/kubernetes-cluster/job.ts'
+import type { WorkerSpec } from '#shared/domain/worker.ts'
+import type { Bench } from './harness.ts'
+import type { Installation } from './installation.ts'
+
+/** Whoever wants Jobs and nothing else: the client of Kubernetes, asked directly, with the Jobs and claims that we make. */
+export type BareClient = {
+  makeClaim(name: string): Promise<unknown>
+  /** Makes a Job, suspended. */
+  makeJob(spec: WorkerSpec): Promise<unknown>
+  release(name: string): Promise<unknown>
+  /** Deletes a Job, which is gone when its Pod is. */
+  remove(name: string): Promise<unknown>
+  /** Deletes all it has made. */
+  clear(): Promise<void>
+}
+
+// What tells them from ours is looked for by our functions, who are to leave them alone.
+const managedBy = 'app.kubernetes.io/managed-by'
+const nobody = 'knit-bench'
+const labelSelector = `${managedBy}=${nobody}`
+
+/** A name for a Job or a claim, which none of ours has. */
+export const bareName = (what: string): string => `bench-${what}-${randomUUID().slice(0, 13)}`
+
+export function bareClient(
+  bench: Bench,
+  { kubernetes: { batch, core }, settings }: Installation,
+): BareClient {
+  const { namespace } = settings
+  const client: BareClient = {
+    makeClaim(name) {
+      const claim = claimOf({ name, labels: {} }, settings.volumes)
+      const body = { ...claim, metadata: relabelled(claim.metadata) }
+      return core.createNamespacedPersistentVolumeClaim({ namespace, body })
+    },
+    makeJob: (spec) =>
+      batch.createNamespacedJob({ namespace, body: ofNobody(jobOf(spec, settings)) }),
+    release: (name) =>
+      batch.patchNamespacedJob(
+        { namespace, name, body: [{ op: 'replace', path: '/spec/suspend', value: false }] },
+        setHeaderOptions('Content-Type', PatchStrategy.JsonPatch),
+      ),
+    remove: (name) =>
+      batch.deleteNamespacedJob({ namespace, name, body: { propagationPolicy: 'Foreground' } }),
+    async clear() {
+      const all = { namespace, labelSelector }
+      await batch.deleteCollectionNamespacedJob({ ...all, propagationPolicy: 'Background' })
+      await core.deleteCollectionNamespacedPersistentVolumeClaim(all)
+    },
+  }
+  bench.onEnd(client.clear)
+  return client
+}
+
+function ofNobody(job: V1Job): V1Job {
+  const { spec } = job
+  if (!spec) return job
+  const { template } = spec
+  return {
+    ...job,
+    metadata: relabelled(job.metadata),
+    spec: { ...spec, template: { ...template, metadata: relabelled(template.metadata) } },
+  }
+}
+
+const relabelled = (metadata: V1ObjectMeta = {}): V1ObjectMeta => ({
+  ...metadata,
+  labels: { ...metadata.labels, [managedBy]: nobody },
+})

@@ -1,0 +1,118 @@
+import { KubeConfig, KubernetesObjectApi, type KubernetesObject } from '@kubernetes/client-node'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import {
+  connectApi as connectKubernetes,
+  type Api,
+} from '#shared/adapters/kubernetes-cluster/api.ts'
+import type { ClusterSettings } from '#shared/adapters/kubernetes-cluster/settings.ts'
+import { connectApi, type KnitApi } from '#shared/client/connect.ts'
+import { connect, type Sql } from '#shared/database/sql.ts'
+import { configFrom, type Config } from '#shared/runtime/config.ts'
+import { settingsOf } from '#shared/runtime/open-kubernetes.ts'
+import { findCluster, type Cluster } from '../cluster/cluster.ts'
+import { phase, run } from '../cluster/phase.ts'
+import { install, type Release } from '../cluster/release.ts'
+import type { Bench } from './harness.ts'
+
+/** The chart in a real cluster, reached as its users and its admins reach it. */
+export type Installation = Pick<Release, 'namespace' | 'apiRoot' | 'token'> & {
+  images: Cluster['images']
+  api: KnitApi
+  /** Its database, through the API server. */
+  sql: Sql
+  /** What its functions are told. */
+  config: Config
+  /** What they make Jobs and claims with. */
+  settings: ClusterSettings
+  kubernetes: Api
+  objects: KubernetesObjectApi
+  kubectl(...words: string[]): Promise<string>
+}
+
+/** Why there can be no cluster here; undefined when there can. */
+export function missingCluster(): string | undefined {
+  if (process.env['KNIT_TEST_KUBECONFIG']) return undefined
+  if (process.platform === 'linux' && process.getuid?.() === 0) return undefined
+  return 'it needs a cluster: one in KNIT_TEST_KUBECONFIG, or root on Linux, to raise one'
+}
+
+/** The installation that all benchmarks of a run share, made at its first use, as tests of a cluster make theirs. */
+export const installation = (bench: Bench): Promise<Installation> =>
+  bench.shared('installation', async (bench) => {
+    const cluster = await phase('a cluster', findCluster)
+    bench.onEnd(() => phase('the cluster is left', cluster.lower))
+    const release = await phase('the chart is installed', () => install(cluster))
+    bench.onEnd(() => phase('the release is removed', release.remove))
+    const { namespace, apiRoot, token } = release
+    const kubectl = (...words: string[]) => run(['kubectl', '-n', namespace, ...words], cluster.env)
+    const config = await configOf(kubectl)
+    const kubeConfig = kubeConfigOf(cluster)
+    return {
+      namespace,
+      apiRoot,
+      token,
+      images: cluster.images,
+      api: connectApi({ apiRoot, token }),
+      sql: await databaseOf(bench, cluster, namespace, config.databaseUrl),
+      config,
+      settings: settingsOf(config),
+      kubernetes: connectKubernetes(kubeConfig),
+      objects: KubernetesObjectApi.makeApiClient(kubeConfig),
+      kubectl,
+    }
+  })
+
+function kubeConfigOf({ env }: Cluster): KubeConfig {
+  const config = new KubeConfig()
+  config.loadFromFile(env['KUBECONFIG'] ?? '')
+  if (env['HELM_KUBECONTEXT']) config.setCurrentContext(env['HELM_KUBECONTEXT'])
+  return config
+}
+
+async function configOf(kubectl: Installation['kubectl']): Promise<Config> {
+  const of = async (kind: string, name: string): Promise<Record<string, string>> =>
+    JSON.parse(await kubectl('get', kind, name, '-o', 'jsonpath={.data}'))
+  const secrets = await Promise.all(
+    ['knitfab-signing-key', 'knitfab-database'].map((name) => of('secret', name)),
+  )
+  const open = (secret: Record<string, string>) =>
+    Object.entries(secret).map(([name, value]) => [name, Buffer.from(value, 'base64').toString()])
+  const variables = Object.fromEntries(secrets.flatMap(open)) as Record<string, string>
+  return configFrom({ ...(await of('configmap', 'knitfab-settings')), ...variables })
+}
+
+async function databaseOf(
+  bench: Bench,
+  { env }: Cluster,
+  namespace: string,
+  databaseUrl: string,
+): Promise<Sql> {
+  const words = ['-n', namespace, 'port-forward', 'statefulset/postgres', ':5432']
+  const child = spawn('kubectl', words, {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  bench.onEnd(() => child.kill())
+  const [line] = (await once(createInterface(child.stdout), 'line')) as [string]
+  const url = new URL(databaseUrl)
+  url.host = /127\.0\.0\.1:\d+/.exec(line)?.[0] ?? ''
+  const sql = connect(url.href, { max: 2 })
+  bench.onEnd(() => sql.end({ timeout: 5 }))
+  return sql
+}
+
+/** Makes an object of Kubernetes, in the namespace of the installation unless it says another, and takes it away at the end. */
+export async function make(
+  bench: Bench,
+  { objects, namespace }: Installation,
+  spec: KubernetesObject & Record<string, unknown>,
+): Promise<void> {
+  const object = { ...spec, metadata: { namespace, ...spec.metadata } }
+  await objects.create(object)
+  bench.onEnd(() => objects.delete(object, undefined, undefined, 0))
+}
+
+/** The namespace of an object that is in none. */
+export const clusterWide = { namespace: undefined }
