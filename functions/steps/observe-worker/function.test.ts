@@ -218,6 +218,14 @@ test('a step that wakes up after its claim expired changes nothing', async ({ ct
   expect(await outbox(ctx)).toEqual([])
 })
 
+test('a worker that has ended is looked at once', async ({ ctx }) => {
+  const run = await makeRun(ctx, { status: 'running' })
+  ctx.cluster.set(run.worker, succeeded())
+  ctx.cluster.calls.length = 0
+  await changed(ctx, run.worker)
+  expect(ctx.cluster.calls).toEqual([`findWorker ${run.worker}`])
+})
+
 test('an event about an earlier attempt looks at the worker of the current one', async ({
   ctx,
 }) => {

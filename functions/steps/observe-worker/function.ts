@@ -28,12 +28,12 @@ export default defineStep(
 
 type Observed = Claimed<'starting'> | Claimed<'running'>
 
-/** Looks at the worker and moves, or leaves, the run; gives back what was seen. */
-async function look(ctx: Context, run: Observed): Promise<WorkerState['phase'] | 'gone'> {
+/** Looks at the worker and moves, or leaves, the run; gives back what was seen of one that has not ended. */
+async function look(ctx: Context, run: Observed): Promise<WorkerState['phase'] | undefined> {
   const worker = await ctx.cluster.findWorker(workerOf(run))
   if (!worker) {
     await end(ctx, run, 'aborting', { exit: systemExits.lost, cause: 'machine' })
-    return 'gone'
+    return undefined
   }
   const { state } = worker
   if (state.phase === 'succeeded')
@@ -50,8 +50,11 @@ async function look(ctx: Context, run: Observed): Promise<WorkerState['phase'] |
       exit: { code: state.exitCode, message: state.message },
       cause: state.cause,
     })
-  else await goOn(ctx, run, worker)
-  return state.phase
+  else {
+    await goOn(ctx, run, worker)
+    return state.phase
+  }
+  return undefined
 }
 
 async function goOn(ctx: Context, run: Observed, { state, name, uid }: Worker): Promise<void> {
