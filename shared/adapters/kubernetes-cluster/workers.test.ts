@@ -47,6 +47,18 @@ test('a worker is deleted once: whoever asks again while it goes asks nobody', a
   expect(again.deleted).toEqual([])
 })
 
+test('nobody waits for the Pods of a worker that has ended', async () => {
+  const { api, deleted } = serverWith(job(), [pod('Succeeded')])
+  await workersIn(api, settings).deleteWorker('w')
+  expect(deleted).toEqual([{ name: 'w', propagationPolicy: 'Background' }])
+})
+
+test('a worker that has no Pod yet may have one in a moment, which is waited for', async () => {
+  const { api, deleted } = serverWith(job())
+  await workersIn(api, settings).deleteWorker('w')
+  expect(deleted).toEqual([{ name: 'w', propagationPolicy: 'Foreground' }])
+})
+
 test('a worker that goes too slowly is forgotten by force', async () => {
   const { api, deleted } = serverWith(job(going), [pod('Running', going)])
   await workersIn(api, settings).deleteWorker('w', { force: true })

@@ -58,9 +58,14 @@ export function workersIn(api: Api, settings: ClusterSettings): Workers {
     async deleteWorker(name, { force } = { force: false }) {
       const job = await jobs.read(name)
       if (!job) return
+      const pods = await jobs.podsOf(job)
       // Before the Job, whose Pods are given their own grace: a kubelet that has begun with that keeps to it.
-      await jobs.endPods(job, force ? 0 : settings.workers.grace)
-      if (force || !isGoing(job)) await jobs.remove(job, force ? 'Background' : 'Foreground')
+      const toEnd = pods.filter((pod) => isUp(pod) && (force || !isGoing(pod)))
+      for (const pod of toEnd) await jobs.endPod(pod, force ? 0 : settings.workers.grace)
+      // Where all has ended there is nobody to wait for. Without a Pod there may be one in a moment.
+      const hasEnded = pods.length > 0 && !pods.some(isUp)
+      if (force || hasEnded) await jobs.remove(job, 'Background')
+      else if (!isGoing(job)) await jobs.remove(job, 'Foreground')
     },
   }
 }
@@ -162,19 +167,16 @@ function jobsIn({ batch, core }: Api, namespace: string) {
         ),
       )
     },
-    async endPods(job: V1Job, gracePeriodSeconds: number) {
-      const isToEnd = (pod: V1Pod) => isUp(pod) && (gracePeriodSeconds === 0 || !isGoing(pod))
-      for (const { metadata } of (await podsOf(job)).filter(isToEnd)) {
-        const { name = '', uid } = metadata ?? {}
-        const body = { gracePeriodSeconds, preconditions: { uid } }
-        await unless(
-          [404, 409],
-          ask(
-            `the Pod ${name} cannot be deleted`,
-            core.deleteNamespacedPod({ namespace, name, body }),
-          ),
-        )
-      }
+    endPod({ metadata }: V1Pod, gracePeriodSeconds: number) {
+      const { name = '', uid } = metadata ?? {}
+      const body = { gracePeriodSeconds, preconditions: { uid } }
+      return unless(
+        [404, 409],
+        ask(
+          `the Pod ${name} cannot be deleted`,
+          core.deleteNamespacedPod({ namespace, name, body }),
+        ),
+      )
     },
   }
 }
