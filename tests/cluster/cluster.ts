@@ -33,7 +33,7 @@ export const findCluster = (): Promise<Cluster> =>
 const namespacePrefix = process.env['KNIT_TEST_NAMESPACE'] ?? 'knit-test'
 
 async function theirCluster(): Promise<Cluster> {
-  const { KNIT_TEST_IMAGE, KNIT_TEST_NODE, KNIT_TEST_TOOLS } = process.env
+  const { KNIT_TEST_IMAGE, KNIT_TEST_NODE, KNIT_TEST_TOOLS, KNIT_TEST_POSTGRES } = process.env
   if (!KNIT_TEST_IMAGE)
     throw new Failed(
       'KNIT_TEST_IMAGE is not set: build the image (npm run image), push it where your cluster finds it, and name it by its digest.',
@@ -49,6 +49,7 @@ async function theirCluster(): Promise<Cluster> {
       knitfab: KNIT_TEST_IMAGE,
       node: KNIT_TEST_NODE ?? 'docker.io/library/node:24',
       tools: KNIT_TEST_TOOLS ?? 'docker.io/library/busybox:1',
+      ...(KNIT_TEST_POSTGRES && { postgres: KNIT_TEST_POSTGRES }),
     },
     host: await run(['kubectl', 'get', 'nodes', '-o', `jsonpath=${address}`], env),
     lower: () => rm(folder, { recursive: true }),
