@@ -17,7 +17,7 @@ export type BareClient = {
   /** Makes a Job, suspended. */
   makeJob(spec: WorkerSpec): Promise<unknown>
   release(name: string): Promise<unknown>
-  /** Deletes a Job, which is gone when its Pod is. */
+  /** Deletes a Job; its Pod goes by itself. */
   remove(name: string): Promise<unknown>
   /** Deletes all it has made. */
   clear(): Promise<void>
@@ -50,7 +50,7 @@ export function bareClient(
         setHeaderOptions('Content-Type', PatchStrategy.JsonPatch),
       ),
     remove: (name) =>
-      batch.deleteNamespacedJob({ namespace, name, body: { propagationPolicy: 'Foreground' } }),
+      batch.deleteNamespacedJob({ namespace, name, body: { propagationPolicy: 'Background' } }),
     async clear() {
       const all = { namespace, labelSelector }
       await batch.deleteCollectionNamespacedJob({ ...all, propagationPolicy: 'Background' })

@@ -21,16 +21,17 @@ export type Followed = {
   when(name: string, moment: Moment): Promise<number>
   /** When that happened which has happened so far. */
   timesOf(name: string): ReadonlyMap<Moment, number>
-  /** How many Jobs there have been. */
-  count(): number
 }
 
-type Course = { times: Map<Moment, number>; awaited: Map<Moment, PromiseWithResolvers<number>> }
+type Course = {
+  times: Map<Moment, number>
+  awaited: Map<Moment, PromiseWithResolvers<number>>
+  failed?: Error
+}
 
 /** Follows every Job of the installation, and every Pod that is of a Job or of none: those by the name of their Job, or their own. */
 export async function followWorkers(bench: Bench, there: Installation): Promise<Followed> {
   const courses = new Map<string, Course>()
-  const names = new Set<string>()
   const courseOf = (name: string): Course => {
     const course = courses.get(name) ?? { times: new Map(), awaited: new Map() }
     courses.set(name, course)
@@ -44,8 +45,10 @@ export async function followWorkers(bench: Bench, there: Installation): Promise<
       awaited.get(moment)?.resolve(times.get(moment) ?? now)
     }
   }
-  const fail = (name: string, error: Error): void => {
-    for (const awaited of courseOf(name).awaited.values()) awaited.reject(error)
+  const fail = (name: string): void => {
+    const course = courseOf(name)
+    course.failed = new Error(`the Pod of ${name} failed`)
+    for (const awaited of course.awaited.values()) awaited.reject(course.failed)
   }
   const { namespace } = there
   const jobs = await watchObjects<V1Job>(
@@ -54,7 +57,6 @@ export async function followWorkers(bench: Bench, there: Installation): Promise<
     `/apis/batch/v1/namespaces/${namespace}/jobs`,
     ({ type, object }) => {
       const { name = '' } = object.metadata ?? {}
-      names.add(name)
       mark(name, type === 'DELETED' ? ['gone'] : momentsOfJob(object))
     },
   )
@@ -64,21 +66,21 @@ export async function followWorkers(bench: Bench, there: Installation): Promise<
     `/api/v1/namespaces/${namespace}/pods`,
     ({ object }) => {
       const name = nameOf(object)
-      if (object.status?.phase === 'Failed') fail(name, new Error(`the Pod of ${name} failed`))
+      if (object.status?.phase === 'Failed') fail(name)
       else mark(name, momentsOfPod(object))
     },
   )
   return {
     when(name, moment) {
-      const { times, awaited } = courseOf(name)
+      const { times, awaited, failed } = courseOf(name)
       const at = times.get(moment)
       if (at !== undefined) return Promise.resolve(at)
+      if (failed) return Promise.reject(failed)
       const waiting = awaited.get(moment) ?? Promise.withResolvers<number>()
       awaited.set(moment, waiting)
       return Promise.race([waiting.promise, jobs.broken, pods.broken])
     },
     timesOf: (name) => courseOf(name).times,
-    count: () => names.size,
   }
 }
 

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline'
 import type { Bench } from './harness.ts'
 import type { Installation } from './installation.ts'
 
-type Change<T> = { type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'ERROR'; object: T }
+type Change<T> = { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: T }
 
 /**
  * Tells of every change of the objects that `path` lists, those that are there first. Not by the client's own, which ends when
@@ -28,7 +28,9 @@ export async function watchObjects<T extends KubernetesObject>(
     createInterface(answer)
       .on('line', (line) => {
         try {
-          onChange(JSON.parse(line) as Change<T>)
+          const change = JSON.parse(line) as Change<T> | { type: 'ERROR' }
+          if (change.type === 'ERROR') throw new Error(`${path}: ${line}`)
+          onChange(change)
         } catch (error) {
           broken.reject(error)
         }
