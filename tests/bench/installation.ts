@@ -41,9 +41,9 @@ export function missingCluster(): string | undefined {
 /** The installation that all benchmarks of a run share, made at its first use, as tests of a cluster make theirs. */
 export const installation = (bench: Bench): Promise<Installation> =>
   bench.shared('installation', async (bench) => {
-    const cluster = await phase('a cluster', findCluster)
+    const cluster = await findCluster()
     bench.onEnd(() => phase('the cluster is left', cluster.lower))
-    const release = await phase('the chart is installed', () => install(cluster))
+    const release = await phase('the chart is installed', () => install(cluster, asItIs))
     bench.onEnd(() => phase('the release is removed', release.remove))
     const { namespace, apiRoot, token } = release
     const kubectl = (...words: string[]) => run(['kubectl', '-n', namespace, ...words], cluster.env)
@@ -64,10 +64,12 @@ export const installation = (bench: Bench): Promise<Installation> =>
     }
   })
 
+/** The chart without what tests ask for, such as hooks. */
+const asItIs = () => ({})
+
 function kubeConfigOf({ env }: Cluster): KubeConfig {
   const config = new KubeConfig()
   config.loadFromFile(env['KUBECONFIG'] ?? '')
-  if (env['HELM_KUBECONTEXT']) config.setCurrentContext(env['HELM_KUBECONTEXT'])
   return config
 }
 

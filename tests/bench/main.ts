@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { Misused, runProgram } from '#shared/runtime/command-line.ts'
-import { benchmarks } from './benchmarks.ts'
+import { benchmarks, ofCluster, ofMachine } from './benchmarks.ts'
 import {
   undoAll,
   withBench,
@@ -14,7 +14,7 @@ import { printFinding, writeReport, type Table } from './report.ts'
 
 const usage = `Usage: npm run bench -- [--list] [--runs N] [--json FILE] [ID...]
 
-Measures the system: all benchmarks, or those that are named. All of them rewrite the table in tests/bench/README.md, and so does the soak of 10^5 Runs its own.
+Measures the system: all benchmarks, or those that are named. All of them rewrite the tables in tests/bench/README.md; those of a cluster, and the soak of 10^5 Runs, rewrite theirs.
 
   --list       say which there are
   --runs N     how many Runs a benchmark makes that has a choice
@@ -45,17 +45,30 @@ async function bench(
     throw new Misused(`--runs takes a number of Runs, not ${values.runs}`)
   const { findings, skipped } = await runAll(chosen, runs === undefined ? {} : { runs })
   if (values.json) writeFileSync(values.json, `${JSON.stringify(findings, null, 2)}\n`)
-  const table = tableOf(ids, runs)
-  if (table && scale === 1) await writeReport(table, findings)
+  for (const [table, shown] of scale === 1 ? tablesOf(ids, runs) : []) {
+    const rows = findings.filter((row) => shown.some(({ id }) => id === idOf(row)))
+    if (rows.length > 0) await writeReport(table, rows)
+  }
   // A target that is missed is a result; only a benchmark that breaks is a failure, or one that was asked for by name and cannot be.
   const left = ids.length === 0 ? skipped : 0
-  return new Set(findings.map(({ id }) => id.split('.')[0])).size + left < chosen.length ? 1 : 0
+  return new Set(findings.map(idOf)).size + left < chosen.length ? 1 : 0
 }
 
-/** The table of the README that is written anew by this. */
-function tableOf(ids: readonly string[], runs: number | undefined): Table | undefined {
-  if (ids.length === 0) return runs === undefined ? 'results' : undefined
-  return ids.join() === 'B7' && (runs ?? 0) >= 1e5 ? 'soak' : undefined
+/** Of the benchmark that a finding is of. */
+const idOf = ({ id }: Finding) => id.split('.')[0]
+
+/** The tables of the README that are written anew by this, and which benchmarks they show. */
+function tablesOf(
+  ids: readonly string[],
+  runs: number | undefined,
+): [Table, readonly Benchmark[]][] {
+  if (ids.join() === 'B7' && (runs ?? 0) >= 1e5) return [['soak', benchmarks]]
+  if (runs !== undefined) return []
+  const tables: [Table, readonly Benchmark[]][] = [
+    ['results', ofMachine],
+    ['cluster', ofCluster],
+  ]
+  return tables.filter(([, shown]) => ids.length === 0 || shown.every(({ id }) => ids.includes(id)))
 }
 
 type Outcome = { findings: Finding[]; skipped: number }

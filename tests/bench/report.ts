@@ -7,7 +7,11 @@ import type { Finding } from './harness.ts'
 const readme = new URL('./README.md', import.meta.url)
 
 /** The tables of the README, by how each is written. */
-const commands = { results: 'npm run bench', soak: 'npm run bench -- B7 --runs 100000' } as const
+const commands = {
+  results: 'npm run bench',
+  soak: 'npm run bench -- B7 --runs 100000',
+  cluster: 'npm run bench -- B9 B10 B12 B13',
+} as const
 export type Table = keyof typeof commands
 
 /** Says on the terminal what was found. */

@@ -8,11 +8,14 @@ export type Release = { namespace: string; apiRoot: string; token: string; remov
 
 const release = 'knitfab'
 
-/** Installs the chart in a namespace of its own. What could not be installed is taken away again. */
-export async function install(cluster: Cluster): Promise<Release> {
+/** Installs the chart in a namespace of its own, with the values that tests ask for. What could not be installed is taken away again. */
+export async function install(
+  cluster: Cluster,
+  valuesFor: (namespace: string) => Record<string, string> = testValues,
+): Promise<Release> {
   const namespace = `${cluster.namespacePrefix}-${randomBytes(3).toString('hex')}`
   try {
-    return await bring(cluster, namespace, testValues(namespace))
+    return await bring(cluster, namespace, valuesFor(namespace))
   } catch (error) {
     await remove(cluster, namespace)
     throw error
