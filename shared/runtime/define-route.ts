@@ -26,7 +26,7 @@ export type Deploy = {
   as?: 'service' | 'deployment'
   /** Instances that are always there. */
   minScale?: number
-  /** Instances that there may be; as many as there is work for, unless given. */
+  /** Instances there are at most, however much waits; where it is not said, as many as the platform likes. */
   maxScale?: number
   /** Requests or events one instance serves at a time. */
   concurrency?: number

@@ -44,6 +44,10 @@ class NotServed extends Error {
   }
 }
 
+// One serves hundreds of events a second. What waits is mostly for one of them in one place, the database or the API server, which
+// more would not make faster, and each that is started takes from the others.
+const most = 2
+
 /**
  * Serves the events that `workflow/triggers.ts` names for a step: they arrive as CloudEvents over HTTP, are validated, and
  * must be signed by this release. Throwing means "deliver again".
@@ -53,7 +57,7 @@ export function defineStep<S extends EventStep>(
   handle: (event: EventFor<S>, ctx: Context) => Promise<void>,
   deploy: Deploy = {},
 ): StepFunction {
-  return stepFunction(name, deploy, async (request, world, bindings) => {
+  return stepFunction(name, { maxScale: most, ...deploy }, async (request, world, bindings) => {
     const event = fromCloudEvent(await readArrived(request, world, bindings), world.config)
     const ctx = stepContext({ name, deploy }, request, world, event)
     try {
@@ -64,15 +68,13 @@ export function defineStep<S extends EventStep>(
   })
 }
 
-/** A step woken by the clock alone: what arrives says nothing, and nothing in it is believed. */
+/** A step woken by the clock alone: what arrives says nothing, and nothing in it is believed. One does it at a time. */
 export function defineClockStep(
   name: (typeof clockSteps)[number],
   handle: (ctx: Context) => Promise<void>,
-  asked: Deploy = {},
+  deploy: Deploy = {},
 ): StepFunction {
-  // When all is slow the clock comes round before the last call is served: more instances would only make it slower.
-  const deploy = { maxScale: 1, ...asked }
-  return stepFunction(name, deploy, (request, world) =>
+  return stepFunction(name, { maxScale: 1, ...deploy }, (request, world) =>
     handle(stepContext({ name, deploy }, request, world)),
   )
 }
@@ -83,7 +85,7 @@ export function defineDeadLetterStep(
   handle: (letter: DeadLetter, ctx: Context) => Promise<void>,
   deploy: Deploy = {},
 ): StepFunction {
-  return stepFunction(name, deploy, async (request, world, bindings) => {
+  return stepFunction(name, { maxScale: most, ...deploy }, async (request, world, bindings) => {
     const letter = fromDeadLetter(await readArrived(request, world, bindings), world.config)
     await handle(letter, stepContext({ name, deploy }, request, world, letter.event))
   })

@@ -27,7 +27,8 @@ export default defineStep(
       ])
     }
   },
-  { minScale: 1, concurrency: 1, uses: ['ensureVolume'] },
+  // Of several one would admit, and the others wait for their turn.
+  { minScale: 1, maxScale: 1, concurrency: 1, uses: ['ensureVolume'] },
 )
 
 type Admitted = {
