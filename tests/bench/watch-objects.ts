@@ -35,6 +35,7 @@ export async function watchObjects<T extends KubernetesObject>(
           broken.reject(error)
         }
       })
+      .once('error', (error) => broken.reject(error))
       .once('close', () =>
         broken.reject(new Error(`the API server has ended the watch of ${path}`)),
       )
