@@ -8,6 +8,11 @@ const quantity = z.union([z.string().regex(/^\d+(\.\d+)?([kMGTPE]i?|m)?$/), z.nu
 const anything = z.record(z.string(), z.unknown())
 const duration = z.string().regex(/^PT(\d+H)?(\d+M)?(\d+(\.\d+)?S)?$/)
 
+/** Of egress, as a NetworkPolicy has them. */
+const rules = z.array(
+  z.strictObject({ to: z.array(anything).min(1), ports: z.array(anything) }).partial(),
+)
+
 const scheduling = {
   nodeSelector: z.record(z.string(), z.string()),
   tolerations: z.array(anything),
@@ -129,9 +134,12 @@ export const valuesOf = (functions: readonly Deployed[]) =>
     networkPolicies: z.strictObject({
       enabled: z.boolean(),
       knative: anything,
-      apiServer: z.array(anything),
-      database: z.array(anything),
-      programs: z.array(anything),
+      dns: rules,
+      apiServer: rules,
+      database: rules,
+      functions: rules,
+      programs: rules,
+      brokers: rules,
     }),
   })
 

@@ -1,0 +1,79 @@
+import type { V1ObjectMeta, V1PodSpec } from '@kubernetes/client-node'
+import { spawnSync } from 'node:child_process'
+import { parseAllDocuments } from 'yaml'
+
+const root = new URL('../../../', import.meta.url).pathname
+export const chart = `${root}charts/knitfab`
+
+export type Values = Record<string, unknown>
+export type Template = { metadata?: V1ObjectMeta; spec: V1PodSpec }
+export type Manifest = {
+  apiVersion: string
+  kind: string
+  metadata: V1ObjectMeta
+  data?: Record<string, string>
+  spec?: Record<string, unknown> & { template?: Template }
+}
+
+export type Outcome = { code: number | null; out: string; err: string }
+
+/** Runs a program; `input` is what it reads. */
+export function call([file = '', ...args]: readonly string[], input = ''): Outcome {
+  const { status, stdout, stderr, error } = spawnSync(file, args, {
+    cwd: root,
+    input,
+    encoding: 'utf8',
+    maxBuffer: 2 ** 28,
+  })
+  if (error) throw error
+  return { code: status, out: stdout, err: stderr }
+}
+
+/** Runs helm with these values over those of the chart. */
+export const helm = (words: readonly string[], values: Values = {}): Outcome =>
+  call(['helm', ...words, '--values', '-'], JSON.stringify(values))
+
+const where = { release: 'knitfab', namespace: 'there' }
+
+// Without a cluster helm takes that of the day it was built, which not every build knows.
+const today = ['--kube-version', '1.34.0']
+
+export const template = (values: Values = {}, more: readonly string[] = [], at = where): Outcome =>
+  helm(['template', at.release, chart, '--namespace', at.namespace, ...today, ...more], values)
+
+/** What the chart makes of these values, as text. */
+export function renderText(values: Values = {}, more?: readonly string[], at = where): string {
+  const { code, out, err } = template(values, more, at)
+  if (code !== 0) throw new Error(err)
+  return out
+}
+
+/** What the chart makes of these values. */
+export const render = (values?: Values, more?: readonly string[], at = where): Manifest[] =>
+  parseAllDocuments(renderText(values, more, at))
+    .map((document) => document.toJS() as Manifest | null)
+    .filter((manifest) => manifest !== null)
+
+/** What helm says of values that it does not take. */
+export function refusal(values: Values, more?: readonly string[], at = where): string {
+  const { code, err } = template(values, more, at)
+  if (code === 0) throw new Error('it was rendered')
+  return err
+}
+
+export const nameOf = ({ kind, metadata }: Manifest): string => `${kind}/${metadata.name}`
+
+export const find = (manifests: readonly Manifest[], name: string): Manifest => {
+  const found = manifests.find((manifest) => nameOf(manifest) === name)
+  if (!found) throw new Error(`there is no ${name}`)
+  return found
+}
+
+/** The Pods that these make, by what makes them. */
+export const podsOf = (manifests: readonly Manifest[]): Map<string, Template> =>
+  new Map(
+    manifests.flatMap((manifest) => {
+      const { template } = manifest.spec ?? {}
+      return template ? [[nameOf(manifest), template] as const] : []
+    }),
+  )
