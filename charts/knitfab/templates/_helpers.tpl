@@ -1,9 +1,14 @@
+{{/* A value as text: Helm writes large numbers as powers of ten. */}}
+{{- define "knitfab.text" -}}
+{{- if and (kindIs "float64" .) (eq . (floor .)) }}{{ int64 . }}{{ else }}{{ . }}{{ end -}}
+{{- end }}
+
 {{/* A value of one function: what .Values.functions says of it, else what it asked for itself. Takes: top, service, name, fallback. */}}
 {{- define "knitfab.value" -}}
 {{- $own := index (index . 0).Values.functions (index . 1) | default dict -}}
 {{- $value := index . 3 -}}
 {{- if hasKey $own (index . 2) -}}{{- $value = index $own (index . 2) -}}{{- end -}}
-{{- toString $value | quote -}}
+{{- include "knitfab.text" $value | quote -}}
 {{- end }}
 
 {{/* The same as a number. */}}
@@ -70,23 +75,43 @@ knitfab.dev/kind: function
 {{- include "knitfab.own" (list (index . 0) (index . 1) "resources") | default "resources: {}" -}}
 {{- end }}
 
-{{/* The settings of a function. The gateway alone knows the token. Takes: top, service. */}}
+{{/* The secrets of a function, and where its certificate is. The gateway alone knows the token. Takes: top, service. */}}
 {{- define "knitfab.env" -}}
-- configMapRef:
-    name: knitfab-settings
-- secretRef:
-    name: {{ include "knitfab.secret" (list (index . 0) "signing-key") }}
-- secretRef:
-    name: {{ include "knitfab.secret" (list (index . 0) "database") }}
+{{- $top := index . 0 -}}
+{{ include "knitfab.secretVariable" (list $top "signing-key" "KNIT_SIGNING_KEY") }}
+{{ include "knitfab.secretVariable" (list $top "database" "KNIT_DATABASE_URL") }}
 {{- if eq (index . 1) "gateway" }}
-- secretRef:
-    name: {{ include "knitfab.secret" (list (index . 0) "token") }}
+{{ include "knitfab.secretVariable" (list $top "token" "KNIT_TOKEN") }}
+{{- if $top.Values.gateway.tlsSecret }}
+- name: KNIT_TLS_FOLDER
+  value: /tls
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* By its key alone: a secret of the admin may have more. Takes: top, what, key. */}}
+{{- define "knitfab.secretVariable" -}}
+- name: {{ index . 2 }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "knitfab.secret" . }}
+      key: {{ index . 2 }}
 {{- end }}
 
 {{/* A secret of the admin, or the one that the chart makes. Takes: top, what. */}}
 {{- define "knitfab.secret" -}}
 {{- index (index . 0).Values.secrets (camelcase (replace "-" "_" (index . 1)) | untitle) | default (printf "knitfab-%s" (index . 1)) -}}
+{{- end }}
+
+{{/* Those that the chart makes. */}}
+{{- define "knitfab.madeSecrets" -}}
+{{- $names := list -}}
+{{- with .Values.secrets -}}
+{{- if not .signingKey -}}{{- $names = append $names "knitfab-signing-key" -}}{{- end -}}
+{{- if not .token -}}{{- $names = append $names "knitfab-token" -}}{{- end -}}
+{{- if and $.Values.postgres.enabled (not .database) -}}{{- $names = append $names "knitfab-database" -}}{{- end -}}
+{{- end -}}
+{{- join " " $names -}}
 {{- end }}
 
 {{/* New Pods when settings have changed. */}}
@@ -147,9 +172,6 @@ ports:
 {{/* The certificate of the gateway. */}}
 {{- define "knitfab.tlsMount" -}}
 {{- if .Values.gateway.tlsSecret -}}
-env:
-  - name: KNIT_TLS_FOLDER
-    value: /tls
 volumeMounts:
   - name: tls
     mountPath: /tls
@@ -170,10 +192,17 @@ volumes:
 {{- end }}
 {{- end }}
 
-{{/* Where events are published. */}}
+{{/* Where events are published: what each class of brokers says of a broker, or nothing for a class that nobody knows. */}}
 {{- define "knitfab.brokerUrl" -}}
+{{- $ns := .Release.Namespace -}}
+{{- $domain := .Values.knative.clusterDomain -}}
 {{- with .Values.broker -}}
-{{ .url | default (printf "http://broker-ingress.knative-eventing.svc.%s/%s/%s" $.Values.knative.clusterDomain $.Release.Namespace .name) }}
+{{- $known := dict
+  "MTChannelBasedBroker" (printf "http://broker-ingress.knative-eventing.svc.%s/%s/%s" $domain $ns .name)
+  "Kafka" (printf "http://kafka-broker-ingress.knative-eventing.svc.%s/%s/%s" $domain $ns .name)
+  "RabbitMQBroker" (printf "http://%s-broker-ingress.%s.svc.%s" .name $ns $domain)
+-}}
+{{- .url | default (index $known .class) | default "" -}}
 {{- end -}}
 {{- end }}
 
@@ -185,4 +214,33 @@ deadLetterSink:
     apiVersion: serving.knative.dev/v1
     kind: Service
     name: step-keep-dead-letters
+{{- end }}
+
+{{/* Of the Pod of a Job of ours. */}}
+{{- define "knitfab.jobPod" -}}
+restartPolicy: OnFailure
+enableServiceLinks: false
+securityContext:
+  {{- include "knitfab.podSecurity" . | nindent 2 }}
+{{- $placement := pick .Values.defaults "nodeSelector" "tolerations" "affinity" "priorityClassName" }}
+{{- range $name, $value := $placement }}
+{{- with $value }}
+{{ dict $name . | toYaml }}
+{{- end }}
+{{- end }}
+{{- with include "knitfab.imagePullSecrets" . }}
+{{ . }}
+{{- end }}
+{{- end }}
+
+{{/* Of its container, besides what it does. */}}
+{{- define "knitfab.jobContainer" -}}
+image: {{ include "knitfab.image" . }}
+{{- with include "knitfab.pullPolicy" . }}
+{{ . }}
+{{- end }}
+resources:
+  {{- toYaml .Values.defaults.resources | nindent 2 }}
+securityContext:
+  {{- include "knitfab.containerSecurity" . | nindent 2 }}
 {{- end }}

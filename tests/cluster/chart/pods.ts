@@ -1,0 +1,34 @@
+import type { V1PodSpec } from '@kubernetes/client-node'
+import { agentPod } from '#shared/adapters/kubernetes-cluster/agent-pod.ts'
+import { jobOf } from '#shared/adapters/kubernetes-cluster/job.ts'
+import type { ClusterSettings } from '#shared/adapters/kubernetes-cluster/settings.ts'
+
+export const clusterSettings: ClusterSettings = {
+  namespace: 'there',
+  image: 'registry.test/knitfab:1',
+  volumes: { storageClass: '', accessMode: 'ReadWriteMany', size: '1Gi' },
+  workers: { priorityClass: '', serviceAccounts: [], pullSecrets: [], grace: 30 },
+  signingKey: 'k'.repeat(32),
+}
+
+/** What functions make, as far as Pod Security is asked: a program with inputs, outputs and a log, and an agent. */
+export const madePods = (): Record<string, V1PodSpec | undefined> => ({
+  program: jobOf(
+    {
+      name: 'worker-run-1',
+      labels: { run: '1' },
+      image: 'registry.test/theirs:1',
+      entrypoint: [],
+      args: [],
+      env: {},
+      inputs: [{ volume: 'data-knitid-1', path: '/in' }],
+      outputs: [{ volume: 'data-knitid-2', path: '/out' }],
+      logVolume: 'data-knitid-3',
+      limits: { cpu: 1 },
+      network: true,
+      onNode: { may: [], prefer: [], must: [] },
+    },
+    clusterSettings,
+  ).spec?.template.spec,
+  agent: agentPod({ name: 'data-knitid-1', uid: 'u' }, 'rw', clusterSettings).spec,
+})

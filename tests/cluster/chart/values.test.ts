@@ -1,0 +1,211 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { configFrom, variableOf } from '#shared/runtime/config.ts'
+import { routeFunctions, stepFunctions } from '../../../functions/functions.generated.ts'
+import gateway from '../../../functions/gateway/function.ts'
+import { deployed, isDeployment } from '#shared/render/knative/deployed.ts'
+import { chart, find, podsOf, render, type Manifest } from './helm.ts'
+
+const functions = deployed([...routeFunctions, ...stepFunctions, gateway])
+
+/** Scheduling and resources that no other function has. */
+const ownOf = (name: string) => ({
+  resources: {
+    requests: { cpu: '11m', memory: '22Mi' },
+    limits: { memory: '99Mi', [`test/${name}`]: '1' },
+  },
+  nodeSelector: { for: name },
+  tolerations: [{ key: name, operator: 'Exists' }],
+  affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: termsFor(name) } },
+  topologySpreadConstraints: [
+    { maxSkew: 1, topologyKey: name, whenUnsatisfiable: 'DoNotSchedule' },
+  ],
+  priorityClassName: `for-${name}`,
+})
+const termsFor = (name: string) => ({
+  nodeSelectorTerms: [{ matchExpressions: [{ key: name, operator: 'Exists' }] }],
+})
+
+/** What a Pod says of the same. */
+function foundOf(manifests: readonly Manifest[], name: string) {
+  const pod = podsOf(manifests).get(name)?.spec
+  if (!pod) throw new Error(`there is no ${name}`)
+  const { nodeSelector, tolerations, affinity, topologySpreadConstraints, priorityClassName } = pod
+  const resources = pod.containers[0]?.resources
+  return {
+    resources,
+    nodeSelector,
+    tolerations,
+    affinity,
+    topologySpreadConstraints,
+    priorityClassName,
+  }
+}
+
+const objectOf = (fn: (typeof functions)[number]): string =>
+  `${isDeployment(fn) ? 'Deployment' : 'Service'}/${fn.service}`
+
+test('every value of every function is found in what runs it', () => {
+  const scale = (fn: (typeof functions)[number], index: number) =>
+    isDeployment(fn)
+      ? { replicas: index + 2 }
+      : { minScale: index + 1, maxScale: index + 2, concurrency: index + 3, timeout: index + 4 }
+  const manifests = render({
+    functions: Object.fromEntries(
+      functions.map((fn, index) => [fn.service, { ...ownOf(fn.service), ...scale(fn, index) }]),
+    ),
+  }).filter(({ apiVersion }) => apiVersion !== 'v1')
+  for (const [index, fn] of functions.entries()) {
+    const { spec } = find(manifests, objectOf(fn))
+    expect(foundOf(manifests, objectOf(fn))).toEqual(ownOf(fn.service))
+    if (isDeployment(fn)) expect(spec).toMatchObject({ replicas: index + 2 })
+    else
+      expect(spec).toMatchObject({
+        template: {
+          metadata: {
+            annotations: {
+              'autoscaling.knative.dev/min-scale': String(index + 1),
+              'autoscaling.knative.dev/max-scale': String(index + 2),
+            },
+          },
+          spec: { containerConcurrency: index + 3, timeoutSeconds: index + 4 },
+        },
+      })
+  }
+})
+
+test('what is said of all functions is found in each, unless it says otherwise itself', () => {
+  const manifests = render({
+    defaults: ownOf('all'),
+    functions: { gateway: ownOf('gateway'), 'step-sweep': { nodeSelector: {}, affinity: {} } },
+  }).filter(({ apiVersion }) => apiVersion !== 'v1')
+  for (const fn of functions) {
+    const found = foundOf(manifests, objectOf(fn))
+    if (fn.service === 'gateway') expect(found).toEqual(ownOf('gateway'))
+    else if (fn.service === 'step-sweep')
+      expect(found).toEqual({ ...ownOf('all'), nodeSelector: undefined, affinity: undefined })
+    else expect(found).toEqual(ownOf('all'))
+  }
+})
+
+test('what is said of Postgres is found in it', () => {
+  const { resources, nodeSelector, tolerations, affinity } = ownOf('postgres')
+  const manifests = render({
+    postgres: {
+      resources,
+      nodeSelector,
+      tolerations,
+      affinity,
+      storageClass: 'fast',
+      size: '5Gi',
+      user: 70,
+      image: 'registry.test/postgres:18',
+      settings: { shared_buffers: '1GB', max_wal_senders: 2_000_000 },
+    },
+  })
+  expect(foundOf(manifests, 'StatefulSet/postgres')).toMatchObject({
+    resources,
+    nodeSelector,
+    tolerations,
+    affinity,
+  })
+  const pod = podsOf(manifests).get('StatefulSet/postgres')?.spec
+  expect(pod?.securityContext).toMatchObject({ runAsUser: 70, fsGroup: 70 })
+  expect(pod?.containers[0]).toMatchObject({
+    image: 'registry.test/postgres:18',
+    args: expect.arrayContaining(['shared_buffers=1GB', 'max_wal_senders=2000000']),
+  })
+  expect(find(manifests, 'StatefulSet/postgres').spec).toMatchObject({
+    volumeClaimTemplates: [
+      { spec: { storageClassName: 'fast', resources: { requests: { storage: '5Gi' } } } },
+    ],
+  })
+})
+
+type Property = { type?: string; enum?: string[] }
+
+/** A value that no setting has by itself. */
+const sampleOf = ({ type, enum: words }: Property): unknown => {
+  if (words) return words.at(-1)
+  if (type === 'array') return ['https://one.test/hook', 'https://two.test/hook']
+  return type === 'string' ? 'sample' : 1_048_577
+}
+
+test('every setting reaches the functions, as they read it', () => {
+  const schema = JSON.parse(readFileSync(`${chart}/values.schema.json`, 'utf8')) as {
+    properties: { settings: { properties: Record<string, Property> } }
+  }
+  const settings = Object.fromEntries(
+    Object.entries(schema.properties.settings.properties).map(([name, property]) => [
+      name,
+      sampleOf(property),
+    ]),
+  )
+  const manifests = render({ settings, networkPolicies: { enabled: false } })
+  const { data = {} } = find(manifests, 'ConfigMap/knitfab-settings')
+  const secret = { KNIT_SIGNING_KEY: 's'.repeat(32), KNIT_DATABASE_URL: 'postgres://here' }
+  expect(configFrom({ ...data, ...secret })).toMatchObject(settings)
+  expect(Object.keys(settings).filter((name) => !(variableOf(name) in data))).toEqual([])
+})
+
+test('every class of brokers takes events where it says, and another where it is told', () => {
+  const urlOf = (broker: object) =>
+    find(render({ broker }), 'ConfigMap/knitfab-settings').data?.['KNIT_BROKER_URL']
+  expect([
+    urlOf({}),
+    urlOf({ class: 'Kafka' }),
+    urlOf({ class: 'RabbitMQBroker' }),
+    urlOf({ class: 'Theirs', url: 'http://events.test/there' }),
+  ]).toEqual([
+    'http://broker-ingress.knative-eventing.svc.cluster.local/there/knitfab',
+    'http://kafka-broker-ingress.knative-eventing.svc.cluster.local/there/knitfab',
+    'http://knitfab-broker-ingress.there.svc.cluster.local',
+    'http://events.test/there',
+  ])
+})
+
+test('an image is called by its digest, else by its tag, else by the version of the chart', () => {
+  const digest = `sha256:${'0'.repeat(64)}`
+  const images = [{ digest, tag: 'theirs' }, { tag: 'theirs' }, {}].map((image) => {
+    const manifests = render({ image: { repository: 'registry.test/knitfab', ...image } })
+    const pods = [...podsOf(manifests)].filter(([name]) => name !== 'StatefulSet/postgres')
+    return [
+      ...new Set([
+        ...pods.flatMap(([, pod]) => pod.spec.containers.map((container) => container.image)),
+        find(manifests, 'ConfigMap/knitfab-settings').data?.['KNIT_IMAGE'],
+      ]),
+    ]
+  })
+  expect(images).toEqual([
+    [`registry.test/knitfab@${digest}`],
+    ['registry.test/knitfab:theirs'],
+    ['registry.test/knitfab:0.1.0'],
+  ])
+})
+
+test('secrets for registries are used by every Pod', () => {
+  const pods = podsOf(render({ image: { pullSecrets: [{ name: 'registry' }] } }))
+  for (const [name, { spec }] of pods)
+    expect({ name, secrets: spec.imagePullSecrets }).toEqual({
+      name,
+      secrets: [{ name: 'registry' }],
+    })
+})
+
+test('the gateway alone knows the token, and nobody more of a secret than they need', () => {
+  const secrets = { signingKey: 'ours', token: 'ours', database: 'ours' }
+  const pods = podsOf(render({ secrets }))
+  const known = [...pods].flatMap(([name, { spec }]) =>
+    spec.containers.flatMap(({ env = [], envFrom = [] }) => [
+      ...env.filter(({ valueFrom }) => valueFrom?.secretKeyRef).map((one) => [name, one.name]),
+      ...envFrom.filter(({ secretRef }) => secretRef).map(() => [name, 'all']),
+    ]),
+  )
+  const whoKnows = (secret: string) =>
+    known.filter(([, what]) => what === secret).map(([who]) => who)
+  expect(whoKnows('all')).toEqual([])
+  expect(whoKnows('KNIT_TOKEN')).toEqual(['Deployment/gateway'])
+  expect(whoKnows('POSTGRES_PASSWORD')).toEqual(['StatefulSet/postgres'])
+  expect(whoKnows('KNIT_SIGNING_KEY')).toHaveLength(functions.length)
+  expect(whoKnows('KNIT_DATABASE_URL')).toHaveLength(functions.length + 1)
+})
