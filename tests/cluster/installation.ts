@@ -1,12 +1,13 @@
 import { CoreV1Api, KubernetesObjectApi } from '@kubernetes/client-node'
 import { testConfig } from '#tests/support/kubernetes.ts'
+import type { Images } from './cluster.ts'
 
 /** The installation that all tests share: what `main.ts` has made. */
 export type Installed = {
   namespace: string
   apiRoot: string
   token: string
-  images: { node: string; tools: string }
+  images: Images
 }
 
 export const installed = (): Installed => {

@@ -2,6 +2,7 @@ import { defineConfig } from 'vitest/config'
 
 const shared = [
   'tests/cluster/*.test.ts',
+  'tests/cluster/chart/*.test.ts',
   'tests/conformance/cluster.test.ts',
   'tests/conformance/event-bus.test.ts',
 ]

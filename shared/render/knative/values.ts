@@ -141,6 +141,7 @@ export const valuesOf = (functions: readonly Deployed[]) =>
       programs: rules,
       brokers: rules,
     }),
+    uninstall: z.strictObject({ deleteData: z.boolean() }),
   })
 
 /** The same as Helm reads it. */

@@ -4,7 +4,7 @@ import { madePods } from './pods.ts'
 import { notRestricted } from './restricted.ts'
 
 test('every Pod of the chart is as the restricted profile of Pod Security asks', () => {
-  const pods = podsOf(render())
+  const pods = podsOf(render({ uninstall: { deleteData: true } }))
   expect([...pods.keys()].map((name) => name.split('/')[0]).toSorted()).toContain('StatefulSet')
   const faults = [...pods].flatMap(([name, { spec }]) =>
     notRestricted(spec).map((fault) => `${name}: ${fault}`),
