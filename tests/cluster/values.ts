@@ -12,7 +12,10 @@ export function testValues(namespace: string): Record<string, string> {
     'settings.hooksAfter': `{${url}/after}`,
     // What no event tells of is not noticed in time.
     'settings.lookInterval': '600',
+    'networkPolicies.functions[0].to[0].podSelector.matchLabels.app': hooks.service,
     'workers.serviceAccounts': `{${Object.values(accounts).join(',')}}`,
+    // It would say that there is no such account.
+    preflight: 'false',
     'knative.window': '15s',
   }
 }

@@ -30,6 +30,15 @@ export function template(source: string, manifests: readonly Manifest[]): string
   return [`# Generated from ${source} by \`npm run generate\`.\n`, ...documents].join('')
 }
 
+/** Texts for templates that people write: `include "knitfab.NAME" $`. */
+export const namedTemplates = (source: string, texts: Record<string, string>): string =>
+  [
+    `{{/* Generated from ${source} by \`npm run generate\`. */}}\n`,
+    ...Object.entries(texts).map(
+      ([name, text]) => `{{- define "knitfab.${name}" -}}${text}{{- end }}\n`,
+    ),
+  ].join('')
+
 export type Manifest = Record<string, unknown> & { kind: string; when?: string }
 
 function fill(object: unknown): string {

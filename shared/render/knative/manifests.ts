@@ -1,6 +1,6 @@
 import { accounts } from './accounts.ts'
-import type { Deployed } from './deployed.ts'
-import { template } from './helm.ts'
+import { isDeployment, type Deployed } from './deployed.ts'
+import { namedTemplates, template } from './helm.ts'
 import { networkPolicies } from './network.ts'
 import { services } from './services.ts'
 import { eventTriggers, sources } from './triggers.ts'
@@ -12,4 +12,11 @@ export const manifests = (functions: readonly Deployed[]): Record<string, string
   'sources.yaml': template('shared/workflow/triggers.ts', sources()),
   'accounts.yaml': template('what the functions use', accounts(functions)),
   'network-policies.yaml': template('the functions', networkPolicies(functions)),
+  '_functions.tpl': namedTemplates('the functions', {
+    functions: namesOf(functions),
+    knativeServices: namesOf(functions.filter((fn) => !isDeployment(fn))),
+  }),
 })
+
+const namesOf = (functions: readonly Deployed[]): string =>
+  functions.map(({ service }) => service).join(' ')

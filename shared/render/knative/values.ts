@@ -142,6 +142,7 @@ export const valuesOf = (functions: readonly Deployed[]) =>
       brokers: rules,
     }),
     uninstall: z.strictObject({ deleteData: z.boolean() }),
+    preflight: z.boolean(),
   })
 
 /** The same as Helm reads it. */

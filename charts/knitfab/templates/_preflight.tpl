@@ -1,0 +1,242 @@
+{{/* What stands against this release, a line each: what is wrong, with which value, what to do. */}}
+{{- define "knitfab.mistakes" -}}
+{{ include "knitfab.contradictions" . }}
+{{ include "knitfab.missingKnative" . }}
+{{- if and .Values.preflight (include "knitfab.canLook" .) }}
+{{ include "knitfab.takenNamespace" . }}
+{{ include "knitfab.missingSecrets" . }}
+{{ include "knitfab.missingClasses" . }}
+{{ include "knitfab.missingAccounts" . }}
+{{ include "knitfab.missingBroker" . }}
+{{ include "knitfab.oldKnative" . }}
+{{ include "knitfab.missingFeatures" . }}
+{{- end }}
+{{- end }}
+
+{{/* Not where there is no cluster, as in `helm template`. */}}
+{{- define "knitfab.canLook" -}}
+{{- if or (lookup "v1" "Namespace" "" .Release.Namespace) (lookup "v1" "Namespace" "" "default") }}yes{{ end -}}
+{{- end }}
+
+{{/* Values that do not go together, whatever the cluster. */}}
+{{- define "knitfab.contradictions" -}}
+{{- if not (regexMatch "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$" .Release.Name) }}
+The release cannot be called {{ .Release.Name }}: in what its events are known by there is no dot; call it knitfab.
+{{- end }}
+{{- $ns := .Release.Namespace }}
+{{- $noBroker := not (include "knitfab.brokerUrl" .) }}
+{{- with .Values }}
+{{- if and (not .postgres.enabled) (not .secrets.database) }}
+secrets.database is empty while postgres.enabled is false: name a Secret with the key KNIT_DATABASE_URL (kubectl -n {{ $ns }} create secret generic NAME --from-literal=KNIT_DATABASE_URL=postgres://USER:PASSWORD@HOST/DATABASE).
+{{- end }}
+{{- if and .networkPolicies.enabled (not .postgres.enabled) (not .networkPolicies.database) }}
+networkPolicies.database is empty while postgres.enabled is false: say where Postgres is ([{to: [{ipBlock: {cidr: ADDRESS/32}}], ports: [{port: 5432}]}]), or set networkPolicies.enabled to false.
+{{- end }}
+{{- if and .networkPolicies.enabled (or .settings.hooksBefore .settings.hooksAfter) (not .networkPolicies.functions) }}
+networkPolicies.functions is empty while settings name lifecycle hooks: say where the hooks are ([{to: [{ipBlock: {cidr: ADDRESS/32}}], ports: [{port: 443}]}]), or set networkPolicies.enabled to false.
+{{- end }}
+{{- if $noBroker }}
+broker.url is empty, and for the class {{ .broker.class }} it is not known: say where such a broker takes events, as kubectl get broker shows it.
+{{- end }}
+{{- if and .gateway.service.nodePort (eq .gateway.service.type "ClusterIP") }}
+gateway.service.nodePort is {{ .gateway.service.nodePort }} while gateway.service.type is ClusterIP: set the type to NodePort, or the port to 0.
+{{- end }}
+{{- if and .gateway.ingress.enabled (not .gateway.ingress.host) }}
+gateway.ingress.host is empty while gateway.ingress.enabled is true: say by which name people reach the API.
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Only where a cluster was asked, or somebody said what it knows, are kinds known besides versions. */}}
+{{- define "knitfab.missingKnative" -}}
+{{- if .Capabilities.APIVersions.Has "v1/Namespace" }}
+{{- range $part, $versions := dict "Serving" (list "serving.knative.dev/v1") "Eventing" (list "eventing.knative.dev/v1" "sources.knative.dev/v1") }}
+{{- range $versions }}
+{{- if not ($.Capabilities.APIVersions.Has .) }}
+Knative {{ $part }} is not in this cluster, which does not know {{ . }}: install Knative {{ include "knitfab.oldestKnative" $ }} or later (https://knative.dev/docs/install/); for helm template, say what is there by --api-versions {{ . }}.
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Of which Triggers have filters, and clocks know of seconds. */}}
+{{- define "knitfab.oldestKnative" -}}1.13{{- end }}
+
+{{- define "knitfab.oldKnative" -}}
+{{- range list "knative-serving" "knative-eventing" }}
+{{- $version := dig "metadata" "labels" "app.kubernetes.io/version" "" (lookup "v1" "Namespace" "" .) | trimPrefix "v" }}
+{{- if and (regexMatch "^[0-9]+[.][0-9]+" $version) (semverCompare (printf "<%s-0" (include "knitfab.oldestKnative" $)) $version) }}
+Knative in {{ . }} is {{ $version }}, which is too old: install {{ include "knitfab.oldestKnative" $ }} or later (https://knative.dev/docs/install/).
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "knitfab.releaseOf" -}}
+{{- dig "metadata" "annotations" "meta.helm.sh/release-name" "" . -}}
+{{- end }}
+
+{{/* A namespace has room for one release, and what one has left is taken over by its name. */}}
+{{- define "knitfab.takenNamespace" -}}
+{{- $ns := .Release.Namespace }}
+{{- $settings := lookup "v1" "ConfigMap" $ns "knitfab-settings" }}
+{{- if and $settings (ne (include "knitfab.releaseOf" $settings) .Release.Name) }}
+The namespace {{ $ns }} is in use by the release {{ include "knitfab.releaseOf" $settings | default "of another tool" }}, and has room for one: install into another namespace.
+{{- else }}
+{{- range splitList " " (include "knitfab.madeSecrets" .) | compact }}
+{{- include "knitfab.leftBehind" (list $ "Secret" .) }}
+{{- end }}
+{{- include "knitfab.leftBehind" (list $ "PersistentVolumeClaim" "knitfab-data") }}
+{{- end }}
+{{- $names := splitList " " (include "knitfab.functions" .) | concat (list "postgres") }}
+{{- range (lookup "v1" "Service" $ns "").items }}
+{{- if and (has .metadata.name $names) (not .metadata.ownerReferences) (ne (include "knitfab.releaseOf" .) $.Release.Name) }}
+The namespace {{ $ns }} has a Service {{ .metadata.name }} that is not of this release, which needs the name: install into another namespace, or delete it.
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "knitfab.leftBehind" -}}
+{{- $top := index . 0 }}
+{{- $ns := $top.Release.Namespace }}
+{{- $there := lookup "v1" (index . 1) $ns (index . 2) }}
+{{- $owner := include "knitfab.releaseOf" $there }}
+{{- if and $there (ne $owner $top.Release.Name) }}
+The namespace {{ $ns }} has a {{ index . 1 }} {{ index . 2 }} of {{ with $owner }}the release {{ . }}, which has left its Data there: install as {{ . }} to go on with them{{ else }}somebody else: install into another namespace{{ end }}, or delete what is left (kubectl -n {{ $ns }} delete job,pod,pvc,secret -l app.kubernetes.io/part-of=knit).
+{{- end }}
+{{- end }}
+
+{{- define "knitfab.missingSecrets" -}}
+{{- with .Values }}
+{{- include "knitfab.missingKeys" (list $ "secrets.signingKey" .secrets.signingKey (dict "KNIT_SIGNING_KEY" 32)) }}
+{{- include "knitfab.missingKeys" (list $ "secrets.token" .secrets.token (dict "KNIT_TOKEN" 16)) }}
+{{- $database := dict "KNIT_DATABASE_URL" 1 }}
+{{- if .postgres.enabled }}{{ $database = set $database "POSTGRES_PASSWORD" 1 }}{{ end }}
+{{- include "knitfab.missingKeys" (list $ "secrets.database" .secrets.database $database) }}
+{{- include "knitfab.missingKeys" (list $ "gateway.tlsSecret" .gateway.tlsSecret (dict "tls.crt" 1 "tls.key" 1)) }}
+{{- range .image.pullSecrets }}
+{{- include "knitfab.missingKeys" (list $ "image.pullSecrets" .name (dict)) }}
+{{- end }}
+{{- range .workers.imagePullSecrets }}
+{{- include "knitfab.missingKeys" (list $ "workers.imagePullSecrets" . (dict)) }}
+{{- end }}
+{{- $ns := $.Release.Namespace }}
+{{- $secret := include "knitfab.secret" (list $ "database") }}
+{{- if and .postgres.enabled (lookup "v1" "PersistentVolumeClaim" $ns "data-postgres-0") (not (lookup "v1" "Secret" $ns $secret)) }}
+The namespace {{ $ns }} has the claim data-postgres-0 with a database, but no Secret {{ $secret }} with its password: make one with POSTGRES_PASSWORD and KNIT_DATABASE_URL and name it in secrets.database, or delete the claim with all that is in it.
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Takes: top, value, the Secret that it names, and how long what it has is at least, by key. */}}
+{{- define "knitfab.missingKeys" -}}
+{{- $ns := (index . 0).Release.Namespace }}
+{{- $value := index . 1 }}
+{{- $name := index . 2 }}
+{{- with $name }}
+{{- $secret := lookup "v1" "Secret" $ns $name }}
+{{- if not $secret }}
+{{ $value }} names the Secret {{ $name }}, which is not in the namespace {{ $ns }}: make it there first{{ with index $ 3 }}, with {{ keys . | sortAlpha | join " and " }}{{ end }}.
+{{- else }}
+{{- range $key, $length := index $ 3 }}
+{{- if lt (len (dig "data" $key "" $secret | b64dec)) (int $length) }}
+{{ $value }} names the Secret {{ $name }} of the namespace {{ $ns }}, in which {{ $key }} is {{ hasKey ($secret.data | default dict) $key | ternary (printf "shorter than %d characters" (int $length)) "missing" }}: make it anew.
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "knitfab.missingClasses" -}}
+{{- with .Values }}
+{{- include "knitfab.missingStorage" (list "volumes.storageClass" .volumes.storageClass) }}
+{{- if .postgres.enabled }}
+{{- include "knitfab.missingStorage" (list "postgres.storageClass" .postgres.storageClass) }}
+{{- end }}
+{{- include "knitfab.missing" (list "workers.priorityClass" "scheduling.k8s.io/v1" "PriorityClass" "" .workers.priorityClass) }}
+{{- include "knitfab.missing" (list "defaults.priorityClassName" "scheduling.k8s.io/v1" "PriorityClass" "" .defaults.priorityClassName) }}
+{{- range $service, $own := .functions }}
+{{- include "knitfab.missing" (list (printf "functions.%s.priorityClassName" $service) "scheduling.k8s.io/v1" "PriorityClass" "" $own.priorityClassName) }}
+{{- end }}
+{{- if .gateway.ingress.enabled }}
+{{- include "knitfab.missing" (list "gateway.ingress.className" "networking.k8s.io/v1" "IngressClass" "" .gateway.ingress.className) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Takes: value, the class that it names, or none for the cluster's own default. */}}
+{{- define "knitfab.missingStorage" -}}
+{{- $value := index . 0 }}
+{{- $name := index . 1 }}
+{{- $names := list }}
+{{- $default := "" }}
+{{- range (lookup "storage.k8s.io/v1" "StorageClass" "" "").items }}
+{{- $names = append $names .metadata.name }}
+{{- if eq (dig "metadata" "annotations" "storageclass.kubernetes.io/is-default-class" "" .) "true" }}{{ $default = .metadata.name }}{{ end }}
+{{- end }}
+{{- $there := $names | join ", " | default "none" }}
+{{- if and $name (not (has $name $names)) }}
+{{ $value }} names the StorageClass {{ $name }}, which this cluster does not have: take one that it has ({{ $there }}), or make it.
+{{- else if not (or $name $default) }}
+{{ $value }} is empty, and no StorageClass of this cluster is its default: take one that it has ({{ $there }}).
+{{- end }}
+{{- end }}
+
+{{- define "knitfab.missingAccounts" -}}
+{{- $ns := .Release.Namespace }}
+{{- range .Values.workers.serviceAccounts }}
+{{- include "knitfab.missing" (list "workers.serviceAccounts" "v1" "ServiceAccount" $ns .) }}
+{{- end }}
+{{- end }}
+
+{{- define "knitfab.missingBroker" -}}
+{{- $ns := .Release.Namespace }}
+{{- with .Values.broker }}
+{{- if not .create }}
+{{- if $.Capabilities.APIVersions.Has "eventing.knative.dev/v1" }}
+{{- include "knitfab.missing" (list "broker.name" "eventing.knative.dev/v1" "Broker" $ns .name) }}
+{{- end }}
+{{- else if .config }}
+{{- with .config }}
+{{- if $.Capabilities.APIVersions.Has (printf "%s/%s" .apiVersion .kind) }}
+{{- include "knitfab.missing" (list "broker.config" .apiVersion .kind (.namespace | default $ns) .name) }}
+{{- else }}
+broker.config is a {{ .kind }} of {{ .apiVersion }}, which this cluster does not know: install what brokers of the class {{ $.Values.broker.class }} need.
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Takes: value, and of what it names version, kind, namespace and name. */}}
+{{- define "knitfab.missing" -}}
+{{- $name := index . 4 }}
+{{- if and $name (not (lookup (index . 1) (index . 2) (index . 3) $name)) }}
+{{ index . 0 }} names the {{ index . 2 }} {{ $name }}, which {{ with index . 3 }}the namespace {{ . }}{{ else }}this cluster{{ end }} does not have: make it first, or name another.
+{{- end }}
+{{- end }}
+
+{{/* What Knative allows in a Service only when it is told to. */}}
+{{- define "knitfab.missingFeatures" -}}
+{{- if .Values.knative.zeroInitialScale }}
+{{- include "knitfab.missingFeature" (list "knative.zeroInitialScale" "config-autoscaler" "allow-zero-initial-scale" "true") }}
+{{- end }}
+{{- range $name := list "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" "priorityClassName" }}
+{{- $where := list }}
+{{- if index $.Values.defaults $name }}{{ $where = append $where (printf "defaults.%s" $name) }}{{ end }}
+{{- range splitList " " (include "knitfab.knativeServices" $) }}
+{{- if index (index $.Values.functions . | default dict) $name }}{{ $where = append $where (printf "functions.%s.%s" . $name) }}{{ end }}
+{{- end }}
+{{- with $where }}
+{{- include "knitfab.missingFeature" (list (first .) "config-features" (printf "kubernetes.podspec-%s" (lower $name)) "enabled") }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Takes: value, and of what it needs the ConfigMap, the key and what it has to be. */}}
+{{- define "knitfab.missingFeature" -}}
+{{- $is := dig "data" (index . 2) "" (lookup "v1" "ConfigMap" "knative-serving" (index . 1)) | lower }}
+{{- if not (has $is (list "allowed" (index . 3))) }}
+{{ index . 0 }} is something that Knative does not allow here: kubectl -n knative-serving patch configmap {{ index . 1 }} --type merge -p '{"data":{"{{ index . 2 }}":"{{ index . 3 }}"}}'.
+{{- end }}
+{{- end }}

@@ -1,0 +1,107 @@
+import { expect, test } from 'vitest'
+import { refusal, render } from './helm.ts'
+
+test.each([
+  [
+    'a type that no Service has',
+    { gateway: { service: { type: 'Nodeport' } } },
+    '/gateway/service/type',
+  ],
+  ['a value of a function that is none', { functions: { nobody: {} } }, 'nobody'],
+  ['a scale of what does not scale', { functions: { gateway: { minScale: 1 } } }, 'minScale'],
+  ['replicas of what scales', { functions: { 'step-sweep': { replicas: 1 } } }, 'replicas'],
+  ['fewer than none', { functions: { gateway: { replicas: -1 } } }, '/functions/gateway/replicas'],
+  ['a setting that is none', { settings: { maxTag: 1 } }, 'maxTag'],
+  ['a setting of another type', { settings: { grace: 'long' } }, '/settings/grace'],
+  ['a setting that the chart makes', { settings: { databaseUrl: 'postgres://x' } }, 'databaseUrl'],
+  ['a quantity that is none', { volumes: { size: '10 GB' } }, '/volumes/size'],
+  ['a layout that is none', { volumes: { layout: 'one' } }, '/volumes/layout'],
+  ['a digest that is none', { image: { digest: 'sha256:1' } }, '/image/digest'],
+  [
+    'a duration that is none',
+    { broker: { delivery: { timeout: '1m' } } },
+    '/broker/delivery/timeout',
+  ],
+  [
+    'a rule that lets everything through',
+    { networkPolicies: { programs: [{ to: [] }] } },
+    '/networkPolicies/programs/0/to',
+  ],
+  ['a value that is none', { postgress: { enabled: false } }, 'postgress'],
+])('helm refuses %s, and names it', (_, values, name) => {
+  expect(refusal(values)).toContain(name)
+})
+
+const external = { postgres: { enabled: false }, secrets: { database: 'theirs' } }
+const somewhere = [{ to: [{ ipBlock: { cidr: '192.0.2.1/32' } }] }]
+
+test.each([
+  [
+    'no database',
+    { postgres: { enabled: false }, networkPolicies: { database: somewhere } },
+    /secrets\.database is empty .* create secret generic NAME --from-literal=KNIT_DATABASE_URL=/,
+  ],
+  ['a database that nobody may reach', external, /networkPolicies\.database is empty .* say where/],
+  [
+    'hooks that nobody may reach',
+    { settings: { hooksAfter: ['https://hooks.test'] } },
+    /networkPolicies\.functions is empty .* say where the hooks are/,
+  ],
+  [
+    'a broker nobody knows',
+    { broker: { class: 'Theirs' } },
+    /broker\.url is empty, .* class Theirs/,
+  ],
+  [
+    'a port of nodes that is of no use',
+    { gateway: { service: { nodePort: 30_080 } } },
+    /nodePort is 30080 while gateway\.service\.type is ClusterIP: set the type to NodePort/,
+  ],
+  [
+    'an Ingress for any name',
+    { gateway: { ingress: { enabled: true } } },
+    /gateway\.ingress\.host is empty .* say by which name/,
+  ],
+])('%s is refused, with what to do', (_, values, words) => {
+  expect(refusal(values)).toMatch(words)
+})
+
+test('all mistakes are said at once, a line each', () => {
+  const said = refusal({ broker: { class: 'Theirs' }, gateway: { ingress: { enabled: true } } })
+  expect(said).toMatch(
+    /Nothing was changed, for:\n\n- broker\.url[^\n]*\n\n- gateway\.ingress\.host[^\n]*\n/,
+  )
+})
+
+test('a release that events cannot be known by is refused', () => {
+  const at = { release: 'knit.fab', namespace: 'there' }
+  expect(refusal({}, [], at)).toMatch(/cannot be called knit\.fab: .*; call it knitfab/)
+})
+
+// What helm knows of a cluster that it has asked.
+const asked = ['--api-versions', 'v1/Namespace']
+const known = (...versions: string[]) =>
+  versions.flatMap((version) => ['--api-versions', version]).concat(asked)
+const serving = 'serving.knative.dev/v1'
+const eventing = ['eventing.knative.dev/v1', 'sources.knative.dev/v1']
+
+test('a cluster without Knative is refused, with where to get it', () => {
+  const said = refusal({}, asked)
+  expect(said).toMatch(/Knative Serving is not in this cluster, .*install Knative 1\.13 or later/)
+  expect(said).toMatch(/Knative Eventing is not in this cluster/)
+  expect(refusal({}, known(serving))).not.toContain('Knative Serving')
+  expect(refusal({}, known(...eventing))).not.toContain('Knative Eventing')
+  expect(render({}, known(serving, ...eventing))).not.toEqual([])
+})
+
+test('without a cluster the chart is rendered all the same', () => {
+  expect(render({ volumes: { storageClass: 'nobody-knows' } })).not.toEqual([])
+})
+
+test('a Kubernetes that is too old is refused, with the version that it takes', () => {
+  expect(refusal({}, ['--kube-version', '1.28.9'])).toMatch(
+    />=1\.29\.0-0 which is incompatible with Kubernetes v?1\.28\.9/,
+  )
+  for (const version of ['1.29.0', 'v1.30.5-gke.1000', '1.34.1'])
+    expect(render({}, ['--kube-version', version])).not.toEqual([])
+})
