@@ -1,19 +1,20 @@
 import { test as base } from 'vitest'
-import { stringify } from 'yaml'
 import { newNamespace } from '#tests/support/kubernetes.ts'
 import { call, chart, helm, type Outcome, type Values } from './helm.ts'
 
 /** A namespace of its own in the cluster of the tests, and what admins use there. */
 export type There = {
   namespace: string
-  kubectl(words: readonly string[], objects?: readonly object[]): Outcome
+  kubectl(words: readonly string[], objects?: readonly object[] | string): Outcome
   /** The same, where it has to succeed; answers what it prints. */
-  must(words: readonly string[], objects?: readonly object[]): string
+  must(words: readonly string[], objects?: readonly object[] | string): string
   /** As `helm install` would, up to where it would begin to make things. */
   tryInstall(values?: Values, more?: readonly string[]): Outcome
 }
 
-const documents = (objects: readonly object[]) => objects.map((one) => stringify(one)).join('---\n')
+// JSON, of which every reader understands the same.
+const documents = (objects: readonly object[] | string) =>
+  typeof objects === 'string' ? objects : objects.map((one) => JSON.stringify(one)).join('\n')
 
 function open(namespace: string): There {
   const kubectl: There['kubectl'] = (words, objects = []) =>

@@ -35,11 +35,8 @@ export const helm = (words: readonly string[], values: Values = {}): Outcome =>
 
 const where = { release: 'knitfab', namespace: 'there' }
 
-// Without a cluster helm takes that of the day it was built, which not every build knows.
-const today = ['--kube-version', '1.34.0']
-
 export const template = (values: Values = {}, more: readonly string[] = [], at = where): Outcome =>
-  helm(['template', at.release, chart, '--namespace', at.namespace, ...today, ...more], values)
+  helm(['template', at.release, chart, '--namespace', at.namespace, ...more], values)
 
 /** What the chart makes of these values, as text. */
 export function renderText(values: Values = {}, more?: readonly string[], at = where): string {

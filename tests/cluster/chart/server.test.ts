@@ -1,0 +1,280 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect } from 'vitest'
+import { parse } from 'yaml'
+import { test, type There } from './cluster.ts'
+import { chart, podsOf, render, renderText, type Values } from './helm.ts'
+import { madePods } from './pods.ts'
+
+const everything = parse(readFileSync(`${chart}/ci/everything-values.yaml`, 'utf8')) as Values
+
+/** What the API server would make of all that is rendered; the accounts are made, for Knative looks for them. */
+function dryRun({ namespace, must }: There, values: Values, release = 'knitfab'): string[] {
+  const text = renderText(values, [], { release, namespace })
+  const documents = text.split(/^---$/m)
+  const accounts = documents.filter((document) => /^kind: ServiceAccount$/m.test(document))
+  must(['apply', '--filename', '-'], accounts.join('\n---\n'))
+  return linesOf(must(['apply', '--dry-run=server', '--filename', '-'], text))
+}
+
+const linesOf = (text: string) => text.split('\n').filter(Boolean)
+
+describe('the API server takes', () => {
+  test('all that is made with the values of the chart', ({ there }) => {
+    expect(dryRun(there, {})).toHaveLength(render({}).length)
+  })
+
+  test('all that is made with every value set, where Knative allows it', ({ there }) => {
+    // What this Knative does not allow is refused by it, and known before: see below.
+    const { defaults, functions } = everything as Record<string, Record<string, unknown>>
+    const allowed = {
+      ...everything,
+      defaults: { resources: defaults?.['resources'] },
+      functions: {
+        gateway: functions?.['gateway'],
+        'step-start-run': { minScale: 2, maxScale: 10, concurrency: 8, timeout: 120 },
+      },
+      knative: { clusterDomain: 'cluster.local' },
+      broker: { class: 'MTChannelBasedBroker' },
+    }
+    expect(dryRun(there, allowed, 'r'.repeat(53))).toHaveLength(render(allowed).length)
+  })
+
+  test('the storage class of the README', ({ there }) => {
+    const file = `${chart}/examples/nfs-storage-class.yaml`
+    expect(there.must(['apply', '--dry-run=server', '--filename', file])).toContain('knitfab-nfs')
+  })
+})
+
+/** A Pod as somebody would make it by hand: a namespace refuses that, and of what makes Pods it only warns. */
+const podOf = (spec: object, index: number) => {
+  // Of Knative alone, which says itself where probes go; and a claim that a StatefulSet makes.
+  const known = JSON.parse(JSON.stringify(spec), (key, value: unknown) => {
+    if (['containerConcurrency', 'timeoutSeconds'].includes(key)) return undefined
+    if (key === 'httpGet') return { port: 8080, ...(value as object) }
+    return key === 'volumeMounts' ? undefined : value
+  }) as object
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: `pod-${index}` },
+    spec: { restartPolicy: 'Always', ...known, serviceAccountName: 'default' },
+  }
+}
+
+/** The Pods that a namespace would take which enforces a profile. */
+function admitted({ namespace, must }: There, profile: string, pods: readonly object[]): string[] {
+  must(['label', 'namespace', namespace, `pod-security.kubernetes.io/enforce=${profile}`])
+  return linesOf(must(['apply', '--dry-run=server', '--filename', '-'], pods.map(podOf)))
+}
+
+test('a namespace with the restricted profile takes every Pod of the chart, and agents', ({
+  there,
+}) => {
+  const { agent } = madePods()
+  const own = [...podsOf(render({ uninstall: { deleteData: true } })).values()]
+  const all = [...own.map(({ spec }) => spec), ...(agent ? [agent] : [])]
+  expect(admitted(there, 'restricted', all)).toHaveLength(own.length + 1)
+})
+
+test('a namespace with the baseline profile takes programs', ({ there }) => {
+  const { program } = madePods()
+  expect(admitted(there, 'baseline', program ? [program] : [])).toHaveLength(1)
+})
+
+describe('before anything is made helm says', () => {
+  test('nothing, where all is well', ({ there }) => {
+    expect(there.tryInstall()).toMatchObject({ code: 0 })
+  })
+
+  test('what is named and is not there, each with what to do', ({ there }) => {
+    const { code, err } = there.tryInstall({
+      image: { pullSecrets: [{ name: 'no-registry' }] },
+      volumes: { storageClass: 'no-storage' },
+      postgres: { storageClass: 'no-disk' },
+      workers: {
+        priorityClass: 'no-priority',
+        serviceAccounts: ['nobody'],
+        imagePullSecrets: ['no-secret'],
+      },
+      defaults: { priorityClassName: 'no-hurry', nodeSelector: { knit: 'functions' } },
+      functions: { 'step-start-run': { affinity: { nodeAffinity: {} } } },
+      secrets: { signingKey: 'no-key', token: 'no-token' },
+      gateway: {
+        tlsSecret: 'no-tls',
+        ingress: { enabled: true, host: 'h', className: 'no-class' },
+      },
+      broker: { create: false, name: 'no-broker' },
+      knative: { zeroInitialScale: true },
+    })
+    expect(code).toBe(1)
+    for (const [value, name] of [
+      ['image.pullSecrets', 'Secret no-registry'],
+      ['volumes.storageClass', 'StorageClass no-storage'],
+      ['postgres.storageClass', 'StorageClass no-disk'],
+      ['workers.priorityClass', 'PriorityClass no-priority'],
+      ['workers.serviceAccounts', 'ServiceAccount nobody'],
+      ['workers.imagePullSecrets', 'Secret no-secret'],
+      ['defaults.priorityClassName', 'PriorityClass no-hurry'],
+      ['secrets.signingKey', 'Secret no-key'],
+      ['secrets.token', 'Secret no-token'],
+      ['gateway.tlsSecret', 'Secret no-tls'],
+      ['gateway.ingress.className', 'IngressClass no-class'],
+      ['broker.name', 'Broker no-broker'],
+    ])
+      expect(err).toMatch(new RegExp(`- ${value} names the ${name}, which [^\\n]*: [^\\n]+`))
+    expect(err).toMatch(/- defaults\.nodeSelector is something .* patch configmap config-features/)
+    expect(err).toMatch(/- functions\.step-start-run\.affinity is something/)
+    expect(err).toMatch(
+      /- knative\.zeroInitialScale is something .* patch configmap config-autoscaler/,
+    )
+  })
+
+  test('which classes of storage there are', ({ there }) => {
+    const classes = there.must([
+      'get',
+      'storageclass',
+      '--output',
+      'jsonpath={.items[*].metadata.name}',
+    ])
+    expect(there.tryInstall({ volumes: { storageClass: 'none' } }).err).toContain(
+      `take one that it has (${classes.split(' ').join(', ')})`,
+    )
+  })
+
+  test('which key a secret lacks, and which is too short', ({ there }) => {
+    there.must(['create', 'secret', 'generic', 'empty', '--from-literal=other=1'])
+    there.must(['create', 'secret', 'generic', 'short', '--from-literal=KNIT_TOKEN=1'])
+    const { err } = there.tryInstall({ secrets: { signingKey: 'empty', token: 'short' } })
+    expect(err).toMatch(/secrets\.signingKey .* KNIT_SIGNING_KEY is missing: make it anew/)
+    expect(err).toMatch(/secrets\.token .* KNIT_TOKEN is shorter than 16 characters/)
+  })
+
+  test('that a secret has all it needs, by saying nothing of it', ({ there }) => {
+    const key = `--from-literal=KNIT_SIGNING_KEY=${'s'.repeat(32)}`
+    there.must([
+      'create',
+      'secret',
+      'generic',
+      'ours',
+      key,
+      '--from-literal=KNIT_TOKEN=a-long-enough-token',
+    ])
+    expect(there.tryInstall({ secrets: { signingKey: 'ours', token: 'ours' } })).toMatchObject({
+      code: 0,
+    })
+  })
+
+  test('whose a namespace is that another release has, or has left', ({ there }) => {
+    const of = (release: string) => ({
+      labels: { 'app.kubernetes.io/managed-by': 'Helm', 'app.kubernetes.io/part-of': 'knit' },
+      annotations: {
+        'meta.helm.sh/release-name': release,
+        'meta.helm.sh/release-namespace': there.namespace,
+      },
+    })
+    const secret = {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'knitfab-token', ...of('first') },
+      stringData: { KNIT_TOKEN: 'a-long-enough-token' },
+    }
+    there.must(['apply', '--filename', '-'], [secret])
+    expect(there.tryInstall().err).toMatch(
+      /Secret knitfab-token of the release first, which has left its Data there: install as first/,
+    )
+    const settings = {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'knitfab-settings', ...of('first') },
+    }
+    there.must(['apply', '--filename', '-'], [settings])
+    expect(there.tryInstall().err).toMatch(/in use by the release first, and has room for one/)
+  })
+
+  test('that somebody else has a Service of a name we need', ({ there }) => {
+    there.must(['create', 'service', 'clusterip', 'postgres', '--tcp=5432'])
+    expect(there.tryInstall().err).toMatch(/has a Service postgres that is not of this release/)
+  })
+
+  test('that a database was left whose password is gone', ({ there }) => {
+    const claim = {
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata: { name: 'data-postgres-0' },
+      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Mi' } } },
+    }
+    there.must(['apply', '--filename', '-'], [claim])
+    expect(there.tryInstall().err).toMatch(/claim data-postgres-0 .* no Secret knitfab-database/)
+  })
+
+  test('which right somebody lacks', ({ there }) => {
+    const { code, err } = there.tryInstall({}, [
+      '--kube-as-user',
+      'nobody',
+      '--kube-as-group',
+      'none',
+    ])
+    expect(code).toBe(1)
+    expect(err).toMatch(/is forbidden: User "nobody" cannot \w+ resource/)
+  })
+
+  test('what does without the questions, to who may not ask them', ({ there }) => {
+    expect(there.tryInstall({ preflight: false, volumes: { storageClass: 'none' } })).toMatchObject(
+      {
+        code: 0,
+      },
+    )
+  })
+})
+
+describe('helm tells what to do next', () => {
+  const notesOf = (out: string) => out.slice(out.indexOf('\nNOTES:'))
+  test.for([
+    [
+      'by a forwarded port',
+      {},
+      ['port-forward service/gateway 8080:80', 'http://127.0.0.1:8080/api'],
+    ],
+    [
+      'by a port of nodes',
+      { gateway: { service: { type: 'NodePort' } } },
+      ["jsonpath='{.spec.ports[0].nodePort}'", 'API=http://$HOST:$PORT/api'],
+    ],
+    [
+      'by a load balancer',
+      { gateway: { service: { type: 'LoadBalancer' } } },
+      ['.status.loadBalancer.ingress[0].ip', 'API=http://$HOST/api'],
+    ],
+    [
+      'by an Ingress',
+      { gateway: { ingress: { enabled: true, host: 'knit.test', tlsSecret: 'their-tls' } } },
+      ['API=https://knit.test/api', 'get secret their-tls'],
+    ],
+  ] as const)('%s', ([, values, words], { there }) => {
+    const notes = notesOf(there.tryInstall(values).out)
+    for (const word of words) expect(notes).toContain(word)
+    expect(notes).toContain('get secret knitfab-token')
+    expect(notes).toContain('leaves Data, database and secrets')
+  })
+
+  test('with a certificate of the gateway', ({ there }) => {
+    there.must(['apply', '--filename', '-'], [tls])
+    const notes = notesOf(there.tryInstall({ gateway: { tlsSecret: 'gateway-tls' } }).out)
+    expect(notes).toContain('HOST is a name that the certificate in gateway-tls is for')
+    expect(notes).toContain('port-forward service/gateway 8080:443')
+    expect(notes).toContain('API=https://$HOST:8080/api')
+    expect(notes).toContain('cert: {ca: %s}')
+  })
+
+  test('that all goes with the release, where it was told so', ({ there }) => {
+    const notes = notesOf(there.tryInstall({ uninstall: { deleteData: true } }).out)
+    expect(notes).toContain('deletes Data, database and secrets as well')
+  })
+})
+
+const tls = {
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: { name: 'gateway-tls' },
+  stringData: { 'tls.crt': 'a certificate', 'tls.key': 'its key' },
+}
