@@ -42,6 +42,9 @@ export const test = base.extend<{ there: There }>({
     try {
       await use(there)
     } finally {
+      // A namespace would wait for the grace of its Pods.
+      there.must(['delete', 'job', '--all', '--cascade=orphan'])
+      there.must(['delete', 'pod', '--all', '--force'])
       there.must(['delete', 'namespace', there.namespace, '--wait=false'])
     }
   },
