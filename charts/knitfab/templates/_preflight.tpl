@@ -83,10 +83,14 @@ Knative in {{ . }} is {{ $version }}, which is too old: install {{ include "knit
 {{- if and $settings (ne (include "knitfab.releaseOf" $settings) .Release.Name) }}
 The namespace {{ $ns }} is in use by the release {{ include "knitfab.releaseOf" $settings | default "of another tool" }}, and has room for one: install into another namespace.
 {{- else }}
+{{- $left := list }}
 {{- range splitList " " (include "knitfab.madeSecrets" .) | compact }}
-{{- include "knitfab.leftBehind" (list $ "Secret" .) }}
+{{- $left = append $left (include "knitfab.leftBehind" (list $ "Secret" .)) }}
 {{- end }}
-{{- include "knitfab.leftBehind" (list $ "PersistentVolumeClaim" "knitfab-data") }}
+{{- $left = append $left (include "knitfab.leftBehind" (list $ "PersistentVolumeClaim" "knitfab-data")) }}
+{{- with compact $left }}
+{{ first . }}
+{{- end }}
 {{- end }}
 {{- $names := splitList " " (include "knitfab.functions" .) | concat (list "postgres") }}
 {{- range (lookup "v1" "Service" $ns "").items }}
