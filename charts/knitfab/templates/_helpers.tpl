@@ -114,6 +114,14 @@ knitfab.dev/kind: function
 {{- join " " $names -}}
 {{- end }}
 
+{{/* Of what stays when the release goes, unless Data go as well. */}}
+{{- define "knitfab.keep" -}}
+{{- if not .Values.uninstall.deleteData -}}
+annotations:
+  helm.sh/resource-policy: keep
+{{- end -}}
+{{- end }}
+
 {{/* New Pods when settings have changed. */}}
 {{- define "knitfab.checksums" -}}
 knitfab.dev/settings: {{ include (print $.Template.BasePath "/settings.yaml") . | sha256sum | trunc 16 | quote }}

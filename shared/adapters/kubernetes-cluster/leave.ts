@@ -30,18 +30,10 @@ export async function endWork(
   )
 }
 
-/** Deletes every claim of ours, of Data as of the database, and these secrets. */
-export async function deleteData(
-  { core }: Api,
-  { namespace, secrets }: { namespace: string; secrets: readonly string[] },
-): Promise<void> {
+/** Deletes every claim of ours, of Data as of the database. */
+export async function deleteData({ core }: Api, namespace: string): Promise<void> {
   await ask(
     'the claims of Data cannot be deleted',
     core.deleteCollectionNamespacedPersistentVolumeClaim({ namespace, labelSelector: ours }),
   )
-  for (const name of secrets)
-    await askIfThere(
-      `the Secret ${name} cannot be deleted`,
-      core.deleteNamespacedSecret({ namespace, name }),
-    )
 }

@@ -69,3 +69,17 @@ test('all that is made has the labels by which it is found, and deleted', () => 
   )
   expect(without.map(nameOf)).toEqual([])
 })
+
+test('secrets, and the claim of all Data, outlive the release unless Data are to go with it', () => {
+  const kept = (deleteData: boolean) =>
+    render({ uninstall: { deleteData }, volumes: { layout: 'shared' } })
+      .filter(({ metadata }) => metadata.annotations?.['helm.sh/resource-policy'] === 'keep')
+      .map(nameOf)
+  expect(kept(false).toSorted()).toEqual([
+    'PersistentVolumeClaim/knitfab-data',
+    'Secret/knitfab-database',
+    'Secret/knitfab-signing-key',
+    'Secret/knitfab-token',
+  ])
+  expect(kept(true)).toEqual([])
+})

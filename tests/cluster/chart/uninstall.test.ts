@@ -19,11 +19,6 @@ const claim = (name: string, labels: object) => ({
   metadata: { name, labels },
   spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Mi' } } },
 })
-const secret = (name: string, labels: object) => ({
-  apiVersion: 'v1',
-  kind: 'Secret',
-  metadata: { name, labels },
-})
 
 /** What functions have made, what the chart has left, and what is somebody else's. */
 const left = (image: string) => [
@@ -43,8 +38,6 @@ const left = (image: string) => [
   claim('data-knitid-1', labelsFor('data', 'data-knitid-1', {})),
   claim('data-postgres-0', ofChart),
   claim('theirs', {}),
-  secret('knitfab-token', ofChart),
-  secret('theirs', {}),
 ]
 
 const isOfUninstall = ({ metadata }: Manifest) =>
@@ -72,19 +65,15 @@ const waitUntilGone = (there: There, ...names: string[]) => {
 /** What there is, but for what shows that the Job ran. */
 const namesIn = (there: There): string[] =>
   there
-    .must(['get', 'pod,job,pvc,secret', '--output', 'name'])
+    .must(['get', 'pod,job,pvc', '--output', 'name'])
     .split('\n')
     .filter((name) => name && !/\/(worker-run-1-|uninstall)/.test(name))
     .toSorted()
 
-const theirs = ['persistentvolumeclaim/theirs', 'pod/theirs', 'secret/theirs']
-const kept = [
-  'persistentvolumeclaim/data-knitid-1',
-  'persistentvolumeclaim/data-postgres-0',
-  'secret/knitfab-token',
-]
+const theirs = ['persistentvolumeclaim/theirs', 'pod/theirs']
+const kept = ['persistentvolumeclaim/data-knitid-1', 'persistentvolumeclaim/data-postgres-0']
 
-test('when the release is gone programs and agents are ended, and Data, database and secrets stay', ({
+test('when the release is gone programs and agents are ended, and Data and database stay', ({
   there,
 }) => {
   leave(there, false)
@@ -92,7 +81,7 @@ test('when the release is gone programs and agents are ended, and Data, database
   expect(namesIn(there)).toEqual([...theirs, ...kept].toSorted())
 })
 
-test('where the values say so, Data, database and secrets go as well, and nothing of anybody else', ({
+test('where the values say so, Data and database go as well, and nothing of anybody else', ({
   there,
 }) => {
   leave(there, true)
