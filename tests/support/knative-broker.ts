@@ -81,7 +81,8 @@ const name = 'test'
 const brokerOf = (namespace: string): KubernetesObject => ({
   apiVersion: 'eventing.knative.dev/v1',
   kind: 'Broker',
-  metadata: { name, namespace },
+  // As in the chart.
+  metadata: { name, namespace, annotations: { 'messaging.knative.dev/async-handler': 'true' } },
 })
 
 /** The Triggers of the chart, with hardly a pause between two tries, and the services they name. */
