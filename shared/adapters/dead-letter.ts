@@ -1,20 +1,24 @@
 import type { CloudEventV1 } from 'cloudevents'
 import { Problem } from '#shared/contracts/problems.ts'
 import type { KnitEvent } from '#shared/ports/event-bus.ts'
-import { triggers, type EventStep } from '#shared/workflow/triggers.ts'
+import { stepsFor, triggers, type EventStep } from '#shared/workflow/triggers.ts'
 import { fromCloudEvent, type EventSigner } from './cloud-event.ts'
 
-/** What a broker has given up: the step that did not serve it, and what that had answered at last. */
-export type DeadLetter = { step: EventStep; event: KnitEvent; cause: string }
+/** What a broker has given up: the steps that did not serve it, and what was answered at last. */
+export type DeadLetter = { steps: EventStep[]; event: KnitEvent; cause: string }
 
 /** Reads an event as Knative gives it to a dead letter sink. Throws `Problem` for what no step of ours was to serve. */
 export function fromDeadLetter(arrived: CloudEventV1<unknown>, signer: EventSigner): DeadLetter {
   const event = fromCloudEvent(arrived, signer)
   const { knativeerrordest: place, knativeerrorcode: code, knativeerrordata: data } = arrived
-  const step = stepAt(String(place ?? ''))
+  // Where its own filter has not answered, Knative says nothing.
+  if (place === undefined)
+    return { steps: stepsFor(event.name), event, cause: 'the broker did not come as far as a step' }
+  const step = stepAt(String(place))
   if (!step) throw new Problem('event-refused', `No step of ours is at ${String(place)}.`)
   const words = Buffer.from(String(data ?? ''), 'base64').toString()
-  return { step, event, cause: code ? `answered ${String(code)}: ${words}` : 'it was not reached' }
+  const cause = code ? `answered ${String(code)}: ${words}` : 'it was not reached'
+  return { steps: [step], event, cause }
 }
 
 /** A step by the address of its service: `http://step-start-run.NAMESPACE.svc…`. */

@@ -77,8 +77,10 @@ function openKnative(broker: Awaited<ReturnType<typeof openBroker>>, receivers: 
     const step = service.replace(/^step-/, '')
     if (step === deadLetterStep) {
       const letter = fromDeadLetter(event, signer)
-      await receivers.giveUp(letter.step, letter.event, letter.cause)
-      settle(letter.step, event.id)
+      for (const step of letter.steps) {
+        await receivers.giveUp(step, letter.event, letter.cause)
+        settle(step, event.id)
+      }
       return accepted()
     }
     const answer = await receivers.serve(step as EventStep, message as EventMessage)
