@@ -30,7 +30,7 @@ test('with nothing to do functions have no Pods, and requests and events bring b
   }
   const needed = ['api-plans-apply', 'api-runs-delete', 'step-call-hooks', 'step-collect-garbage']
   expect(mayGo).toEqual(expect.arrayContaining(needed))
-  await until(async () => (await awake()).length === 0, { patience: 150_000 })
+  await until(async () => (await awake()).length === 0)
 
   const runId = await work.start('echo awake > /out/text')
   const run = await work.end(runId)

@@ -38,7 +38,11 @@ export const test = base.extend<Fixtures>({
     use((...args) =>
       startKnit([...args, ...profileFlags(folder)], { cwd: demoFolder(folder), signal }),
     ),
-  work: async ({ folder, there, api, knit }, use) => use(workIn({ folder, there, api, knit })),
+  work: async ({ folder, there, api, knit }, use) => {
+    const work = workIn({ folder, there, api, knit })
+    await use(work)
+    await work.leave()
+  },
 })
 
 /** The CLI in a project of a folder; `ca` is the certificate it believes, in PEM. */

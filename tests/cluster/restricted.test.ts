@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
 import { apiServer } from '#tests/support/api-server.ts'
+import { until } from '#tests/support/until.ts'
 import { test } from './installed.ts'
 import { isRunning, outputOf, untilStopped } from './work.ts'
 
@@ -26,9 +27,9 @@ test('where Pods have to be restricted, none would be refused but the workers of
   const done = await work.end(await work.start('true'))
   // Its agent is one of the Pods.
   await work.pull(outputOf(done))
+  await until(async () => (await refused()).every((warning) => !warning.startsWith('worker-run-')))
   expect(await refused()).toEqual([])
 
   const { runId } = await work.until(await work.start(untilStopped), isRunning)
   expect(await refused()).toEqual([expect.stringMatching(`^worker-run-${runId}-1-[a-z0-9]+: `)])
-  await work.abandon(runId)
 })

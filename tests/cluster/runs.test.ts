@@ -107,7 +107,6 @@ describe.concurrent('a run', () => {
       await work.until(runId, ({ reason = '' }) => words.test(reason))
       expect(await work.show(runId)).toMatchObject({ status: 'starting' })
       expect(await knit('run', 'show', '--output', 'table', runId)).toMatch(words)
-      await work.abandon(runId)
     },
   )
 
@@ -129,6 +128,5 @@ describe.concurrent('a run', () => {
     await work.until(runId, ({ reason }) =>
       reason?.match(`service account admin.*allowed: ${allowed}`),
     )
-    await work.abandon(runId)
   })
 })

@@ -21,8 +21,9 @@ export default defineConfig({
         globalSetup: ['tests/cluster/setup.ts'],
         // All share one installation.
         maxWorkers: 1,
-        testTimeout: 180_000,
-        hookTimeout: 180_000,
+        env: { KNIT_TEST_PATIENCE: '180000' },
+        testTimeout: 300_000,
+        hookTimeout: 300_000,
         sequence: { groupOrder },
       },
     })),

@@ -25,8 +25,8 @@ export type Work = {
   /** A run once it is such. */
   until(runId: string, is: (run: RunDetail) => unknown): Promise<RunDetail>
   end(runId: string): Promise<RunDetail>
-  /** Lets a run fail that is of no more use. */
-  abandon(runId: string): Promise<void>
+  /** Lets those runs fail that it started and that go on. */
+  leave(): Promise<void>
   /** The files of a data and what is in them, by their paths; of a folder, nothing. */
   pull(knitId: string): Promise<Record<string, string | undefined>>
 }
@@ -45,6 +45,7 @@ export const isRunning = ({ status }: RunDetail): boolean => status === 'running
 const isOver = ({ status }: RunDetail): boolean => isEnded(status)
 
 export function workIn({ folder, there, api, knit }: World): Work {
+  const started: string[] = []
   const work: Work = {
     async start(line, more) {
       const { planId } = await api.call(plans.apply, {
@@ -58,7 +59,9 @@ export function workIn({ folder, there, api, knit }: World): Work {
           ...more,
         },
       })
-      return until(async () => (await api.call(runs.find, { plan: planId }))[0]?.runId)
+      const runId = await until(async () => (await api.call(runs.find, { plan: planId }))[0]?.runId)
+      started.push(runId)
+      return runId
     },
     show: async (runId) => JSON.parse(await knit('run', 'show', runId)),
     async until(runId, is) {
@@ -76,9 +79,11 @@ export function workIn({ folder, there, api, knit }: World): Work {
       }
     },
     end: (runId) => work.until(runId, isOver),
-    async abandon(runId) {
-      await knit('run', 'stop', '--fail', runId)
-      await work.end(runId)
+    async leave() {
+      const all = await api.call(runs.find, {})
+      const left = all.filter((run) => started.includes(run.runId) && !isOver(run))
+      for (const { runId } of left) await api.call(runs.abort, { runId })
+      for (const { runId } of left) await work.end(runId)
     },
     async pull(knitId) {
       const into = join(folder, `pulled-${randomUUID()}`)

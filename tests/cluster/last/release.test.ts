@@ -15,7 +15,6 @@ import { knitIn, test as base } from '../installed.ts'
 import { run as execute } from '../phase.ts'
 import { outputOf } from '../work.ts'
 
-const patience = 180_000
 const { core, objects } = kubernetes()
 
 type Helm = (...words: string[]) => Promise<string>
@@ -141,7 +140,7 @@ async function ofKnative(namespace: string): Promise<KubernetesObject[]> {
 }
 
 const untilReady = (namespace: string) =>
-  until(async () => (await ofKnative(namespace)).every(isReady), { patience })
+  until(async () => (await ofKnative(namespace)).every(isReady))
 
 /** Waits for what Helm does not: until nothing of the release is left but what is kept. */
 async function untilGone(namespace: string): Promise<void> {
@@ -151,29 +150,26 @@ async function untilGone(namespace: string): Promise<void> {
   const rbac = config.makeApiClient(RbacAuthorizationV1Api)
   // They have nothing to lose, and Knative gives them minutes.
   const functions = `${labelSelector},knitfab.dev/kind=function`
-  await until(
-    async () => {
-      await core.deleteCollectionNamespacedPod({
-        namespace,
-        labelSelector: functions,
-        body: { gracePeriodSeconds: 0 },
-      })
-      const query = { namespace, labelSelector }
-      const lists = await Promise.all([
-        apps.listNamespacedDeployment(query),
-        apps.listNamespacedStatefulSet(query),
-        core.listNamespacedPod(query),
-        core.listNamespacedServiceAccount(query),
-        core.listNamespacedConfigMap(query),
-        rbac.listNamespacedRole(query),
-        rbac.listNamespacedRoleBinding(query),
-      ])
-      const left: unknown[] = [
-        ...lists.flatMap(({ items }) => items),
-        ...(await ofKnative(namespace)),
-      ]
-      return left.length === 0
-    },
-    { patience },
-  )
+  await until(async () => {
+    await core.deleteCollectionNamespacedPod({
+      namespace,
+      labelSelector: functions,
+      body: { gracePeriodSeconds: 0 },
+    })
+    const query = { namespace, labelSelector }
+    const lists = await Promise.all([
+      apps.listNamespacedDeployment(query),
+      apps.listNamespacedStatefulSet(query),
+      core.listNamespacedPod(query),
+      core.listNamespacedServiceAccount(query),
+      core.listNamespacedConfigMap(query),
+      rbac.listNamespacedRole(query),
+      rbac.listNamespacedRoleBinding(query),
+    ])
+    const left: unknown[] = [
+      ...lists.flatMap(({ items }) => items),
+      ...(await ofKnative(namespace)),
+    ]
+    return left.length === 0
+  })
 }
