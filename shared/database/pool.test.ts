@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import net, { type AddressInfo, type Socket } from 'node:net'
 import { inject, test as base, expect } from 'vitest'
 import { until } from '#tests/support/until.ts'
-import { begin, connect, type Sql } from './sql.ts'
+import { begin, connect, reconnectDelay, type Sql } from './sql.ts'
 
 type Lines = {
   /** A pool whose connections go through us. */
@@ -102,4 +102,10 @@ test('a pool that has ended stays so', async ({ lines }) => {
   await sql`select 1`
   await sql.end()
   await expect(sql`select 1`).rejects.toMatchObject({ code: 'CONNECTION_ENDED' })
+})
+
+test('a server that is away is tried soon, then every 2 s, however long it is', () => {
+  expect([0, 1, 2, 3, 4, 5, 6, 10_000].map(reconnectDelay)).toEqual([
+    0.1, 0.2, 0.4, 0.8, 1.6, 2, 2, 2,
+  ])
 })

@@ -20,8 +20,7 @@ export function connect(url: string, options: SqlOptions = {}): Sql {
       max: 10,
       idle_timeout: 60,
       connect_timeout: 10,
-      // Seconds between two attempts. By itself the driver waits longer and longer, up to 20 s after the server is back.
-      backoff: () => 0.1,
+      backoff: reconnectDelay,
       onnotice: () => {},
       fetch_types: false,
       types: arrayTypes,
@@ -31,6 +30,12 @@ export function connect(url: string, options: SqlOptions = {}): Sql {
     }),
   )
 }
+
+/**
+ * Seconds from a connection that failed to the next: few at first, for a server that is only started again, then not so few that all
+ * who wait for one that is away are kept busy by it. By itself the driver waits up to 20 s after the server is back.
+ */
+export const reconnectDelay = (failures: number): number => Math.min(0.1 * 2 ** failures, 2)
 
 const serializationFailure = '40001'
 const deadlock = '40P01'
