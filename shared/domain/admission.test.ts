@@ -34,6 +34,13 @@ test('a plan with a thousand runs takes one turn for one of another', () => {
   expect(admit([demand(many), demand(['o'])], room(2), 10).admitted).toEqual(['m0', 'o'])
 })
 
+test('no more runs are live than may be, whatever the room', () => {
+  const demands = [demand(['a1', 'a2'], { live: 2 }), demand(['b1', 'b2'])]
+  expect(admit(demands, room(99), 10, 4).admitted).toEqual(['b1', 'b2'])
+  expect(admit(demands, room(99), 10, 2).admitted).toEqual([])
+  expect(admit(demands, room(99), 10, 1).admitted).toEqual([])
+})
+
 test('a large run whose turn it is, is not starved by small ones', () => {
   const large = demand(['large'], { resources: { cpu: '4', memory: '1' } })
   const small = demand(['s1', 's2', 's3'], { live: 2 })

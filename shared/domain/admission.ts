@@ -1,4 +1,4 @@
-import { fits, needs, neverFits, use } from './room.ts'
+import { fits, needs, neverFits, sum, use } from './room.ts'
 
 /** What one plan asks of the machine: resources of each run, how many use it now, and who waits, the oldest first. */
 export type PlanDemand = {
@@ -14,11 +14,13 @@ export type Admission = { admitted: string[]; impossible: { runId: string; reaso
 /**
  * Decides which waiting runs fit beside those that are live: turns go to the plan with the fewest live runs, within a plan
  * to the oldest. A plan that does not fit just now holds the next ones back, so that large runs are not starved by small.
+ * At most `liveRuns` are live at a time; 0 stands for any number.
  */
 export function admit(
   demands: readonly PlanDemand[],
   capacity: ReadonlyMap<string, number>,
   limit: number,
+  liveRuns = 0,
 ): Admission {
   const admission: Admission = { admitted: [], impossible: [] }
   const queues = demands.map((demand) => ({
@@ -35,7 +37,8 @@ export function admit(
     admission.impossible.push(...queue.waiting.map((runId) => ({ runId, reason })))
     queue.waiting = []
   }
-  while (admission.admitted.length < limit) {
+  const most = Math.min(limit, (liveRuns || Infinity) - sum(queues.map(({ live }) => live)))
+  while (admission.admitted.length < most) {
     const next = queues
       .filter(({ waiting }) => waiting.length > 0)
       .sort((a, b) => a.live - b.live)[0]

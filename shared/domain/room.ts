@@ -5,6 +5,9 @@ import { shellLine } from './shell.ts'
 /** Amounts of resources by name, in base units. */
 export type Limits = Record<string, number>
 
+export const sum = (counts: readonly number[]): number =>
+  counts.reduce((total, count) => total + count, 0)
+
 /** What a run takes from the machine; a negative quantity gives nothing to others. */
 export function needs(resources: Record<string, string>): Limits {
   const limits = Object.entries(resourceLimits(resources))

@@ -35,6 +35,17 @@ test('a run that fits with all before it is about to go on', () => {
   )
 })
 
+test('a run that fits, but beside more others than may be live, waits for one of those to end', () => {
+  const queues = [queue(2, 2), queue(1, 1)]
+  const full = explainWaits(queues, room(8), 3)
+  expect(full({ own: 1, before: 0 })).toBe(
+    'it waits for the end of another run: 3 may be live at a time (KNIT_LIVE_RUNS); place 1 of 3',
+  )
+  const one = explainWaits(queues, room(8), 4)
+  expect(one({ own: 1, before: 0 })).toMatch(/^it is about to be admitted/)
+  expect(one({ own: 0, before: 0 })).toBe('it waits for its turn; place 2 of 3')
+})
+
 test('a run that was put back waits for no room that there is', () => {
   const explain = explainWaits([queue(2, 0), queue(1, 0, { cpu: '8' })], room(4))
   expect(explain({ own: 0, before: 1, putBack: true })).toBeUndefined()

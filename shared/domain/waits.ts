@@ -1,5 +1,5 @@
 import { showAmount } from './quantity.ts'
-import { fits, needs, neverFits, use, type Limits } from './room.ts'
+import { fits, needs, neverFits, sum, use, type Limits } from './room.ts'
 
 /** How many runs of a plan are live, how many wait, and what each asks of the machine. */
 export type PlanQueue = {
@@ -22,6 +22,7 @@ export type Place = { own: number; before: number; putBack?: boolean }
 export function explainWaits(
   queues: readonly PlanQueue[],
   capacity: ReadonlyMap<string, number>,
+  liveRuns = 0,
 ): (place: Place) => string | undefined {
   const all = queues.map((queue) => {
     const limits = needs(queue.resources)
@@ -29,6 +30,7 @@ export function explainWaits(
     return { ...queue, limits, never, waiting: never === undefined ? queue.waiting : 0 }
   })
   const places = sum(all.map(({ waiting }) => waiting))
+  const free = (liveRuns || Infinity) - sum(all.map(({ live }) => live))
   const used = new Map<string, number>()
   for (const { limits, live } of all) use(used, limits, live)
 
@@ -40,9 +42,9 @@ export function explainWaits(
       index === own ? before : turnsBefore(plan.live + before, queue, index < own),
     )
     const place = `place ${1 + sum(ahead)} of ${places}`
-    const lack = lacking(plan, used, capacity)
+    const lack = lacking(plan, used, capacity) ?? (free > 0 ? undefined : turnOf(liveRuns))
     if (lack !== undefined) return `it waits for ${lack}; ${place}`
-    if (!goOnTogether(all, ahead.with(own, before + 1), used, capacity))
+    if (sum(ahead) >= free || !goOnTogether(all, ahead.with(own, before + 1), used, capacity))
       return `it waits for its turn; ${place}`
     return putBack ? undefined : `it is about to be admitted; ${place}`
   }
@@ -67,7 +69,8 @@ function goOnTogether(
   )
 }
 
-const sum = (counts: number[]): number => counts.reduce((total, count) => total + count, 0)
+const turnOf = (liveRuns: number): string =>
+  `the end of another run: ${liveRuns} may be live at a time (KNIT_LIVE_RUNS)`
 
 /** How many waiting runs of a plan come before a turn. The turn of a run is how many runs of its plan are live by then. */
 const turnsBefore = (turn: number, { live, waiting }: PlanQueue, firstOfEquals: boolean): number =>

@@ -124,6 +124,15 @@ export const Config = z.object({
   uploadLease: seconds(60).describe(
     'Seconds without a sign of life after which an upload, or a download, is given up.',
   ),
+  // Of many more, schedulers and what keeps the state of a cluster get slow before the nodes are full.
+  liveRuns: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(1000)
+    .describe(
+      'Runs that may be live at a time, from when their volumes are made until they have ended; the others wait. 0 for any number.',
+    ),
   pendingPatience: seconds(900).describe(
     'Seconds the program of a run may take to begin (room, images) before the attempt counts as lost.',
   ),

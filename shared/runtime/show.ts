@@ -33,7 +33,7 @@ export function noRun(runId: string): never {
  * it changes with every run that begins or ends.
  */
 export async function showRunsNow(
-  { sql, cluster }: Pick<Context, 'sql' | 'cluster'>,
+  { sql, cluster, config }: Pick<Context, 'sql' | 'cluster' | 'config'>,
   ids: readonly string[],
 ): Promise<RunDetail[]> {
   const runs = await showRuns(sql, ids)
@@ -43,7 +43,7 @@ export async function showRunsNow(
   const capacity = await cluster.capacity().catch(() => undefined)
   if (!capacity) return runs
   const queues = await readQueues(sql, waiting)
-  const explain = explainWaits(queues, capacity)
+  const explain = explainWaits(queues, capacity, config.liveRuns)
   const waits = new Map(
     queues.flatMap(({ asked, putBack: all }, own) =>
       Object.entries(asked).map(([runId, before]) => {

@@ -11,6 +11,7 @@ const plan = fc.record({
   live: fc.nat(3),
   count: fc.nat(4),
 })
+const most = fc.record({ cpu: fc.nat(12), gpu: fc.nat(4), liveRuns: fc.nat(9) })
 const demandsOf = (plans: { resources: object; live: number; count: number }[]): PlanDemand[] =>
   plans.map(({ resources, live, count }, own) => ({
     planId: `${own}`,
@@ -20,9 +21,13 @@ const demandsOf = (plans: { resources: object; live: number; count: number }[]):
   }))
 
 /** What each waiting run is told, by id. */
-function explained(demands: PlanDemand[], room: Map<string, number>): Map<string, string> {
+function explained(
+  demands: PlanDemand[],
+  room: Map<string, number>,
+  liveRuns?: number,
+): Map<string, string> {
   const queues = demands.map((demand) => ({ ...demand, waiting: demand.waiting.length }))
-  const explain = explainWaits(queues, room)
+  const explain = explainWaits(queues, room, liveRuns)
   return new Map(
     demands.flatMap(({ waiting }, own) =>
       waiting.map((runId, before) => [runId, explain({ own, before }) ?? '']),
@@ -51,14 +56,14 @@ test('places are in the order in which runs are admitted when there is room for 
 
 test('those told to be about to be admitted are those that are admitted, whatever the room', () => {
   fc.assert(
-    fc.property(fc.array(plan, { maxLength: 5 }), fc.nat(12), fc.nat(4), (plans, cpu, gpu) => {
+    fc.property(fc.array(plan, { maxLength: 5 }), most, (plans, { cpu, gpu, liveRuns }) => {
       const demands = demandsOf(plans)
       const room = new Map([
         ['cpu', cpu],
         ['gpu', gpu],
       ])
-      const { admitted, impossible } = admit(demands, room, Infinity)
-      const told = explained(demands, room)
+      const { admitted, impossible } = admit(demands, room, Infinity, liveRuns)
+      const told = explained(demands, room, liveRuns)
       const those = (start: string) =>
         [...told].flatMap(([runId, text]) => (text.startsWith(start) ? [runId] : []))
       expect(those('it is about to be admitted').toSorted()).toEqual(admitted.toSorted())

@@ -117,6 +117,18 @@ test('a waiting run says what it waits for and at which place, and so does a sea
   expect(await reason(second)).toMatch(/^it waits for gpu: 0 of 8 are free/)
 })
 
+test('a waiting run says that as many are live as may be, and at which place it is', async ({
+  ctx,
+}) => {
+  ctx.config.liveRuns = 1
+  await makeRun(ctx, { status: 'completing' })
+  const { runId } = await makeRun(ctx)
+  const { reason } = await answer<RunDetail>(show, ctx, `/api/runs/${runId}`)
+  expect(reason).toMatch(
+    /^it waits for the end of another run: 1 may be live .*; place \d+ of \d+$/,
+  )
+})
+
 test('a cluster that is away keeps nobody from reading what waits', async ({ ctx }) => {
   const { runId } = await makeRun(ctx)
   const { capacity } = ctx.cluster

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { expect } from 'vitest'
+import { roomForAll } from '#shared/adapters/kubernetes-cluster/room-for-all.ts'
 import { setPlanActive } from '#shared/database/plans.ts'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
 import {
@@ -97,6 +98,28 @@ test('runs wait while there is no room, and go on when there is', async ({ ctx }
     await ctx.sql`update run set status = ${status} where id = ${runs[0]?.runId ?? ''}`
   await deliver(initializeRun, ctx, 'run.failed', { runId: runs[0]?.runId ?? '', attempt: 1 })
   expect(await statuses()).toEqual(['failed', 'ready', 'ready', 'waiting'])
+})
+
+test('however much room there is, no more runs are live than may be: fair between plans, the oldest first', async ({
+  ctx,
+}) => {
+  ctx.config.liveRuns = 4
+  ctx.cluster.capacity = roomForAll.capacity
+  const busy = await makeSimplePlan(ctx)
+  const idle = await makeSimplePlan(ctx)
+  const live = await makeRun(ctx, { ...busy, status: 'running' })
+  await makeRun(ctx, { ...busy, status: 'aborting' })
+  const older = [await makeRun(ctx, busy), await makeRun(ctx, busy)]
+  const newer = [await makeRun(ctx, idle), await makeRun(ctx, idle), await makeRun(ctx, idle)]
+  await Promise.all([initialize(ctx), initialize(ctx)])
+  const statuses = (runs: { runId: string }[]) => Promise.all(runs.map((run) => statusOf(ctx, run)))
+  expect(await statuses(newer)).toEqual(['ready', 'ready', 'waiting'])
+  expect(await statuses(older)).toEqual(['waiting', 'waiting'])
+
+  for (const status of ['completing', 'done'])
+    await ctx.sql`update run set status = ${status} where id = ${live.runId}`
+  await deliver(initializeRun, ctx, 'run.done', { runId: live.runId, attempt: 1 })
+  expect(await statuses([...older, ...newer.slice(2)])).toEqual(['ready', 'waiting', 'waiting'])
 })
 
 test('of the runs that fit, the plan with the fewest live runs goes first, the oldest of it first', async ({

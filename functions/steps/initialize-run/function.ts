@@ -40,7 +40,8 @@ type Admitted = {
 async function admitSome(ctx: Context): Promise<Admitted> {
   const capacity = await ctx.cluster.capacity()
   const admission = async (tx: Tx): Promise<Admitted> => {
-    const decision = admit(await readDemand(tx, runsAtOnce), capacity, runsAtOnce)
+    const demand = await readDemand(tx, runsAtOnce)
+    const decision = admit(demand, capacity, runsAtOnce, ctx.config.liveRuns)
     const reasons = new Map(decision.impossible.map(({ runId, reason }) => [runId, reason]))
     const wanted = [...decision.admitted, ...reasons.keys()]
     if (wanted.length === 0) return { admitted: [], impossible: [] }
