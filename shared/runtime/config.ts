@@ -97,7 +97,7 @@ export const Config = z.object({
     .default('')
     .describe("Priority class of programs; the cluster's own default unless given."),
   workerServiceAccounts: words().describe(
-    'Service accounts a plan may name, separated by spaces; each needs the right to get `pods/log` for its log to be kept.',
+    'Service accounts a plan may name, separated by spaces; each needs the right to get `pods/log`, which the chart gives it, for its log to be kept.',
   ),
   workerPullSecrets: words().describe('Secrets for the registries of images, separated by spaces.'),
   workerGrace: seconds(30).describe(

@@ -252,3 +252,13 @@ resources:
 securityContext:
   {{- include "knitfab.containerSecurity" . | nindent 2 }}
 {{- end }}
+
+{{/* Who runs programs of people: the account that the chart makes, and those that plans may name. */}}
+{{- define "knitfab.workerAccounts" -}}
+- kind: ServiceAccount
+  name: knit-worker
+{{- range .Values.workers.serviceAccounts }}
+- kind: ServiceAccount
+  name: {{ . }}
+{{- end }}
+{{- end }}

@@ -5,7 +5,7 @@ import {
   type Rule,
 } from '#shared/adapters/kubernetes-cluster/rights.ts'
 import type { Deployed } from './deployed.ts'
-import { filledKeys, type Manifest } from './helm.ts'
+import { filledBlock, filledKeys, type Manifest } from './helm.ts'
 
 /** An account for each function, with the verbs that its calls need and no others. */
 export const accounts = (functions: readonly Deployed[]): Manifest[] => [
@@ -19,10 +19,15 @@ export const accounts = (functions: readonly Deployed[]): Manifest[] => [
     { group: '', resources: ['pods'], verbs: ['get', 'list', 'watch'] },
     { group: 'batch', resources: ['jobs'], verbs: ['get', 'list', 'watch'] },
   ]),
-  ...account(workerAccount, workerRights),
+  // Whatever account a program has, what keeps its log has the same.
+  ...account(workerAccount, workerRights, filledBlock('include "knitfab.workerAccounts" $')),
 ]
 
-function account(name: string, rules: readonly Rule[]): Manifest[] {
+function account(
+  name: string,
+  rules: readonly Rule[],
+  subjects: unknown = [{ kind: 'ServiceAccount', name }],
+): Manifest[] {
   const metadata = { name, labels: filledKeys(`include "knitfab.labels" (list $ "${name}")`) }
   const own: Manifest = {
     apiVersion: 'v1',
@@ -40,7 +45,7 @@ function account(name: string, rules: readonly Rule[]): Manifest[] {
       kind: 'RoleBinding',
       metadata,
       roleRef: { apiGroup, kind: 'Role', name },
-      subjects: [{ kind: 'ServiceAccount', name }],
+      subjects,
     },
   ]
 }
