@@ -10,13 +10,13 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { localCluster, type LocalCluster } from '#shared/adapters/local-cluster/local-cluster.ts'
-import { removeTree } from '#shared/adapters/local-cluster/home.ts'
 import { TOOLS } from '#shared/adapters/local-cluster/private-folders.ts'
 import type { Sql } from '#shared/database/sql.ts'
 import type { World } from '#shared/runtime/context.ts'
 import { makeWorld } from '#tests/support/functions.ts'
 import { processesOf, temporaryFolder } from '#tests/support/local-home.ts'
 import { until } from '#tests/support/until.ts'
+import { removeTree } from '#shared/files/trash.ts'
 import { changeOf, quiet, type Quiet } from './quiet-world.ts'
 
 /** A quiet world whose volumes and workers are those of a local home. */

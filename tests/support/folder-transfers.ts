@@ -3,13 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
+import { volumeFolder } from '#shared/adapters/folder-volumes.ts'
 import { follow } from '#shared/adapters/local-cluster/follow.ts'
-import {
-  makeVolume,
-  openHome,
-  volumeFolder,
-  type Home,
-} from '#shared/adapters/local-cluster/home.ts'
+import { openHome, type Home } from '#shared/adapters/local-cluster/home.ts'
 import { volumesIn } from '#shared/adapters/local-cluster/volumes.ts'
 import type { Measure, Transfers } from '#shared/ports/cluster.ts'
 
@@ -39,8 +35,8 @@ export class FolderTransfers implements Transfers {
   place = (volume: string): string => volumeFolder(this.#home, volume)
 
   /** Makes the folder of a volume; for the `before` of a scripted cluster. */
-  before = (operation: string, volume: string): void => {
-    if (operation === 'ensureVolume') makeVolume(this.#home, volume)
+  before = async (operation: string, name: string): Promise<void> => {
+    if (operation === 'ensureVolume') await this.#volumes.ensureVolume({ name, labels: {} })
   }
 
   /** Says that a worker has ended, so that its log has nothing more to come. */

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { volumeFolder } from '#shared/adapters/folder-volumes.ts'
 import { call, type Engine } from './engine.ts'
-import { volumeFolder, type Home } from './home.ts'
+import type { Home } from './home.ts'
 import { labelOf } from './launch-in-container.ts'
 import { killGroup } from './processes.ts'
 import {

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { discard } from '#shared/files/trash.ts'
 import { bind, call, confinement, type Answer, type Engine } from './engine.ts'
-import { discard, openHome, type Home } from './home.ts'
+import { openHome, type Home } from './home.ts'
 import { TOOLS } from './private-folders.ts'
 import { isInstalled } from './sandboxes.ts'
 

@@ -2,7 +2,7 @@ import { watch } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { isMissing } from './home.ts'
+import { isMissing } from '#shared/files/error-code.ts'
 
 export type FollowOptions = {
   /** The folder the file is in; the file itself may come later. */

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { lstatSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { promisify } from 'node:util'
-import { removeTree } from './home.ts'
+import { removeTree } from '#shared/files/trash.ts'
 
 /** What an image says of how its programs are run. */
 export type ImageConfig = {

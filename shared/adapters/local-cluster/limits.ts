@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { codeOf } from './home.ts'
+import { codeOf } from '#shared/files/error-code.ts'
 import { hostMounts, isWithin, type HostMount } from './mounts.ts'
 
 export type Enforced = { cpu: boolean; memory: boolean; processes: boolean }

@@ -1,7 +1,8 @@
 import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import type { WorkerSpec } from '#shared/ports/cluster.ts'
-import { volumeFolder, type Home } from './home.ts'
+import { volumeFolder } from '#shared/adapters/folder-volumes.ts'
+import type { Home } from './home.ts'
 import { handOver } from './program-user.ts'
 
 /** Where the log of a worker is, if it is kept. */

@@ -1,6 +1,6 @@
 import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { codeOf } from './home.ts'
+import { codeOf } from '#shared/files/error-code.ts'
 import { follow } from './links.ts'
 import { isWithin } from './mounts.ts'
 import type { ProgramUser } from './program-user.ts'

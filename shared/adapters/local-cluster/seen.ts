@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs'
-import { codeOf } from './home.ts'
+import { codeOf } from '#shared/files/error-code.ts'
 
 // EINVAL: what is no link leads nowhere. ESRCH: a process that has ended while it was read.
 const UNSEEN = new Set<string | undefined>([

@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { makeWhole, type Home } from './home.ts'
+import { makeWhole } from '#shared/files/trash.ts'
+import type { Home } from './home.ts'
 
 /** A tree of folders, empty files and links, which other file systems are mounted on. */
 export type Skeleton = {

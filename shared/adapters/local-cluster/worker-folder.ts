@@ -3,17 +3,11 @@ import { mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync }
 import { dirname, join } from 'node:path'
 import { replaceFile } from '#shared/files/replace-file.ts'
 import type { Worker, WorkerSpec, WorkerState } from '#shared/ports/cluster.ts'
+import { codeOf, isMissing } from '#shared/files/error-code.ts'
+import { discard, makeWhole } from '#shared/files/trash.ts'
 import { containerVerdict, type Verdict } from './container-verdict.ts'
 import type { Engine } from './engine.ts'
-import {
-  codeOf,
-  discard,
-  isMissing,
-  isWorkerName,
-  makeWhole,
-  workerFolder,
-  type Home,
-} from './home.ts'
+import { isWorkerName, workerFolder, type Home } from './home.ts'
 import { isAlive, parseProcess, type Process } from './processes.ts'
 
 /*

@@ -1,0 +1,75 @@
+import { randomUUID } from 'node:crypto'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test as base } from 'vitest'
+import { folderVolumes, type VolumeFolders } from './folder-volumes.ts'
+
+const test = base.extend<{ folders: VolumeFolders; volume: string }>({
+  folders: async ({}, use) => {
+    const storage = mkdtempSync('/var/tmp/knit-folder-volumes-')
+    const folders = { volumes: join(storage, 'volumes'), trash: join(storage, 'trash') }
+    for (const folder of Object.values(folders)) mkdirSync(folder)
+    await use(folders)
+    rmSync(storage, { recursive: true })
+  },
+  volume: async ({}, use) => use(`data-knitid-${randomUUID()}`),
+})
+
+/** As a process leaves it that was killed while it received, or removed. */
+function leaveHalf(folder: string): void {
+  mkdirSync(join(folder, 'half'), { recursive: true })
+  writeFileSync(join(folder, 'half/done'), '')
+}
+
+test('what a killed process had received of a volume, or not yet removed, goes with it', async ({
+  folders,
+  volume,
+}) => {
+  leaveHalf(join(folders.volumes, volume))
+  leaveHalf(join(folders.trash, volume))
+  await folderVolumes(folders).deleteVolume(volume)
+  expect([folders.volumes, folders.trash].flatMap((folder) => readdirSync(folder))).toEqual([])
+})
+
+test('what a deletion left behind is removed by the next, though the volume is gone', async ({
+  folders,
+  volume,
+}) => {
+  leaveHalf(join(folders.trash, volume))
+  await folderVolumes(folders).deleteVolume(volume)
+  expect(readdirSync(folders.trash)).toEqual([])
+})
+
+test('a volume of which half was removed can be made again, and is empty', async ({
+  folders,
+  volume,
+}) => {
+  leaveHalf(join(folders.trash, volume))
+  const volumes = folderVolumes(folders)
+  await volumes.ensureVolume({ name: volume, labels: {} })
+  expect(readdirSync(join(folders.volumes, volume))).toEqual([])
+})
+
+test('a volume that many delete at once is deleted once for all of them', async ({
+  folders,
+  volume,
+}) => {
+  leaveHalf(join(folders.volumes, volume))
+  const volumes = folderVolumes(folders)
+  const first = volumes.deleteVolume(volume)
+  expect(volumes.deleteVolume(volume)).toBe(first)
+  await first
+  expect(existsSync(join(folders.volumes, volume))).toBe(false)
+  expect(volumes.deleteVolume(volume)).not.toBe(first)
+})
+
+test('what is no name of a volume is no path either', async ({ folders }) => {
+  const volumes = folderVolumes(folders)
+  for (const name of ['..', 'data-knitid-', `data-knitid-${randomUUID()}/..`, 'DATA'])
+    for (const work of [
+      () => volumes.deleteVolume(name),
+      () => volumes.ensureVolume({ name, labels: {} }),
+      () => volumes.send(name),
+    ])
+      await expect(work()).rejects.toThrow('cannot be the name of a volume')
+})

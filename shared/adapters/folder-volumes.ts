@@ -1,0 +1,131 @@
+import { chmodSync, existsSync, mkdirSync } from 'node:fs'
+import { access, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { measure } from '#shared/archive/measure.ts'
+import { pack } from '#shared/archive/pack.ts'
+import { unpack } from '#shared/archive/unpack.ts'
+import { contentOf, walk } from '#shared/archive/walk.ts'
+import type { Measure } from '#shared/domain/worker.ts'
+import { isMissing } from '#shared/files/error-code.ts'
+import { discard, makeWhole, removeTree, type WithTrash } from '#shared/files/trash.ts'
+import { NoSuchVolume, type Cluster, type Transfers } from '#shared/ports/cluster.ts'
+
+/** Where the folders of volumes are. */
+export type VolumeFolders = WithTrash & { volumes: string }
+
+/** Volumes that are folders, and how bytes get into them and out. */
+export type FolderVolumes = Pick<
+  Cluster,
+  'ensureVolume' | 'deleteVolume' | 'listVolumes' | 'measureVolume'
+> &
+  Omit<Transfers, 'followLog' | 'tidyTransfers'> & {
+    /** Throws `NoSuchVolume`. */
+    requireVolume(name: string): Promise<void>
+  }
+
+export type Handling = {
+  /** What is done to the folder of a new volume before anybody sees it. */
+  onMade?(folder: string): void
+  /** What is done to what was received before it counts as kept. */
+  onReceived?(folder: string, measured: Measure): Promise<void>
+}
+
+const UUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}'
+const VOLUME = new RegExp(`^data-knitid-${UUID}$`)
+
+/** Names become parts of paths, so whoever makes a path checks them, whatever was checked before. */
+export function volumeFolder({ volumes }: Pick<VolumeFolders, 'volumes'>, name: string): string {
+  if (!VOLUME.test(name)) throw new Error(`${JSON.stringify(name)} cannot be the name of a volume`)
+  return join(volumes, name)
+}
+
+// Programs leave such things behind; they are no part of what is kept.
+const lenient = { skipSpecial: true }
+
+export function folderVolumes(
+  folders: VolumeFolders,
+  { onMade, onReceived }: Handling = {},
+): FolderVolumes {
+  const existing = async (name: string) => {
+    const folder = volumeFolder(folders, name)
+    if (!(await isThere(folder))) throw new NoSuchVolume(`there is no volume ${name}`)
+    return folder
+  }
+  const removals = new Map<string, Promise<void>>()
+  return {
+    async ensureVolume({ name }) {
+      makeVolume(folders, name, onMade)
+    },
+    deleteVolume: (name) => together(removals, name, () => removeVolume(folders, name)),
+    listVolumes: () => readdir(folders.volumes),
+    async requireVolume(name) {
+      await existing(name)
+    },
+    async measureVolume(name) {
+      const folder = volumeFolder(folders, name)
+      return (await isThere(folder)) ? measure(folder, lenient) : undefined
+    },
+    async receive(volume, archive) {
+      const folder = await existing(volume)
+      const measured = await unpack(archive, folder)
+      await onReceived?.(folder, measured)
+      return measured
+    },
+    async send(volume) {
+      return pack(await existing(volume), lenient)
+    },
+    async readLog(volume) {
+      return Readable.from(contents(await existing(volume)), { objectMode: false })
+    },
+  }
+}
+
+/** Programs of any user may write here; who may come near it at all, the folder above decides. */
+function makeVolume(folders: VolumeFolders, name: string, onMade: Handling['onMade']): void {
+  const folder = volumeFolder(folders, name)
+  if (existsSync(folder)) return
+  makeWhole(folders, folder, (draft) => {
+    mkdirSync(draft)
+    chmodSync(draft, 0o777)
+    onMade?.(draft)
+  })
+}
+
+/** By its own name, so that what could not be removed is met again by who tries again. */
+async function removeVolume(folders: VolumeFolders, name: string): Promise<void> {
+  const folder = volumeFolder(folders, name)
+  await removeTree(join(folders.trash, name))
+  await discard(folders, folder, name)
+}
+
+/** One piece of work for all who ask for it while it is done. */
+function together<T>(
+  inProgress: Map<string, Promise<T>>,
+  name: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  const working =
+    inProgress.get(name) ??
+    work().finally(() => {
+      inProgress.delete(name)
+    })
+  inProgress.set(name, working)
+  return working
+}
+
+async function* contents(folder: string) {
+  for await (const found of walk(folder, lenient)) {
+    if (found.kind === 'file') yield* contentOf(found)
+  }
+}
+
+async function isThere(folder: string): Promise<boolean> {
+  try {
+    await access(folder)
+    return true
+  } catch (error) {
+    if (isMissing(error)) return false
+    throw error
+  }
+}
