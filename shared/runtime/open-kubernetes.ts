@@ -1,3 +1,4 @@
+import { sharedAgent } from '#shared/adapters/kubernetes-cluster/mounts.ts'
 import type { ClusterSettings } from '#shared/adapters/kubernetes-cluster/settings.ts'
 import { roomForAll } from '#shared/adapters/kubernetes-cluster/room-for-all.ts'
 import type { Cluster, Transfers } from '#shared/ports/cluster.ts'
@@ -35,19 +36,19 @@ export function settingsOf(config: Config): ClusterSettings {
   const { namespace = '', image, signingKey } = config
   if (!image)
     throw new BadSettings('KNIT_IMAGE is not set: say which image our programs in Pods have.')
-  if (config.volumeLayout === 'shared')
-    throw new BadSettings(
-      'KNIT_VOLUME_LAYOUT: the layout "shared" cannot be served yet; use "per-data".',
-    )
   return {
     namespace,
     image,
     signingKey,
-    volumes: {
-      storageClass: config.volumeClass,
-      accessMode: config.volumeMode,
-      size: config.volumeSize,
-    },
+    volumes:
+      config.volumeLayout === 'shared'
+        ? { layout: 'shared', agentUrl: config.functionUrl.replace('{function}', sharedAgent) }
+        : {
+            layout: 'per-data',
+            storageClass: config.volumeClass,
+            accessMode: config.volumeMode,
+            size: config.volumeSize,
+          },
     workers: {
       priorityClass: config.workerPriorityClass,
       serviceAccounts: config.workerServiceAccounts,

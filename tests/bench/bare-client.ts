@@ -35,10 +35,12 @@ export function bareClient(
   bench: Bench,
   { kubernetes: { batch, core }, settings }: Installation,
 ): BareClient {
-  const { namespace } = settings
+  const { namespace, volumes } = settings
+  if (volumes.layout !== 'per-data')
+    throw new Error('a bare client makes claims, one for each Data')
   const client: BareClient = {
     makeClaim(name) {
-      const claim = claimOf({ name, labels: {} }, settings.volumes)
+      const claim = claimOf({ name, labels: {} }, volumes)
       const body = { ...claim, metadata: relabelled(claim.metadata) }
       return core.createNamespacedPersistentVolumeClaim({ namespace, body })
     },

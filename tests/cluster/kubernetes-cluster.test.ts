@@ -94,7 +94,12 @@ describe('on a real Kubernetes', { skip: !there, concurrent: true }, () => {
   })
 
   test('a storage class nobody knows leaves the worker pending, and says so', async () => {
-    const volumes = { storageClass: 'no-such-class', accessMode: 'ReadWriteMany', size: '1Gi' }
+    const volumes = {
+      layout: 'per-data',
+      storageClass: 'no-such-class',
+      accessMode: 'ReadWriteMany',
+      size: '1Gi',
+    } as const
     const other = await openNamespace({ image, tools }, { volumes })
     const volume = `data-knitid-${randomUUID()}`
     await other.cluster.ensureVolume({ name: volume, labels: {} })

@@ -46,15 +46,17 @@ const ofThisMachine = async (): Promise<Adapter[]> => [
 /** Every adapter of the two ports keeps the same promises. */
 const adapters: Adapter[] = [
   ...(isClusterSuite() ? [] : await ofThisMachine()),
-  ...[kubernetesHere()].flatMap((there) => (there ? [onKubernetes(there)] : [])),
+  ...[kubernetesHere()].flatMap((there) =>
+    there ? (['per-data', 'shared'] as const).map((layout) => onKubernetes(there, layout)) : [],
+  ),
 ]
 
-function onKubernetes(there: TestKubernetes): Adapter {
+function onKubernetes(there: TestKubernetes, layout: 'per-data' | 'shared'): Adapter {
   return {
-    name: 'Kubernetes',
+    name: `Kubernetes, volumes ${layout}`,
     keepsOrder: false,
     image: () => ({ name: there.tools, remove: () => {} }),
-    open: () => openNamespace(there),
+    open: () => openNamespace(there, { layout }),
   }
 }
 
@@ -236,7 +238,8 @@ suite.each(adapters)('the cluster of a home with $name', ({ name, image, open, k
       const pushed = await world.volume({ own: 'pushed ' }, { mode: 0o600 })
       const volume = await world.volume()
       const outputs = [{ volume, path: '/out' }]
-      const script = `umask 077; mkdir /out/a; cat /in/own - > /out/a/b <<. && chmod 500 /out /out/a
+      // Its mount point may be somebody else's.
+      const script = `umask 077; mkdir /out/a; cat /in/own - > /out/a/b <<. && chmod 500 /out/a && { chmod 500 /out || :; }
 made
 .`
       const inputs = [{ volume: pushed, path: '/in' }]

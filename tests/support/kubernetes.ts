@@ -5,11 +5,23 @@ import {
   type KubernetesObject,
 } from '@kubernetes/client-node'
 import { randomUUID } from 'node:crypto'
+import { agentPath, agentPort } from '#shared/adapters/kubernetes-cluster/agent-variables.ts'
 import { connectApi } from '#shared/adapters/kubernetes-cluster/api.ts'
 import { kubernetesCluster } from '#shared/adapters/kubernetes-cluster/kubernetes-cluster.ts'
+import { sharedAgent, sharedClaim } from '#shared/adapters/kubernetes-cluster/mounts.ts'
+import {
+  ownProgram,
+  restrictedPod,
+  variablesOf,
+  volumeFor,
+} from '#shared/adapters/kubernetes-cluster/pod-parts.ts'
 import { workerAccount, workerRights } from '#shared/adapters/kubernetes-cluster/rights.ts'
-import type { ClusterSettings } from '#shared/adapters/kubernetes-cluster/settings.ts'
+import type {
+  ClusterSettings,
+  SharedSettings,
+} from '#shared/adapters/kubernetes-cluster/settings.ts'
 import type { Cluster, Transfers } from '#shared/ports/cluster.ts'
+import { until } from './until.ts'
 
 /** A Kubernetes that tests may use, and what they need to know of it. */
 export type TestKubernetes = {
@@ -47,10 +59,12 @@ type Conditions = { status?: { conditions?: { type: string; status: string }[] }
 export const isReady = (object: KubernetesObject): boolean =>
   (object as Conditions).status?.conditions?.find(({ type }) => type === 'Ready')?.status === 'True'
 
-/** A namespace of its own, with the account that workers have. */
+type Layout = ClusterSettings['volumes']['layout']
+
+/** A namespace of its own, with what the chart puts there for workers: their account, and in the shared layout the claim and its agent. */
 export async function openNamespace(
   { image }: TestKubernetes,
-  more: Partial<ClusterSettings> = {},
+  { layout = 'per-data', ...more }: Partial<ClusterSettings> & { layout?: Layout } = {},
 ): Promise<{
   cluster: Cluster & Transfers
   /** What somebody does who knows nothing of us. */
@@ -62,12 +76,17 @@ export async function openNamespace(
   const namespace = newNamespace()
   await core.createNamespace({ body: { metadata: { name: namespace } } })
   await allowWorkers(config, namespace)
+  const signingKey = randomUUID()
+  const volumes =
+    layout === 'shared'
+      ? await openShared(core, { namespace, image, signingKey })
+      : ({ layout, storageClass: '', accessMode: 'ReadWriteMany', size: '1Gi' } as const)
   const settings: ClusterSettings = {
     namespace,
     image,
-    volumes: { storageClass: '', accessMode: 'ReadWriteMany', size: '1Gi' },
+    volumes,
     workers: { priorityClass: '', serviceAccounts: [], pullSecrets: [], grace: 2 },
-    signingKey: randomUUID(),
+    signingKey,
     ...more,
   }
   const close = async () => {
@@ -97,4 +116,37 @@ async function allowWorkers(config: KubeConfig, namespace: string): Promise<void
   const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: workerAccount }
   const subjects = [{ kind: 'ServiceAccount', name: workerAccount, namespace }]
   await rbac.createNamespacedRoleBinding({ namespace, body: { metadata, roleRef, subjects } })
+}
+
+/** As the chart does, but for the Deployment and its Service, which tests have no need of. */
+async function openShared(
+  core: CoreV1Api,
+  { namespace, image, signingKey }: Pick<ClusterSettings, 'namespace' | 'image' | 'signingKey'>,
+): Promise<SharedSettings> {
+  const claim = {
+    metadata: { name: sharedClaim },
+    spec: { accessModes: ['ReadWriteMany'], resources: { requests: { storage: '1Gi' } } },
+  }
+  await core.createNamespacedPersistentVolumeClaim({ namespace, body: claim })
+  const agent = {
+    metadata: { name: sharedAgent },
+    spec: {
+      ...restrictedPod,
+      containers: [
+        {
+          name: 'agent',
+          ...ownProgram(image, 'agent'),
+          ...variablesOf({ KNIT_SIGNING_KEY: signingKey }),
+          volumeMounts: [{ name: sharedClaim, mountPath: agentPath }],
+        },
+      ],
+      volumes: [volumeFor(sharedClaim)],
+    },
+  }
+  await core.createNamespacedPod({ namespace, body: agent })
+  const host = await until(async () => {
+    const { status } = await core.readNamespacedPod({ namespace, name: sharedAgent })
+    return status?.phase === 'Running' && status.podIP
+  })
+  return { layout: 'shared', agentUrl: `http://${host}:${agentPort}` }
 }

@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import http, { type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -11,11 +12,16 @@ import {
   publicKeyFrom,
   signCall,
 } from '#shared/adapters/kubernetes-cluster/agent-identity.ts'
+import type { FolderVolumes } from '#shared/adapters/folder-volumes.ts'
 import { measure } from '#shared/archive/measure.ts'
 import { pack } from '#shared/archive/pack.ts'
 import { createAgent } from './agent.ts'
+import { complaintOf, measured, removed } from './complaint.ts'
 
 type Agent = {
+  folders: { volumes: string; trash: string }
+  /** A volume that is there, and where. */
+  volume: string
   folder: string
   /** Somewhere else. */
   scratch: string
@@ -23,18 +29,23 @@ type Agent = {
   call(method: string, path: string, body?: Readable, token?: string): Promise<IncomingMessage>
 }
 
+const nameOfOne = () => `data-knitid-${randomUUID()}`
+
 const test = base.extend<{ patience: number; agent: Agent }>({
   patience: 60_000,
   agent: async ({ patience }, use) => {
-    const [folder, scratch] = ['volume', 'scratch'].map((name) =>
-      mkdtempSync(`/var/tmp/knit-agent-${name}-`),
-    ) as [string, string]
-    const { promise: idle, resolve: onIdle } = Promise.withResolvers<void>()
-    const mayCall = async (token: string | undefined) => token === 'friend'
-    const server = createAgent({ folder, mayCall, idle: patience, onIdle }).listen(0, '127.0.0.1')
-    await once(server, 'listening')
+    const storage = mkdtempSync('/var/tmp/knit-agent-')
+    const [volumes, trash, scratch] = ['volumes', 'trash', 'scratch'].map((name) =>
+      join(storage, name),
+    ) as [string, string, string]
+    for (const folder of [volumes, trash, scratch]) mkdirSync(folder)
+    const folders = { volumes, trash }
+    const { promise: idle, resolve: end } = Promise.withResolvers<void>()
+    const mayCall = async (token: string | undefined, about: string) => token === `about ${about}`
+    const server = createAgent({ folders, mayCall, idle: { after: patience, end } })
+    await once(server.listen(0, '127.0.0.1'), 'listening')
     const { port } = server.address() as AddressInfo
-    const call: Agent['call'] = (method, path, body, token = 'friend') =>
+    const call: Agent['call'] = (method, path, body, token = `about ${path.split('/')[1]}`) =>
       new Promise((resolve, reject) => {
         const headers = { authorization: `Bearer ${token}` }
         const asked = http.request({ host: '127.0.0.1', port, method, path, headers }, resolve)
@@ -42,31 +53,64 @@ const test = base.extend<{ patience: number; agent: Agent }>({
         if (body) body.pipe(asked)
         else asked.end()
       })
-    await use({ folder, scratch, idle, call })
+    const volume = nameOfOne()
+    expect((await call('PUT', `/${volume}`)).statusCode).toBe(200)
+    await use({ folders, volume, folder: join(volumes, volume), scratch, idle, call })
     server.closeAllConnections()
     server.close()
-    for (const one of [folder, scratch]) rmSync(one, { recursive: true })
+    rmSync(storage, { recursive: true })
   },
 })
 
 test('what was put is got, measured and read', async ({ agent }) => {
-  writeFileSync(join(agent.scratch, 'a'), 'four')
-  const put = await agent.call('PUT', '/content', pack(agent.scratch))
+  const { volume, folder, scratch } = agent
+  writeFileSync(join(scratch, 'a'), 'four')
+  const put = await agent.call('PUT', `/${volume}/content`, pack(scratch))
 
-  const measured = await measure(agent.scratch)
-  expect(await json(put)).toEqual(measured)
-  expect(await json(await agent.call('GET', '/measure'))).toEqual(measured)
-  expect(await text(await agent.call('GET', '/log'))).toBe('four')
-  const got = Buffer.concat(await (await agent.call('GET', '/content')).toArray())
-  expect(got.equals(Buffer.concat(await pack(agent.folder).toArray()))).toBe(true)
+  const found = await measure(scratch)
+  expect(await json(put)).toEqual(found)
+  expect(await json(await agent.call('GET', `/${volume}/measure`))).toEqual(found)
+  expect(await text(await agent.call('GET', `/${volume}/log`))).toBe('four')
+  const got = Buffer.concat(await (await agent.call('GET', `/${volume}/content`)).toArray())
+  expect(got.equals(Buffer.concat(await pack(folder).toArray()))).toBe(true)
 })
 
 test('what somebody pushed for himself may be read by programs, whoever they run as', async ({
   agent,
 }) => {
   writeFileSync(join(agent.scratch, 'a'), '', { mode: 0o700 })
-  await agent.call('PUT', '/content', pack(agent.scratch))
+  await agent.call('PUT', `/${agent.volume}/content`, pack(agent.scratch))
   expect(statSync(join(agent.folder, 'a')).mode & 0o777).toBe(0o755)
+})
+
+test('volumes are made for programs of any user, listed, and deleted with what is in them', async ({
+  agent,
+}) => {
+  const { volume, folder, folders } = agent
+  const listed = async () => json(await agent.call('GET', '/all'))
+  expect(statSync(folder).mode & 0o777).toBe(0o777)
+  writeFileSync(join(folder, 'a'), '')
+  expect((await agent.call('PUT', `/${volume}`)).statusCode).toBe(200)
+  expect(readdirSync(folder)).toEqual(['a'])
+  const other = nameOfOne()
+  await agent.call('PUT', `/${other}`)
+  expect(new Set((await listed()) as string[])).toEqual(new Set([volume, other]))
+
+  for (const name of [volume, volume, nameOfOne()])
+    expect((await agent.call('DELETE', `/${name}`)).statusCode).toBe(200)
+  expect(await listed()).toEqual([other])
+  expect(readdirSync(folders.trash)).toEqual([])
+})
+
+test('a volume that is not there is missed by whoever asks for it', async ({ agent }) => {
+  const name = nameOfOne()
+  for (const part of ['', '/content', '/log', '/measure']) {
+    const answer = await agent.call('GET', `/${name}${part}`)
+    expect(answer.statusCode).toBe(404)
+    expect(await json(answer)).toMatchObject({ code: 'no-such-volume' })
+  }
+  const put = await agent.call('PUT', `/${name}/content`, pack(agent.scratch))
+  expect(await json(put)).toMatchObject({ code: 'no-such-volume' })
 })
 
 test('an archive that cannot be taken is refused with the reason, while it is still sent', async ({
@@ -78,7 +122,7 @@ test('an archive that cannot be taken is refused with the reason, while it is st
       for (;;) yield Buffer.alloc(64 * 1024)
     })(),
   )
-  const answer = await agent.call('PUT', '/content', endless)
+  const answer = await agent.call('PUT', `/${agent.volume}/content`, endless)
   expect(answer.statusCode).toBe(422)
   expect(await json(answer)).toMatchObject({
     code: 'not-empty',
@@ -87,13 +131,30 @@ test('an archive that cannot be taken is refused with the reason, while it is st
   endless.destroy()
 })
 
-test('nobody is served whom it does not know, nor with what it does not do', async ({ agent }) => {
+test('nobody is served whom it does not know, nor with another volume than he may have, nor with what it does not do', async ({
+  agent,
+}) => {
+  const { volume, call } = agent
   writeFileSync(join(agent.folder, 'secret'), 'secret')
-  for (const path of ['/log', '/content', '/measure', '/ready'])
-    expect(await agent.call('GET', path, undefined, 'stranger')).toMatchObject({ statusCode: 401 })
-  const put = await agent.call('PUT', '/content', pack(agent.scratch), 'stranger')
+  for (const token of ['stranger', `about ${nameOfOne()}`, 'about all'])
+    for (const part of ['', '/log', '/content', '/measure'])
+      expect(await call('GET', `/${volume}${part}`, undefined, token)).toMatchObject({
+        statusCode: 401,
+      })
+  expect(await call('GET', '/all', undefined, `about ${volume}`)).toMatchObject({ statusCode: 401 })
+  expect(await call('DELETE', `/${volume}`, undefined, 'stranger')).toMatchObject({
+    statusCode: 401,
+  })
+  const put = await call('PUT', `/${volume}/content`, pack(agent.scratch), 'stranger')
   expect(put.statusCode).toBe(401)
-  expect((await agent.call('DELETE', '/content')).statusCode).toBe(404)
+  for (const path of [`/${volume}/content`, `/${volume}/`, '/all'])
+    expect(await call('DELETE', path)).toMatchObject({ statusCode: 404 })
+  expect(await call('DELETE', '/..%2fvolumes')).toMatchObject({ statusCode: 500 })
+  expect(readdirSync(agent.folder)).toEqual(['secret'])
+})
+
+test('the kubelet, which has no token, is told that it serves', async ({ agent }) => {
+  expect(await agent.call('GET', '/healthz', undefined, '')).toMatchObject({ statusCode: 200 })
 })
 
 test.extend({ patience: 1 })(
@@ -102,6 +163,26 @@ test.extend({ patience: 1 })(
     await agent.idle
   },
 )
+
+test('what an agent may not read, or not remove, is told with whose it is and what to do', async () => {
+  const forbidden = async () => {
+    const words = "EACCES: permission denied, rmdir '/data/trash/v/a'"
+    throw Object.assign(new Error(words), { code: 'EACCES', path: '/data/trash/v/a' })
+  }
+  const volumes = { deleteVolume: forbidden, measureVolume: forbidden } as unknown as FolderVolumes
+  const complaint = (work: Promise<unknown>) => work.then(() => [], complaintOf)
+  expect(await complaint(removed(volumes, 'v'))).toEqual([
+    500,
+    { message: expect.stringMatching(/^permission denied: .*\/a\. .* as root, .* trash\/v /) },
+  ])
+  expect(await complaint(measured(volumes, 'v'))).toEqual([
+    422,
+    {
+      code: 'bad-entry',
+      message: expect.stringMatching(/^permission denied: .* whom the program/),
+    },
+  ])
+})
 
 test('a call is known by the volume and the key it was signed for', async () => {
   const key = publicKeyFrom('one key')

@@ -1,47 +1,51 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { finished, PassThrough, Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { ArchiveError } from '#shared/archive/archive-error.ts'
+import {
+  folderVolumes,
+  type FolderVolumes,
+  type VolumeFolders,
+} from '#shared/adapters/folder-volumes.ts'
+import { allVolumes } from '#shared/adapters/kubernetes-cluster/agent-variables.ts'
 import { flush } from '#shared/archive/flush.ts'
-import { measure } from '#shared/archive/measure.ts'
 import { openToAll } from '#shared/archive/open-to-all.ts'
-import { pack } from '#shared/archive/pack.ts'
-import { unpack } from '#shared/archive/unpack.ts'
-import { contentOf, walk } from '#shared/archive/walk.ts'
+import { complaintOf, measured, removed } from './complaint.ts'
 
 export type AgentOptions = {
-  /** Where the volume is mounted. */
-  folder: string
-  /** Whether a token is of somebody who may call. */
-  mayCall(token: string | undefined): Promise<boolean>
-  /** Milliseconds without a call after which the agent is not needed any more. */
-  idle: number
-  onIdle(): void
+  folders: VolumeFolders
+  /** Whether a token is of somebody who may call about a volume, or about all of them. */
+  mayCall(token: string | undefined, about: string): Promise<boolean>
+  /** After how many milliseconds without a call it is not needed any more; never, unless given. */
+  idle?: { after: number; end(): void } | undefined
 }
 
-// Programs leave such things behind; they are no part of what is kept.
-const lenient = { skipSpecial: true }
+type Answer = object | undefined | void
+type Call = (volume: string, incoming: IncomingMessage) => Promise<Answer>
 
-type Answer = object | Readable
-
-/** Gives the bytes of a volume to those who may have them, and takes them: the same archives as everywhere. */
-export function createAgent({ folder, mayCall, idle, onIdle }: AgentOptions): Server {
-  const calls: Record<string, (incoming: IncomingMessage) => Promise<Answer>> = {
-    'GET /ready': async () => ({}),
-    'GET /measure': () => measure(folder, lenient),
-    'GET /content': async () => pack(folder, lenient),
-    'GET /log': async () => Readable.from(contents(folder), { objectMode: false }),
-    'PUT /content': (incoming) => receive(incoming, folder),
-  }
-  const patience = idleness(idle, onIdle)
+/** Gives the bytes of volumes to those who may have them, and takes them: the same archives as everywhere. */
+export function createAgent({ folders, mayCall, idle }: AgentOptions): Server {
+  const calls = callsOf(
+    folderVolumes(folders, {
+      // Programs run as anybody, and are to read what somebody pushed for himself.
+      async onReceived(folder, { files }) {
+        await openToAll(folder)
+        await flush(folder, files)
+      },
+    }),
+  )
+  const patience = patienceOf(idle)
   const server = createServer({ requestTimeout: 0 }, async (incoming, outgoing) => {
+    // The kubelet knows no token.
+    if (incoming.url === '/healthz') return reply(outgoing, 200)
     patience.begin()
     outgoing.once('close', patience.end)
+    const [, about = '', ...part] = incoming.url?.split('/') ?? []
+    const path = [about === allVolumes ? about : ':volume', ...part].join('/')
+    const call = calls[`${incoming.method} /${path}`]
     const token = incoming.headers.authorization?.replace(/^Bearer /, '')
-    const call = calls[`${incoming.method} ${incoming.url}`]
-    if (!(await mayCall(token))) reply(outgoing, 401, { message: 'nobody we know' })
+    if (!(await mayCall(token, about))) reply(outgoing, 401, { message: 'nobody we know' })
     else if (!call) reply(outgoing, 404, { message: 'agents do no such thing' })
-    else await serve(call(incoming), outgoing)
+    else await serve(call(about, incoming), outgoing)
     // Who still sends what is not wanted reads the answer all the same.
     incoming.resume()
   })
@@ -49,31 +53,33 @@ export function createAgent({ folder, mayCall, idle, onIdle }: AgentOptions): Se
   return server
 }
 
+const callsOf = (volumes: FolderVolumes): Record<string, Call> => ({
+  [`GET /${allVolumes}`]: () => volumes.listVolumes(),
+  'GET /:volume': (name) => volumes.requireVolume(name),
+  'PUT /:volume': (name) => volumes.ensureVolume({ name, labels: {} }),
+  'DELETE /:volume': (name) => removed(volumes, name),
+  'GET /:volume/measure': (name) => measured(volumes, name),
+  'GET /:volume/log': (name) => volumes.readLog(name),
+  'GET /:volume/content': (name) => volumes.send(name),
+  'PUT /:volume/content': (name, incoming) => volumes.receive(name, bodyOf(incoming)),
+})
+
 async function serve(call: Promise<Answer>, outgoing: ServerResponse): Promise<void> {
   try {
     const answer = await call
     if (answer instanceof Readable) await pipeline(answer, outgoing)
     else reply(outgoing, 200, answer)
   } catch (error) {
-    console.error(error)
+    const [status, complaint] = complaintOf(error)
+    if (status >= 500 || outgoing.headersSent) console.error(error)
     // Cut off, for whoever reads to see that this was not all.
     if (outgoing.headersSent) outgoing.destroy()
-    else if (error instanceof ArchiveError)
-      reply(outgoing, 422, { code: error.code, message: error.message })
-    else reply(outgoing, 500, { message: String(error) })
+    else reply(outgoing, status, complaint)
   }
 }
 
-function reply(outgoing: ServerResponse, status: number, answer: object): void {
+function reply(outgoing: ServerResponse, status: number, answer: Answer = {}): void {
   outgoing.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
-}
-
-/** Programs run as anybody, and are to read what somebody pushed for himself. */
-async function receive(incoming: IncomingMessage, folder: string) {
-  const measured = await unpack(bodyOf(incoming), folder)
-  await openToAll(folder)
-  await flush(folder, measured.files)
-  return measured
 }
 
 /** The body, on a stream of its own: who refuses it leaves the line open, for the answer that says why. */
@@ -84,16 +90,11 @@ function bodyOf(incoming: IncomingMessage): Readable {
   return incoming.pipe(body.on('error', () => {}))
 }
 
-async function* contents(folder: string) {
-  for await (const found of walk(folder, lenient)) {
-    if (found.kind === 'file') yield* contentOf(found)
-  }
-}
-
 /** Calls back when nothing has been in progress for a while. */
-function idleness(idle: number, onIdle: () => void) {
+function patienceOf(idle: AgentOptions['idle']) {
+  const wait = () => idle && setTimeout(idle.end, idle.after)
   let inProgress = 0
-  let timer = setTimeout(onIdle, idle)
+  let timer = wait()
   return {
     begin() {
       inProgress += 1
@@ -101,7 +102,7 @@ function idleness(idle: number, onIdle: () => void) {
     },
     end() {
       inProgress -= 1
-      if (inProgress === 0) timer = setTimeout(onIdle, idle)
+      if (inProgress === 0) timer = wait()
     },
     stop: () => clearTimeout(timer),
   }

@@ -1,12 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { containers, volumesPath } from '#shared/adapters/kubernetes-cluster/job.ts'
+import { keeperVariables } from '#shared/adapters/kubernetes-cluster/keeper-variables.ts'
 import { lastWords } from '#shared/adapters/kubernetes-cluster/measures.ts'
 import { openPodLog } from '#shared/adapters/kubernetes-cluster/pod-log.ts'
 import { flush } from '#shared/archive/flush.ts'
 import { measure } from '#shared/archive/measure.ts'
 import { openToAll } from '#shared/archive/open-to-all.ts'
-import type { Measure } from '#shared/domain/worker.ts'
 import { copyLog } from './copy-log.ts'
 
 /**
@@ -32,24 +32,30 @@ const began = await copyLog({
 })
 
 if (began) {
-  const measures = new Map<string, Measure>()
-  for (const volume of [...outputs, ...(logVolume ? [logVolume] : [])]) {
-    try {
-      measures.set(volume, await settle(`${volumesPath}/${volume}`))
-    } catch (error) {
-      // It is measured again by whoever ends the run, who says what is wrong with it.
-      console.error(error)
-    }
-  }
+  const removable = process.env[keeperVariables.removable] !== undefined
+  const volumes = [...outputs, ...(logVolume ? [logVolume] : [])]
+  // All before the first is measured, for which there may be no time.
+  const opened = await each(volumes, (folder) => openToAll(folder, { removable }))
+  const measures = await each([...opened.keys()], async (folder) => {
+    const measured = await measure(folder, { skipSpecial: true })
+    await flush(folder, measured.files)
+    return measured
+  })
   writeFileSync('/dev/termination-log', lastWords(measures))
 }
 process.exit(0)
 
-async function settle(folder: string): Promise<Measure> {
-  await openToAll(folder)
-  const measured = await measure(folder, { skipSpecial: true })
-  await flush(folder, measured.files)
-  return measured
+/** The results, by volume, of work that succeeded; what is wrong with the others, whoever ends the run will say. */
+async function each<T>(volumes: string[], work: (folder: string) => Promise<T>) {
+  const results = new Map<string, T>()
+  for (const volume of volumes) {
+    try {
+      results.set(volume, await work(`${volumesPath}/${volume}`))
+    } catch (error) {
+      console.error(error)
+    }
+  }
+  return results
 }
 
 /** Tokens are replaced while they are used. */

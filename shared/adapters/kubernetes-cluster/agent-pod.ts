@@ -1,13 +1,16 @@
 import type { V1Pod } from '@kubernetes/client-node'
 import { dataOfVolume } from '#shared/domain/worker-spec.ts'
 import { publicKeyFrom } from './agent-identity.ts'
-import { agentPath, agentPort, agentVariables } from './agent-variables.ts'
+import { agentFolders, agentPort, agentVariables } from './agent-variables.ts'
 import { labelsFor } from './labels.ts'
 import { ownProgram, restrictedPod, secretsFor, variablesOf, volumeFor } from './pod-parts.ts'
 import type { ClusterSettings } from './settings.ts'
 
 /** Whether an agent may write. */
 export type Mode = 'ro' | 'rw'
+
+// Seconds: for as long it is likely to be called again, as for a log and then what else a run has made.
+const idle = 60
 
 export const agentName = (volume: string, mode: Mode): string => `agent-${volume}-${mode}`
 
@@ -38,11 +41,17 @@ export function agentPod(
           name: 'agent',
           ...ownProgram(image, 'agent'),
           ...variablesOf({
-            [agentVariables.volume]: volume,
             [agentVariables.key]: publicKeyFrom(signingKey),
+            [agentVariables.idle]: `${idle}`,
           }),
           ports: [{ containerPort: agentPort }],
-          volumeMounts: [{ name: volume, mountPath: agentPath, readOnly: mode === 'ro' }],
+          volumeMounts: [
+            {
+              name: volume,
+              mountPath: `${agentFolders.volumes}/${volume}`,
+              readOnly: mode === 'ro',
+            },
+          ],
         },
       ],
       volumes: [volumeFor(volume)],

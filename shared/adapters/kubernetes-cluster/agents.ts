@@ -1,11 +1,8 @@
 import type { V1Pod } from '@kubernetes/client-node'
-import http, { type IncomingMessage } from 'node:http'
-import { finished, type Readable } from 'node:stream'
-import { json } from 'node:stream/consumers'
+import type { IncomingMessage } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
-import { ArchiveError, type ArchiveErrorCode } from '#shared/archive/archive-error.ts'
 import { NoSuchVolume } from '#shared/ports/cluster.ts'
-import { signCall } from './agent-identity.ts'
+import { callAgent, type AgentCall } from './agent-call.ts'
 import { aboutAgents, agentName, agentPod, type Mode } from './agent-pod.ts'
 import { agentPort } from './agent-variables.ts'
 import { ask, askForAll, askIfThere, unless, type Api } from './api.ts'
@@ -14,22 +11,17 @@ import { selectorOf } from './labels.ts'
 import { pendingReason } from './pending-reason.ts'
 import type { ClusterSettings } from './settings.ts'
 
-export type AgentCall = { method?: 'GET' | 'PUT'; path: string; body?: Readable }
-
-/** Calls the agent of a volume, which is started unless it lives. Throws `NoSuchVolume`, and `ArchiveError` where the agent did. */
-export type CallAgent = (volume: string, mode: Mode, call: AgentCall) => Promise<IncomingMessage>
+/** Calls the agent of a volume, which is started unless it lives. */
+export type CallVolume = (volume: string, mode: Mode, call: AgentCall) => Promise<IncomingMessage>
 
 // Nodes that have our image start an agent in a second or two; others fetch it first.
 const patience = 120_000
 const lookAgain = 100
 
-export function agentsIn(api: Api, settings: ClusterSettings): CallAgent {
+export function agentsIn(api: Api, settings: ClusterSettings): CallVolume {
   return async (volume, mode, call) => {
-    const host = await readyAgent(api, settings, volume, mode)
-    const token = await signCall(volume, settings.signingKey)
-    const answer = await request(host, token, call)
-    if (answer.statusCode === 200) return answer
-    throw await failureIn(answer, volume)
+    const address = await readyAgent(api, settings, volume, mode)
+    return callAgent(address, settings.signingKey, volume, call)
   }
 }
 
@@ -73,7 +65,8 @@ async function readyAgent(
   for (;;) {
     const pod = await ensureAgent(api, settings, volume, mode)
     const host = pod?.status?.phase === 'Running' ? pod.status.podIP : undefined
-    if (host && (await answers(host, await signCall(volume, settings.signingKey)))) return host
+    const address = host && `http://${host.includes(':') ? `[${host}]` : host}:${agentPort}`
+    if (address && (await answers(address, settings.signingKey, volume))) return address
     if (Date.now() > end) throw await neverReady(api, settings.namespace, volume, pod)
     await pause(lookAgain)
   }
@@ -112,14 +105,11 @@ async function startAgent(
   return unless(409, ask(what, api.core.createNamespacedPod({ namespace, body })))
 }
 
-async function answers(host: string, token: string): Promise<boolean> {
-  try {
-    const { statusCode } = (await request(host, token, { path: '/ready' })).resume()
-    return statusCode === 200
-  } catch {
-    return false
-  }
-}
+const answers = (...about: [address: string, signingKey: string, volume: string]) =>
+  callAgent(...about).then(
+    (answer) => Boolean(answer.resume()),
+    () => false,
+  )
 
 async function neverReady(
   api: Api,
@@ -131,37 +121,4 @@ async function neverReady(
   const fieldSelector = `involvedObject.uid=${pod?.metadata?.uid}`
   const { items } = await ask(what, api.core.listNamespacedEvent({ namespace, fieldSelector }))
   return new Error(`${what}: ${pendingReason(pod, items) ?? 'it does not answer'}`)
-}
-
-/** Resolves with the answer, which may come before all of the body was sent: then the rest is not wanted. */
-function request(
-  host: string,
-  token: string,
-  { method = 'GET', path, body }: AgentCall,
-): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    const headers = { authorization: `Bearer ${token}` }
-    const asked = http.request({ host, port: agentPort, path, method, headers })
-    asked.once('error', reject)
-    asked.once('response', (answer) => {
-      body?.unpipe(asked)
-      resolve(answer)
-    })
-    if (!body) {
-      asked.end()
-      return
-    }
-    finished(body, { writable: false }, (error) => error && asked.destroy(error))
-    body.pipe(asked)
-  })
-}
-
-type Complaint = { code?: ArchiveErrorCode; message?: string }
-
-async function failureIn(answer: IncomingMessage, volume: string): Promise<Error> {
-  const { code, message = `status ${answer.statusCode}` } = (await json(answer)) as Complaint
-  answer.destroy()
-  return code
-    ? new ArchiveError(code, message)
-    : new Error(`the agent of the volume ${volume} failed: ${message}`)
 }

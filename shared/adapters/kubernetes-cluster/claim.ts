@@ -1,12 +1,12 @@
 import type { V1PersistentVolumeClaim } from '@kubernetes/client-node'
 import type { VolumeSpec } from '#shared/ports/cluster.ts'
 import { labelsFor } from './labels.ts'
-import type { ClusterSettings } from './settings.ts'
+import type { ClaimSettings } from './settings.ts'
 
 /** A volume becomes a claim. */
 export function claimOf(
   { name, labels }: VolumeSpec,
-  { storageClass, accessMode, size }: ClusterSettings['volumes'],
+  { storageClass, accessMode, size }: ClaimSettings,
 ): V1PersistentVolumeClaim {
   return {
     apiVersion: 'v1',

@@ -1,36 +1,33 @@
 import type { V1Pod } from '@kubernetes/client-node'
 import { Readable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
-import { NoSuchVolume } from '#shared/ports/cluster.ts'
 import { ask, askIfThere, type Api } from './api.ts'
-import { findClaim } from './find-claim.ts'
 import { containers } from './job.ts'
 import { openPodLog } from './pod-log.ts'
+import type { Volumes } from './volumes.ts'
 
 export type FollowOptions = {
   namespace: string
   worker: string
   volume: string
   signal: AbortSignal
-  /** What was kept, for when the worker has gone. */
-  readLog(volume: string): Promise<Readable>
+  /** Where it is kept, for when the worker has gone. */
+  volumes: Pick<Volumes, 'requireVolume' | 'readLog'>
 }
 
 const lookAgain = 250
 
 /** What a worker prints, asked of the API server while its Pod is there. */
 export async function followLog(api: Api, options: FollowOptions): Promise<Readable> {
-  const { namespace, volume } = options
-  if (!(await findClaim(api, namespace, volume)))
-    throw new NoSuchVolume(`there is no volume ${volume}`)
+  await options.volumes.requireVolume(options.volume)
   return Readable.from(pieces(api, options), { objectMode: false })
 }
 
 async function* pieces(api: Api, options: FollowOptions): AsyncGenerator<Buffer> {
-  const { signal, readLog, volume } = options
+  const { signal, volumes, volume } = options
   try {
     const pod = await podOf(api, options)
-    const log = pod ? await logOf(api, pod, options) : await readLog(volume)
+    const log = pod ? await logOf(api, pod, options) : await volumes.readLog(volume)
     if (log) yield* log
   } catch (error) {
     if (!signal.aborted) throw error

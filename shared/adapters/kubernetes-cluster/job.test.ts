@@ -6,7 +6,7 @@ import type { ClusterSettings } from './settings.ts'
 const settings: ClusterSettings = {
   namespace: 'knit',
   image: 'registry.test/knitfab:1',
-  volumes: { storageClass: '', accessMode: 'ReadWriteMany', size: '10Gi' },
+  volumes: { layout: 'per-data', storageClass: '', accessMode: 'ReadWriteMany', size: '10Gi' },
   workers: {
     priorityClass: 'low',
     serviceAccounts: ['trainer'],
@@ -30,22 +30,55 @@ const least: WorkerSpec = {
   onNode: { may: [], prefer: [], must: [] },
 }
 
+const most: WorkerSpec = {
+  ...least,
+  entrypoint: ['python'],
+  args: ['-c', 'print("$(HOME)")'],
+  env: { A: '$' },
+  inputs: [
+    { volume: 'data-1', path: '/in/1' },
+    { volume: 'data-1', path: '/in/2' },
+  ],
+  outputs: [{ volume: 'data-2', path: '/out' }],
+  logVolume: 'data-3',
+  limits: { cpu: 0.5, memory: 2 ** 30, 'nvidia.com/gpu': 1 },
+  serviceAccount: 'trainer',
+}
+
 test('a worker with inputs, outputs and a log is a suspended Job that is tried once', () => {
-  const spec: WorkerSpec = {
-    ...least,
-    entrypoint: ['python'],
-    args: ['-c', 'print("$(HOME)")'],
-    env: { A: '$' },
-    inputs: [
-      { volume: 'data-1', path: '/in/1' },
-      { volume: 'data-1', path: '/in/2' },
+  expect(jobOf(most, settings)).toMatchSnapshot()
+})
+
+test('where all Data is in one claim each container sees its own directories of it, inputs read-only', () => {
+  const volumes = { layout: 'shared', agentUrl: 'http://agent' } as const
+  const pod = jobOf(most, { ...settings, volumes }).spec?.template.spec
+  expect(pod?.volumes?.map(({ name, persistentVolumeClaim: claim }) => [name, claim])).toEqual([
+    ['knitfab-data', { claimName: 'knitfab-data' }],
+    ['token', undefined],
+  ])
+  // What programs leave, the agent has to be able to remove.
+  expect(pod?.initContainers?.[0]?.env).toContainEqual({ name: 'KNIT_REMOVABLE', value: 'yes' })
+  const mounts = [...(pod?.initContainers ?? []), ...(pod?.containers ?? [])].map((container) => [
+    container.name,
+    container.volumeMounts
+      ?.filter(({ name }) => name === 'knitfab-data')
+      .map(({ subPath, mountPath, readOnly }) => [subPath, mountPath, readOnly ?? false]),
+  ])
+  expect(Object.fromEntries(mounts)).toEqual({
+    log: [
+      ['volumes/data-2', '/volumes/data-2', false],
+      ['volumes/data-3', '/volumes/data-3', false],
     ],
-    outputs: [{ volume: 'data-2', path: '/out' }],
-    logVolume: 'data-3',
-    limits: { cpu: 0.5, memory: 2 ** 30, 'nvidia.com/gpu': 1 },
-    serviceAccount: 'trainer',
-  }
-  expect(jobOf(spec, settings)).toMatchSnapshot()
+    check: [
+      ['volumes/data-2', '/out', true],
+      ['volumes/data-3', '/volumes/log', true],
+    ],
+    main: [
+      ['volumes/data-1', '/in/1', true],
+      ['volumes/data-1', '/in/2', true],
+      ['volumes/data-2', '/out', false],
+    ],
+  })
 })
 
 test('a worker that writes nothing has nothing of ours beside it', () => {
@@ -57,6 +90,8 @@ test('a worker that writes nothing has nothing of ours beside it', () => {
     containers: [{ name: 'main', image: 'registry.test/program:1' }],
     volumes: [],
   })
+  const volumes = { layout: 'shared', agentUrl: 'http://agent' } as const
+  expect(jobOf(least, { ...settings, volumes }).spec?.template.spec?.volumes).toEqual([])
 })
 
 test('a worker may, would rather, and must be on nodes with labels that are taints as well', () => {

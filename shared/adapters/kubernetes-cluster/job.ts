@@ -1,8 +1,10 @@
 import type { V1Container, V1Job, V1PodSpec, V1Volume } from '@kubernetes/client-node'
 import type { WorkerSpec } from '#shared/ports/cluster.ts'
+import { keeperVariables } from './keeper-variables.ts'
 import { labelsFor } from './labels.ts'
+import { mountsIn } from './mounts.ts'
 import { placementOf } from './on-node.ts'
-import { literal, ownProgram, secretsFor, variablesOf, volumeFor } from './pod-parts.ts'
+import { literal, ownProgram, secretsFor, variablesOf } from './pod-parts.ts'
 import { workerAccount } from './rights.ts'
 import type { ClusterSettings } from './settings.ts'
 
@@ -55,12 +57,17 @@ function podOf(spec: WorkerSpec, settings: ClusterSettings): V1PodSpec {
     ...(written.length > 0 && {
       initContainers: [logKeeper(spec, settings), emptinessCheck(spec, settings)],
     }),
-    containers: [program(spec)],
-    volumes: [...new Set([...spec.inputs.map(({ volume }) => volume), ...written])]
-      .map(volumeFor)
+    containers: [program(spec, settings)],
+    volumes: mountsIn(settings)
+      .claims(volumesOf(spec))
       .concat(written.length > 0 ? [token] : []),
   }
 }
+
+/** The volumes a worker needs, each once. */
+export const volumesOf = (spec: WorkerSpec): string[] => [
+  ...new Set([...spec.inputs.map(({ volume }) => volume), ...writtenVolumes(spec)]),
+]
 
 const writtenVolumes = ({ outputs, logVolume }: WorkerSpec): string[] => [
   ...outputs.map(({ volume }) => volume),
@@ -68,7 +75,8 @@ const writtenVolumes = ({ outputs, logVolume }: WorkerSpec): string[] => [
 ]
 
 /** The user's program. It runs as its image says. */
-function program(spec: WorkerSpec): V1Container {
+function program(spec: WorkerSpec, settings: ClusterSettings): V1Container {
+  const { mount } = mountsIn(settings)
   const { image, entrypoint, args, inputs, outputs } = spec
   const limits = Object.fromEntries(
     Object.entries(spec.limits).map(([name, amount]) => [name, quantityOf(amount)]),
@@ -82,8 +90,8 @@ function program(spec: WorkerSpec): V1Container {
     ...(Object.keys(limits).length > 0 && { resources: { limits } }),
     securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
     volumeMounts: [
-      ...inputs.map(({ volume, path }) => ({ name: volume, mountPath: path, readOnly: true })),
-      ...outputs.map(({ volume, path }) => ({ name: volume, mountPath: path })),
+      ...inputs.map(({ volume, path }) => mount(volume, path, { readOnly: true })),
+      ...outputs.map(({ volume, path }) => mount(volume, path)),
     ],
   }
 }
@@ -93,19 +101,17 @@ export const quantityOf = (amount: number): string =>
   Number.isInteger(amount) ? String(BigInt(amount)) : amount.toFixed(9).replace(/\.?0+$/, '')
 
 /** Does not let a program begin that would mix what it writes with what is there. */
-function emptinessCheck(spec: WorkerSpec, { image }: ClusterSettings): V1Container {
+function emptinessCheck(spec: WorkerSpec, settings: ClusterSettings): V1Container {
   const mounts = [
     ...spec.outputs,
     ...(spec.logVolume ? [{ volume: spec.logVolume, path: `${volumesPath}/log` }] : []),
   ]
   return {
     name: containers.check,
-    ...ownProgram(image, 'check-empty', ...mounts.map(({ path }) => path)),
-    volumeMounts: mounts.map(({ volume, path }) => ({
-      name: volume,
-      mountPath: path,
-      readOnly: true,
-    })),
+    ...ownProgram(settings.image, 'check-empty', ...mounts.map(({ path }) => path)),
+    volumeMounts: mounts.map(({ volume, path }) =>
+      mountsIn(settings).mount(volume, path, { readOnly: true }),
+    ),
   }
 }
 
@@ -114,10 +120,10 @@ function emptinessCheck(spec: WorkerSpec, { image }: ClusterSettings): V1Contain
  * whatever becomes of it, the Pod succeeds when the program does. It is root, for programs are who their images say and
  * leave files that only they may read.
  */
-function logKeeper(spec: WorkerSpec, { image }: ClusterSettings): V1Container {
-  const written = writtenVolumes(spec)
+function logKeeper(spec: WorkerSpec, settings: ClusterSettings): V1Container {
+  const { mount } = mountsIn(settings)
   const outputs = spec.outputs.map(({ volume }) => volume)
-  const own = ownProgram(image, 'keep-log', spec.logVolume ?? '', ...outputs)
+  const own = ownProgram(settings.image, 'keep-log', spec.logVolume ?? '', ...outputs)
   return {
     name: containers.log,
     ...own,
@@ -132,9 +138,13 @@ function logKeeper(spec: WorkerSpec, { image }: ClusterSettings): V1Container {
     env: [
       { name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
       { name: 'POD_NAMESPACE', valueFrom: { fieldRef: { fieldPath: 'metadata.namespace' } } },
+      // A claim is deleted with all that is in it; a directory by the agent, which has no rights but its own.
+      ...(settings.volumes.layout === 'shared'
+        ? [{ name: keeperVariables.removable, value: 'yes' }]
+        : []),
     ],
     volumeMounts: [
-      ...written.map((name) => ({ name, mountPath: `${volumesPath}/${name}` })),
+      ...writtenVolumes(spec).map((volume) => mount(volume, `${volumesPath}/${volume}`)),
       { name: token.name, mountPath: accountPath, readOnly: true },
     ],
   }

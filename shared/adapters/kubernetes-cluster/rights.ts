@@ -17,7 +17,7 @@ const agents: Rule[] = [
   { group: '', resources: ['persistentvolumeclaims'], verbs: ['get'] },
 ]
 
-/** What each call asks of the API server; the Role of a function is made of the rules of the calls it makes. */
+/** What each call asks of the API server where each Data has a claim; the Role of a function is made of the rules of the calls it makes. */
 export const rights: Record<ClusterCall, readonly Rule[]> = {
   ensureVolume: [{ group: '', resources: ['persistentvolumeclaims'], verbs: ['create', 'get'] }],
   deleteVolume: [
@@ -53,4 +53,18 @@ export const rights: Record<ClusterCall, readonly Rule[]> = {
     { group: '', resources: ['pods'], verbs: ['list'] },
     { group: '', resources: ['pods/log'], verbs: ['get'] },
   ],
+}
+
+/** The same where all Data is in one claim: its agent does with it what is asked, and the API server is not asked at all. */
+export const rightsShared: typeof rights = {
+  ...rights,
+  ensureVolume: [],
+  deleteVolume: [],
+  listVolumes: [],
+  measureVolume: [],
+  receive: [],
+  send: [],
+  readLog: [],
+  tidyTransfers: [],
+  followLog: rights.followLog.filter((rule) => !agents.includes(rule)),
 }

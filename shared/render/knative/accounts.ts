@@ -1,27 +1,46 @@
+import { isDeepStrictEqual } from 'node:util'
+import { sharedAgent } from '#shared/adapters/kubernetes-cluster/mounts.ts'
 import {
-  rights,
   workerAccount,
   workerRights,
   type Rule,
 } from '#shared/adapters/kubernetes-cluster/rights.ts'
 import type { Deployed } from './deployed.ts'
 import { filledBlock, filledKeys, type Manifest } from './helm.ts'
+import { isShared, rightsByLayout } from './layout.ts'
 
 /** An account for each function, with the verbs that its calls need and no others. */
 export const accounts = (functions: readonly Deployed[]): Manifest[] => [
-  ...functions.flatMap(({ service, uses }) =>
-    account(
-      service,
-      uses.flatMap((call) => rights[call]),
-    ),
-  ),
+  ...functions.flatMap(accountByLayout),
   ...account('worker-events', [
     { group: '', resources: ['pods'], verbs: ['get', 'list', 'watch'] },
     { group: 'batch', resources: ['jobs'], verbs: ['get', 'list', 'watch'] },
   ]),
   // Whatever account a program has, what keeps its log has the same.
   ...account(workerAccount, workerRights, filledBlock('include "knitfab.workerAccounts" $')),
+  ...account(sharedAgent, []).map((manifest) => ({ ...manifest, when: isShared })),
 ]
+
+/** What is the same in every layout is there once; what differs, for each layout under its condition. */
+function accountByLayout({ service, uses }: Deployed): Manifest[] {
+  const layouts = rightsByLayout.map(({ when, rights }) => ({
+    when,
+    manifests: account(
+      service,
+      uses.flatMap((call) => rights[call]),
+    ),
+  }))
+  const isCommon = (manifest: Manifest) =>
+    layouts.every(({ manifests }) => manifests.some((other) => isDeepStrictEqual(other, manifest)))
+  return [
+    ...(layouts[0]?.manifests.filter(isCommon) ?? []),
+    ...layouts.flatMap(({ when, manifests }) =>
+      manifests
+        .filter((manifest) => !isCommon(manifest))
+        .map((manifest) => ({ ...manifest, when })),
+    ),
+  ]
+}
 
 function account(
   name: string,

@@ -1,4 +1,5 @@
 import { accounts } from './accounts.ts'
+import { agent } from './agent.ts'
 import { isDeployment, type Deployed } from './deployed.ts'
 import { namedTemplates, template } from './helm.ts'
 import { networkPolicies } from './network.ts'
@@ -11,6 +12,7 @@ export const manifests = (functions: readonly Deployed[]): Record<string, string
   'triggers.yaml': template('shared/workflow/triggers.ts', eventTriggers()),
   'sources.yaml': template('shared/workflow/triggers.ts', sources()),
   'accounts.yaml': template('what the functions use', accounts(functions)),
+  'agent.yaml': template('shared/render/knative/agent.ts', agent()),
   'network-policies.yaml': template('the functions', networkPolicies(functions)),
   '_functions.tpl': namedTemplates('the functions', {
     functions: namesOf(functions),

@@ -1,11 +1,13 @@
 import type { ClusterCall } from '#shared/ports/cluster.ts'
+import { sharedAgent } from '#shared/adapters/kubernetes-cluster/mounts.ts'
 import { isDeployment, type Deployed } from './deployed.ts'
 import { filledBlock, filledKeys, type Manifest } from './helm.ts'
+import { isShared } from './layout.ts'
 
 type Selector = { matchLabels?: Record<string, string>; matchExpressions?: unknown[] }
 
-/** Pods of the namespace, by the name of their policy. */
-type Pods = { name: string; podSelector: Selector }
+/** Pods of the namespace, by the name of their policy; `when` is the condition under which there are any. */
+type Pods = { name: string; podSelector: Selector; when?: string }
 /** Who is outside of it, as the peer of a rule. */
 type Outside = { peer: unknown }
 
@@ -39,6 +41,7 @@ const gateway = one('gateway')
 const postgres = one('postgres')
 const migration = one('migrate')
 const agents = made('agents', 'dataagt')
+const agentOfAll: Pods = { ...one(sharedAgent), when: isShared }
 const programs = made('programs', 'worker')
 // Knative's own Pods in our namespace: what watches workers, and what some kinds of brokers have with the broker.
 const workerEvents = pods('worker-events', {
@@ -65,9 +68,19 @@ const agentCalls: readonly ClusterCall[] = [
   'measureVolume',
 ]
 
+const callsOfAll: readonly ClusterCall[] = [
+  ...agentCalls,
+  'ensureVolume',
+  'deleteVolume',
+  'listVolumes',
+  'ensureWorker',
+]
+
 function lines(functions: readonly Deployed[]): Line[] {
   const streams = functions.filter((fn) => isDeployment(fn) && fn.service !== 'gateway')
-  const movers = functions.filter(({ uses }) => uses.some((call) => agentCalls.includes(call)))
+  const callersOf = (calls: readonly ClusterCall[]) =>
+    functions.filter(({ uses }) => uses.some((call) => calls.includes(call)))
+  const ofAll = { ...some('agent-callers', callersOf(callsOfAll)), when: isShared }
   return [
     { from: anybody, to: gateway, ports: http },
     { from: gateway, to: some('streams', streams), ports: http },
@@ -75,7 +88,8 @@ function lines(functions: readonly Deployed[]): Line[] {
     { from: knative, to: functionPods, ports: queueProxy },
     { from: functionPods, to: postgres, ports: [5432] },
     { from: migration, to: postgres, ports: [5432] },
-    { from: some('movers', movers), to: agents, ports: http },
+    { from: some('movers', callersOf(agentCalls)), to: agents, ports: http },
+    { from: ofAll, to: agentOfAll, ports: http },
     { from: workerEvents, to: knative },
     ...[functionPods, workerEvents, brokers, knative].map((from) => ({
       from,
@@ -150,8 +164,14 @@ function peers(side: 'from' | 'to', party: Pods | Outside) {
 const portsOf = ({ ports }: Line) =>
   ports ? { ports: ports.map((port) => ({ protocol: 'TCP', port })) } : {}
 
-const policy = (name: string, { podSelector }: Pods, spec: Record<string, unknown>): Manifest => ({
-  when: '.Values.networkPolicies.enabled',
+const enabled = '.Values.networkPolicies.enabled'
+
+const policy = (
+  name: string,
+  { podSelector, when }: Pods,
+  spec: Record<string, unknown>,
+): Manifest => ({
+  when: when === undefined ? enabled : `and ${enabled} (${when})`,
   apiVersion: 'networking.k8s.io/v1',
   kind: 'NetworkPolicy',
   metadata: { name, labels: filledKeys('include "knitfab.labels" (list $ "network")') },

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { sharedAgent } from '#shared/adapters/kubernetes-cluster/mounts.ts'
 import { Config } from '#shared/runtime/config.ts'
 import type { Deployed } from './deployed.ts'
 
@@ -66,14 +67,16 @@ export const valuesOf = (functions: readonly Deployed[]) =>
     settings: settings(),
     defaults: z.strictObject(everywhere),
     functions: z
-      .strictObject(
-        Object.fromEntries(
+      .strictObject({
+        ...Object.fromEntries(
           functions.map(({ service, deploy }) => [
             service,
             (deploy.as === 'deployment' ? ofDeployment : ofService).partial(),
           ]),
         ),
-      )
+        // No function, but deployed like one; there is one of it.
+        [sharedAgent]: z.strictObject(everywhere).partial(),
+      })
       .partial(),
     knative: z.strictObject({
       clusterDomain: text.min(1),

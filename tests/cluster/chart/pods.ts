@@ -6,7 +6,7 @@ import type { ClusterSettings } from '#shared/adapters/kubernetes-cluster/settin
 export const clusterSettings: ClusterSettings = {
   namespace: 'there',
   image: 'registry.test/knitfab:1',
-  volumes: { storageClass: '', accessMode: 'ReadWriteMany', size: '1Gi' },
+  volumes: { layout: 'per-data', storageClass: '', accessMode: 'ReadWriteMany', size: '1Gi' },
   workers: { priorityClass: '', serviceAccounts: [], pullSecrets: [], grace: 30 },
   signingKey: 'k'.repeat(32),
 }

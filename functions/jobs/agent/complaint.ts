@@ -1,0 +1,45 @@
+import type { FolderVolumes } from '#shared/adapters/folder-volumes.ts'
+import type { Complaint } from '#shared/adapters/kubernetes-cluster/agent-call.ts'
+import { ArchiveError } from '#shared/archive/archive-error.ts'
+import type { Measure } from '#shared/domain/worker.ts'
+import { codeOf } from '#shared/files/error-code.ts'
+import { plainMessage } from '#shared/files/plain-message.ts'
+import { NoSuchVolume } from '#shared/ports/cluster.ts'
+
+/** What is answered where something is wrong. */
+export function complaintOf(error: unknown): [status: number, complaint: Complaint] {
+  const message = error instanceof Error ? plainMessage(error) : String(error)
+  if (error instanceof ArchiveError) return [422, { code: error.code, message }]
+  if (error instanceof NoSuchVolume) return [404, { code: 'no-such-volume', message }]
+  return [500, { message }]
+}
+
+/*
+ * An agent has no rights but its own, and programs run as anybody. What they leave is opened to it by what stands beside them; so
+ * it meets what only others may read or remove where a worker was ended before that could be done.
+ */
+
+const isForbidden = (error: unknown): error is Error =>
+  ['EACCES', 'EPERM'].includes(codeOf(error) ?? '')
+
+const whose =
+  'It belongs to whom the program ran as, and the worker was ended before it could be opened to others'
+
+export async function measured(volumes: FolderVolumes, name: string): Promise<Measure | void> {
+  try {
+    return (await volumes.measureVolume(name)) ?? (await volumes.requireVolume(name))
+  } catch (error) {
+    if (!isForbidden(error)) throw error
+    throw new ArchiveError('bad-entry', `${plainMessage(error)}. ${whose}.`, { cause: error })
+  }
+}
+
+export async function removed(volumes: FolderVolumes, name: string): Promise<void> {
+  try {
+    await volumes.deleteVolume(name)
+  } catch (error) {
+    if (!isForbidden(error)) throw error
+    const next = `as root, remove the folder trash/${name} from the claim of all Data`
+    throw new Error(`${plainMessage(error)}. ${whose}; ${next}.`, { cause: error })
+  }
+}

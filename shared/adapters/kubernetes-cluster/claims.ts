@@ -1,0 +1,61 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { NoSuchVolume } from '#shared/ports/cluster.ts'
+import { agentsIn, removeAgents, removeEndedAgents, type CallVolume } from './agents.ts'
+import { ask, askForAll, askIfThere, unless, type Api } from './api.ts'
+import { claimOf } from './claim.ts'
+import { findClaim } from './find-claim.ts'
+import { selectorOf } from './labels.ts'
+import type { ClaimSettings, ClusterSettings } from './settings.ts'
+import { transfersBy } from './transfers.ts'
+import type { Volumes } from './volumes.ts'
+
+// Nobody mounts it any more, so its going takes moments.
+const lookAgain = 50
+
+/** Volumes as claims, one for each; bytes get into them and out by Pods that have them mounted. */
+export function claimsIn(api: Api, settings: ClusterSettings, claims: ClaimSettings): Volumes {
+  const { namespace } = settings
+  const requireVolume = async (name: string) => {
+    if (!(await findClaim(api, namespace, name)))
+      throw new NoSuchVolume(`there is no volume ${name}`)
+  }
+  const agents = agentsIn(api, settings)
+  // An agent may outlive its claim by moments.
+  const call: CallVolume = async (volume, ...rest) => {
+    await requireVolume(volume)
+    return agents(volume, ...rest)
+  }
+  return {
+    ...transfersBy(call),
+    requireVolume,
+    // A Pod waits for a claim that is not there, and its worker says so.
+    async requireMounts() {},
+    tidyTransfers: () => removeEndedAgents(api, namespace),
+    async ensureVolume(volume) {
+      const { name } = volume
+      const body = claimOf(volume, claims)
+      const what = `the volume ${name} cannot be made`
+      const made = await unless(
+        409,
+        ask(what, api.core.createNamespacedPersistentVolumeClaim({ namespace, body })),
+      )
+      if (made || (await findClaim(api, namespace, name))) return
+      throw new Error(`${what}: one of that name is just being deleted; try again when it is gone`)
+    },
+    async deleteVolume(name) {
+      await removeAgents(api, namespace, name)
+      const what = `the volume ${name} cannot be deleted`
+      const claim = { namespace, name }
+      await askIfThere(what, api.core.deleteNamespacedPersistentVolumeClaim(claim))
+      while (await askIfThere(what, api.core.readNamespacedPersistentVolumeClaim(claim)))
+        await pause(lookAgain)
+    },
+    async listVolumes() {
+      const labelSelector = selectorOf('data')
+      const claims = await askForAll('the volumes cannot be listed', (page) =>
+        api.core.listNamespacedPersistentVolumeClaim({ namespace, labelSelector, ...page }),
+      )
+      return claims.flatMap(({ metadata }) => metadata?.name ?? [])
+    },
+  }
+}

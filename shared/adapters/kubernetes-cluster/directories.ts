@@ -1,0 +1,59 @@
+import { json } from 'node:stream/consumers'
+import { setTimeout as pause } from 'node:timers/promises'
+import { codeOf } from '#shared/files/error-code.ts'
+import { callAgent, type AgentCall } from './agent-call.ts'
+import { allVolumes } from './agent-variables.ts'
+import type { ClusterSettings, SharedSettings } from './settings.ts'
+import { transfersBy } from './transfers.ts'
+import type { Volumes } from './volumes.ts'
+
+// One that is replaced by another is away for as long as that takes to start.
+const patience = 30_000
+const lookAgain = 200
+
+/** Volumes as directories of one claim: the agent that has it mounted does everything with them. */
+export function directoriesIn(
+  { namespace, signingKey }: ClusterSettings,
+  { agentUrl }: SharedSettings,
+): Volumes {
+  const call = async (volume: string, call?: AgentCall) => {
+    const end = Date.now() + patience
+    for (;;) {
+      try {
+        return await callAgent(agentUrl, signingKey, volume, call)
+      } catch (error) {
+        // What was sent of a stream cannot be sent again.
+        if (call?.body || !isAway(error)) throw error
+        if (Date.now() > end) throw unreachable(namespace, agentUrl, error)
+      }
+      await pause(lookAgain)
+    }
+  }
+  const tell = async (volume: string, what?: AgentCall) => {
+    await json(await call(volume, what))
+  }
+  const requireVolume = (name: string) => tell(name)
+  return {
+    ...transfersBy((volume, _mode, what) => call(volume, what)),
+    ensureVolume: ({ name }) => tell(name, { method: 'PUT' }),
+    deleteVolume: (name) => tell(name, { method: 'DELETE' }),
+    listVolumes: async () => (await json(await call(allVolumes))) as string[],
+    requireVolume,
+    // The kubelet would make a directory that is missing, as its own.
+    async requireMounts(names) {
+      await Promise.all(names.map(requireVolume))
+    },
+    // The agent is there for ever.
+    async tidyTransfers() {},
+  }
+}
+
+const away = ['ECONNREFUSED', 'ECONNRESET', 'EHOSTUNREACH', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN']
+
+const isAway = (error: unknown): error is Error => away.includes(codeOf(error) ?? '')
+
+function unreachable(namespace: string, url: string, { message }: Error): Error {
+  return new Error(
+    `the agent that has all Data cannot be called at ${url}: ${message}. See what its Pod waits for: kubectl -n ${namespace} describe pod -l app.kubernetes.io/component=agent`,
+  )
+}
