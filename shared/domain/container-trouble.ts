@@ -1,6 +1,6 @@
 /** What registries say of images that will not be there tomorrow either; not that there is no such host, nor an unknown authority. */
 export const imageIsUnavailable =
-  /(manifest|name|tag) unknown|not found|denied|unauthorized|does not exist|invalid reference|did not resolve|no matching manifest/i
+  /(manifest|name|tag) unknown|not found|denied|unauthorized|forbidden|authentication required|no basic auth credentials|does not exist|invalid reference|did not resolve|no matching manifest/i
 
 type StartFailure = { pattern: RegExp; exitCode: number; what: string }
 

@@ -9,6 +9,11 @@ test.for([
     /^its program ended with exit code 3: \(container main\) Error$/,
   ],
   [
+    'a program that took too much memory',
+    { code: 137, message: '(container main) OOMKilled' },
+    /^its program ended with exit code 137: \(container main\) OOMKilled; .* knit plan resource /,
+  ],
+  [
     'a program of which nothing is known but the code',
     { code: 7, message: '' },
     /^its program ended with exit code 7$/,

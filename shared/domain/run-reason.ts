@@ -46,11 +46,16 @@ export function reasonOf({
 export const inOneLine = (...parts: (string | false | undefined)[]): string | undefined =>
   parts.filter(Boolean).join('; ') || undefined
 
+const adviceOn = (message: string): string =>
+  message.endsWith('OOMKilled')
+    ? '; it took more memory than its plan asks for, which knit plan resource changes'
+    : ''
+
 function explainExit({ code, message }: RunExit): string {
   if (code === systemExits.lost.code && message === systemExits.lost.message)
     return 'its worker vanished: somebody deleted it, or its machine went away'
   // How the system tells of containers; all else it says in words.
   if (message === '' || message.startsWith('(container '))
-    return `its program ended with exit code ${code}${message && `: ${message}`}`
+    return `its program ended with exit code ${code}${message && `: ${message}`}${adviceOn(message)}`
   return message
 }

@@ -43,6 +43,16 @@ export class NoSuchVolume extends Error {
   override readonly name = 'NoSuchVolume'
 }
 
+/** By a limit that somebody has set there is no room for it just now: asked again there may be, however long that takes. */
+export class NoRoomNow extends Error {
+  override readonly name = 'NoRoomNow'
+}
+
+/** It cannot be done as it is asked for, however often it is tried. */
+export class Impossible extends Error {
+  override readonly name = 'Impossible'
+}
+
 /** How bytes get into volumes and out of them. Every call throws `NoSuchVolume` for a volume that is not there. Nothing is ever held in memory whole. */
 export interface Transfers {
   /**
@@ -77,7 +87,12 @@ export type Worker = {
  */
 export type WorkerState =
   | { phase: 'suspended' }
-  | { phase: 'pending'; reason?: string }
+  | {
+      phase: 'pending'
+      reason?: string
+      /** Whether it only waits for others to end: that may take any time. */
+      queued?: true
+    }
   | { phase: 'running'; startedAt: Date; image?: string }
   | {
       phase: 'succeeded'

@@ -2,6 +2,7 @@ import type { EventData } from '#shared/contracts/events.ts'
 import { runOfWorker } from '#shared/domain/worker-spec.ts'
 import type { RunStatus } from '#shared/domain/run-states.ts'
 import { claimRun, postponeRun, renewClaim, type Claimed } from '#shared/database/runs.ts'
+import { Impossible, NoRoomNow } from '#shared/ports/cluster.ts'
 import { HookFailed } from '#shared/adapters/hook-client.ts'
 import type { Context } from './context.ts'
 
@@ -63,9 +64,10 @@ async function postpone(ctx: Context, run: Claimed, error: unknown): Promise<voi
 /** Seconds to wait after so many failures: 1, 2, 4, … up to a minute. */
 export const backoff = (failures: number): number => Math.min(2 ** failures, 60)
 
-/** True when a step has failed so often for this run that trying again is no help. */
-export const isHopeless = (ctx: Context, run: Claimed): boolean =>
-  run.failures + 1 >= ctx.config.maxStepFailures
+/** True when trying again is no help: by what the failure was, or because the step has failed so often for this run. */
+export const isHopeless = (ctx: Context, run: Claimed, error: unknown): boolean =>
+  error instanceof Impossible ||
+  (!(error instanceof NoRoomNow) && run.failures + 1 >= ctx.config.maxStepFailures)
 
 function reasonOf(ctx: Context, error: unknown): string {
   const cause = error instanceof Error ? error.message : String(error)

@@ -1,18 +1,68 @@
+import type { CoreV1Api, V1Pod } from '@kubernetes/client-node'
 import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Cluster, Transfers, WorkerSpec, WorkerState } from '#shared/ports/cluster.ts'
-import { kubernetesHere, openNamespace } from '#tests/support/kubernetes.ts'
+import type { ClusterSettings } from '#shared/adapters/kubernetes-cluster/settings.ts'
+import { pack } from '#shared/archive/pack.ts'
+import {
+  Impossible,
+  NoRoomNow,
+  type Cluster,
+  type Transfers,
+  type WorkerSpec,
+  type WorkerState,
+} from '#shared/ports/cluster.ts'
+import { kubernetesHere, openNamespace, type TestNamespace } from '#tests/support/kubernetes.ts'
 import { until } from '#tests/support/until.ts'
 
 const there = kubernetesHere()
 
+/** A namespace with other settings, or to which something is done, and what is started there. */
+type Elsewhere = {
+  more?: Partial<ClusterSettings>
+  spec?: Partial<WorkerSpec>
+  prepare?(other: TestNamespace): Promise<unknown>
+}
+
+/** A claim whose storage is on no node. */
+async function makeUnmountable(
+  { core, namespace }: TestNamespace,
+  claim: string,
+  volumeName: string,
+): Promise<void> {
+  const size = { storage: '1Gi' }
+  const spec = { accessModes: ['ReadWriteMany'], storageClassName: '' }
+  const hostPath = { path: '/no-such-folder', type: 'Directory' }
+  await core.createPersistentVolume({
+    body: { metadata: { name: volumeName }, spec: { ...spec, capacity: size, hostPath } },
+  })
+  await core.createNamespacedPersistentVolumeClaim({
+    namespace,
+    body: {
+      metadata: { name: claim },
+      spec: { ...spec, volumeName, resources: { requests: size } },
+    },
+  })
+}
+
+/** The head of a program for a machine that nobody has had for long (of ELF: 64 bits, SPARC). */
+function foreignProgram(): Buffer {
+  const head = Buffer.alloc(64)
+  head.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1])
+  head.writeUInt16LE(2, 16)
+  head.writeUInt16LE(2, 18)
+  return head
+}
+
 describe('on a real Kubernetes', { skip: !there, concurrent: true }, () => {
   const { image, tools } = there ?? { image: '', tools: '' }
   let cluster: Cluster & Transfers
+  let core: CoreV1Api
+  let namespace: string
   let close: () => Promise<void>
-  let deletePodOf: (worker: string) => Promise<void>
   beforeAll(async () => {
-    ;({ cluster, close, deletePodOf } = await openNamespace({ image, tools }))
+    ;({ cluster, core, namespace, close } = await openNamespace({ image, tools }))
   })
   afterAll(() => close())
 
@@ -41,6 +91,30 @@ describe('on a real Kubernetes', { skip: !there, concurrent: true }, () => {
     })
     await cluster.deleteWorker(spec.name)
     return found
+  }
+
+  /** Does something to the Pod of a worker whose program runs. */
+  async function runningPodOf(spec: WorkerSpec, what: (pod: V1Pod) => Promise<void>) {
+    await cluster.releaseWorker(await cluster.ensureWorker(spec))
+    await until(async () => (await cluster.findWorker(spec.name))?.state.phase === 'running')
+    const labelSelector = `batch.kubernetes.io/job-name=${spec.name}`
+    const { items } = await core.listNamespacedPod({ namespace, labelSelector })
+    for (const pod of items) await what(pod)
+  }
+
+  /** A new volume with these files. */
+  async function receive(files: Record<string, Buffer>, mode: number): Promise<string> {
+    const folder = mkdtempSync('/var/tmp/knit-cluster-')
+    try {
+      for (const [name, content] of Object.entries(files))
+        writeFileSync(join(folder, name), content, { mode })
+      const volume = `data-knitid-${randomUUID()}`
+      await cluster.ensureVolume({ name: volume, labels: {} })
+      await cluster.receive(volume, pack(folder))
+      return volume
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   }
 
   const hasReason = (state: WorkerState) => state.phase === 'pending' && state.reason
@@ -93,24 +167,175 @@ describe('on a real Kubernetes', { skip: !there, concurrent: true }, () => {
     expect(await cluster.findWorker(spec.name)).toBeUndefined()
   })
 
-  test('a storage class nobody knows leaves the worker pending, and says so', async () => {
+  /** What is pending in a namespace of its own, to which something has been done. */
+  async function pendingIn(
+    { more = {}, spec = {}, prepare = async () => {} }: Elsewhere,
+    is: (state: WorkerState) => unknown = hasReason,
+  ) {
+    return elsewhere(more, async (other) => {
+      await prepare(other)
+      const worker = await other.cluster.ensureWorker(specOf('true', spec))
+      await other.cluster.releaseWorker(worker)
+      return until(async () => {
+        const state = (await other.cluster.findWorker(worker.name))?.state
+        return state && is(state) ? state : undefined
+      })
+    })
+  }
+
+  async function elsewhere<T>(
+    more: Partial<ClusterSettings>,
+    work: (other: TestNamespace) => Promise<T>,
+  ): Promise<T> {
+    const other = await openNamespace({ image, tools }, more)
+    try {
+      return await work(other)
+    } finally {
+      await other.close()
+    }
+  }
+
+  test('a storage class nobody knows leaves the worker pending, and the class is named', async () => {
+    const volume = `data-knitid-${randomUUID()}`
     const volumes = {
       layout: 'per-data',
       storageClass: 'no-such-class',
       accessMode: 'ReadWriteMany',
       size: '1Gi',
     } as const
-    const other = await openNamespace({ image, tools }, { volumes })
-    const volume = `data-knitid-${randomUUID()}`
-    await other.cluster.ensureVolume({ name: volume, labels: {} })
-    const spec = specOf('true', { outputs: [{ volume, path: '/out' }] })
-    await other.cluster.releaseWorker(await other.cluster.ensureWorker(spec))
-    const state = await until(async () => {
-      const found = await other.cluster.findWorker(spec.name)
-      return found && hasReason(found.state) ? found.state : undefined
+    const state = await pendingIn(
+      {
+        more: { volumes },
+        spec: { outputs: [{ volume, path: '/out' }] },
+        prepare: (other) => other.cluster.ensureVolume({ name: volume, labels: {} }),
+      },
+      (found) => found.phase === 'pending' && found.reason?.includes('no-such-class'),
+    )
+    expect(state).toMatchObject({ reason: expect.stringMatching(/an admin .* KNIT_VOLUME_CLASS/) })
+  })
+
+  const workers = { priorityClass: '', serviceAccounts: [], pullSecrets: [], grace: 2 }
+
+  test.each<[what: string, says: RegExp, elsewhere: Elsewhere]>([
+    [
+      'an account that plans may name and nobody has made',
+      /serviceaccount "trainer" not found; an admin has to make that service account/,
+      {
+        more: { workers: { ...workers, serviceAccounts: ['trainer'] } },
+        spec: { serviceAccount: 'trainer' },
+      },
+    ],
+    [
+      'a priority class nobody has made',
+      /no PriorityClass with name no-such-class .*; an admin .* KNIT_WORKER_PRIORITY_CLASS/,
+      { more: { workers: { ...workers, priorityClass: 'no-such-class' } } },
+    ],
+    [
+      'more memory than a LimitRange lets it have',
+      /maximum memory usage per .*; an admin has set this in a LimitRange/,
+      {
+        spec: { limits: { memory: 2 ** 31 }, labels: { plan: 'p1' } },
+        prepare: ({ core, namespace }) =>
+          core.createNamespacedLimitRange({
+            namespace,
+            body: {
+              metadata: { name: 'small' },
+              spec: { limits: [{ type: 'Container', max: { memory: '1Gi' } }] },
+            },
+          }),
+      },
+    ],
+    [
+      'a namespace that is too strict for programs of users',
+      /violates PodSecurity .*; an admin .*=baseline/,
+      {
+        prepare: async ({ core, namespace }) => {
+          const found = await core.readNamespace({ name: namespace })
+          const enforce = { 'pod-security.kubernetes.io/enforce': 'restricted' }
+          const labels = { ...found.metadata?.labels, ...enforce }
+          await core.replaceNamespace({
+            name: namespace,
+            body: { ...found, metadata: { ...found.metadata, labels } },
+          })
+        },
+      },
+    ],
+  ])('%s leaves the worker pending, with what to do', async (_what, says, elsewhere) => {
+    const reason = expect.stringMatching(new RegExp(says, 's'))
+    expect(await pendingIn(elsewhere)).toEqual({ phase: 'pending', reason })
+  })
+
+  const quota = (hard: Record<string, string>) => (other: TestNamespace) =>
+    other.core.createNamespacedResourceQuota({
+      namespace: other.namespace,
+      body: { metadata: { name: 'full' }, spec: { hard } },
     })
-    expect(state).toMatchObject({ reason: expect.stringMatching(/PersistentVolumeClaim/) })
-    await other.close()
+
+  test('a quota that is used up is a queue to wait in', async () => {
+    const state = await pendingIn({ prepare: quota({ pods: '0' }) })
+    expect(state).toMatchObject({
+      queued: true,
+      reason: expect.stringMatching(/exceeded quota: full, .*; it goes on when others have ended/),
+    })
+  })
+
+  test('a quota that is used up is no failure of what makes volumes and workers', async () => {
+    await elsewhere({}, async (other) => {
+      await quota({ persistentvolumeclaims: '0', 'count/jobs.batch': '0' })(other)
+      const name = `data-knitid-${randomUUID()}`
+      await expect(other.cluster.ensureVolume({ name, labels: {} })).rejects.toThrow(NoRoomNow)
+      await expect(other.cluster.ensureWorker(specOf('true'))).rejects.toThrow(NoRoomNow)
+    })
+  })
+
+  test('a resource whose name is none is refused at once', async () => {
+    const asked = cluster.ensureWorker(specOf('true', { limits: { gpu: 1 } }))
+    await expect(asked).rejects.toThrow(Impossible)
+  })
+
+  test('a volume that cannot be mounted leaves the worker pending, with the words of the kubelet', async () => {
+    const volume = `data-knitid-${randomUUID()}`
+    const spec = { outputs: [{ volume, path: '/out' }] }
+    const name = `knit-test-${randomUUID()}`
+    const prepare = (other: TestNamespace) => makeUnmountable(other, volume, name)
+    const hasFailed = (state: WorkerState) =>
+      state.phase === 'pending' && state.reason?.startsWith('FailedMount')
+    try {
+      expect(await pendingIn({ spec, prepare }, hasFailed)).toMatchObject({
+        reason: expect.stringMatching(/no-such-folder is not a directory.*; it begins when/),
+      })
+    } finally {
+      await core.deletePersistentVolume({ name })
+    }
+  })
+
+  test('a program for another kind of machine fails by its plan', async () => {
+    const volume = await receive({ program: foreignProgram() }, 0o755)
+    const spec = specOf('', { entrypoint: ['/in/program'], inputs: [{ volume, path: '/in' }] })
+    expect(await stateOf(spec, hasEnded)).toMatchObject({
+      phase: 'failed',
+      exitCode: 126,
+      cause: 'plan',
+      message: expect.stringMatching(/it is for another kind of machine/),
+    })
+  })
+
+  test('a program that an admin takes from its node has failed by no fault of its own', async () => {
+    const spec = specOf('trap "exit 3" TERM; while :; do sleep 0.1; done')
+    await runningPodOf(spec, async ({ metadata }) => {
+      const { name = '' } = metadata ?? {}
+      const deleteOptions = { gracePeriodSeconds: 5 }
+      await core.createNamespacedPodEviction({
+        namespace,
+        name,
+        body: { metadata: { name }, deleteOptions },
+      })
+    })
+    expect(await stateOf(spec, hasEnded)).toMatchObject({
+      phase: 'failed',
+      cause: 'machine',
+      message: expect.stringMatching(/^its node was emptied by an admin: EvictionByEvictionAPI/),
+    })
   })
 
   test('what a program wrote is measured by the time it has succeeded', async () => {
@@ -144,9 +369,10 @@ describe('on a real Kubernetes', { skip: !there, concurrent: true }, () => {
 
   test('a worker whose Pod somebody deletes has failed by no fault of its own', async () => {
     const spec = specOf('sleep 1000')
-    await cluster.releaseWorker(await cluster.ensureWorker(spec))
-    await until(async () => (await cluster.findWorker(spec.name))?.state.phase === 'running')
-    await deletePodOf(spec.name)
+    await runningPodOf(spec, async ({ metadata }) => {
+      const body = { gracePeriodSeconds: 1 }
+      await core.deleteNamespacedPod({ namespace, name: metadata?.name ?? '', body })
+    })
     expect(await stateOf(spec, hasEnded)).toMatchObject({
       phase: 'failed',
       cause: 'machine',

@@ -59,18 +59,21 @@ type Conditions = { status?: { conditions?: { type: string; status: string }[] }
 export const isReady = (object: KubernetesObject): boolean =>
   (object as Conditions).status?.conditions?.find(({ type }) => type === 'Ready')?.status === 'True'
 
+export type TestNamespace = {
+  cluster: Cluster & Transfers
+  namespace: string
+  /** For what somebody does who knows nothing of us. */
+  core: CoreV1Api
+  close(): Promise<void>
+}
+
 type Layout = ClusterSettings['volumes']['layout']
 
 /** A namespace of its own, with what the chart puts there for workers: their account, and in the shared layout the claim and its agent. */
 export async function openNamespace(
   { image }: TestKubernetes,
   { layout = 'per-data', ...more }: Partial<ClusterSettings> & { layout?: Layout } = {},
-): Promise<{
-  cluster: Cluster & Transfers
-  /** What somebody does who knows nothing of us. */
-  deletePodOf(worker: string): Promise<void>
-  close(): Promise<void>
-}> {
+): Promise<TestNamespace> {
   const config = testConfig()
   const core = config.makeApiClient(CoreV1Api)
   const namespace = newNamespace()
@@ -94,12 +97,7 @@ export async function openNamespace(
     await core.deleteCollectionNamespacedPod({ namespace, body: { gracePeriodSeconds: 0 } })
     await core.deleteNamespace({ name: namespace })
   }
-  const deletePodOf = async (worker: string) => {
-    const labelSelector = `batch.kubernetes.io/job-name=${worker}`
-    const body = { gracePeriodSeconds: 1 }
-    await core.deleteCollectionNamespacedPod({ namespace, labelSelector, body })
-  }
-  return { cluster: kubernetesCluster(settings, connectApi(config)), deletePodOf, close }
+  return { cluster: kubernetesCluster(settings, connectApi(config)), namespace, core, close }
 }
 
 async function allowWorkers(config: KubeConfig, namespace: string): Promise<void> {

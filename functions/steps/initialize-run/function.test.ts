@@ -3,6 +3,7 @@ import { expect } from 'vitest'
 import { roomForAll } from '#shared/adapters/kubernetes-cluster/room-for-all.ts'
 import { setPlanActive } from '#shared/database/plans.ts'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
+import { NoRoomNow } from '#shared/ports/cluster.ts'
 import {
   historyOf,
   makeRun,
@@ -194,6 +195,23 @@ test('volumes that cannot be made are tried again later, and the reason is shown
     status: 'ready',
     failures: 0,
     reason: null,
+  })
+})
+
+test('a run whose volumes a quota keeps from being made waits, however often it is tried', async ({
+  ctx,
+}) => {
+  const run = await makeRun(ctx)
+  ctx.cluster.before = () => {
+    throw new NoRoomNow('exceeded quota: persistentvolumeclaims')
+  }
+  for (let failure = 0; failure <= ctx.config.maxStepFailures; failure += 1) {
+    await initialize(ctx)
+    await passTime(ctx)
+  }
+  expect(await readRun(ctx, run.runId)).toMatchObject({
+    status: 'waiting',
+    reason: expect.stringMatching(/exceeded quota: persistentvolumeclaims/),
   })
 })
 

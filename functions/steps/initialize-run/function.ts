@@ -69,7 +69,7 @@ async function makeVolumes(ctx: Context, run: Claimed<'waiting'>): Promise<void>
       ),
     )
   } catch (error) {
-    if (!isHopeless(ctx, run)) throw error
+    if (!isHopeless(ctx, run, error)) throw error
     return refuse(ctx, run, `its volumes cannot be made: ${(error as Error).message}`)
   }
   await advance(ctx, run, 'ready')

@@ -174,6 +174,37 @@ test('a program that does not begin for too long is lost with its machine, and w
   })
 })
 
+test('a program that only waits for others to end waits as long as that takes', async ({ ctx }) => {
+  const run = await makeRun(ctx, { status: 'starting' })
+  ctx.cluster.set(run.worker, { phase: 'pending', reason: 'exceeded quota', queued: true })
+  await ctx.sql`update run set updated_at = now() - interval '1 year'`
+  await observe(ctx, run)
+  expect(await readRun(ctx, run.runId)).toMatchObject({
+    status: 'starting',
+    reason: 'exceeded quota',
+  })
+})
+
+test('what keeps a program from beginning is looked for again after as long as it has waited, and then as often as of others', async ({
+  ctx,
+}) => {
+  const run = await makeRun(ctx, { status: 'starting' })
+  ctx.cluster.set(run.worker, { phase: 'pending', queued: true })
+  const looksAgainAfter = async (since: number, lookInterval: number) => {
+    ctx.config.lookInterval = lookInterval
+    await ctx.sql`update run set updated_at = now() - ${since} * interval '1 second'`
+    await observe(ctx, run)
+    const [row] = await ctx.sql<{ seconds: number }[]>`
+      select round(extract(epoch from due_at - updated_at) / ${since}::numeric, 1)::float8 as seconds
+        from run
+       where id = ${run.runId}`
+    return row?.seconds
+  }
+  expect(await looksAgainAfter(10_000, 1e6)).toBe(2)
+  expect(await looksAgainAfter(20_000, 1e6)).toBe(2)
+  expect(await looksAgainAfter(20_000, 10_000)).toBe(1.5)
+})
+
 test('a program that began is given all the time it takes', async ({ ctx }) => {
   for (const status of ['starting', 'running'] as const) {
     const run = await makeRun(ctx, { status })

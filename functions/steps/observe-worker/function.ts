@@ -64,14 +64,20 @@ async function goOn(ctx: Context, run: Observed, { state, name, uid }: Worker): 
     await advance(ctx, run, 'running', { also: (tx, moved) => recordEnd(tx, moved, times(state)) })
     return
   }
-  if (state.phase === 'pending' && isStarting(run) && (await isLate(ctx, run)))
-    return end(ctx, run, 'aborting', neverBegan(ctx, state.reason))
-  const reason = state.phase === 'pending' ? state.reason : undefined
-  await releaseRun(ctx.sql, run, ctx.config.lookInterval, reason)
+  if (state.phase === 'pending' && isStarting(run)) return wait(ctx, run, state)
+  await releaseRun(ctx.sql, run, ctx.config.lookInterval)
 }
 
-const isLate = async ({ sql, config }: Context, run: Observed): Promise<boolean> =>
-  (await secondsInStatus(sql, run)) > config.pendingPatience
+type Pending = Extract<WorkerState, { phase: 'pending' }>
+
+/** Of what keeps a worker from beginning, not everything is a change of its own: it is looked for soon, and then less and less often. */
+async function wait(ctx: Context, run: Claimed<'starting'>, state: Pending): Promise<void> {
+  const { config, sql } = ctx
+  const seconds = await secondsInStatus(sql, run)
+  if (seconds > config.pendingPatience && !state.queued)
+    return end(ctx, run, 'aborting', neverBegan(ctx, state.reason))
+  await releaseRun(sql, run, Math.min(seconds, config.lookInterval), state.reason)
+}
 
 /** Room, nodes and registries are the machine's, so it may be tried again. */
 function neverBegan({ config }: Context, reason = 'nothing says why') {

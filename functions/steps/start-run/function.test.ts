@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
+import { Impossible, NoRoomNow } from '#shared/ports/cluster.ts'
 import { makePlan } from '#tests/support/makers.ts'
 import { historyOf, makeRun, passTime, readRun, steal } from '#tests/support/runs.ts'
 import { deliver, outbox, test, type TestWorld } from '#tests/support/world.ts'
@@ -178,6 +179,39 @@ test('a worker that cannot be created is tried again later, and the reason is sh
     status: 'starting',
     failures: 0,
     reason: null,
+  })
+})
+
+test('a run that no room was left for by a limit somebody has set waits, however often it is tried', async ({
+  ctx,
+}) => {
+  const run = await makeRun(ctx, { status: 'ready' })
+  ctx.cluster.before = () => {
+    throw new NoRoomNow('exceeded quota: jobs')
+  }
+  for (let failure = 0; failure <= ctx.config.maxStepFailures; failure += 1) {
+    await start(ctx, run)
+    await passTime(ctx)
+  }
+  expect(await readRun(ctx, run.runId)).toMatchObject({
+    status: 'ready',
+    reason: expect.stringMatching(/exceeded quota: jobs/),
+  })
+  ctx.cluster.before = () => {}
+  await start(ctx, run)
+  expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'starting' })
+})
+
+test('a run whose worker cannot be as it is asked for ends at once', async ({ ctx }) => {
+  const run = await makeRun(ctx, { status: 'ready' })
+  ctx.cluster.before = () => {
+    throw new Impossible('gpu is no name of a resource')
+  }
+  await start(ctx, run)
+  expect(await readRun(ctx, run.runId)).toMatchObject({
+    status: 'aborting',
+    cause: 'plan',
+    exitMessage: 'its worker cannot be created: gpu is no name of a resource',
   })
 })
 

@@ -24,7 +24,7 @@ async function startWorker(ctx: Context, run: Claimed<'ready'>): Promise<void> {
   try {
     worker = await ctx.cluster.ensureWorker({ ...workerSpec(run, work), env })
   } catch (error) {
-    if (!isHopeless(ctx, run)) throw error
+    if (!isHopeless(ctx, run, error)) throw error
     return giveUp(ctx, run, `its worker cannot be created: ${(error as Error).message}`)
   }
   const { name, uid } = worker

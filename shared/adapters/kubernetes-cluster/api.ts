@@ -1,5 +1,7 @@
 import { BatchV1Api, CoreV1Api, KubeConfig } from '@kubernetes/client-node'
 import type { RequestOptions } from 'node:https'
+import { NoRoomNow } from '#shared/ports/cluster.ts'
+import { isOverQuota, withRemedy } from './remedies.ts'
 
 /** The parts of the API server we call, and how to call it where the client has no way to stream. */
 export type Api = {
@@ -52,9 +54,15 @@ export async function ask<T>(what: string, call: Promise<T>): Promise<T> {
     return await call
   } catch (error) {
     const { code, body } = error as { code?: unknown; body?: unknown }
-    if (typeof code === 'number') throw new Refused(code, `${what}: ${wordsOf(body)}`)
+    if (typeof code === 'number') throw refusal(code, what, wordsOf(body))
     throw new Error(`${what}: the API server cannot be asked: ${rootOf(error)}`, { cause: error })
   }
+}
+
+function refusal(status: number, what: string, words: string): Error {
+  const message = `${what}: ${withRemedy(words)}`
+  if (isOverQuota(words)) return new NoRoomNow(message)
+  return new Refused(status, message)
 }
 
 /** The answer to a call; undefined when there is no such thing. */

@@ -88,6 +88,8 @@ function program(spec: WorkerSpec, settings: ClusterSettings): V1Container {
     ...(args.length > 0 && { args: args.map(literal) }),
     ...variablesOf(spec.env),
     ...(Object.keys(limits).length > 0 && { resources: { limits } }),
+    // Of a program that is for another kind of machine, only its log says so.
+    terminationMessagePolicy: 'FallbackToLogsOnError',
     securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
     volumeMounts: [
       ...inputs.map(({ volume, path }) => mount(volume, path, { readOnly: true })),

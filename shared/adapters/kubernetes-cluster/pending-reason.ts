@@ -1,15 +1,36 @@
-import type { CoreV1Event, V1Pod } from '@kubernetes/client-node'
+import type { CoreV1Event, V1ContainerStatus, V1Job, V1Pod } from '@kubernetes/client-node'
+import { containers } from './job.ts'
+import { withRemedy } from './remedies.ts'
 
 /** What Kubernetes says in a word, and in more. */
 export const inWords = (...words: (string | undefined)[]): string =>
   words.filter(Boolean).join(': ')
 
-/** Why a Pod does not begin, in the words of whoever it waits for; undefined when it is about to. */
-export function pendingReason(pod: V1Pod | undefined, events: CoreV1Event[]): string | undefined {
-  return (pod && (unscheduled(pod) ?? troubled(pod))) ?? ofEvent(newest(events))
+/** Why a Pod does not begin, in the words of whoever it waits for, and what to do; undefined when it is about to. */
+export function pendingReason(
+  pod: V1Pod | undefined,
+  events: CoreV1Event[],
+  plan?: string,
+): string | undefined {
+  const ofStorage = events.filter(isOfClaim)
+  const ofPod = events.filter((event) => !isOfClaim(event))
+  const unplaced = pod && unscheduled(pod)
+  const reasons = unplaced
+    ? [unplaced, ofEvent(newest(ofStorage))]
+    : [(pod && troubled(pod)) ?? ofEvent(newest(ofPod))]
+  return (
+    reasons.flatMap((words) => (words ? [withRemedy(words, plan)] : [])).join('; ') || undefined
+  )
 }
 
-function unscheduled({ status }: V1Pod): string | undefined {
+const isOfClaim = ({ involvedObject }: CoreV1Event): boolean =>
+  involvedObject?.kind === 'PersistentVolumeClaim'
+
+/** Whether a Pod waits for claims, whose own events say why those do not come. */
+export const waitsForClaims = (pod: V1Pod | V1Job): pod is V1Pod =>
+  /persistentvolumeclaim/i.test(unscheduled(pod) ?? '')
+
+function unscheduled({ status }: V1Pod | V1Job): string | undefined {
   const scheduled = status?.conditions?.find(({ type }) => type === 'PodScheduled')
   return scheduled?.status === 'False' ? (scheduled.message ?? scheduled.reason) : undefined
 }
@@ -18,14 +39,23 @@ const usual = ['ContainerCreating', 'PodInitializing']
 
 function troubled({ status }: V1Pod): string | undefined {
   const all = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])]
-  const waiting = all.map(({ state }) => state?.waiting)
-  const trouble = waiting.find((one) => one?.reason && !usual.includes(one.reason))
-  return trouble && inWords(trouble.reason, trouble.message)
+  const stuck = all.find(({ state }) => state?.waiting && !usual.includes(reasonOf(state.waiting)))
+  return stuck && ofContainer(stuck)
+}
+
+const reasonOf = ({ reason = usual[0] ?? '' }: { reason?: string }): string => reason
+
+/** Of what stands beside a program, by its name: its trouble is nobody's who wrote a plan. */
+function ofContainer({ name, state }: V1ContainerStatus): string {
+  const words = inWords(state?.waiting?.reason, state?.waiting?.message)
+  return name === containers.main ? words : `(container ${name}) ${words}`
 }
 
 function newest(events: CoreV1Event[]): CoreV1Event | undefined {
-  const seenAt = ({ eventTime, lastTimestamp, firstTimestamp }: CoreV1Event) =>
-    new Date(eventTime ?? lastTimestamp ?? firstTimestamp ?? 0).getTime()
+  const seenAt = ({ series, eventTime, lastTimestamp, firstTimestamp }: CoreV1Event) =>
+    new Date(
+      series?.lastObservedTime ?? eventTime ?? lastTimestamp ?? firstTimestamp ?? 0,
+    ).getTime()
   return events.toSorted((a, b) => seenAt(b) - seenAt(a))[0]
 }
 

@@ -1,12 +1,10 @@
 import type {
   V1ContainerStateTerminated,
-  V1ContainerStateWaiting,
   V1ContainerStatus,
   V1Job,
   V1Pod,
 } from '@kubernetes/client-node'
 import {
-  checkImageName,
   imageIsUnavailable,
   startFailures,
   unexecutable,
@@ -14,6 +12,7 @@ import {
 } from '#shared/domain/container-trouble.ts'
 import type { FailureCause } from '#shared/ports/cluster.ts'
 import { inWords } from './pending-reason.ts'
+import { imageRemedy } from './remedies.ts'
 
 /** Why a worker counts as failed; its exit code where there is one that tells. */
 export type Verdict = { cause: FailureCause; message: string; exitCode?: number }
@@ -30,7 +29,8 @@ export function verdictOf({ job, pod, main, check }: Remains): Verdict | undefin
   const failed = job.status?.conditions?.find(
     ({ type, status }) => type === 'Failed' && status === 'True',
   )
-  if (pod?.status?.phase !== 'Failed' && !failed) return pod && neverBegins(pod, main)
+  if (pod?.status?.phase !== 'Failed' && !failed)
+    return pod && (ofLostNode(pod) ?? neverBegins(pod, main))
   const ended = main?.state?.terminated
   const exitCode = ended?.exitCode || undefined
   return (
@@ -51,22 +51,39 @@ const ofDeadline = (reason: string | undefined, exitCode = 137): Verdict | undef
     ? { cause: 'program', message: 'it took longer than it may here: DeadlineExceeded', exitCode }
     : undefined
 
+/** What Kubernetes ends Pods for, in words for people. */
+const disruptions: Record<string, string> = {
+  DeletionByTaintManager: 'its node was lost, or emptied by an admin',
+  EvictionByEvictionAPI: 'its node was emptied by an admin',
+  PreemptionByScheduler: 'its place was given to a program of higher priority',
+  TerminationByKubelet: 'its node had too little left of something, or was shut down',
+}
+
+const disruptionOf = ({ status }: V1Pod) =>
+  status?.conditions?.find(({ type, status: is }) => type === 'DisruptionTarget' && is === 'True')
+
 /** Evicted, preempted, lost with its node, or deleted by somebody. */
-function ofMachine(pod: V1Pod, exitCode: number | undefined): Verdict | undefined {
-  const { conditions = [], reason } = pod.status ?? {}
-  const disruption = conditions.find(
-    ({ type, status }) => type === 'DisruptionTarget' && status === 'True',
-  )
+function ofMachine(pod: V1Pod, exitCode?: number): Verdict | undefined {
+  const disruption = disruptionOf(pod)
   const by = (message: string): Verdict => ({
     cause: 'machine',
     message,
     ...(exitCode && { exitCode }),
   })
-  if (reason) return by(`its Pod was ended: ${wordsOf(pod)}`)
-  if (disruption) return by(`its Pod was ended: ${inWords(disruption.reason, disruption.message)}`)
+  if (pod.status?.reason) return by(`its Pod was ended: ${wordsOf(pod)}`)
+  if (disruption) {
+    const { reason = '', message } = disruption
+    return by(inWords(disruptions[reason] ?? 'its Pod was ended', reason, message))
+  }
   if (pod.metadata?.deletionTimestamp) return by('its Pod was deleted')
   return undefined
 }
+
+/** The Pod of a node that does not answer stays as it was last seen, perhaps for ever. */
+const ofLostNode = (pod: V1Pod): Verdict | undefined =>
+  pod.metadata?.deletionTimestamp && disruptionOf(pod)?.reason === 'DeletionByTaintManager'
+    ? ofMachine(pod)
+    : undefined
 
 function ofProgram(ended: V1ContainerStateTerminated | undefined): Verdict | undefined {
   if (!ended || ended.exitCode === 0) return undefined
@@ -74,8 +91,12 @@ function ofProgram(ended: V1ContainerStateTerminated | undefined): Verdict | und
   if (reason === 'StartError' || reason === 'ContainerCannotRun') return ofCommand(ended)
   // What the kubelet says of containers it has lost.
   if (reason === 'ContainerStatusUnknown') return { cause: 'machine', message, exitCode }
+  if (isForeign.test(message)) return ofCommand(ended)
   return { cause: 'program', message: `(container main) ${reason}`, exitCode }
 }
+
+// What runtimes say, in the place of a program, of one that is for another kind of machine.
+const isForeign = /^(exec|standard_init_linux\.go)\b[^\n]*: exec format error\s*$/
 
 function ofCommand({ exitCode, message = '' }: V1ContainerStateTerminated): Verdict {
   const known = startFailures.find(({ pattern }) => pattern.test(message))
@@ -93,16 +114,14 @@ function ofCheck(check: V1ContainerStatus | undefined): Verdict | undefined {
   return { cause: 'machine', message: `its outputs were not as they should be: ${words}` }
 }
 
-/** What is pending and for ever will be. */
-function neverBegins({ spec }: V1Pod, main: V1ContainerStatus | undefined): Verdict | undefined {
-  const waiting = main?.state?.waiting
-  if (!waiting || !isHopeless(waiting)) return undefined
-  const image = spec?.containers[0]?.image ?? main.image
-  const message = `${unpullable(image, waiting.message ?? '')}. ${checkImageName}`
-  return { cause: 'plan', message }
-}
+const isUnusable = /^(InvalidImageName|ErrImageNeverPull)$/
+const isUnpulled = /^(ErrImagePull|ImagePullBackOff)$/
 
-function isHopeless({ reason = '', message = '' }: V1ContainerStateWaiting): boolean {
-  if (reason === 'InvalidImageName' || reason === 'ErrImageNeverPull') return true
-  return /^(ErrImagePull|ImagePullBackOff)$/.test(reason) && imageIsUnavailable.test(message)
+/** What is pending and for ever will be: an image that will not be there tomorrow either. */
+function neverBegins({ spec }: V1Pod, main: V1ContainerStatus | undefined): Verdict | undefined {
+  const { reason = '', message = '' } = main?.state?.waiting ?? {}
+  const isFinal = isUnpulled.test(reason) && imageIsUnavailable.test(message)
+  if (!isFinal && !isUnusable.test(reason)) return undefined
+  const image = spec?.containers[0]?.image ?? main?.image ?? ''
+  return { cause: 'plan', message: `${unpullable(image, message)}. ${imageRemedy(message)}` }
 }

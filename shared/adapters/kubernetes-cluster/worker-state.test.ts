@@ -1,10 +1,11 @@
-import type {
-  CoreV1Event,
-  V1ContainerState,
-  V1Job,
-  V1JobCondition,
-  V1Pod,
-  V1PodStatus,
+import {
+  V1MicroTime,
+  type CoreV1Event,
+  type V1ContainerState,
+  type V1Job,
+  type V1JobCondition,
+  type V1Pod,
+  type V1PodStatus,
 } from '@kubernetes/client-node'
 import { expect, test } from 'vitest'
 import { stateOf, type Found } from './worker-state.ts'
@@ -16,9 +17,10 @@ const never = new Date(0)
 
 const job = (suspend: boolean, ...conditions: Partial<V1JobCondition>[]): V1Job =>
   ({
+    metadata: { labels: { 'knit/worker.plan': 'p1' } },
     spec: { suspend },
     status: { conditions: conditions.map((one) => ({ status: 'True', ...one })) },
-  }) as V1Job
+  }) as unknown as V1Job
 
 const released = job(false)
 const failed = job(false, { type: 'Failed', reason: 'BackoffLimitExceeded' })
@@ -90,62 +92,142 @@ test('a Job that is complete has succeeded, also when its Pod is gone', () => {
 
 const pull = (words: string) => `Back-off pulling image "registry.test/program:1": ${words}`
 
-test.each<[what: string, reason: string | undefined, found: Partial<Found>]>([
-  ['nothing is known of', undefined, {}],
+const refusedPod = (words: string) => ({
+  events: [
+    warning('FailedCreate', `Error creating: pods "worker-run-r-1-" is forbidden: ${words}`),
+  ],
+})
+
+const unscheduled = (message: string) =>
+  pod(
+    'Pending',
+    {},
+    { conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message }] },
+  )
+
+const unprovisioned = {
+  ...warning('ProvisioningFailed', 'storageclass.storage.k8s.io "no-such-class" not found'),
+  involvedObject: { kind: 'PersistentVolumeClaim', name: 'data-knitid-1' },
+}
+
+test('a Job of which nothing is known yet is pending', () => {
+  expect(see({})).toEqual({ phase: 'pending' })
+})
+
+test.each<[what: string, says: RegExp, found: Partial<Found>]>([
   [
-    'no Pod can be made for',
-    'FailedCreate: service account knit-worker not found',
-    { events: [warning('FailedCreate', 'service account knit-worker not found')] },
+    'whose account does not exist',
+    /^FailedCreate: .*serviceaccount "trainer" not found; an admin has to make that service account, or/,
+    refusedPod('error looking up service account knit/trainer: serviceaccount "trainer" not found'),
   ],
   [
-    'no node has room for',
-    '0/3 nodes are available: 3 Insufficient nvidia.com/gpu.',
+    'whose priority class does not exist',
+    /^FailedCreate: .*no PriorityClass with name .*; an admin has to .* KNIT_WORKER_PRIORITY_CLASS/,
+    refusedPod('no PriorityClass with name knit-worker was found'),
+  ],
+  [
+    'that asks for more than a LimitRange lets it',
+    /^FailedCreate: maximum memory usage .*; .* LimitRange; .* knit plan resource p1 --set/,
+    {
+      events: [
+        warning('FailedCreate', 'maximum memory usage per Container is 1Gi, but limit is 4Gi'),
+      ],
+    },
+  ],
+  [
+    'that a namespace is too strict for',
+    /^FailedCreate: .*violates PodSecurity .*; an admin .* kubectl label namespace .*=baseline/,
+    refusedPod(
+      'violates PodSecurity "restricted:latest": runAsNonRoot != true (pod or container "main" must set securityContext.runAsNonRoot=true)',
+    ),
+  ],
+  [
+    'that no node has room for',
+    /^0\/3 nodes are available: 3 Insufficient nvidia\.com\/gpu\. .*; it begins when a node .*: knit plan resource p1 --set NAME=AMOUNT, then stop and retry the run$/,
     {
       pods: [
-        pod(
-          'Pending',
-          {},
-          {
-            conditions: [
-              {
-                type: 'PodScheduled',
-                status: 'False',
-                reason: 'Unschedulable',
-                message: '0/3 nodes are available: 3 Insufficient nvidia.com/gpu.',
-              },
-            ],
-          },
+        unscheduled(
+          '0/3 nodes are available: 3 Insufficient nvidia.com/gpu. preemption: 0/3 nodes are available: 3 No preemption victims found for incoming pod.',
         ),
       ],
     },
   ],
   [
-    'a registry does not answer',
-    `ImagePullBackOff: ${pull('dial tcp: i/o timeout')}`,
+    'that no node is meant for',
+    /^0\/1 nodes are available: 1 node.*affinity.*; it begins when there is a node with the labels and taints/,
+    {
+      pods: [
+        unscheduled(
+          "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector. preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.",
+        ),
+      ],
+    },
+  ],
+  [
+    'whose volume cannot be made',
+    /^0\/1 .*unbound immediate PersistentVolumeClaims.*; ProvisioningFailed: storageclass.* "no-such-class" not found; an admin .* KNIT_VOLUME_CLASS/,
+    {
+      pods: [
+        unscheduled(
+          '0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found',
+        ),
+      ],
+      events: [warning('FailedScheduling', 'the same again'), unprovisioned],
+    },
+  ],
+  [
+    'whose registry does not answer',
+    /^ImagePullBackOff: Back-off pulling .*dial tcp: i\/o timeout$/,
     {
       pods: [pod('Pending', { main: waiting('ImagePullBackOff', pull('dial tcp: i/o timeout')) })],
     },
   ],
   [
-    'our own image is missing for',
-    'ErrImagePull: not found',
+    'for which our own image is missing',
+    /^\(container log\) ErrImagePull: not found$/,
     { pods: [pod('Pending', { log: waiting('ErrImagePull', 'not found') })] },
   ],
   [
-    'a volume cannot be mounted for',
-    'FailedMount: no such claim',
+    'whose volume cannot be mounted',
+    /^FailedMount: MountVolume\.SetUp failed .* Connection timed out; it begins when its volumes can be mounted/,
     {
       pods: [pod('Pending', { main: waiting('PodInitializing') })],
-      events: [warning('FailedMount', 'no such claim')],
+      events: [
+        warning(
+          'FailedMount',
+          'MountVolume.SetUp failed for volume "pvc-1" : mount failed: exit status 32\nmount.nfs: Connection timed out',
+        ),
+      ],
     },
   ],
   [
-    'the kubelet cannot make the container of',
-    'CreateContainerError: invalid mount',
+    'whose container the kubelet cannot make',
+    /^CreateContainerError: invalid mount$/,
     { pods: [pod('Pending', { main: waiting('CreateContainerError', 'invalid mount') })] },
   ],
-])('a Job that %s is pending: %s', (_what, reason, found) => {
-  expect(see(found)).toEqual({ phase: 'pending', ...(reason && { reason }) })
+])('a Job %s is pending, with why and what to do: %s', (_what, says, found) => {
+  const expected = { phase: 'pending', reason: expect.stringMatching(new RegExp(says, 's')) }
+  expect(see(found)).toEqual(expected)
+})
+
+test('a Job that a quota keeps from beginning is in a queue, and says what it waits for', () => {
+  const words =
+    'exceeded quota: compute, requested: limits.cpu=1, used: limits.cpu=8, limited: limits.cpu=8'
+  expect(see(refusedPod(words))).toEqual({
+    phase: 'pending',
+    reason: expect.stringMatching(/exceeded quota: .*; it goes on when others have ended/),
+    queued: true,
+  })
+})
+
+test('of events the one that was seen last tells, by whichever clock it is told', () => {
+  const eventTime = new V1MicroTime(never)
+  const lastObservedTime = new V1MicroTime(finishedAt)
+  const again = { ...warning('Again', 'still'), eventTime, series: { lastObservedTime } }
+  const events = [warning('Before', 'once'), { ...again, lastTimestamp: never }]
+  expect(see({ pods: [pod('Pending')], events: events as CoreV1Event[] })).toMatchObject({
+    reason: 'Again: still',
+  })
 })
 
 test('a trouble that is over is no reason to be pending any more', () => {
@@ -246,6 +328,40 @@ test.each<[what: string, end: [code: number, cause: string, says: RegExp], found
     { pods: [pod('Failed', {}, disrupted('DeletionByTaintManager', 'Taint manager: deleting'))] },
   ],
   [
+    'is on a node that has been lost, and stays as it was last seen',
+    [255, 'machine', /^its node was lost, or emptied by an admin: DeletionByTaintManager: /],
+    {
+      pods: [
+        gone(
+          pod(
+            'Running',
+            { main: { running: { startedAt } } },
+            disrupted('DeletionByTaintManager', 'Taint manager: deleting due to NoExecute taint'),
+          ),
+        ),
+      ],
+    },
+  ],
+  [
+    'is for another kind of machine, says the runtime',
+    [126, 'plan', /it is for another kind of machine: /],
+    { pods: [pod('Failed', { main: cannotStart('exec: "/a": exec format error') })] },
+  ],
+  [
+    'is for another kind of machine, says what was started in its place',
+    [126, 'plan', /it is for another kind of machine: exec \/a: exec format error/],
+    {
+      pods: [pod('Failed', { main: ended(255, 'Error', 'exec /a: exec format error\n') })],
+    },
+  ],
+  [
+    'prints what a runtime might',
+    [1, 'program', /^\(container main\) Error$/],
+    {
+      pods: [pod('Failed', { main: ended(1, 'Error', 'one\nexec /a: exec format error\n') })],
+    },
+  ],
+  [
     'was on a node that was shut down',
     [255, 'machine', /NodeShutdown: Pod was terminated in response to imminent node shutdown/],
     {
@@ -292,6 +408,31 @@ test.each<[what: string, end: [code: number, cause: string, says: RegExp], found
     { pods: [pod('Pending', { main: waiting('ErrImagePull', pull('not found')) })] },
   ],
   [
+    'has an image that its registry does not give',
+    [255, 'plan', /401 Unauthorized\. Check its name; .* KNIT_WORKER_PULL_SECRETS/],
+    {
+      pods: [
+        pod('Pending', {
+          main: waiting(
+            'ErrImagePull',
+            'failed to pull and unpack image: failed to authorize: failed to fetch anonymous token: unexpected status from GET request to https://registry.test/token: 401 Unauthorized',
+          ),
+        }),
+      ],
+    },
+  ],
+  [
+    'has an image for other machines',
+    [255, 'plan', /no match for platform.* It is for other machines: build it for/],
+    {
+      pods: [
+        pod('Pending', {
+          main: waiting('ErrImagePull', 'no match for platform in manifest: not found'),
+        }),
+      ],
+    },
+  ],
+  [
     'has an image whose name is none',
     [255, 'plan', /cannot be pulled: couldn't parse/],
     { pods: [pod('Pending', { main: waiting('InvalidImageName', "couldn't parse image name") })] },
@@ -315,6 +456,13 @@ test('a program that failed says when it began and ended; one that never began h
   expect(began).toMatchObject({ startedAt, endedAt: finishedAt, image })
   const never = see({ pods: [pod('Failed', { main: cannotStart('not found') })] })
   expect(never).not.toHaveProperty('startedAt')
+})
+
+test('a program whose Pod is ended while it still runs, by somebody it hears, is given its time', () => {
+  const evicted = disrupted('EvictionByEvictionAPI', 'Eviction API: evicting')
+  const main = { running: { startedAt } }
+  for (const one of [gone(pod('Running', { main }, evicted)), gone(pod('Running', { main }))])
+    expect(see({ pods: [one] })).toMatchObject({ phase: 'running' })
 })
 
 test('of two Pods the newer one counts', () => {

@@ -8,8 +8,10 @@ import type {
 import { unstartableCode } from '#shared/domain/run-exits.ts'
 import type { WorkerState } from '#shared/ports/cluster.ts'
 import { containers } from './job.ts'
+import { aboutOf } from './labels.ts'
 import { measuresFrom } from './measures.ts'
 import { pendingReason } from './pending-reason.ts'
+import { isOverQuota } from './remedies.ts'
 import { verdictOf } from './verdict.ts'
 
 /** A Job as it was found, with its Pods, and with the events of both while none has begun. */
@@ -40,8 +42,9 @@ export function stateOf({ job, pods, events, at }: Found): WorkerState {
     return { phase: 'failed', ...began, endedAt: end, exitCode, message, cause, ...known }
   }
   if (startedAt) return { phase: 'running', startedAt, ...known }
-  const reason = pendingReason(pod, events)
-  return { phase: 'pending', ...(reason && { reason }) }
+  const reason = pendingReason(pod, events, aboutOf('worker', job.metadata?.labels)['plan'])
+  if (!reason) return { phase: 'pending' }
+  return { phase: 'pending', reason, ...(isOverQuota(reason) && { queued: true }) }
 }
 
 function newest(pods: V1Pod[]): V1Pod | undefined {

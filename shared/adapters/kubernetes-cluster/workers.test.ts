@@ -1,6 +1,7 @@
-import type { V1Job, V1Pod } from '@kubernetes/client-node'
+import type { CoreV1Event, V1Job, V1Pod } from '@kubernetes/client-node'
 import { expect, test } from 'vitest'
-import type { Api } from './api.ts'
+import { Impossible, NoRoomNow } from '#shared/ports/cluster.ts'
+import { Refused, type Api } from './api.ts'
 import type { ClusterSettings } from './settings.ts'
 import { stuck, workersIn } from './workers.ts'
 
@@ -70,13 +71,16 @@ test('a worker that goes too slowly is forgotten by force', async () => {
 
 const released: V1Job = { spec: { suspend: false } as V1Job['spec'] }
 const begun: V1Job = { ...released, status: { startTime: secondsAgo(9) } }
-const unscheduled: V1Pod = {
+const unscheduled = (message: string): V1Pod => ({
   metadata: { creationTimestamp: secondsAgo(9) },
+  spec: { containers: [], volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'own' } }] },
   status: {
     phase: 'Pending',
-    conditions: [{ type: 'PodScheduled', status: 'False', message: 'no room' }],
+    conditions: [{ type: 'PodScheduled', status: 'False', message }],
   },
-}
+})
+const unplaced = unscheduled('no room')
+const unclaimed = unscheduled('pod has unbound immediate PersistentVolumeClaims')
 const old = pod('Pending', { creationTimestamp: secondsAgo(9) })
 
 test.each<[what: string, job: V1Job, pods: V1Pod[], about: V1Job | V1Pod | undefined]>([
@@ -84,9 +88,57 @@ test.each<[what: string, job: V1Job, pods: V1Pod[], about: V1Job | V1Pod | undef
   ['has only just been released', released, [], undefined],
   ['has no Pod, and should have one', begun, [], begun],
   ['has a Pod that is new', begun, [pod('Pending')], undefined],
-  ['has a Pod that says itself what it waits for', begun, [unscheduled], undefined],
+  ['has a Pod that says itself what it waits for', begun, [unplaced], undefined],
+  ['has a Pod whose claims are not there', begun, [unclaimed], unclaimed],
   ['has a Pod that has begun', begun, [old, pod('Running')], undefined],
   ['has a Pod that says nothing for a while', begun, [old], old],
 ])('of a Job that %s, events are asked for if nothing else tells', (_what, job, pods, about) => {
   expect(stuck(job, pods, at.getTime())).toBe(about)
+})
+
+test('of a Pod that waits for claims the events of its own claims tell more', async () => {
+  const event = (name: string, message: string): CoreV1Event => ({
+    metadata: {},
+    involvedObject: { kind: 'PersistentVolumeClaim', name },
+    type: 'Warning',
+    reason: 'ProvisioningFailed',
+    message,
+  })
+  const asked: unknown[] = []
+  const { api } = serverWith({ ...begun, metadata: { name: 'w' } }, [unclaimed])
+  const listNamespacedEvent = async ({ fieldSelector }: { fieldSelector: string }) => {
+    asked.push(fieldSelector)
+    return { items: [event('own', 'no class'), event('of another', 'no room')] }
+  }
+  Object.assign(api.core, { listNamespacedEvent })
+
+  expect(await workersIn(api, settings).findWorker('w')).toMatchObject({
+    state: {
+      phase: 'pending',
+      reason: expect.stringMatching(/PersistentVolumeClaims; .*no class/),
+    },
+  })
+  expect(asked).toEqual(['involvedObject.kind=PersistentVolumeClaim'])
+})
+
+test('a Job that the API server calls invalid is impossible, a full quota is no room', async () => {
+  const refusing = (code: number, message: string) => {
+    const { api } = serverWith(job())
+    const createNamespacedJob = async () => {
+      throw Object.assign(new Error(), { code, body: JSON.stringify({ message }) })
+    }
+    Object.assign(api.batch, { createNamespacedJob })
+    const spec = { name: 'w', labels: {}, onNode: { may: [], prefer: [], must: [] } }
+    const lists = { entrypoint: [], args: [], inputs: [], outputs: [], env: {}, limits: {} }
+    const made = { ...settings, volumes: { layout: 'per-data' }, workers: { pullSecrets: [] } }
+    return workersIn(api, made as unknown as ClusterSettings).ensureWorker({
+      ...spec,
+      ...lists,
+      image: 'registry.test/program:1',
+      network: false,
+    })
+  }
+  await expect(refusing(422, 'gpu is no name')).rejects.toThrow(Impossible)
+  await expect(refusing(403, 'exceeded quota: jobs')).rejects.toThrow(NoRoomNow)
+  await expect(refusing(403, 'not yours')).rejects.toThrow(Refused)
 })

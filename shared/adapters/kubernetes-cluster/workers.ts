@@ -1,9 +1,9 @@
 import { PatchStrategy, setHeaderOptions, type V1Job, type V1Pod } from '@kubernetes/client-node'
-import type { Cluster, Worker, WorkerSpec } from '#shared/ports/cluster.ts'
+import { Impossible, type Cluster, type Worker, type WorkerSpec } from '#shared/ports/cluster.ts'
 import { ask, askForAll, askIfThere, Refused, unless, type Api } from './api.ts'
 import { jobOf } from './job.ts'
 import { aboutOf, selectorOf } from './labels.ts'
-import { pendingReason } from './pending-reason.ts'
+import { pendingReason, waitsForClaims } from './pending-reason.ts'
 import type { ClusterSettings } from './settings.ts'
 import { stateOf } from './worker-state.ts'
 
@@ -74,7 +74,7 @@ export function workersIn(api: Api, settings: ClusterSettings): Workers {
 function requireAccount({ serviceAccount: named }: WorkerSpec, { workers }: ClusterSettings): void {
   if (named === undefined || workers.serviceAccounts.includes(named)) return
   const allowed = workers.serviceAccounts.join(', ') || 'none'
-  throw new Error(
+  throw new Impossible(
     `the plan names the service account ${named}, which plans may not use here; allowed: ${allowed}. Ask an admin to add it to KNIT_WORKER_SERVICE_ACCOUNTS`,
   )
 }
@@ -87,6 +87,9 @@ function workerOf(job: V1Job, found: Omit<Parameters<typeof stateOf>[0], 'job' |
 
 const isUp = ({ status }: V1Pod): boolean =>
   status?.phase !== 'Succeeded' && status?.phase !== 'Failed'
+
+const claimsOf = ({ spec }: V1Pod): string[] =>
+  spec?.volumes?.flatMap(({ persistentVolumeClaim: claim }) => claim?.claimName ?? []) ?? []
 
 const isGoing = ({ metadata }: V1Job | V1Pod): boolean => metadata?.deletionTimestamp !== undefined
 
@@ -103,7 +106,8 @@ export function stuck(job: V1Job, pods: readonly V1Pod[], now: number): V1Job | 
   // Who makes Pods says only afterwards that it has begun to.
   if (!pod) return job.status?.startTime ? job : undefined
   const isPending = pods.every(({ status }) => status?.phase === 'Pending')
-  if (!isPending || pendingReason(pod, []) !== undefined) return undefined
+  const isExplained = pendingReason(pod, []) !== undefined && !waitsForClaims(pod)
+  if (!isPending || isExplained) return undefined
   return now - (pod.metadata?.creationTimestamp?.getTime() ?? 0) > soon ? pod : undefined
 }
 
@@ -116,11 +120,17 @@ function jobsIn({ batch, core }: Api, namespace: string) {
     )
   const podsOf = (job: V1Job) => podsBy(`${ownerLabel}=${job.metadata?.uid}`)
   return {
-    create: (body: V1Job) =>
-      ask(
-        `the worker ${body.metadata?.name} cannot be made`,
-        batch.createNamespacedJob({ namespace, body }),
-      ),
+    create: async (body: V1Job) => {
+      const what = `the worker ${body.metadata?.name} cannot be made`
+      try {
+        return await ask(what, batch.createNamespacedJob({ namespace, body }))
+      } catch (error) {
+        // What is no valid Job now, will not be one later.
+        if (error instanceof Refused && [400, 422].includes(error.status))
+          throw new Impossible(error.message, { cause: error })
+        throw error
+      }
+    },
     read: (name: string) =>
       askIfThere(
         `the worker ${name} cannot be looked up`,
@@ -132,13 +142,20 @@ function jobsIn({ batch, core }: Api, namespace: string) {
       ),
     allPods: () => podsBy(labelSelector),
     podsOf,
-    eventsOf: async ({ metadata }: V1Pod | V1Job) => {
-      const fieldSelector = `involvedObject.uid=${metadata?.uid}`
-      const found = await ask(
-        `the events of ${metadata?.name} cannot be listed`,
-        core.listNamespacedEvent({ namespace, fieldSelector }),
-      )
-      return found.items
+    /** Those of what is stuck; for a Pod that waits for claims, which itself does not know more, those of the claims. */
+    eventsOf: async (stuckOne: V1Pod | V1Job) => {
+      const { name, uid } = stuckOne.metadata ?? {}
+      const list = async (fieldSelector: string) =>
+        (
+          await ask(
+            `the events of ${name} cannot be listed`,
+            core.listNamespacedEvent({ namespace, fieldSelector }),
+          )
+        ).items
+      if (!waitsForClaims(stuckOne)) return list(`involvedObject.uid=${uid}`)
+      const claims = claimsOf(stuckOne)
+      const all = await list('involvedObject.kind=PersistentVolumeClaim')
+      return all.filter(({ involvedObject }) => claims.includes(involvedObject.name ?? ''))
     },
     release: (name: string, uid: string) =>
       ask(

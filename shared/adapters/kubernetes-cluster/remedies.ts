@@ -1,0 +1,70 @@
+import { shellLine } from '#shared/domain/shell.ts'
+
+/** Whether Kubernetes says that a ResourceQuota is used up. */
+export const isOverQuota = (words: string): boolean => /exceeded quota/.test(words)
+
+type Remedy = { says: RegExp; next(plan?: string): string | undefined }
+
+/** What people can do about what Kubernetes says, of which it does not say it. */
+const remedies: readonly Remedy[] = [
+  {
+    says: /exceeded quota/,
+    next: () => 'it goes on when others have ended, or when an admin raises the quota',
+  },
+  {
+    says: /nodes are available: .*Insufficient/s,
+    next: (plan) =>
+      plan && `it begins when a node has as much to give; to ask for less: ${askForLess(plan)}`,
+  },
+  {
+    says: /nodes are available: .*(affinity|taint)/s,
+    next: (plan) =>
+      plan &&
+      'it begins when there is a node with the labels and taints that on_node of the plan names',
+  },
+  {
+    says: /(maximum|minimum) \S+ usage per|limit to request ratio/,
+    next: (plan) =>
+      plan &&
+      `an admin has set this in a LimitRange; to ask for another amount: ${askForLess(plan)}`,
+  },
+  {
+    says: /service ?account .* not found/i,
+    next: () => 'an admin has to make that service account, or the plan to name another',
+  },
+  {
+    says: /no PriorityClass with name/,
+    next: () => 'an admin has to make it, or to set KNIT_WORKER_PRIORITY_CLASS to another',
+  },
+  {
+    says: /storageclass.* not found/,
+    next: () => 'an admin has to make it, or to set KNIT_VOLUME_CLASS to another',
+  },
+  {
+    says: /violates PodSecurity/,
+    next: () =>
+      'an admin has to let programs be who their images say: kubectl label namespace NAMESPACE pod-security.kubernetes.io/enforce=baseline --overwrite',
+  },
+  {
+    says: /^Failed(Mount|AttachVolume)/,
+    next: () => 'it begins when its volumes can be mounted: an admin looks after their storage',
+  },
+]
+
+const askForLess = (plan: string): string =>
+  `${shellLine(['knit', 'plan', 'resource', plan, '--set', 'NAME=AMOUNT'])}, then stop and retry the run`
+
+/** What Kubernetes says, and what to do about it where that is known; `plan` is whose program it is about. */
+export function withRemedy(words: string, plan?: string): string {
+  const next = remedies.find(({ says }) => says.test(words))?.next(plan)
+  return next ? `${words}; ${next}` : words
+}
+
+/** What to do about an image that is not there, or not for us, by what its registry says. */
+export function imageRemedy(complaint: string): string {
+  if (/no match(ing)?\b.*(platform|manifest)/.test(complaint))
+    return 'It is for other machines: build it for those of this cluster'
+  if (/denied|unauthorized|forbidden|authenticat|authoriz|credentials/i.test(complaint))
+    return 'Check its name; if its registry asks who one is, an admin names a secret for it in KNIT_WORKER_PULL_SECRETS'
+  return 'Check its name and tag'
+}
