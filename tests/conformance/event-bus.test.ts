@@ -133,12 +133,12 @@ const changed: KnitEvent = { ...ready(1), name: 'worker.changed', data: { worker
 const accepted = (): Response => new Response(null, { status: 202 })
 
 describe.each(adapters)('the $name bus', ({ prepare, callsSteps, load }) => {
-  let prepared: Awaited<ReturnType<Adapter['prepare']>>
-  const open: Open = (receivers) => prepared.open(receivers)
+  let open: Open
+  let remove = async () => {}
   beforeAll(async () => {
-    prepared = await prepare()
+    ;({ open, remove } = await prepare())
   })
-  afterAll(() => prepared.remove())
+  afterAll(() => remove())
 
   /** Steps that answer as `answer` says; what they were given, and what was given up. */
   async function withBus(

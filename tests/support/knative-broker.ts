@@ -33,20 +33,36 @@ const nobody: Receive = async () => new Response(null, { status: 202 })
 
 /** Makes one in a namespace of its own, in which events are delivered so many times before they are dead letters. */
 export async function openBroker(tries: number): Promise<TestBroker> {
+  const undo = new AsyncDisposableStack()
+  try {
+    return await makeBroker(tries, undo)
+  } catch (error) {
+    await undo.disposeAsync()
+    throw error
+  }
+}
+
+async function makeBroker(tries: number, undo: AsyncDisposableStack): Promise<TestBroker> {
   const config = testConfig()
   const objects = KubernetesObjectApi.makeApiClient(config)
   const core = config.makeApiClient(CoreV1Api)
   const namespace = newNamespace()
   const { port, close } = await listen((service, message) => broker.receive(service, message))
+  undo.defer(close)
   const proxy = await openProxy()
+  undo.defer(proxy.close)
   await core.createNamespace({ body: { metadata: { name: namespace } } })
+  undo.defer(async () => void (await core.deleteNamespace({ name: namespace })))
 
   const address = process.env['KNIT_TEST_ADDRESS'] ?? (await addressTowards(config))
   const triggers = triggersOf(namespace, tries)
   const made = [brokerOf(namespace), ...triggers.objects]
   for (const service of triggers.services)
     for (const object of servedHere(namespace, service, address, port)) await objects.create(object)
-  for (const object of made) await objects.create(object)
+  for (const object of made) {
+    await objects.create(object)
+    undo.defer(async () => void (await objects.delete(object)))
+  }
   for (const object of made) await untilReady(objects, object)
 
   const { status } = await objects.read<WithAddress>(headOf(brokerOf(namespace)))
@@ -54,12 +70,7 @@ export async function openBroker(tries: number): Promise<TestBroker> {
   const broker: TestBroker = {
     receive: nobody,
     bus: (signer) => busTo(url, signer),
-    async remove() {
-      for (const object of made) await objects.delete(object)
-      await core.deleteNamespace({ name: namespace })
-      proxy.close()
-      close()
-    },
+    remove: () => undo.disposeAsync(),
   }
   await comesThrough(broker, `${address}:${port}`)
   return broker
@@ -228,7 +239,7 @@ async function comesThrough(broker: TestBroker, place: string): Promise<void> {
   const first: KnitEvent = {
     id: 'first',
     name: 'volume.dropped',
-    subject: '',
+    subject: 'first',
     data: {},
     time: new Date(),
   }
@@ -236,7 +247,6 @@ async function comesThrough(broker: TestBroker, place: string): Promise<void> {
   try {
     await until(() => seen)
   } catch (cause) {
-    await broker.remove()
     throw new Error(
       `no event of the Broker has come to this machine at ${place}: set KNIT_TEST_ADDRESS to an address of it that Pods reach`,
       { cause },
