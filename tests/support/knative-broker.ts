@@ -215,9 +215,10 @@ async function tellOfChange(url: string, { id, data }: KnitEvent): Promise<void>
   const worker = String((data as { worker: string }).worker)
   const change = new CloudEvent({
     id,
-    type: `${workerChangePrefix}resource.update`,
+    type: `${workerChangePrefix}ref.delete`,
     source: 'https://10.96.0.1:443',
     subject: `/apis/batch/v1/namespaces/any/jobs/${worker}`,
+    kind: 'Job',
     data: { kind: 'Job', name: worker },
   })
   const { headers, body } = HTTP.binary(change)
