@@ -11,9 +11,9 @@ export type DeadLetter = { steps: EventStep[]; event: KnitEvent; cause: string }
 export function fromDeadLetter(arrived: CloudEventV1<unknown>, signer: EventSigner): DeadLetter {
   const event = fromCloudEvent(arrived, signer)
   const { knativeerrordest: place, knativeerrorcode: code, knativeerrordata: data } = arrived
-  // Where its own filter has not answered, Knative says nothing.
+  // Where a step, or Knative's own filter, breaks off, Knative says nothing.
   if (place === undefined)
-    return { steps: stepsFor(event.name), event, cause: 'the broker did not come as far as a step' }
+    return { steps: stepsFor(event.name), event, cause: 'no step has answered the broker' }
   const step = stepAt(String(place))
   if (!step) throw new Problem('event-refused', `No step of ours is at ${String(place)}.`)
   const words = Buffer.from(String(data ?? ''), 'base64').toString()
