@@ -1,8 +1,11 @@
 import type { Work } from '#shared/domain/worker-spec.ts'
 import type { Queryable } from './sql.ts'
 
-/** All that is needed to execute a run; undefined when it is gone. */
-export async function loadWork(sql: Queryable, runId: string): Promise<Work | undefined> {
+/** All that is needed to execute an attempt of a run; undefined when that is not its attempt any more: another one has other outputs. */
+export async function loadWork(
+  sql: Queryable,
+  { id, attempt }: { id: string; attempt: number },
+): Promise<Work | undefined> {
   const [work] = await sql<Work[]>`
     select plan.image || ':' || plan.image_tag as image,
            plan.entrypoint,
@@ -29,6 +32,7 @@ export async function loadWork(sql: Queryable, runId: string): Promise<Work | un
            ) as outputs
       from run
       join plan on plan.id = run.plan_id
-     where run.id = ${runId}`
+     where run.id = ${id}
+       and run.attempt = ${attempt}`
   return work
 }

@@ -79,7 +79,7 @@ export async function makeRun(world: TestWorld, wish: RunWish = {}): Promise<Mad
   const { runId } = run
   await sql`update run set attempt = ${attempt} where id = ${runId}`
   for (const next of ways[status]) await sql`update run set status = ${next} where id = ${runId}`
-  const work = await loadWork(sql, runId)
+  const work = await loadWork(sql, { id: runId, attempt })
   const spec = work && workerSpec({ id: runId, planId, attempt }, work)
   if (!work || !spec) throw new Error('the run is gone')
   const outputs = work.outputs.map((output) => output.knitId)

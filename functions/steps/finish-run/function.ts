@@ -128,7 +128,7 @@ type Outputs = { measures: Map<string, Measure>; unfit?: string }
 
 /** What the outputs hold that is not known yet; `unfit` says what in them cannot be kept. */
 async function measureOutputs(ctx: Context, run: Ending): Promise<Outputs> {
-  const work = await loadWork(ctx.sql, run.id)
+  const work = await loadWork(ctx.sql, run)
   const outputs: Outputs = { measures: new Map() }
   const known = await findMeasured(ctx.sql, run.id)
   for (const { path, knitId } of work?.outputs ?? []) {

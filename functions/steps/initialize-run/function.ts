@@ -60,7 +60,7 @@ async function admitSome(ctx: Context): Promise<Admitted> {
 
 async function makeVolumes(ctx: Context, run: Claimed<'waiting'>): Promise<void> {
   await askHooks(ctx, run, 'ready')
-  const work = await loadWork(ctx.sql, run.id)
+  const work = await loadWork(ctx.sql, run)
   if (!work) return
   try {
     await Promise.all(

@@ -18,7 +18,7 @@ export default defineStep(
 
 async function startWorker(ctx: Context, run: Claimed<'ready'>): Promise<void> {
   const env = await environmentOf(ctx, run)
-  const work = await loadWork(ctx.sql, run.id)
+  const work = await loadWork(ctx.sql, run)
   if (!work) return
   let worker
   try {
