@@ -30,6 +30,10 @@ export type Deploy = {
   maxScale?: number
   /** Requests or events one instance serves at a time. */
   concurrency?: number
+  /** Seconds an answer may take; not of what streams. */
+  timeout?: number
+  /** What it may take of a node, by the words of Kubernetes. */
+  limits?: { cpu?: string; memory?: string }
   /** What it calls of cluster and transfers; it gets nothing else, and in a cluster no more rights. */
   uses?: readonly ClusterCall[]
 }

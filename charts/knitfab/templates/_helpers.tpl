@@ -61,6 +61,23 @@ knitfab.dev/kind: function
 {{- end -}}
 {{- end }}
 
+{{/* Those of every image there may be in a Pod that functions make: ours stand beside programs. */}}
+{{- define "knitfab.pullSecrets" -}}
+{{- $names := list -}}
+{{- range .Values.image.pullSecrets -}}{{- $names = append $names .name -}}{{- end -}}
+{{- concat $names .Values.workers.imagePullSecrets | uniq | join " " -}}
+{{- end }}
+
+{{/* What functions make agents with, where each Data has a claim: as one of them, unless it is said otherwise. */}}
+{{- define "knitfab.agentPod" -}}
+{{- $pod := dict -}}
+{{- range $name := list "nodeSelector" "tolerations" "affinity" "priorityClassName" -}}
+{{- $pod = merge $pod (include "knitfab.own" (list $ "agent" $name) | fromYaml) -}}
+{{- end -}}
+{{- with (index .Values.functions "agent" | default dict).resources -}}{{- $pod = set $pod "resources" . -}}{{- end -}}
+{{- toJson $pod -}}
+{{- end }}
+
 {{/* Where a function runs. Takes: top, service. */}}
 {{- define "knitfab.scheduling" -}}
 {{- $all := list (include "knitfab.imagePullSecrets" (index . 0)) -}}
@@ -70,9 +87,17 @@ knitfab.dev/kind: function
 {{- compact $all | join "\n" -}}
 {{- end }}
 
-{{/* What a function may take of a node. Takes: top, service. */}}
+{{/* What a function may take of a node: what the values say of it, else what it asked for itself, and what they say of all. Takes: top, service, and limits that it asked for. */}}
 {{- define "knitfab.resources" -}}
-{{- include "knitfab.own" (list (index . 0) (index . 1) "resources") | default "resources: {}" -}}
+{{- $top := index . 0 -}}
+{{- $own := index $top.Values.functions (index . 1) | default dict -}}
+{{- $resources := $top.Values.defaults.resources | default dict -}}
+{{- if hasKey $own "resources" -}}
+{{- $resources = $own.resources -}}
+{{- else if gt (len .) 2 -}}
+{{- $resources = mergeOverwrite (deepCopy $resources) (dict "limits" (index . 2)) -}}
+{{- end -}}
+{{ dict "resources" $resources | toYaml }}
 {{- end }}
 
 {{/* The secrets of a function, and where its certificate is. The gateway alone knows the token. Takes: top, service. */}}

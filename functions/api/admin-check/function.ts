@@ -5,5 +5,6 @@ import { defineRoute } from '#shared/runtime/define-route.ts'
 export default defineRoute(
   admin.check,
   ({ query: { patience } }, ctx) => checkInvariants(ctx, patience),
-  { uses: ['listVolumes', 'listWorkers'] },
+  // It looks at everything there is.
+  { timeout: 300, limits: { memory: '512Mi' }, uses: ['listVolumes', 'listWorkers'] },
 )

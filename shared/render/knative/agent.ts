@@ -7,6 +7,7 @@ import {
 } from '#shared/adapters/kubernetes-cluster/pod-parts.ts'
 import { filled, filledKeys, type Manifest } from './helm.ts'
 import { isShared } from './layout.ts'
+import { livenessProbe, readinessProbe } from './probes.ts'
 
 const labels = filledKeys(`include "knitfab.labels" (list $ "${sharedAgent}")`)
 const selector = {
@@ -14,7 +15,7 @@ const selector = {
   'app.kubernetes.io/part-of': 'knit',
 }
 const metadata = { name: sharedAgent, labels }
-const probe = { httpGet: { path: '/healthz', port: agentPort } }
+const health = { httpGet: { path: '/healthz', port: agentPort } }
 
 /** What has all Data mounted, in the layout with one claim for all: it makes, fills, reads and deletes a directory for each. */
 export const agent = (): Manifest[] => [
@@ -46,12 +47,7 @@ const pod = (): Record<string, unknown> => ({
   enableServiceLinks: false,
   ...filledKeys(`include "knitfab.scheduling" (list $ "${sharedAgent}")`),
   ...filledKeys('include "knitfab.grace" $'),
-  // Of a new claim only the root is given to it: what programs write later is theirs.
-  securityContext: {
-    ...restrictedPod.securityContext,
-    fsGroup: restrictedPod.securityContext.runAsGroup,
-    fsGroupChangePolicy: 'OnRootMismatch',
-  },
+  securityContext: restrictedPod.securityContext,
   containers: [
     {
       name: 'agent',
@@ -60,8 +56,8 @@ const pod = (): Record<string, unknown> => ({
       args: ['job-agent'],
       envFrom: [{ secretRef: { name: filled('include "knitfab.secret" (list $ "signing-key")') } }],
       ports: [{ containerPort: agentPort }],
-      readinessProbe: probe,
-      livenessProbe: probe,
+      readinessProbe: readinessProbe(health),
+      livenessProbe: livenessProbe(health),
       ...filledKeys(`include "knitfab.resources" (list $ "${sharedAgent}")`),
       securityContext: restricted,
       volumeMounts: [{ name: sharedClaim, mountPath: agentPath }],

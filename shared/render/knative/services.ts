@@ -1,5 +1,6 @@
 import { isDeployment, type Deployed } from './deployed.ts'
 import { filled, filledBlock, filledKeys, type Manifest } from './helm.ts'
+import { livenessProbe, readinessProbe } from './probes.ts'
 
 const port = 8080
 // What answers has an answer by then; what streams is a Deployment, and may go on.
@@ -15,6 +16,15 @@ const valueOf = ({ service }: Deployed, name: string, fallback: number): unknown
 
 const textOf = ({ service }: Deployed, name: string, fallback: number): unknown =>
   filled(`include "knitfab.value" (list $ "${service}" "${name}" ${fallback})`)
+
+/** As an argument of a template; those of the chart for all hold where a function asks for none. */
+const limitsOf = ({ deploy: { limits } }: Deployed): string =>
+  limits
+    ? ` (dict ${Object.entries(limits)
+        .flat()
+        .map((word) => `"${word}"`)
+        .join(' ')})`
+    : ''
 
 function knativeService(fn: Deployed): Manifest {
   const { minScale = 0, maxScale = 0, concurrency = 0 } = fn.deploy
@@ -35,7 +45,7 @@ function knativeService(fn: Deployed): Manifest {
         },
         spec: {
           containerConcurrency: valueOf(fn, 'concurrency', concurrency),
-          timeoutSeconds: valueOf(fn, 'timeout', timeout),
+          timeoutSeconds: valueOf(fn, 'timeout', fn.deploy.timeout ?? timeout),
           ...podSpec(fn, 'knative'),
         },
       },
@@ -108,9 +118,9 @@ function podSpec(fn: Deployed, form: 'knative' | 'deployment'): Record<string, u
         envFrom: [{ configMapRef: { name: 'knitfab-settings' } }],
         env: filledBlock(`include "knitfab.env" (list $ "${fn.service}")`),
         ports: [{ containerPort: port }],
-        readinessProbe: probe('/readyz'),
-        livenessProbe: probe('/healthz'),
-        ...filledKeys(`include "knitfab.resources" (list $ "${fn.service}")`),
+        readinessProbe: form === 'knative' ? probe('/readyz') : readinessProbe(probe('/readyz')),
+        livenessProbe: livenessProbe(probe('/healthz')),
+        ...filledKeys(`include "knitfab.resources" (list $ "${fn.service}"${limitsOf(fn)})`),
         securityContext: filledBlock('include "knitfab.containerSecurity" $'),
         ...(fn.service === 'gateway' && filledKeys('include "knitfab.tlsMount" $')),
       },
