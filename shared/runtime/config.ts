@@ -21,6 +21,26 @@ const words = () =>
     .default('')
     .transform((text) => text.split(/\s+/).filter(Boolean))
 
+function parsed(text: string, context: z.RefinementCtx): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    context.addIssue('expected JSON')
+    return z.NEVER
+  }
+}
+
+const anything = z.record(z.string(), z.unknown())
+const AgentPod = z
+  .strictObject({
+    nodeSelector: z.record(z.string(), z.string()),
+    tolerations: z.array(anything),
+    affinity: anything,
+    priorityClassName: z.string(),
+    resources: anything,
+  })
+  .partial()
+
 /** The host that stands for every address there is. */
 export const everywhere = '::'
 
@@ -100,6 +120,18 @@ export const Config = z.object({
     'Service accounts a plan may name, separated by spaces; each needs the right to get `pods/log`, which the chart gives it, for its log to be kept.',
   ),
   workerPullSecrets: words().describe('Secrets for the registries of images, separated by spaces.'),
+  workerProfile: z
+    .enum(['baseline', 'restricted'])
+    .default('baseline')
+    .describe(
+      '`baseline`: programs are who their images say; `restricted`: anybody but root, as namespaces may ask for.',
+    ),
+  agentPod: z
+    .string()
+    .default('{}')
+    .transform(parsed)
+    .pipe(AgentPod)
+    .describe('Where agents run and what they may take, as JSON with the words of Kubernetes.'),
   workerGrace: seconds(30).describe(
     'Seconds a program may take to end by itself when it is stopped.',
   ),

@@ -54,6 +54,8 @@ export function settingsOf(config: Config): ClusterSettings {
       serviceAccounts: config.workerServiceAccounts,
       pullSecrets: config.workerPullSecrets,
       grace: config.workerGrace,
+      profile: config.workerProfile,
     },
+    agents: config.agentPod,
   }
 }

@@ -88,7 +88,14 @@ export async function openNamespace(
     namespace,
     image,
     volumes,
-    workers: { priorityClass: '', serviceAccounts: [], pullSecrets: [], grace: 2 },
+    workers: {
+      priorityClass: '',
+      serviceAccounts: [],
+      pullSecrets: [],
+      grace: 2,
+      profile: 'baseline',
+    },
+    agents: {},
     signingKey,
     ...more,
   }

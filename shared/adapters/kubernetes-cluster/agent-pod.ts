@@ -21,8 +21,9 @@ export const aboutAgents = (volume: string) => ({ knitid: dataOfVolume(volume) ?
 export function agentPod(
   { name: volume, uid }: { name: string; uid: string },
   mode: Mode,
-  { image, signingKey, workers }: ClusterSettings,
+  { image, signingKey, workers, agents }: ClusterSettings,
 ): V1Pod {
+  const { resources, ...placement } = agents
   const name = agentName(volume, mode)
   const claim = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', name: volume, uid }
   return {
@@ -35,11 +36,13 @@ export function agentPod(
     },
     spec: {
       ...restrictedPod,
+      ...placement,
       ...secretsFor(workers.pullSecrets),
       containers: [
         {
           name: 'agent',
           ...ownProgram(image, 'agent'),
+          ...(resources && { resources }),
           ...variablesOf({
             [agentVariables.key]: publicKeyFrom(signingKey),
             [agentVariables.idle]: `${idle}`,

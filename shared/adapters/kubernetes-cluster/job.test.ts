@@ -12,7 +12,9 @@ const settings: ClusterSettings = {
     serviceAccounts: ['trainer'],
     pullSecrets: ['registry'],
     grace: 30,
+    profile: 'baseline',
   },
+  agents: {},
   signingKey: 'a key',
 }
 

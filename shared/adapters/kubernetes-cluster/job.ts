@@ -4,7 +4,7 @@ import { keeperVariables } from './keeper-variables.ts'
 import { labelsFor } from './labels.ts'
 import { mountsIn } from './mounts.ts'
 import { placementOf } from './on-node.ts'
-import { literal, ownProgram, secretsFor, variablesOf } from './pod-parts.ts'
+import { literal, ofVolumes, ownProgram, secretsFor, variablesOf } from './pod-parts.ts'
 import { workerAccount } from './rights.ts'
 import type { ClusterSettings } from './settings.ts'
 
@@ -50,7 +50,7 @@ function podOf(spec: WorkerSpec, settings: ClusterSettings): V1PodSpec {
     serviceAccountName: spec.serviceAccount ?? workerAccount,
     automountServiceAccountToken: spec.serviceAccount !== undefined,
     terminationGracePeriodSeconds: generousGrace,
-    securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
+    securityContext: { seccompProfile: { type: 'RuntimeDefault' }, ...ofVolumes },
     ...(priorityClass && { priorityClassName: priorityClass }),
     ...secretsFor(pullSecrets),
     ...placementOf(spec.onNode),
@@ -74,7 +74,7 @@ const writtenVolumes = ({ outputs, logVolume }: WorkerSpec): string[] => [
   ...(logVolume ? [logVolume] : []),
 ]
 
-/** The user's program. It runs as its image says. */
+/** The user's program. It runs as its image says, where that is allowed. */
 function program(spec: WorkerSpec, settings: ClusterSettings): V1Container {
   const { mount } = mountsIn(settings)
   const { image, entrypoint, args, inputs, outputs } = spec
@@ -90,7 +90,11 @@ function program(spec: WorkerSpec, settings: ClusterSettings): V1Container {
     ...(Object.keys(limits).length > 0 && { resources: { limits } }),
     // Of a program that is for another kind of machine, only its log says so.
     terminationMessagePolicy: 'FallbackToLogsOnError',
-    securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      capabilities: { drop: ['ALL'] },
+      ...(settings.workers.profile === 'restricted' && { runAsNonRoot: true }),
+    },
     volumeMounts: [
       ...inputs.map(({ volume, path }) => mount(volume, path, { readOnly: true })),
       ...outputs.map(({ volume, path }) => mount(volume, path)),
@@ -119,8 +123,8 @@ function emptinessCheck(spec: WorkerSpec, settings: ClusterSettings): V1Containe
 
 /**
  * Keeps the log, and when the program has ended flushes and measures what was written. Beside the program rather than after it:
- * whatever becomes of it, the Pod succeeds when the program does. It is root, for programs are who their images say and
- * leave files that only they may read.
+ * whatever becomes of it, the Pod succeeds when the program does. It is root where that is allowed, for programs are who their images
+ * say and leave files that only they may read.
  */
 function logKeeper(spec: WorkerSpec, settings: ClusterSettings): V1Container {
   const { mount } = mountsIn(settings)
@@ -130,13 +134,15 @@ function logKeeper(spec: WorkerSpec, settings: ClusterSettings): V1Container {
     name: containers.log,
     ...own,
     restartPolicy: 'Always',
-    securityContext: {
-      ...own.securityContext,
-      runAsNonRoot: false,
-      runAsUser: 0,
-      runAsGroup: 0,
-      capabilities: { drop: ['ALL'], add: ['DAC_OVERRIDE', 'FOWNER'] },
-    },
+    ...(settings.workers.profile === 'baseline' && {
+      securityContext: {
+        ...own.securityContext,
+        runAsNonRoot: false,
+        runAsUser: 0,
+        runAsGroup: 0,
+        capabilities: { drop: ['ALL'], add: ['DAC_OVERRIDE', 'FOWNER'] },
+      },
+    }),
     env: [
       { name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
       { name: 'POD_NAMESPACE', valueFrom: { fieldRef: { fieldPath: 'metadata.namespace' } } },

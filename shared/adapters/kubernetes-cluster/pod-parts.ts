@@ -1,5 +1,10 @@
 import type { V1Container, V1SecurityContext, V1Volume } from '@kubernetes/client-node'
 
+const us = 65532
+
+/** Who may write to a volume whose root only some may: claims are given to this group where their class allows that. */
+export const ofVolumes = { fsGroup: us, fsGroupChangePolicy: 'OnRootMismatch' } as const
+
 /** Of a Pod that holds programs of ours and nobody else's: the restricted profile. */
 export const restrictedPod = {
   enableServiceLinks: false,
@@ -7,8 +12,9 @@ export const restrictedPod = {
   restartPolicy: 'Never',
   securityContext: {
     runAsNonRoot: true,
-    runAsUser: 65532,
-    runAsGroup: 65532,
+    runAsUser: us,
+    runAsGroup: us,
+    ...ofVolumes,
     seccompProfile: { type: 'RuntimeDefault' },
   },
 }
@@ -18,8 +24,8 @@ export const restricted: V1SecurityContext = {
   allowPrivilegeEscalation: false,
   readOnlyRootFilesystem: true,
   runAsNonRoot: true,
-  runAsUser: 65532,
-  runAsGroup: 65532,
+  runAsUser: us,
+  runAsGroup: us,
   capabilities: { drop: ['ALL'] },
 }
 

@@ -1,3 +1,5 @@
+import type { V1PodSpec, V1ResourceRequirements } from '@kubernetes/client-node'
+
 /** Each Data in a claim of its own. */
 export type ClaimSettings = {
   layout: 'per-data'
@@ -10,6 +12,12 @@ export type ClaimSettings = {
 /** All Data in one claim, which an agent has mounted. */
 export type SharedSettings = { layout: 'shared'; agentUrl: string }
 
+/** Where agents run, and what they may take. */
+export type AgentSettings = Pick<
+  V1PodSpec,
+  'nodeSelector' | 'tolerations' | 'affinity' | 'priorityClassName'
+> & { resources?: V1ResourceRequirements }
+
 /** What the adapter has to know of its cluster. */
 export type ClusterSettings = {
   namespace: string
@@ -21,11 +29,14 @@ export type ClusterSettings = {
     priorityClass: string
     /** Accounts a plan may name. */
     serviceAccounts: readonly string[]
-    /** Names of secrets for the registries that plans' images are in. */
+    /** Names of secrets for the registries of images, ours too. */
     pullSecrets: readonly string[]
+    /** `baseline`: programs are who their images say. `restricted`: anybody but root, and so is what stands beside them. */
+    profile: 'baseline' | 'restricted'
     /** Seconds a program may take to end by itself when it is stopped. */
     grace: number
   }
+  agents: AgentSettings
   /** What signs calls of agents. */
   signingKey: string
 }

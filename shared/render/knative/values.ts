@@ -46,7 +46,9 @@ const ofDeployment = z.strictObject({ ...everywhere, replicas: count })
 /** What the chart says itself of each function, and its users therefore do not. */
 const settled = new Set(
   `release databaseUrl signingKey token functionUrl brokerUrl host port tlsFolder namespace image volumeLayout volumeClass volumeMode
-   volumeSize workerPriorityClass workerServiceAccounts workerPullSecrets`.split(/\s+/),
+   volumeSize workerPriorityClass workerServiceAccounts workerPullSecrets workerProfile agentPod`.split(
+    /\s+/,
+  ),
 )
 
 const settings = () => {
@@ -74,7 +76,7 @@ export const valuesOf = (functions: readonly Deployed[]) =>
             (deploy.as === 'deployment' ? ofDeployment : ofService).partial(),
           ]),
         ),
-        // No function, but deployed like one; there is one of it.
+        // No function, but deployed like one.
         [sharedAgent]: z.strictObject(everywhere).partial(),
       })
       .partial(),
@@ -133,6 +135,7 @@ export const valuesOf = (functions: readonly Deployed[]) =>
       priorityClass: text,
       serviceAccounts: z.array(text),
       imagePullSecrets: z.array(text),
+      profile: z.enum(['baseline', 'restricted']),
     }),
     networkPolicies: z.strictObject({
       enabled: z.boolean(),

@@ -7,12 +7,19 @@ export const clusterSettings: ClusterSettings = {
   namespace: 'there',
   image: 'registry.test/knitfab:1',
   volumes: { layout: 'per-data', storageClass: '', accessMode: 'ReadWriteMany', size: '1Gi' },
-  workers: { priorityClass: '', serviceAccounts: [], pullSecrets: [], grace: 30 },
+  workers: {
+    priorityClass: '',
+    serviceAccounts: [],
+    pullSecrets: [],
+    grace: 30,
+    profile: 'baseline',
+  },
+  agents: {},
   signingKey: 'k'.repeat(32),
 }
 
 /** What functions make, as far as Pod Security is asked: a program with inputs, outputs and a log, and an agent. */
-export const madePods = (): Record<string, V1PodSpec | undefined> => ({
+export const madePods = (settings = clusterSettings): Record<string, V1PodSpec | undefined> => ({
   program: jobOf(
     {
       name: 'worker-run-1',
@@ -28,7 +35,7 @@ export const madePods = (): Record<string, V1PodSpec | undefined> => ({
       network: true,
       onNode: { may: [], prefer: [], must: [] },
     },
-    clusterSettings,
+    settings,
   ).spec?.template.spec,
-  agent: agentPod({ name: 'data-knitid-1', uid: 'u' }, 'rw', clusterSettings).spec,
+  agent: agentPod({ name: 'data-knitid-1', uid: 'u' }, 'rw', settings).spec,
 })

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { podsOf, render } from './helm.ts'
-import { madePods } from './pods.ts'
+import { clusterSettings, madePods } from './pods.ts'
 import { notRestricted } from './restricted.ts'
 
 test('every Pod of the chart is as the restricted profile of Pod Security asks', () => {
@@ -15,6 +15,12 @@ test('every Pod of the chart is as the restricted profile of Pod Security asks',
 test('so is an agent', () => {
   const { agent } = madePods()
   expect(agent && notRestricted(agent)).toEqual([])
+})
+
+test('so is a program, with what stands beside it, where the values say so; but it may write where it likes', () => {
+  const workers = { ...clusterSettings.workers, profile: 'restricted' as const }
+  const { program } = madePods({ ...clusterSettings, workers })
+  expect(program && notRestricted(program)).toEqual(['main.readOnlyRootFilesystem'])
 })
 
 test('only Pods whose functions ask Kubernetes something have a token', () => {
