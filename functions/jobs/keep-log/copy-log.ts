@@ -1,25 +1,31 @@
 import type { FileHandle } from 'node:fs/promises'
+import type { Readable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
+import { LogForbidden } from '#shared/adapters/kubernetes-cluster/pod-log.ts'
 
 export type CopyOptions = {
-  /** The log from its first byte until its program ends; undefined when that has not begun. */
-  open(): Promise<AsyncIterable<Buffer> | undefined>
-  /** Where it goes; asked for when there is a log. */
+  /** The log, from the first byte that there still is until its program ends; undefined when that has not begun. */
+  open(): Promise<Readable | undefined>
+  /** Where it goes, to be read and appended to; asked for when there is a log. */
   target(): Promise<FileHandle | undefined>
   /** Aborted when the program has ended, or never will begin. */
   over: AbortSignal
+  /** Milliseconds by which the end of a log and that of its program may be apart. */
+  certainty?: number
 }
 
 const soonest = 50
 const latest = 1000
 // Lines to the API server break; for longer than this nobody waits with a program that has ended.
 const lastTries = 10
-// A program that ends is told of soon after its log.
-const certainty = 5000
 
-/** Copies a log while it is written, whatever becomes of the line it comes by. True when the program had begun. */
-export async function copyLog({ open, target, over }: CopyOptions): Promise<boolean> {
-  const copy = { bytes: 0 }
+/** Copies a log while it is written, whatever becomes of the line it comes by. True when the program had begun, or may have. */
+export async function copyLog({
+  open,
+  target,
+  over,
+  certainty = 5000,
+}: CopyOptions): Promise<boolean> {
   let began = false
   let tries = 0
   let file: FileHandle | undefined
@@ -31,13 +37,15 @@ export async function copyLog({ open, target, over }: CopyOptions): Promise<bool
       if (log) {
         began = true
         file ??= await target()
-        await append(log, file, copy)
+        await ending(log, over, certainty, () => append(log, file))
         if (last || (await isOverWithin(certainty, over))) break
       } else if (last) break
     } catch (error) {
       console.error(error)
+      const isForbidden = error instanceof LogForbidden
+      began ||= isForbidden
       tries += last ? 1 : 0
-      if (tries >= lastTries) break
+      if (last && (isForbidden || tries >= lastTries)) break
     }
     await pause(wait, undefined, { signal: last ? undefined : over }).catch(() => {})
   }
@@ -46,20 +54,72 @@ export async function copyLog({ open, target, over }: CopyOptions): Promise<bool
   return began
 }
 
-/** Writes what comes after the bytes that are there already, and counts it. */
-async function append(
-  log: AsyncIterable<Buffer>,
-  file: FileHandle | undefined,
-  copy: { bytes: number },
+/** Some work with a log, which is cut off when it does not end soon after its program: its line is broken, and nobody was told. */
+async function ending(
+  log: Readable,
+  over: AbortSignal,
+  certainty: number,
+  work: () => Promise<void>,
 ): Promise<void> {
-  let position = 0
-  for await (const piece of log) {
-    const fresh = piece.subarray(Math.max(0, copy.bytes - position))
-    position += piece.length
-    if (fresh.length === 0) continue
-    await file?.appendFile(fresh)
-    copy.bytes += fresh.length
+  let timer: NodeJS.Timeout | undefined
+  // It may end, and be cut off, at the same moment; who reads it is told otherwise.
+  log.on('error', () => {})
+  const end = () => {
+    timer = setTimeout(() => log.destroy(new Error('the log did not end')), certainty)
   }
+  if (over.aborted) end()
+  else over.addEventListener('abort', end, { once: true })
+  try {
+    await work()
+  } finally {
+    clearTimeout(timer)
+    over.removeEventListener('abort', end)
+  }
+}
+
+/** Writes what comes after that which is there already. */
+async function append(log: Readable, file: FileHandle | undefined): Promise<void> {
+  const { size: kept } = (await file?.stat()) ?? { size: 0 }
+  let skip: number | undefined
+  let head = Buffer.alloc(0)
+  const take = async (piece: Buffer) => {
+    const fresh = piece.subarray(Math.min(skip ?? 0, piece.length))
+    skip = Math.max(0, (skip ?? 0) - piece.length)
+    if (fresh.length > 0) await file?.appendFile(fresh)
+  }
+  for await (const piece of log as AsyncIterable<Buffer>) {
+    if (skip !== undefined) {
+      await take(piece)
+      continue
+    }
+    head = Buffer.concat([head, piece])
+    if (head.length < Math.min(enough, kept)) continue
+    skip = await overlap(head, kept, file)
+    await take(head)
+  }
+  if (skip !== undefined) return
+  skip = await overlap(head, kept, file)
+  await take(head)
+}
+
+// By so many bytes a place in a log is known.
+const enough = 1024
+// More than a kubelet keeps in one file, unless it was told to.
+const longestFile = 32 * 2 ** 20
+
+/** How much of a log that begins so is kept already. A kubelet begins a new file from time to time, and gives only that. */
+async function overlap(head: Buffer, kept: number, file: FileHandle | undefined): Promise<number> {
+  if (!file || kept === 0) return 0
+  const begin = head.subarray(0, Math.min(enough, kept))
+  if (begin.equals(await bytesOf(file, 0, begin.length))) return kept
+  const tail = await bytesOf(file, Math.max(0, kept - longestFile), kept)
+  const place = tail.lastIndexOf(begin)
+  return place < 0 ? 0 : tail.length - place
+}
+
+async function bytesOf(file: FileHandle, from: number, to: number): Promise<Buffer> {
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(to - from), 0, to - from, from)
+  return buffer.subarray(0, bytesRead)
 }
 
 const isOverWithin = (patience: number, over: AbortSignal): Promise<boolean> =>

@@ -27,7 +27,7 @@ const openLog = () =>
 
 const began = await copyLog({
   open: openLog,
-  target: async () => (logVolume ? open(`${volumesPath}/${logVolume}/log`, 'ax') : undefined),
+  target: async () => (logVolume ? open(`${volumesPath}/${logVolume}/log`, 'a+') : undefined),
   over: ended.signal,
 })
 

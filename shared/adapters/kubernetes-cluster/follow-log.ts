@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import { ask, askIfThere, type Api } from './api.ts'
 import { containers } from './job.ts'
-import { openPodLog } from './pod-log.ts'
+import { LogForbidden, openPodLog } from './pod-log.ts'
 import type { Volumes } from './volumes.ts'
 
 export type FollowOptions = {
@@ -15,22 +15,48 @@ export type FollowOptions = {
   volumes: Pick<Volumes, 'requireVolume' | 'readLog'>
 }
 
-const lookAgain = 250
+// Milliseconds between two looks: at first, and at last.
+const soonest = 100
+const latest = 2000
+// So often the log of a program that has ended is asked for.
+const lastTries = 10
 
-/** What a worker prints, asked of the API server while its Pod is there. */
+/** What a worker prints, asked of the API server while its Pod is there, by whatever lines that takes. */
 export async function followLog(api: Api, options: FollowOptions): Promise<Readable> {
   await options.volumes.requireVolume(options.volume)
   return Readable.from(pieces(api, options), { objectMode: false })
 }
 
 async function* pieces(api: Api, options: FollowOptions): AsyncGenerator<Buffer> {
-  const { signal, volumes, volume } = options
-  try {
-    const pod = await podOf(api, options)
-    const log = pod ? await logOf(api, pod, options) : await volumes.readLog(volume)
-    if (log) yield* log
-  } catch (error) {
-    if (!signal.aborted) throw error
+  const { signal } = options
+  const sent = { bytes: 0 }
+  let tries = 0
+  for (let wait = soonest; ; wait = Math.min(2 * wait, latest)) {
+    try {
+      const pod = await podOf(api, options)
+      const isLast = !pod || hasEnded(pod)
+      const log = await logOf(api, pod, options)
+      if (log) yield* rest(log, sent)
+      if (log && isLast) return
+    } catch (error) {
+      tries += 1
+      if (signal.aborted) return
+      if (error instanceof LogForbidden || tries >= lastTries) throw error
+    }
+    await pause(wait, undefined, { signal }).catch(() => {})
+    if (signal.aborted) return
+  }
+}
+
+/** What comes after the bytes that were sent already, which it counts. */
+async function* rest(log: Readable, sent: { bytes: number }): AsyncGenerator<Buffer> {
+  let position = 0
+  for await (const piece of log as AsyncIterable<Buffer>) {
+    const fresh = piece.subarray(Math.max(0, sent.bytes - position))
+    position += piece.length
+    if (fresh.length === 0) continue
+    sent.bytes += fresh.length
+    yield fresh
   }
 }
 
@@ -41,7 +67,7 @@ async function podOf(
 ): Promise<V1Pod | undefined> {
   const labelSelector = `batch.kubernetes.io/job-name=${worker}`
   const what = `the worker ${worker} cannot be looked up`
-  for (;;) {
+  for (let wait = soonest; ; wait = Math.min(2 * wait, latest)) {
     const { items } = await ask(what, api.core.listNamespacedPod({ namespace, labelSelector }))
     const pod = items.find(hasBegun)
     if (pod) return pod
@@ -49,25 +75,36 @@ async function podOf(
       const job = await askIfThere(what, api.batch.readNamespacedJob({ namespace, name: worker }))
       if (!job || job.status?.conditions?.some(isOver)) return undefined
     }
-    await pause(lookAgain, undefined, { signal })
+    await pause(wait, undefined, { signal })
   }
 }
 
 const isOver = ({ type, status }: { type: string; status: string }) =>
   status === 'True' && (type === 'Complete' || type === 'Failed')
 
-function hasBegun({ status }: V1Pod): boolean {
-  if (status?.phase === 'Succeeded' || status?.phase === 'Failed') return true
-  const main = status?.containerStatuses?.find(({ name }) => name === containers.main)
-  return Boolean(main?.state?.running ?? main?.state?.terminated)
-}
+const hasBegun = (pod: V1Pod): boolean => hasEnded(pod) || Boolean(stateOf(pod)?.running)
 
-const logOf = async (api: Api, { metadata }: V1Pod, { namespace, signal }: FollowOptions) =>
-  openPodLog({
+const hasEnded = (pod: V1Pod): boolean =>
+  pod.status?.phase === 'Succeeded' ||
+  pod.status?.phase === 'Failed' ||
+  Boolean(stateOf(pod)?.terminated)
+
+const stateOf = ({ status }: V1Pod) =>
+  status?.containerStatuses?.find(({ name }) => name === containers.main)?.state
+
+/** The log as it is now, and as it goes on; that which is kept when the Pod has gone. */
+async function logOf(
+  api: Api,
+  pod: V1Pod | undefined,
+  { namespace, signal, volume, volumes }: FollowOptions,
+): Promise<Readable | undefined> {
+  if (!pod) return volumes.readLog(volume)
+  return openPodLog({
     server: api.server,
     namespace,
-    pod: metadata?.name ?? '',
+    pod: pod.metadata?.name ?? '',
     container: containers.main,
     options: await api.credentials(),
     signal,
   })
+}

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import http, { type IncomingMessage } from 'node:http'
 import https, { type RequestOptions } from 'node:https'
 
 export type PodLog = {
@@ -10,20 +10,40 @@ export type PodLog = {
   signal?: AbortSignal
 }
 
+/** The API server does not let this account read logs. */
+export class LogForbidden extends Error {}
+
 /** What a container prints, from its first byte until it ends; undefined when it has not begun, or there is no such Pod. */
 export async function openPodLog(log: PodLog): Promise<IncomingMessage | undefined> {
   const answer = await request(log)
   if (answer.statusCode === 200) return answer
   answer.resume()
   if (answer.statusCode === 400 || answer.statusCode === 404) return undefined
-  throw new Error(`the log of ${log.pod} cannot be read: status ${answer.statusCode}`)
+  const what = `the log of ${log.pod} cannot be read`
+  if (answer.statusCode === 403)
+    throw new LogForbidden(`${what}: its account needs the verb get of pods/log`)
+  throw new Error(`${what}: status ${answer.statusCode}`)
 }
+
+// Milliseconds.
+const patience = 30_000
+const keepAlive = 10_000
 
 function request({ server, namespace, pod, container, options, signal }: PodLog) {
   const path = `/api/v1/namespaces/${namespace}/pods/${pod}/log?container=${container}&follow=true`
   return new Promise<IncomingMessage>((resolve, reject) => {
-    https
-      .get(new URL(path, server), { ...options, ...(signal && { signal }) }, resolve)
-      .once('error', reject)
+    const { get } = server.startsWith('https:') ? https : http
+    const asked = get(new URL(path, server), {
+      ...options,
+      timeout: patience,
+      ...(signal && { signal }),
+    })
+    asked.once('timeout', () => asked.destroy(new Error('the API server did not answer in time')))
+    asked.once('error', reject)
+    asked.once('response', (answer) => {
+      // A program may print nothing for long.
+      answer.socket.setTimeout(0).setKeepAlive(true, keepAlive)
+      resolve(answer)
+    })
   })
 }

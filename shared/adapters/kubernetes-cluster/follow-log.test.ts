@@ -1,0 +1,99 @@
+import { KubeConfig, type V1Pod } from '@kubernetes/client-node'
+import { once } from 'node:events'
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { expect, test as base } from 'vitest'
+import { connectApi } from './api.ts'
+import { followLog } from './follow-log.ts'
+import { containers } from './job.ts'
+
+/** What becomes of a worker: at each look at its Pod, how that is and what is given of its log. */
+type Look = { main: 'running' | 'terminated'; log: (response: ServerResponse) => void } | 'gone'
+
+const test = base.extend<{ follow(looks: Look[], kept?: string): Promise<string> }>({
+  follow: async ({}, use) => {
+    const servers: ReturnType<typeof createServer>[] = []
+    await use(async (looks, kept = '') => {
+      const left = [...looks]
+      let log: (response: ServerResponse) => void = () => {}
+      const server = createServer((request, response) => {
+        if (request.url?.includes('/log?')) return log(response)
+        if (request.url?.includes('/jobs/')) return response.writeHead(404).end('{}')
+        const look = left.length > 1 ? left.shift() : left[0]
+        if (look !== 'gone' && look) ({ log } = look)
+        const items = look === 'gone' || !look ? [] : [podOf(look.main)]
+        response.writeHead(200, { 'content-type': 'application/json' })
+        response.end(JSON.stringify({ kind: 'PodList', apiVersion: 'v1', items }))
+      }).listen(0, '127.0.0.1')
+      servers.push(server)
+      await once(server, 'listening')
+      const { port } = server.address() as AddressInfo
+      const config = new KubeConfig()
+      config.loadFromClusterAndUser(
+        { name: 'test', server: `http://127.0.0.1:${port}`, skipTLSVerify: true },
+        { name: 'test' },
+      )
+      const volumes = {
+        requireVolume: async () => {},
+        readLog: async () => Readable.from([Buffer.from(kept)]),
+      }
+      const { signal } = new AbortController()
+      const about = { namespace: 'knit', worker: 'w', volume: 'v', signal, volumes }
+      return text(await followLog(connectApi(config), about))
+    })
+    for (const server of servers) {
+      server.closeAllConnections()
+      server.close()
+    }
+  },
+})
+
+const podOf = (state: 'running' | 'terminated'): V1Pod => ({
+  metadata: { name: 'w-1' },
+  status: {
+    phase: 'Running',
+    containerStatuses: [
+      {
+        name: containers.main,
+        image: 'any',
+        imageID: 'any',
+        ready: true,
+        restartCount: 0,
+        state: state === 'running' ? { running: {} } : { terminated: { exitCode: 0 } },
+      },
+    ],
+  },
+})
+
+const says = (words: string) => (response: ServerResponse) => void response.end(words)
+const breaksAfter = (words: string) => (response: ServerResponse) =>
+  void response.write(words, () => response.destroy())
+
+test('a log goes on where its line broke, or was closed, until the program has ended', async ({
+  follow,
+}) => {
+  const followed = follow([
+    { main: 'running', log: breaksAfter('one\ntw') },
+    { main: 'running', log: says('one\ntwo\n') },
+    { main: 'terminated', log: says('one\ntwo\nthree\n') },
+  ])
+  expect(await followed).toBe('one\ntwo\nthree\n')
+})
+
+test('what a program has printed whose Pod has gone meanwhile is read where it is kept', async ({
+  follow,
+}) => {
+  const nothing = (response: ServerResponse) => void response.writeHead(404).end()
+  const followed = follow(
+    [{ main: 'running', log: breaksAfter('one\n') }, { main: 'terminated', log: nothing }, 'gone'],
+    'one\ntwo\n',
+  )
+  expect(await followed).toBe('one\ntwo\n')
+})
+
+test('a log that cannot be had is an error at last', async ({ follow }) => {
+  const refuses = (response: ServerResponse) => void response.writeHead(403).end()
+  await expect(follow([{ main: 'terminated', log: refuses }])).rejects.toThrow(/pods\/log/)
+})
