@@ -62,6 +62,7 @@ const nextByCode: Partial<Record<ProblemCode, Next>> = {
   'bad-archive': mended,
   'checksum-mismatch': again,
   'storage-full': first('free some room there'),
+  'volume-unreachable': first('ask an administrator to see to that'),
   'route-not-found': profileWith('the right apiRoot'),
   'method-not-allowed': profileWith('the right apiRoot'),
   'data-not-found': 'knit data find',

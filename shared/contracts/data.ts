@@ -44,6 +44,7 @@ export const data = resource('data', {
       'upload-ended',
       'too-large',
       'storage-full',
+      'volume-unreachable',
     ],
   }),
   pull: route({
@@ -53,7 +54,7 @@ export const data = resource('data', {
     role: 'viewer',
     params,
     response: 'application/tar+gzip',
-    problems: ['data-not-found', 'not-yet'],
+    problems: ['data-not-found', 'not-yet', 'volume-unreachable'],
   }),
   tag: route({
     method: 'put',

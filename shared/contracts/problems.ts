@@ -84,6 +84,11 @@ export const problems = {
   },
   'event-refused': { status: 422, title: 'The event cannot be served', reason: 'bad request' },
   unexpected: { status: 500, title: 'Something unexpected happened', reason: 'unexpected error' },
+  'volume-unreachable': {
+    status: 502,
+    title: 'Nothing gets at the data',
+    reason: 'unexpected error',
+  },
   'not-yet': {
     status: 503,
     title: 'Not yet',

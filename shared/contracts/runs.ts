@@ -74,7 +74,7 @@ export const runs = resource('runs', {
       follow: z.string().optional().describe('Present: goes on until the program ends.'),
     }),
     response: 'application/octet-stream',
-    problems: ['run-not-found', 'run-deleted', 'log-not-found', 'not-yet'],
+    problems: ['run-not-found', 'run-deleted', 'log-not-found', 'not-yet', 'volume-unreachable'],
   }),
   abort: route({
     method: 'put',

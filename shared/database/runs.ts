@@ -15,6 +15,8 @@ export type Claimed<F extends RunStatus = RunStatus> = {
   /** How often the step of this status has failed for it, and how often a hook has kept it from going on. */
   failures: number
   hookFailures: number
+  /** That of the worker the attempt was begun with, once it was: one of the same name may be another. */
+  workerUid?: string | null
 }
 
 /**
@@ -41,7 +43,8 @@ export async function claimRun<F extends RunStatus>(
        and status = any (${[...statuses]}::text[])
        and (claim is null or claimed_until < now())
        and (failures = 0 and hook_failures = 0 or due_at <= now())
-    returning id, plan_id as "planId", status, attempt, claim, failures, hook_failures as "hookFailures"`
+    returning id, plan_id as "planId", status, attempt, claim, failures, hook_failures as "hookFailures",
+              (select worker_uid from attempt where run_id = run.id and number = run.attempt) as "workerUid"`
   return run
 }
 
@@ -75,6 +78,9 @@ export async function releaseRun(
        and claim = ${run.claim}`
 }
 
+/** Which failures are counted, and up to how many. */
+type Counted = { counted?: 'failures' | 'hook_failures'; most?: number | undefined }
+
 /**
  * Gives a claim back after a failure, of the step or of a hook, which is counted and told to users; the run is due again after
  * `seconds`.
@@ -82,16 +88,16 @@ export async function releaseRun(
 export async function postponeRun(
   sql: Sql,
   run: Claimed,
+  { counted = 'failures', most = 1000 }: Counted,
   seconds: number,
   reason: string,
-  counted: 'failures' | 'hook_failures' = 'failures',
 ): Promise<void> {
   await sql`
     update run
        set claim = null,
            claimed_by = null,
            claimed_until = null,
-           ${sql(counted)} = least(${sql(counted)} + 1, 1000),
+           ${sql(counted)} = least(${sql(counted)} + 1, ${most}),
            due_at = now() + ${seconds} * interval '1 second',
            reason = ${storable(reason)}
      where id = ${run.id}

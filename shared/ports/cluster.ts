@@ -27,7 +27,8 @@ export interface Cluster {
   releaseWorker(worker: Pick<Worker, 'name' | 'uid'>): Promise<void>
   /** The worker as it truly is now; undefined when there is none. */
   findWorker(name: string): Promise<Worker | undefined>
-  listWorkers(): Promise<Worker[]>
+  /** The workers there are; how they are, `findWorker` tells. */
+  listWorkers(): Promise<WorkerName[]>
   /**
    * Stops a worker with everything it started and forgets it. Its end may take a while: `findWorker` tells. With `force` it is
    * forgotten at once, though nobody knows whether it has ended: for machines that do not answer.
@@ -48,9 +49,19 @@ export class NoRoomNow extends Error {
   override readonly name = 'NoRoomNow'
 }
 
+/** Whoever does it cannot be reached, or is not able to just now: asked again he may be, however long that takes. */
+export class Away extends Error {
+  override readonly name = 'Away'
+}
+
 /** It cannot be done as it is asked for, however often it is tried. */
 export class Impossible extends Error {
   override readonly name = 'Impossible'
+}
+
+/** A volume is there, and nothing gets at what is in it; the message says what is in the way, and what to do. */
+export class Unreachable extends Error {
+  override readonly name = 'Unreachable'
 }
 
 /** How bytes get into volumes and out of them. Every call throws `NoSuchVolume` for a volume that is not there. Nothing is ever held in memory whole. */
@@ -73,13 +84,14 @@ export interface Transfers {
 /** What can be asked of a cluster with a right to it; what it has room for, anybody may know. */
 export type ClusterCall = Exclude<keyof Cluster, 'capacity'> | keyof Transfers
 
-export type Worker = {
+export type WorkerName = {
   name: string
   /** Differs between two workers that had the same name one after the other. */
   uid: string
   labels: Record<string, string>
-  state: WorkerState
 }
+
+export type Worker = WorkerName & { state: WorkerState }
 
 /**
  * `suspended` waits for its release; `pending` was released and has not begun; the rest is what it says.

@@ -1,7 +1,7 @@
 import { ZodError } from 'zod'
-import { Problem, problems } from '#shared/contracts/problems.ts'
+import { Problem, problems, type ProblemCode } from '#shared/contracts/problems.ts'
 import { isUnavailable } from '#shared/database/sql.ts'
-import { NoSuchVolume } from '#shared/ports/cluster.ts'
+import { Away, NoRoomNow, NoSuchVolume, Unreachable } from '#shared/ports/cluster.ts'
 import { Invalid } from '#shared/domain/invalid.ts'
 import { answer } from './web.ts'
 
@@ -37,6 +37,8 @@ export function toProblem(error: unknown): Problem {
       'Nothing was written to this data before its run ended, so there is nothing to send.',
       { cause: error },
     )
+  const code = codeInCluster(error)
+  if (code) return new Problem(code, (error as Error).message, { cause: error })
   if (isStorageFull(error))
     return new Problem(
       'storage-full',
@@ -56,6 +58,13 @@ export function toProblem(error: unknown): Problem {
   return new Problem('unexpected', 'The log has the details under the request id.', {
     cause: error,
   })
+}
+
+/** What a cluster says of itself is said to people. */
+function codeInCluster(error: unknown): ProblemCode | undefined {
+  if (error instanceof Away) return 'unavailable'
+  if (error instanceof Unreachable) return 'volume-unreachable'
+  return error instanceof NoRoomNow ? 'storage-full' : undefined
 }
 
 // The reason of the problem has said "bad request" already.

@@ -2,7 +2,7 @@ import type { EventData } from '#shared/contracts/events.ts'
 import { runOfWorker } from '#shared/domain/worker-spec.ts'
 import type { RunStatus } from '#shared/domain/run-states.ts'
 import { claimRun, postponeRun, renewClaim, type Claimed } from '#shared/database/runs.ts'
-import { Impossible, NoRoomNow } from '#shared/ports/cluster.ts'
+import { Away, Impossible, NoRoomNow } from '#shared/ports/cluster.ts'
 import { HookFailed } from '#shared/adapters/hook-client.ts'
 import type { Context } from './context.ts'
 
@@ -58,8 +58,13 @@ async function postpone(ctx: Context, run: Claimed, error: unknown): Promise<voi
     error instanceof HookFailed
       ? ([run.hookFailures, 'hook_failures'] as const)
       : ([run.failures, 'failures'] as const)
-  await postponeRun(ctx.sql, run, backoff(failures), reasonOf(ctx, error), counted)
+  // However long that takes, what fails afterwards is tried again still.
+  const most = isPassing(error) ? Math.max(failures, ctx.config.maxStepFailures - 2) : undefined
+  await postponeRun(ctx.sql, run, { counted, most }, backoff(failures), reasonOf(ctx, error))
 }
+
+/** It goes on by itself when others are back, or have ended. */
+const isPassing = (error: unknown): boolean => error instanceof NoRoomNow || error instanceof Away
 
 /** Seconds to wait after so many failures: 1, 2, 4, … up to a minute. */
 export const backoff = (failures: number): number => Math.min(2 ** failures, 60)
@@ -67,7 +72,7 @@ export const backoff = (failures: number): number => Math.min(2 ** failures, 60)
 /** True when trying again is no help: by what the failure was, or because the step has failed so often for this run. */
 export const isHopeless = (ctx: Context, run: Claimed, error: unknown): boolean =>
   error instanceof Impossible ||
-  (!(error instanceof NoRoomNow) && run.failures + 1 >= ctx.config.maxStepFailures)
+  (!isPassing(error) && run.failures + 1 >= ctx.config.maxStepFailures)
 
 function reasonOf(ctx: Context, error: unknown): string {
   const cause = error instanceof Error ? error.message : String(error)

@@ -75,7 +75,9 @@ export class FileHome {
 
   async endPrograms(): Promise<void> {
     await until(async () => {
-      const workers = await this.cluster.listWorkers()
+      const names = await this.cluster.listWorkers()
+      const found = await Promise.all(names.map(({ name }) => this.cluster.findWorker(name)))
+      const workers = found.filter((worker) => worker !== undefined)
       const running = workers.filter(({ state: { phase } }) => phase === 'running')
       for (const { uid } of running) if (!this.#told.has(uid)) this.#tell(uid)
       return workers.every(({ state: { phase } }) => phase !== 'running' && phase !== 'pending')

@@ -84,7 +84,13 @@ test('a run whose step failed says so, with what will happen', async ({ ctx }) =
   const { runId } = await makeRun(ctx, { status: 'ready' })
   const claimed = await claimRun(ctx.sql, runId, ['ready'], 'start-run', 30)
   if (!claimed) throw new Error('the run could not be claimed')
-  await postponeRun(ctx.sql, claimed, 1, 'start-run failed and will try again: no route to host')
+  await postponeRun(
+    ctx.sql,
+    claimed,
+    {},
+    1,
+    'start-run failed and will try again: no route to host',
+  )
   const shown = await answer<RunDetail>(show, ctx, `/api/runs/${runId}`)
   expect(shown.reason).toBe('start-run failed and will try again: no route to host')
 })

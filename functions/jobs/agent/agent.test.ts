@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } 
 import http, { type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
+import { PassThrough, Readable } from 'node:stream'
 import { json, text } from 'node:stream/consumers'
 import { expect, test as base } from 'vitest'
 import {
@@ -27,7 +27,11 @@ type Agent = {
   scratch: string
   idle: Promise<void>
   call(method: string, path: string, body?: Readable, token?: string): Promise<IncomingMessage>
+  /** The same, and when the agent has said that it is at work. */
+  begin(...call: Parameters<Agent['call']>): Begun
 }
+
+type Begun = { answer: Promise<IncomingMessage>; atWork: Promise<unknown> }
 
 const nameOfOne = () => `data-knitid-${randomUUID()}`
 
@@ -42,20 +46,24 @@ const test = base.extend<{ patience: number; agent: Agent }>({
     const folders = { volumes, trash }
     const { promise: idle, resolve: end } = Promise.withResolvers<void>()
     const mayCall = async (token: string | undefined, about: string) => token === `about ${about}`
-    const server = createAgent({ folders, mayCall, idle: { after: patience, end } })
+    const server = createAgent({ folders, mayCall, beat: 1, idle: { after: patience, end } })
     await once(server.listen(0, '127.0.0.1'), 'listening')
     const { port } = server.address() as AddressInfo
-    const call: Agent['call'] = (method, path, body, token = `about ${path.split('/')[1]}`) =>
-      new Promise((resolve, reject) => {
-        const headers = { authorization: `Bearer ${token}` }
-        const asked = http.request({ host: '127.0.0.1', port, method, path, headers }, resolve)
-        asked.once('error', reject)
-        if (body) body.pipe(asked)
-        else asked.end()
-      })
+    const begin: Agent['begin'] = (method, path, body, token = `about ${path.split('/')[1]}`) => {
+      const headers = { authorization: `Bearer ${token}` }
+      const asked = http.request({ host: '127.0.0.1', port, method, path, headers })
+      const answer = new Promise<IncomingMessage>((resolve, reject) =>
+        asked.once('response', resolve).on('error', reject),
+      )
+      asked.flushHeaders()
+      if (body) body.pipe(asked)
+      else asked.end()
+      return { answer, atWork: new Promise((resolve) => asked.once('information', resolve)) }
+    }
+    const call: Agent['call'] = (...args) => begin(...args).answer
     const volume = nameOfOne()
     expect((await call('PUT', `/${volume}`)).statusCode).toBe(200)
-    await use({ folders, volume, folder: join(volumes, volume), scratch, idle, call })
+    await use({ folders, volume, folder: join(volumes, volume), scratch, idle, begin, call })
     server.closeAllConnections()
     server.close()
     rmSync(storage, { recursive: true })
@@ -157,6 +165,14 @@ test('the kubelet, which has no token, is told that it serves', async ({ agent }
   expect(await agent.call('GET', '/healthz', undefined, '')).toMatchObject({ statusCode: 200 })
 })
 
+test('who waits for an answer hears meanwhile that it is being worked on', async ({ agent }) => {
+  const body = new PassThrough()
+  const { answer, atWork } = agent.begin('PUT', `/${agent.volume}/content`, body)
+  await atWork
+  pack(agent.scratch).pipe(body)
+  expect((await answer).statusCode).toBe(200)
+})
+
 test.extend({ patience: 1 })(
   'an agent that nobody calls is not needed any more',
   async ({ agent }) => {
@@ -182,6 +198,13 @@ test('what an agent may not read, or not remove, is told with whose it is and wh
       message: expect.stringMatching(/^permission denied: .* whom the program/),
     },
   ])
+})
+
+test('that there is no room left is told as that', () => {
+  const full = Object.assign(new Error('ENOSPC: no space left on device, write'), {
+    code: 'ENOSPC',
+  })
+  expect(complaintOf(full)).toEqual([507, { code: 'ENOSPC', message: 'no space left on device' }])
 })
 
 test('a call is known by the volume and the key it was signed for', async () => {

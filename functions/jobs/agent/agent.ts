@@ -6,7 +6,7 @@ import {
   type FolderVolumes,
   type VolumeFolders,
 } from '#shared/adapters/folder-volumes.ts'
-import { allVolumes } from '#shared/adapters/kubernetes-cluster/agent-variables.ts'
+import { allVolumes, heartbeat } from '#shared/adapters/kubernetes-cluster/agent-variables.ts'
 import { flush } from '#shared/archive/flush.ts'
 import { openToAll } from '#shared/archive/open-to-all.ts'
 import { complaintOf, measured, removed } from './complaint.ts'
@@ -15,6 +15,8 @@ export type AgentOptions = {
   folders: VolumeFolders
   /** Whether a token is of somebody who may call about a volume, or about all of them. */
   mayCall(token: string | undefined, about: string): Promise<boolean>
+  /** After how many milliseconds it says again that it is at work. */
+  beat?: number
   /** After how many milliseconds without a call it is not needed any more; never, unless given. */
   idle?: { after: number; end(): void } | undefined
 }
@@ -23,7 +25,7 @@ type Answer = object | undefined | void
 type Call = (volume: string, incoming: IncomingMessage) => Promise<Answer>
 
 /** Gives the bytes of volumes to those who may have them, and takes them: the same archives as everywhere. */
-export function createAgent({ folders, mayCall, idle }: AgentOptions): Server {
+export function createAgent({ folders, mayCall, idle, beat = heartbeat }: AgentOptions): Server {
   const calls = callsOf(
     folderVolumes(folders, {
       // Programs run as anybody, and are to read what somebody pushed for himself.
@@ -37,15 +39,17 @@ export function createAgent({ folders, mayCall, idle }: AgentOptions): Server {
   const server = createServer({ requestTimeout: 0 }, async (incoming, outgoing) => {
     // The kubelet knows no token.
     if (incoming.url === '/healthz') return reply(outgoing, 200)
-    patience.begin()
-    outgoing.once('close', patience.end)
     const [, about = '', ...part] = incoming.url?.split('/') ?? []
     const path = [about === allVolumes ? about : ':volume', ...part].join('/')
     const call = calls[`${incoming.method} /${path}`]
     const token = incoming.headers.authorization?.replace(/^Bearer /, '')
     if (!(await mayCall(token, about))) reply(outgoing, 401, { message: 'nobody we know' })
     else if (!call) reply(outgoing, 404, { message: 'agents do no such thing' })
-    else await serve(call(about, incoming), outgoing)
+    else {
+      patience.begin()
+      outgoing.once('close', patience.end)
+      await serve(call(about, incoming), outgoing, beat)
+    }
     // Who still sends what is not wanted reads the answer all the same.
     incoming.resume()
   })
@@ -64,7 +68,10 @@ const callsOf = (volumes: FolderVolumes): Record<string, Call> => ({
   'PUT /:volume/content': (name, incoming) => volumes.receive(name, bodyOf(incoming)),
 })
 
-async function serve(call: Promise<Answer>, outgoing: ServerResponse): Promise<void> {
+async function serve(call: Promise<Answer>, outgoing: ServerResponse, beat: number): Promise<void> {
+  // Who waits for an answer knows so that there will be one, however long it takes.
+  const sign = setInterval(() => outgoing.headersSent || outgoing.writeProcessing(), beat)
+  outgoing.once('close', () => clearInterval(sign))
   try {
     const answer = await call
     if (answer instanceof Readable) await pipeline(answer, outgoing)

@@ -11,6 +11,8 @@ export function complaintOf(error: unknown): [status: number, complaint: Complai
   const message = error instanceof Error ? plainMessage(error) : String(error)
   if (error instanceof ArchiveError) return [422, { code: error.code, message }]
   if (error instanceof NoSuchVolume) return [404, { code: 'no-such-volume', message }]
+  const code = codeOf(error)
+  if (code === 'ENOSPC' || code === 'EDQUOT') return [507, { code, message }]
   return [500, { message }]
 }
 

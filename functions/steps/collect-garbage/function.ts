@@ -15,7 +15,8 @@ export default defineStep(
       await Promise.all(volumes.map((volume) => collect(ctx, volume)))
     }
   },
-  { uses: ['deleteVolume'] },
+  // Others would wait for the same.
+  { maxScale: 1, concurrency: 1, uses: ['deleteVolume'] },
 )
 
 async function collect(ctx: Context, volume: string): Promise<void> {

@@ -3,7 +3,7 @@ import { expect } from 'vitest'
 import { roomForAll } from '#shared/adapters/kubernetes-cluster/room-for-all.ts'
 import { setPlanActive } from '#shared/database/plans.ts'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
-import { NoRoomNow } from '#shared/ports/cluster.ts'
+import { Away, NoRoomNow } from '#shared/ports/cluster.ts'
 import {
   historyOf,
   makeRun,
@@ -175,7 +175,7 @@ test('volumes that cannot be made are tried again later, and the reason is shown
   const run = await makeRun(ctx)
   const other = await makeRun(ctx)
   ctx.cluster.before = (_operation, name) => {
-    if (name === volumeOf(run.outputs[1] ?? '')) throw new Error('the storage is away')
+    if (name === volumeOf(run.outputs[1] ?? '')) throw new Error('the storage is broken')
   }
   expect((await initialize(ctx)).status).toBe(202)
   expect(await readRun(ctx, run.runId)).toMatchObject({
@@ -183,7 +183,7 @@ test('volumes that cannot be made are tried again later, and the reason is shown
     claim: null,
     failures: 1,
     later: true,
-    reason: expect.stringMatching(/the storage is away/),
+    reason: expect.stringMatching(/the storage is broken/),
   })
   expect(await statusOf(ctx, other)).toBe('ready')
   ctx.cluster.before = () => {}
@@ -198,22 +198,26 @@ test('volumes that cannot be made are tried again later, and the reason is shown
   })
 })
 
-test('a run whose volumes a quota keeps from being made waits, however often it is tried', async ({
-  ctx,
-}) => {
-  const run = await makeRun(ctx)
-  ctx.cluster.before = () => {
-    throw new NoRoomNow('exceeded quota: persistentvolumeclaims')
-  }
-  for (let failure = 0; failure <= ctx.config.maxStepFailures; failure += 1) {
-    await initialize(ctx)
-    await passTime(ctx)
-  }
-  expect(await readRun(ctx, run.runId)).toMatchObject({
-    status: 'waiting',
-    reason: expect.stringMatching(/exceeded quota: persistentvolumeclaims/),
-  })
-})
+test.for([
+  new NoRoomNow('exceeded quota: persistentvolumeclaims'),
+  new Away('the API server cannot be asked'),
+])(
+  'a run whose volumes cannot be made now waits, however often it is tried: %s',
+  async (why, { ctx }) => {
+    const run = await makeRun(ctx)
+    ctx.cluster.before = () => {
+      throw why
+    }
+    for (let failure = 0; failure <= ctx.config.maxStepFailures; failure += 1) {
+      await initialize(ctx)
+      await passTime(ctx)
+    }
+    expect(await readRun(ctx, run.runId)).toMatchObject({
+      status: 'waiting',
+      reason: expect.stringContaining(why.message),
+    })
+  },
+)
 
 test('a run whose volumes can never be made ends with the reason', async ({ ctx }) => {
   const run = await makeRun(ctx)

@@ -189,7 +189,7 @@ test('what keeps a program from beginning is looked for again after as long as i
   ctx,
 }) => {
   const run = await makeRun(ctx, { status: 'starting' })
-  ctx.cluster.set(run.worker, { phase: 'pending', queued: true })
+  ctx.cluster.set(run.worker, { phase: 'pending', reason: 'exceeded quota', queued: true })
   const looksAgainAfter = async (since: number, lookInterval: number) => {
     ctx.config.lookInterval = lookInterval
     await ctx.sql`update run set updated_at = now() - ${since} * interval '1 second'`
@@ -205,6 +205,18 @@ test('what keeps a program from beginning is looked for again after as long as i
   expect(await looksAgainAfter(20_000, 10_000)).toBe(1.5)
 })
 
+test('a worker of which nobody knows yet why it does not begin is looked at again soon', async ({
+  ctx,
+}) => {
+  const run = await makeRun(ctx, { status: 'starting' })
+  ctx.cluster.set(run.worker, { phase: 'pending' })
+  await ctx.sql`update run set updated_at = now() - interval '10 minutes'`
+  await observe(ctx, run)
+  const [row] = await ctx.sql`
+    select due_at < now() + interval '6 seconds' as soon from run where id = ${run.runId}`
+  expect(row).toEqual({ soon: true })
+})
+
 test('a program that began is given all the time it takes', async ({ ctx }) => {
   for (const status of ['starting', 'running'] as const) {
     const run = await makeRun(ctx, { status })
@@ -213,6 +225,18 @@ test('a program that began is given all the time it takes', async ({ ctx }) => {
     await observe(ctx, run)
     expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'running' })
   }
+})
+
+test('a worker that was made once more when that of the attempt was lost is not let begin: the attempt is lost', async ({
+  ctx,
+}) => {
+  const run = await makeRun(ctx, { status: 'starting' })
+  const { spec } = ctx.cluster.workers.get(run.worker) ?? {}
+  await ctx.cluster.deleteWorker(run.worker, { force: true })
+  if (spec) await ctx.cluster.ensureWorker(spec)
+  await observe(ctx, run)
+  expect(ctx.cluster.workers.get(run.worker)).toMatchObject({ state: { phase: 'suspended' } })
+  expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'aborting', cause: 'machine' })
 })
 
 test('what happens to a worker while it is looked at is not overlooked', async ({ ctx }) => {

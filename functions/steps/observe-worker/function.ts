@@ -31,7 +31,7 @@ type Observed = Claimed<'starting'> | Claimed<'running'>
 /** Looks at the worker and moves, or leaves, the run; gives back what was seen of one that has not ended. */
 async function look(ctx: Context, run: Observed): Promise<WorkerState['phase'] | undefined> {
   const worker = await ctx.cluster.findWorker(workerOf(run))
-  if (!worker) {
+  if (!worker || !isOwn(run, worker)) {
     await end(ctx, run, 'aborting', { exit: systemExits.lost, cause: 'machine' })
     return undefined
   }
@@ -57,6 +57,9 @@ async function look(ctx: Context, run: Observed): Promise<WorkerState['phase'] |
   return undefined
 }
 
+/** Who was slow to begin an attempt may make its worker once more after it was lost; what that would write is nobody's. */
+const isOwn = ({ workerUid }: Observed, { uid }: Worker): boolean => !workerUid || workerUid === uid
+
 async function goOn(ctx: Context, run: Observed, { state, name, uid }: Worker): Promise<void> {
   if (state.phase === 'suspended') await ctx.cluster.releaseWorker({ name, uid })
   if (state.phase === 'running' && isStarting(run)) {
@@ -70,13 +73,17 @@ async function goOn(ctx: Context, run: Observed, { state, name, uid }: Worker): 
 
 type Pending = Extract<WorkerState, { phase: 'pending' }>
 
+// Seconds; people wait to be told why.
+const unexplained = 5
+
 /** Of what keeps a worker from beginning, not everything is a change of its own: it is looked for soon, and then less and less often. */
 async function wait(ctx: Context, run: Claimed<'starting'>, state: Pending): Promise<void> {
   const { config, sql } = ctx
   const seconds = await secondsInStatus(sql, run)
   if (seconds > config.pendingPatience && !state.queued)
     return end(ctx, run, 'aborting', neverBegan(ctx, state.reason))
-  await releaseRun(sql, run, Math.min(seconds, config.lookInterval), state.reason)
+  const longest = state.reason ? config.lookInterval : Math.min(config.lookInterval, unexplained)
+  await releaseRun(sql, run, Math.min(seconds, longest), state.reason)
 }
 
 /** Room, nodes and registries are the machine's, so it may be tried again. */

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
-import { Impossible, NoRoomNow } from '#shared/ports/cluster.ts'
+import { Away, Impossible, NoRoomNow } from '#shared/ports/cluster.ts'
 import { makePlan } from '#tests/support/makers.ts'
 import { historyOf, makeRun, passTime, readRun, steal } from '#tests/support/runs.ts'
 import { deliver, outbox, test, type TestWorld } from '#tests/support/world.ts'
@@ -182,25 +182,31 @@ test('a worker that cannot be created is tried again later, and the reason is sh
   })
 })
 
-test('a run that no room was left for by a limit somebody has set waits, however often it is tried', async ({
-  ctx,
-}) => {
-  const run = await makeRun(ctx, { status: 'ready' })
-  ctx.cluster.before = () => {
-    throw new NoRoomNow('exceeded quota: jobs')
-  }
-  for (let failure = 0; failure <= ctx.config.maxStepFailures; failure += 1) {
+test.for([new NoRoomNow('exceeded quota: jobs'), new Away('the API server cannot be asked')])(
+  'a run whose worker cannot be created now waits, however often it is tried: %s',
+  async (why, { ctx }) => {
+    const run = await makeRun(ctx, { status: 'ready' })
+    ctx.cluster.before = () => {
+      throw why
+    }
+    for (let failure = 0; failure <= ctx.config.maxStepFailures; failure += 1) {
+      await start(ctx, run)
+      await passTime(ctx)
+    }
+    expect(await readRun(ctx, run.runId)).toMatchObject({
+      status: 'ready',
+      reason: expect.stringContaining(why.message),
+    })
+    ctx.cluster.before = () => {
+      throw new Error('once more')
+    }
     await start(ctx, run)
     await passTime(ctx)
-  }
-  expect(await readRun(ctx, run.runId)).toMatchObject({
-    status: 'ready',
-    reason: expect.stringMatching(/exceeded quota: jobs/),
-  })
-  ctx.cluster.before = () => {}
-  await start(ctx, run)
-  expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'starting' })
-})
+    ctx.cluster.before = () => {}
+    await start(ctx, run)
+    expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'starting' })
+  },
+)
 
 test('a run whose worker cannot be as it is asked for ends at once', async ({ ctx }) => {
   const run = await makeRun(ctx, { status: 'ready' })

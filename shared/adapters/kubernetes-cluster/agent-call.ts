@@ -2,8 +2,9 @@ import http, { type IncomingMessage } from 'node:http'
 import { finished, type Readable } from 'node:stream'
 import { json } from 'node:stream/consumers'
 import { ArchiveError, type ArchiveErrorCode } from '#shared/archive/archive-error.ts'
-import { NoSuchVolume } from '#shared/ports/cluster.ts'
+import { Away, NoSuchVolume } from '#shared/ports/cluster.ts'
 import { signCall } from './agent-identity.ts'
+import { heartbeat } from './agent-variables.ts'
 
 /** What is asked of an agent about a volume: `part` is what of it, as `content`; all of it, unless given. */
 export type AgentCall = {
@@ -12,40 +13,67 @@ export type AgentCall = {
   body?: Readable
 }
 
-/** What an agent answers where something is wrong. */
-export type Complaint = { code?: ArchiveErrorCode | 'no-such-volume'; message: string }
+/** What an agent answers where something is wrong; the code is an archive's, or one of the system's of no room. */
+export type Complaint = {
+  code?: ArchiveErrorCode | 'no-such-volume' | 'ENOSPC' | 'EDQUOT'
+  message: string
+}
 
-/** Calls the agent at an address. Throws `NoSuchVolume`, and `ArchiveError` where the agent did. */
+// Milliseconds after which an agent from which nothing comes is lost, with its node or on the way.
+const lost = 6 * heartbeat
+
+/** The agent does not know us: it was made for another key. */
+export class Stranger extends Error {
+  override readonly name = 'Stranger'
+}
+
+/** Calls the agent at an address. Throws `NoSuchVolume`, `ArchiveError` where the agent did, `Away` where none answers, and `Stranger`. */
 export async function callAgent(
   address: string,
   signingKey: string,
   volume: string,
   call: AgentCall = {},
+  patience = lost,
 ): Promise<IncomingMessage> {
   const url = new URL([volume, call.part].filter(Boolean).join('/'), `${address}/`)
-  const answer = await request(url, await signCall(volume, signingKey), call)
+  const answer = await request(url, await signCall(volume, signingKey), call, patience)
   if (answer.statusCode === 200) return answer
   throw await failureIn(answer, volume)
 }
 
 /** Resolves with the answer, which may come before all of the body was sent: then the rest is not wanted. */
-function request(url: URL, token: string, call: AgentCall): Promise<IncomingMessage> {
-  const { method = 'GET', body } = call
+function request(
+  url: URL,
+  token: string,
+  { method = 'GET', body }: AgentCall,
+  patience: number,
+): Promise<IncomingMessage> {
+  const headers = { authorization: `Bearer ${token}` }
   return new Promise((resolve, reject) => {
-    const asked = http.request(url, { method, headers: { authorization: `Bearer ${token}` } })
-    asked.once('error', reject)
+    let ofBody: unknown
+    const asked = http.request(url, { method, headers, timeout: patience })
+    asked.once('timeout', () => asked.destroy(new Error(`nothing for ${patience / 1000} s`)))
+    asked.once('error', (error) => reject(error === ofBody ? error : away(url, error)))
     asked.once('response', (answer) => {
       body?.unpipe(asked)
+      // Who reads it takes the time that he needs.
+      answer.socket.setTimeout(0).setKeepAlive(true, heartbeat)
       resolve(answer)
     })
     if (!body) {
       asked.end()
       return
     }
-    finished(body, { writable: false }, (error) => error && asked.destroy(error))
+    finished(body, { writable: false }, (error) => {
+      ofBody = error
+      if (error) asked.destroy(error)
+    })
     body.pipe(asked)
   })
 }
+
+const away = ({ host }: URL, error: Error): Away =>
+  new Away(`the agent at ${host} does not answer: ${error.message}`, { cause: error })
 
 async function failureIn(answer: IncomingMessage, volume: string): Promise<Error> {
   const { statusCode } = answer
@@ -54,6 +82,8 @@ async function failureIn(answer: IncomingMessage, volume: string): Promise<Error
   answer.destroy()
   const why = message ?? `status ${statusCode}`
   if (code === 'no-such-volume') return new NoSuchVolume(why)
+  if (code === 'ENOSPC' || code === 'EDQUOT') return Object.assign(new Error(why), { code })
   if (code) return new ArchiveError(code, why)
+  if (statusCode === 401) return new Stranger(`the agent of the volume ${volume} says: ${why}`)
   return new Error(`the agent of the volume ${volume} failed: ${why}`)
 }

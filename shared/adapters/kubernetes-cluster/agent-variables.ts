@@ -23,3 +23,6 @@ export const agentVariables = {
 
 /** What a call is about that is about no volume in particular. */
 export const allVolumes = 'all'
+
+/** Milliseconds after which an agent says again that it is at work. */
+export const heartbeat = 10_000

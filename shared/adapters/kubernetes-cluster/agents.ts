@@ -1,14 +1,15 @@
 import type { V1Pod } from '@kubernetes/client-node'
 import type { IncomingMessage } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
-import { NoSuchVolume } from '#shared/ports/cluster.ts'
-import { callAgent, type AgentCall } from './agent-call.ts'
+import { Away, NoSuchVolume, Unreachable } from '#shared/ports/cluster.ts'
+import { callAgent, Stranger, type AgentCall } from './agent-call.ts'
 import { aboutAgents, agentName, agentPod, type Mode } from './agent-pod.ts'
 import { agentPort } from './agent-variables.ts'
 import { ask, askForAll, askIfThere, unless, type Api } from './api.ts'
 import { findClaim } from './find-claim.ts'
 import { selectorOf } from './labels.ts'
-import { pendingReason } from './pending-reason.ts'
+import { eventsOf } from './events.ts'
+import { hindrance, pendingReason, waitsForClaims } from './pending-reason.ts'
 import type { ClusterSettings } from './settings.ts'
 
 /** Calls the agent of a volume, which is started unless it lives. */
@@ -16,6 +17,12 @@ export type CallVolume = (volume: string, mode: Mode, call: AgentCall) => Promis
 
 // Nodes that have our image start an agent in a second or two; others fetch it first.
 const patience = 120_000
+// What begins at all has mostly begun by then.
+const soon = 2000
+// What stands in the way for so long does not go by itself.
+const hindered = 8000
+// Nobody waits for one that has not begun by then.
+const longestWait = 5 * 60_000
 const lookAgain = 100
 
 export function agentsIn(api: Api, settings: ClusterSettings): CallVolume {
@@ -31,11 +38,15 @@ export async function removeAgents(api: Api, namespace: string, volume: string):
     await removeAgent(api, namespace, agent)
 }
 
-/** Removes the agents that have ended. */
+/** Removes the agents that have ended, and those that have not begun for so long that nobody waits for them any more. */
 export async function removeEndedAgents(api: Api, namespace: string): Promise<void> {
   for (const agent of await listAgents(api, namespace))
-    if (isOver(agent)) await removeAgent(api, namespace, agent)
+    if (isOver(agent) || isStuck(agent)) await removeAgent(api, namespace, agent)
 }
+
+const isStuck = ({ status, metadata }: V1Pod): boolean =>
+  status?.phase === 'Pending' &&
+  Date.now() - (metadata?.creationTimestamp?.getTime() ?? Infinity) > longestWait
 
 const isOver = ({ status }: V1Pod): boolean =>
   status?.phase === 'Succeeded' || status?.phase === 'Failed'
@@ -61,16 +72,26 @@ async function readyAgent(
   volume: string,
   mode: Mode,
 ): Promise<string> {
-  const end = Date.now() + patience
+  const { namespace, signingKey } = settings
+  const begun = Date.now()
+  let freeAt = begun
   for (;;) {
     const pod = await ensureAgent(api, settings, volume, mode)
     const host = pod?.status?.phase === 'Running' ? pod.status.podIP : undefined
     const address = host && `http://${host.includes(':') ? `[${host}]` : host}:${agentPort}`
-    if (address && (await answers(address, settings.signingKey, volume))) return address
-    if (Date.now() > end) throw await neverReady(api, settings.namespace, volume, pod)
-    await pause(lookAgain)
+    const answer = address && (await answerOf(address, signingKey, volume))
+    if (answer === 'ready') return address as string
+    if (pod && answer === 'foreign') await removeAgent(api, namespace, pod)
+    const waited = Date.now() - begun
+    if (!pod || waited < soon || !(await isHindered(api, namespace, pod))) freeAt = Date.now()
+    if (Date.now() - freeAt > hindered || waited > patience)
+      throw await neverReady(api, namespace, volume, pod)
+    await pause(slower(waited))
   }
 }
+
+/** One that is not there after some seconds is looked at less and less often. */
+const slower = (waited: number): number => Math.min(Math.max(lookAgain, waited / 20), 1000)
 
 /** The Pod of an agent; undefined when one that has ended was in its place, and is being removed. */
 async function ensureAgent(
@@ -105,11 +126,22 @@ async function startAgent(
   return unless(409, ask(what, api.core.createNamespacedPod({ namespace, body })))
 }
 
-const answers = (...about: [address: string, signingKey: string, volume: string]) =>
-  callAgent(...about).then(
-    (answer) => Boolean(answer.resume()),
-    () => false,
-  )
+/** What an agent is to us; `foreign` is one with another key, such as that of a release before. */
+async function answerOf(
+  ...about: [address: string, signingKey: string, volume: string]
+): Promise<'ready' | 'foreign' | 'away'> {
+  try {
+    const answer = await callAgent(...about)
+    answer.resume()
+    return 'ready'
+  } catch (error) {
+    return error instanceof Stranger ? 'foreign' : 'away'
+  }
+}
+
+/** Whether it is known of something that an agent waits for that it will not come. */
+const isHindered = async (api: Api, namespace: string, pod: V1Pod): Promise<boolean> =>
+  hindrance(pod, waitsForClaims(pod) ? await eventsOf(api, namespace, pod) : []) !== undefined
 
 async function neverReady(
   api: Api,
@@ -117,8 +149,8 @@ async function neverReady(
   volume: string,
   pod: V1Pod | undefined,
 ): Promise<Error> {
-  const what = `the agent of the volume ${volume} was not ready within ${patience / 1000} s`
-  const fieldSelector = `involvedObject.uid=${pod?.metadata?.uid}`
-  const { items } = await ask(what, api.core.listNamespacedEvent({ namespace, fieldSelector }))
-  return new Error(`${what}: ${pendingReason(pod, items) ?? 'it does not answer'}`)
+  const events = pod ? await eventsOf(api, namespace, pod) : []
+  const why = pendingReason(pod, events)
+  if (why) return new Unreachable(`nothing gets at the volume ${volume}: ${why}`)
+  return new Away(`the agent of the volume ${volume} does not answer`)
 }

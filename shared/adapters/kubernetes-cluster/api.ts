@@ -1,6 +1,15 @@
-import { BatchV1Api, CoreV1Api, KubeConfig } from '@kubernetes/client-node'
+import {
+  BatchV1Api,
+  CoreV1Api,
+  createConfiguration,
+  KubeConfig,
+  ServerConfiguration,
+  setHeaderOptions,
+  type Configuration,
+  type RequestContext,
+} from '@kubernetes/client-node'
 import type { RequestOptions } from 'node:https'
-import { NoRoomNow } from '#shared/ports/cluster.ts'
+import { Away, NoRoomNow } from '#shared/ports/cluster.ts'
 import { isOverQuota, withRemedy } from './remedies.ts'
 
 /** The parts of the API server we call, and how to call it where the client has no way to stream. */
@@ -12,16 +21,20 @@ export type Api = {
   credentials(): Promise<RequestOptions>
 }
 
-/** The API server of the cluster we run in, or else of the kubeconfig of whoever started us. */
-export function connectApi(config: KubeConfig = ownConfig()): Api {
+/**
+ * The API server of the cluster we run in, or else of the kubeconfig of whoever started us. It answers within `patience` seconds, or
+ * it does not: lines break that nobody hears of.
+ */
+export function connectApi(config: KubeConfig = ownConfig(), patience = 30): Api {
   const server = config.getCurrentCluster()?.server
   if (!server)
     throw new Error(
       'there is no Kubernetes here: neither an account of a cluster, nor a kubeconfig with a current context',
     )
+  const settings = settingsFor(config, server, patience)
   return {
-    core: config.makeApiClient(CoreV1Api),
-    batch: config.makeApiClient(BatchV1Api),
+    core: new CoreV1Api(settings),
+    batch: new BatchV1Api(settings),
     server,
     async credentials() {
       const options: RequestOptions = {}
@@ -30,6 +43,22 @@ export function connectApi(config: KubeConfig = ownConfig()): Api {
     },
   }
 }
+
+/** Of a client whose every call ends. */
+const settingsFor = (config: KubeConfig, server: string, patience: number): Configuration =>
+  createConfiguration({
+    baseServer: new ServerConfiguration(server, {}),
+    authMethods: { default: config },
+    promiseMiddleware: [
+      {
+        async pre(context: RequestContext) {
+          context.setSignal(AbortSignal.timeout(1000 * patience))
+          return context
+        },
+        post: async (answer) => answer,
+      },
+    ],
+  })
 
 function ownConfig(): KubeConfig {
   const config = new KubeConfig()
@@ -53,17 +82,21 @@ export async function ask<T>(what: string, call: Promise<T>): Promise<T> {
   try {
     return await call
   } catch (error) {
-    const { code, body } = error as { code?: unknown; body?: unknown }
+    const { name, code, body } = error as { name?: unknown; code?: unknown; body?: unknown }
+    if (name === 'TimeoutError') throw new Away(`${what}: the API server did not answer in time`)
     if (typeof code === 'number') throw refusal(code, what, wordsOf(body))
-    throw new Error(`${what}: the API server cannot be asked: ${rootOf(error)}`, { cause: error })
+    throw new Away(`${what}: the API server cannot be asked: ${rootOf(error)}`, { cause: error })
   }
 }
 
 function refusal(status: number, what: string, words: string): Error {
   const message = `${what}: ${withRemedy(words)}`
   if (isOverQuota(words)) return new NoRoomNow(message)
-  return new Refused(status, message)
+  return isPassing(status) ? new Away(message) : new Refused(status, message)
 }
+
+/** Too much to do, or trouble of its own. */
+const isPassing = (status: number): boolean => status === 408 || status === 429 || status >= 500
 
 /** The answer to a call; undefined when there is no such thing. */
 export const askIfThere = <T>(what: string, call: Promise<T>): Promise<T | undefined> =>
@@ -101,6 +134,12 @@ function rootOf(error: unknown): string {
   const { cause, message } = error as { cause?: unknown; message?: unknown }
   return cause instanceof Error ? rootOf(cause) : String(message ?? error)
 }
+
+/** Of a list, what things are called and no more of them. */
+export const onlyMetadata = setHeaderOptions(
+  'Accept',
+  'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json',
+)
 
 type Page<T> = { items: T[]; metadata?: { _continue?: string } }
 

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { NoSuchVolume } from '#shared/ports/cluster.ts'
+import { Away, NoSuchVolume } from '#shared/ports/cluster.ts'
 import { agentsIn, removeAgents, removeEndedAgents, type CallVolume } from './agents.ts'
-import { ask, askForAll, askIfThere, unless, type Api } from './api.ts'
+import { ask, askForAll, askIfThere, onlyMetadata, unless, type Api } from './api.ts'
 import { claimOf } from './claim.ts'
 import { findClaim } from './find-claim.ts'
 import { selectorOf } from './labels.ts'
@@ -9,8 +9,11 @@ import type { ClaimSettings, ClusterSettings } from './settings.ts'
 import { transfersBy } from './transfers.ts'
 import type { Volumes } from './volumes.ts'
 
-// Nobody mounts it any more, so its going takes moments.
+// None of ours mounts it any more, so its going takes moments.
 const lookAgain = 50
+const patience = 10_000
+const stillMounted =
+  'it goes when no Pod has it mounted any more; kubectl describe pvc tells which do'
 
 /** Volumes as claims, one for each; bytes get into them and out by Pods that have them mounted. */
 export function claimsIn(api: Api, settings: ClusterSettings, claims: ClaimSettings): Volumes {
@@ -40,20 +43,26 @@ export function claimsIn(api: Api, settings: ClusterSettings, claims: ClaimSetti
         ask(what, api.core.createNamespacedPersistentVolumeClaim({ namespace, body })),
       )
       if (made || (await findClaim(api, namespace, name))) return
-      throw new Error(`${what}: one of that name is just being deleted; try again when it is gone`)
+      throw new Away(`${what}: one of that name is just being deleted; try again when it is gone`)
     },
     async deleteVolume(name) {
       await removeAgents(api, namespace, name)
       const what = `the volume ${name} cannot be deleted`
       const claim = { namespace, name }
       await askIfThere(what, api.core.deleteNamespacedPersistentVolumeClaim(claim))
-      while (await askIfThere(what, api.core.readNamespacedPersistentVolumeClaim(claim)))
+      const end = Date.now() + patience
+      while (await askIfThere(what, api.core.readNamespacedPersistentVolumeClaim(claim))) {
+        if (Date.now() > end) throw new Error(`${what} yet: ${stillMounted}`)
         await pause(lookAgain)
+      }
     },
     async listVolumes() {
       const labelSelector = selectorOf('data')
       const claims = await askForAll('the volumes cannot be listed', (page) =>
-        api.core.listNamespacedPersistentVolumeClaim({ namespace, labelSelector, ...page }),
+        api.core.listNamespacedPersistentVolumeClaim(
+          { namespace, labelSelector, ...page },
+          onlyMetadata,
+        ),
       )
       return claims.flatMap(({ metadata }) => metadata?.name ?? [])
     },

@@ -1,6 +1,6 @@
 import { json } from 'node:stream/consumers'
 import { setTimeout as pause } from 'node:timers/promises'
-import { codeOf } from '#shared/files/error-code.ts'
+import { Away } from '#shared/ports/cluster.ts'
 import { callAgent, type AgentCall } from './agent-call.ts'
 import { allVolumes } from './agent-variables.ts'
 import type { ClusterSettings, SharedSettings } from './settings.ts'
@@ -22,9 +22,9 @@ export function directoriesIn(
       try {
         return await callAgent(agentUrl, signingKey, volume, call)
       } catch (error) {
+        if (!(error instanceof Away)) throw error
         // What was sent of a stream cannot be sent again.
-        if (call?.body || !isAway(error)) throw error
-        if (Date.now() > end) throw unreachable(namespace, agentUrl, error)
+        if (call?.body || Date.now() > end) throw inWords(namespace, error)
       }
       await pause(lookAgain)
     }
@@ -48,12 +48,7 @@ export function directoriesIn(
   }
 }
 
-const away = ['ECONNREFUSED', 'ECONNRESET', 'EHOSTUNREACH', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN']
-
-const isAway = (error: unknown): error is Error => away.includes(codeOf(error) ?? '')
-
-function unreachable(namespace: string, url: string, { message }: Error): Error {
-  return new Error(
-    `the agent that has all Data cannot be called at ${url}: ${message}. See what its Pod waits for: kubectl -n ${namespace} describe pod -l app.kubernetes.io/component=agent`,
-  )
+function inWords(namespace: string, { message, cause }: Away): Away {
+  const next = `See what its Pod waits for: kubectl -n ${namespace} describe pod -l app.kubernetes.io/component=agent`
+  return new Away(`the Data cannot be got at: ${message}. ${next}`, { cause })
 }

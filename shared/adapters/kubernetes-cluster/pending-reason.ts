@@ -23,6 +23,12 @@ export function pendingReason(
   )
 }
 
+/** What of that no waiting mends: an image that does not come, a program that does not stay up, a claim that nobody can fill. */
+export function hindrance(pod: V1Pod, events: CoreV1Event[]): string | undefined {
+  const ofStorage = newest(events.filter(isOfClaim))
+  return troubled(pod) ?? (ofStorage?.type === 'Warning' ? ofEvent(ofStorage) : undefined)
+}
+
 const isOfClaim = ({ involvedObject }: CoreV1Event): boolean =>
   involvedObject?.kind === 'PersistentVolumeClaim'
 

@@ -3,6 +3,11 @@ import { shellLine } from '#shared/domain/shell.ts'
 /** Whether Kubernetes says that a ResourceQuota is used up. */
 export const isOverQuota = (words: string): boolean => /exceeded quota/.test(words)
 
+const hasNoRoom = /nodes are available: .*Insufficient/s
+
+/** Whether nothing is wrong but that others have what it needs, or that nobody has it yet. */
+export const isQueued = (words: string): boolean => isOverQuota(words) || hasNoRoom.test(words)
+
 type Remedy = { says: RegExp; next(plan?: string): string | undefined }
 
 /** What people can do about what Kubernetes says, of which it does not say it. */
@@ -12,7 +17,7 @@ const remedies: readonly Remedy[] = [
     next: () => 'it goes on when others have ended, or when an admin raises the quota',
   },
   {
-    says: /nodes are available: .*Insufficient/s,
+    says: hasNoRoom,
     next: (plan) =>
       plan && `it begins when a node has as much to give; to ask for less: ${askForLess(plan)}`,
   },
@@ -34,16 +39,18 @@ const remedies: readonly Remedy[] = [
   },
   {
     says: /no PriorityClass with name/,
-    next: () => 'an admin has to make it, or to set KNIT_WORKER_PRIORITY_CLASS to another',
+    next: () =>
+      'an admin has to make it, or to name another in the value workers.priorityClass of the chart',
   },
   {
     says: /storageclass.* not found/,
-    next: () => 'an admin has to make it, or to set KNIT_VOLUME_CLASS to another',
+    next: () =>
+      'an admin has to make it, or to name another in the value volumes.storageClass of the chart',
   },
   {
     says: /violates PodSecurity/,
     next: () =>
-      'an admin has to let programs be who their images say: kubectl label namespace NAMESPACE pod-security.kubernetes.io/enforce=baseline --overwrite',
+      'an admin has to let programs be who their images say, by the label pod-security.kubernetes.io/enforce=baseline of this namespace, or to keep them from being root by the value workers.profile of the chart',
   },
   {
     says: /^Failed(Mount|AttachVolume)/,
@@ -65,6 +72,6 @@ export function imageRemedy(complaint: string): string {
   if (/no match(ing)?\b.*(platform|manifest)/.test(complaint))
     return 'It is for other machines: build it for those of this cluster'
   if (/denied|unauthorized|forbidden|authenticat|authoriz|credentials/i.test(complaint))
-    return 'Check its name; if its registry asks who one is, an admin names a secret for it in KNIT_WORKER_PULL_SECRETS'
+    return 'Check its name; if its registry asks who one is, an admin names a secret for it in the value workers.imagePullSecrets of the chart'
   return 'Check its name and tag'
 }

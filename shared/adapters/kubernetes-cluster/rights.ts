@@ -35,10 +35,7 @@ export const rights: Record<ClusterCall, readonly Rule[]> = {
     { group: 'batch', resources: ['jobs'], verbs: ['get'] },
     { group: '', resources: ['pods', 'events'], verbs: ['list'] },
   ],
-  listWorkers: [
-    { group: 'batch', resources: ['jobs'], verbs: ['list'] },
-    { group: '', resources: ['pods'], verbs: ['list'] },
-  ],
+  listWorkers: [{ group: 'batch', resources: ['jobs'], verbs: ['list'] }],
   deleteWorker: [
     { group: 'batch', resources: ['jobs'], verbs: ['delete', 'get'] },
     { group: '', resources: ['pods'], verbs: ['delete', 'list'] },

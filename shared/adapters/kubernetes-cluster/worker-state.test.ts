@@ -122,7 +122,7 @@ test.each<[what: string, says: RegExp, found: Partial<Found>]>([
   ],
   [
     'whose priority class does not exist',
-    /^FailedCreate: .*no PriorityClass with name .*; an admin has to .* KNIT_WORKER_PRIORITY_CLASS/,
+    /^FailedCreate: .*no PriorityClass with name .*; an admin has to .* workers\.priorityClass/,
     refusedPod('no PriorityClass with name knit-worker was found'),
   ],
   [
@@ -136,21 +136,10 @@ test.each<[what: string, says: RegExp, found: Partial<Found>]>([
   ],
   [
     'that a namespace is too strict for',
-    /^FailedCreate: .*violates PodSecurity .*; an admin .* kubectl label namespace .*=baseline/,
+    /^FailedCreate: .*violates PodSecurity .*; an admin .*enforce=baseline of this namespace, .* workers\.profile/,
     refusedPod(
       'violates PodSecurity "restricted:latest": runAsNonRoot != true (pod or container "main" must set securityContext.runAsNonRoot=true)',
     ),
-  ],
-  [
-    'that no node has room for',
-    /^0\/3 nodes are available: 3 Insufficient nvidia\.com\/gpu\. .*; it begins when a node .*: knit plan resource p1 --set NAME=AMOUNT, then stop and retry the run$/,
-    {
-      pods: [
-        unscheduled(
-          '0/3 nodes are available: 3 Insufficient nvidia.com/gpu. preemption: 0/3 nodes are available: 3 No preemption victims found for incoming pod.',
-        ),
-      ],
-    },
   ],
   [
     'that no node is meant for',
@@ -165,7 +154,7 @@ test.each<[what: string, says: RegExp, found: Partial<Found>]>([
   ],
   [
     'whose volume cannot be made',
-    /^0\/1 .*unbound immediate PersistentVolumeClaims.*; ProvisioningFailed: storageclass.* "no-such-class" not found; an admin .* KNIT_VOLUME_CLASS/,
+    /^0\/1 .*unbound immediate PersistentVolumeClaims.*; ProvisioningFailed: storageclass.* "no-such-class" not found; an admin .* volumes\.storageClass/,
     {
       pods: [
         unscheduled(
@@ -216,6 +205,18 @@ test('a Job that a quota keeps from beginning is in a queue, and says what it wa
   expect(see(refusedPod(words))).toEqual({
     phase: 'pending',
     reason: expect.stringMatching(/exceeded quota: .*; it goes on when others have ended/),
+    queued: true,
+  })
+})
+
+test('a Job that no node has room for is in a queue, and says how to ask for less', () => {
+  const words =
+    '0/3 nodes are available: 3 Insufficient nvidia.com/gpu. preemption: 0/3 nodes are available: 3 No preemption victims found for incoming pod.'
+  expect(see({ pods: [unscheduled(words)] })).toEqual({
+    phase: 'pending',
+    reason: expect.stringMatching(
+      /^0\/3 nodes are available: 3 Insufficient nvidia\.com\/gpu\. .*; it begins when a node .*: knit plan resource p1 --set NAME=AMOUNT, then stop and retry the run$/,
+    ),
     queued: true,
   })
 })
@@ -409,7 +410,7 @@ test.each<[what: string, end: [code: number, cause: string, says: RegExp], found
   ],
   [
     'has an image that its registry does not give',
-    [255, 'plan', /401 Unauthorized\. Check its name; .* KNIT_WORKER_PULL_SECRETS/],
+    [255, 'plan', /401 Unauthorized\. Check its name; .* workers\.imagePullSecrets/],
     {
       pods: [
         pod('Pending', {

@@ -11,7 +11,7 @@ import { containers } from './job.ts'
 import { aboutOf } from './labels.ts'
 import { measuresFrom } from './measures.ts'
 import { pendingReason } from './pending-reason.ts'
-import { isOverQuota } from './remedies.ts'
+import { isQueued } from './remedies.ts'
 import { verdictOf } from './verdict.ts'
 
 /** A Job as it was found, with its Pods, and with the events of both while none has begun. */
@@ -44,7 +44,7 @@ export function stateOf({ job, pods, events, at }: Found): WorkerState {
   if (startedAt) return { phase: 'running', startedAt, ...known }
   const reason = pendingReason(pod, events, aboutOf('worker', job.metadata?.labels)['plan'])
   if (!reason) return { phase: 'pending' }
-  return { phase: 'pending', reason, ...(isOverQuota(reason) && { queued: true }) }
+  return { phase: 'pending', reason, ...(isQueued(reason) && { queued: true }) }
 }
 
 function newest(pods: V1Pod[]): V1Pod | undefined {

@@ -1,6 +1,6 @@
 import type { CoreV1Event, V1Job, V1Pod } from '@kubernetes/client-node'
 import { expect, test } from 'vitest'
-import { Impossible, NoRoomNow } from '#shared/ports/cluster.ts'
+import { Away, Impossible, NoRoomNow } from '#shared/ports/cluster.ts'
 import { Refused, type Api } from './api.ts'
 import type { ClusterSettings } from './settings.ts'
 import { stuck, workersIn } from './workers.ts'
@@ -121,7 +121,7 @@ test('of a Pod that waits for claims the events of its own claims tell more', as
   expect(asked).toEqual(['involvedObject.kind=PersistentVolumeClaim'])
 })
 
-test('a Job that the API server calls invalid is impossible, a full quota is no room', async () => {
+test('a Job that the API server calls invalid is impossible, a full quota is no room, and a server with too much to do away', async () => {
   const refusing = (code: number, message: string) => {
     const { api } = serverWith(job())
     const createNamespacedJob = async () => {
@@ -141,4 +141,5 @@ test('a Job that the API server calls invalid is impossible, a full quota is no 
   await expect(refusing(422, 'gpu is no name')).rejects.toThrow(Impossible)
   await expect(refusing(403, 'exceeded quota: jobs')).rejects.toThrow(NoRoomNow)
   await expect(refusing(403, 'not yours')).rejects.toThrow(Refused)
+  await expect(refusing(429, 'too much to do')).rejects.toThrow(Away)
 })

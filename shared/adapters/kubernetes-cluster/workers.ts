@@ -1,6 +1,14 @@
 import { PatchStrategy, setHeaderOptions, type V1Job, type V1Pod } from '@kubernetes/client-node'
-import { Impossible, type Cluster, type Worker, type WorkerSpec } from '#shared/ports/cluster.ts'
-import { ask, askForAll, askIfThere, Refused, unless, type Api } from './api.ts'
+import {
+  Away,
+  Impossible,
+  type Cluster,
+  type Worker,
+  type WorkerName,
+  type WorkerSpec,
+} from '#shared/ports/cluster.ts'
+import { ask, askForAll, askIfThere, onlyMetadata, Refused, unless, type Api } from './api.ts'
+import { eventsOf } from './events.ts'
 import { jobOf } from './job.ts'
 import { aboutOf, selectorOf } from './labels.ts'
 import { pendingReason, waitsForClaims } from './pending-reason.ts'
@@ -26,7 +34,7 @@ export function workersIn(api: Api, settings: ClusterSettings): Workers {
   const look = async (job: V1Job): Promise<Worker> => {
     const pods = await jobs.podsOf(job)
     const about = stuck(job, pods, Date.now())
-    return workerOf(job, { pods, events: about ? await jobs.eventsOf(about) : [] })
+    return workerOf(job, { pods, events: about ? await eventsOf(api, namespace, about) : [] })
   }
 
   return {
@@ -37,7 +45,7 @@ export function workersIn(api: Api, settings: ClusterSettings): Workers {
       if (made) return workerOf(made, { pods: [], events: [] })
       const there = await find(spec.name)
       if (there) return there
-      throw new Error(`the worker ${spec.name} was being deleted; try again`)
+      throw new Away(`the worker ${spec.name} was being deleted; try again`)
     },
     async releaseWorker({ name, uid }) {
       try {
@@ -48,13 +56,7 @@ export function workersIn(api: Api, settings: ClusterSettings): Workers {
           throw error
       }
     },
-    async listWorkers() {
-      const [found, pods] = await Promise.all([jobs.list(), jobs.allPods()])
-      const podsOf = Map.groupBy(pods, ({ metadata }) => metadata?.labels?.[ownerLabel])
-      return found.map((job) =>
-        workerOf(job, { pods: podsOf.get(job.metadata?.uid) ?? [], events: [] }),
-      )
-    },
+    listWorkers: async () => (await jobs.list()).map(nameOf),
     async deleteWorker(name, { force } = { force: false }) {
       const job = await jobs.read(name)
       if (!job) return
@@ -75,21 +77,22 @@ function requireAccount({ serviceAccount: named }: WorkerSpec, { workers }: Clus
   if (named === undefined || workers.serviceAccounts.includes(named)) return
   const allowed = workers.serviceAccounts.join(', ') || 'none'
   throw new Impossible(
-    `the plan names the service account ${named}, which plans may not use here; allowed: ${allowed}. Ask an admin to add it to KNIT_WORKER_SERVICE_ACCOUNTS`,
+    `the plan names the service account ${named}, which plans may not use here; allowed: ${allowed}. Ask an admin to add it to the value workers.serviceAccounts of the chart`,
   )
 }
 
 function workerOf(job: V1Job, found: Omit<Parameters<typeof stateOf>[0], 'job' | 'at'>): Worker {
-  const { name = '', uid = '', labels } = job.metadata ?? {}
+  return { ...nameOf(job), state: stateOf({ job, ...found, at: new Date() }) }
+}
+
+function nameOf({ metadata }: V1Job): WorkerName {
+  const { name = '', uid = '', labels } = metadata ?? {}
   const { runid: _same, ...about } = aboutOf('worker', labels)
-  return { name, uid, labels: about, state: stateOf({ job, ...found, at: new Date() }) }
+  return { name, uid, labels: about }
 }
 
 const isUp = ({ status }: V1Pod): boolean =>
   status?.phase !== 'Succeeded' && status?.phase !== 'Failed'
-
-const claimsOf = ({ spec }: V1Pod): string[] =>
-  spec?.volumes?.flatMap(({ persistentVolumeClaim: claim }) => claim?.claimName ?? []) ?? []
 
 const isGoing = ({ metadata }: V1Job | V1Pod): boolean => metadata?.deletionTimestamp !== undefined
 
@@ -113,12 +116,6 @@ export function stuck(job: V1Job, pods: readonly V1Pod[], now: number): V1Job | 
 
 /** What we ask the API server about Jobs. */
 function jobsIn({ batch, core }: Api, namespace: string) {
-  const labelSelector = selectorOf('worker')
-  const podsBy = (selector: string) =>
-    askForAll<V1Pod>('Pods cannot be listed', (page) =>
-      core.listNamespacedPod({ namespace, labelSelector: selector, ...page }),
-    )
-  const podsOf = (job: V1Job) => podsBy(`${ownerLabel}=${job.metadata?.uid}`)
   return {
     create: async (body: V1Job) => {
       const what = `the worker ${body.metadata?.name} cannot be made`
@@ -136,27 +133,22 @@ function jobsIn({ batch, core }: Api, namespace: string) {
         `the worker ${name} cannot be looked up`,
         batch.readNamespacedJob({ namespace, name }),
       ),
+    /** Their names alone. */
     list: () =>
       askForAll<V1Job>('the workers cannot be listed', (page) =>
-        batch.listNamespacedJob({ namespace, labelSelector, ...page }),
+        batch.listNamespacedJob(
+          { namespace, labelSelector: selectorOf('worker'), ...page },
+          onlyMetadata,
+        ),
       ),
-    allPods: () => podsBy(labelSelector),
-    podsOf,
-    /** Those of what is stuck; for a Pod that waits for claims, which itself does not know more, those of the claims. */
-    eventsOf: async (stuckOne: V1Pod | V1Job) => {
-      const { name, uid } = stuckOne.metadata ?? {}
-      const list = async (fieldSelector: string) =>
-        (
-          await ask(
-            `the events of ${name} cannot be listed`,
-            core.listNamespacedEvent({ namespace, fieldSelector }),
-          )
-        ).items
-      if (!waitsForClaims(stuckOne)) return list(`involvedObject.uid=${uid}`)
-      const claims = claimsOf(stuckOne)
-      const all = await list('involvedObject.kind=PersistentVolumeClaim')
-      return all.filter(({ involvedObject }) => claims.includes(involvedObject.name ?? ''))
-    },
+    podsOf: ({ metadata }: V1Job) =>
+      askForAll<V1Pod>('Pods cannot be listed', (page) =>
+        core.listNamespacedPod({
+          namespace,
+          labelSelector: `${ownerLabel}=${metadata?.uid}`,
+          ...page,
+        }),
+      ),
     release: (name: string, uid: string) =>
       ask(
         `the worker ${name} cannot be released`,

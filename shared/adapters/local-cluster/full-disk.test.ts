@@ -25,7 +25,9 @@ test('a worker fails at once on a full disk, with its exit code and the reason',
     expect(await home.sh(cluster, 'exit 7')).toMatchObject({ message: '(container main) Error' })
     // Whoever looks only now is told the same.
     const { log: _, ...told } = ended
-    expect((await cluster.listWorkers()).map(({ state }) => state)).toContainEqual(told)
+    const names = await cluster.listWorkers()
+    const found = await Promise.all(names.map(({ name }) => cluster.findWorker(name)))
+    expect(found.map((worker) => worker?.state)).toContainEqual(told)
     await cluster.close({ stopWorkers: true })
   } finally {
     disk.remove()

@@ -1,0 +1,81 @@
+import { KubeConfig } from '@kubernetes/client-node'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { expect, test } from 'vitest'
+import { Away, NoRoomNow } from '#shared/ports/cluster.ts'
+import { ask, connectApi, Refused } from './api.ts'
+
+/** The API of a server that answers as it is told to, or never. */
+async function apiOf(answer?: { status: number; message: string }) {
+  const server = createServer((_request, response) => {
+    if (!answer) return
+    const { status, message } = answer
+    const headers = { 'content-type': 'application/json' }
+    response.writeHead(status, headers).end(JSON.stringify({ kind: 'Status', message }))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const config = new KubeConfig()
+  config.loadFromClusterAndUser(
+    { name: 'test', server: `http://127.0.0.1:${port}`, skipTLSVerify: true },
+    { name: 'test' },
+  )
+  const close = () => {
+    server.closeAllConnections()
+    server.close()
+  }
+  return { api: connectApi(config, 0.1), close }
+}
+
+test('a call that is never answered ends', async () => {
+  const { api, close } = await apiOf()
+  const call = ask(
+    'the Pod cannot be seen',
+    api.core.readNamespacedPod({ namespace: 'a', name: 'b' }),
+  )
+  await expect(call).rejects.toThrow(
+    new Away('the Pod cannot be seen: the API server did not answer in time'),
+  )
+  close()
+})
+
+test('a server that is not there is away', async () => {
+  const { api, close } = await apiOf()
+  close()
+  const call = ask(
+    'the Pod cannot be seen',
+    api.core.readNamespacedPod({ namespace: 'a', name: 'b' }),
+  )
+  await expect(call).rejects.toThrow(Away)
+  await expect(call).rejects.toThrow(/^the Pod cannot be seen: .* ECONNREFUSED/)
+})
+
+test.for([
+  [408, Away],
+  [429, Away],
+  [500, Away],
+  [503, Away],
+  [403, Refused],
+  [409, Refused],
+  [422, Refused],
+] as const)('what is answered with %i is %o', async ([status, Kind]) => {
+  const { api, close } = await apiOf({ status, message: 'no' })
+  const call = ask(
+    'the Pod cannot be seen',
+    api.core.readNamespacedPod({ namespace: 'a', name: 'b' }),
+  )
+  await expect(call).rejects.toThrow(Kind)
+  await expect(call).rejects.toThrow('the Pod cannot be seen: no')
+  close()
+})
+
+test('a quota that is used up is no room', async () => {
+  const { api, close } = await apiOf({ status: 403, message: 'exceeded quota: pods' })
+  const call = ask(
+    'the Pod cannot be made',
+    api.core.readNamespacedPod({ namespace: 'a', name: 'b' }),
+  )
+  await expect(call).rejects.toThrow(NoRoomNow)
+  close()
+})
