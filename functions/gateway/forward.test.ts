@@ -260,7 +260,7 @@ test('a function that dies before it answers is a 503', async () => {
   )
 })
 
-test('only headers from end to end pass, and none that speaks for the gateway', async () => {
+test('only headers from end to end pass, none that speaks for the gateway, and none that says who asks', async () => {
   let reached: http.IncomingHttpHeaders = {}
   const answer: http.RequestListener = (request, response) => {
     reached = request.headers
@@ -272,13 +272,15 @@ test('only headers from end to end pass, and none that speaks for the gateway', 
       'keep-alive': 'timeout=1',
       te: 'trailers',
       'x-own': 'kept',
+      authorization: 'Bearer of whoever asks',
+      cookie: 'session=of whoever asks',
       [identityHeader]: 'forged',
     }
     const reply = await send(hops, { path: '/api/data?a=%20b', headers })
     expect(reply.headers['x-own']).toBe('kept')
     expect(reached).toMatchObject({ 'x-own': 'kept', 'x-request-id': expect.any(String) })
     expect(reached[identityHeader]).toMatch(/^ey/)
-    expect(reached).not.toHaveProperty('te')
+    for (const name of ['te', 'authorization', 'cookie']) expect(reached).not.toHaveProperty(name)
   })
 })
 

@@ -6,7 +6,10 @@ import type { NodeBindings } from '#shared/runtime/read-request.ts'
 import { passedOver } from '#shared/runtime/answer-early.ts'
 import { sent } from '#shared/runtime/web.ts'
 
-const hopByHop = new Set([
+/** What is said to this end of the line alone, and who one is, which functions are told by an identity. */
+const notPassedOn = new Set([
+  'authorization',
+  'cookie',
   'connection',
   'keep-alive',
   'proxy-authenticate',
@@ -95,4 +98,4 @@ async function passOn(
 }
 
 const endToEnd = (headers: NodeJS.Dict<string | string[]>): NodeJS.Dict<string | string[]> =>
-  Object.fromEntries(Object.entries(headers).filter(([name]) => !hopByHop.has(name)))
+  Object.fromEntries(Object.entries(headers).filter(([name]) => !notPassedOn.has(name)))
