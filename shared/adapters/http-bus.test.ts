@@ -56,11 +56,12 @@ test('without a broker each step is given the events that wake it, in order', as
   ])
 })
 
-test('a step that does not serve keeps no other from its events, and is an error', async () => {
+test('a step that does not serve an event keeps neither others from theirs nor is it kept from its own, and is an error', async () => {
   const { asked, url } = await listening((path) => (path.includes('observe') ? 500 : 202))
   const events = [event('worker.changed', 1), event('worker.changed', 2)]
   await expect(directBus(`${url}/{function}`, 'test', signer).publish(events)).rejects.toThrow(
     'step-observe-worker answered 500 to worker.changed',
   )
-  expect(asked.filter((one) => one.includes('finish'))).toHaveLength(2)
+  for (const step of ['finish', 'observe'])
+    expect(asked.filter((one) => one.includes(step))).toHaveLength(2)
 })

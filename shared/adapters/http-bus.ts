@@ -7,6 +7,8 @@ import { toCloudEvent, type EventSigner } from './cloud-event.ts'
 // A broker has only to take an event, a step to serve it.
 const brokerPatience = 10_000
 const stepPatience = 60_000
+// So long all calls of steps may take together: what is left then is due again.
+const directPatience = 45_000
 
 /** Publishes events to a broker, as CloudEvents over HTTP, one after another so that they leave in order. */
 export function httpBus(brokerUrl: string, by: string, signer: EventSigner): EventBus {
@@ -18,21 +20,25 @@ export function httpBus(brokerUrl: string, by: string, signer: EventSigner): Eve
 }
 
 /**
- * Gives events straight to the steps they wake: `functionUrl` says where a function is. Each step is given one after another;
- * one that does not answer keeps no other from its events. Rejects when something was not served.
+ * Gives events straight to the steps they wake: `functionUrl` says where a function is. Each step is given one after another, as
+ * long as there is time; neither a step nor an event that is not served keeps others waiting. Rejects when something was not served.
  */
 export function directBus(functionUrl: string, by: string, signer: EventSigner): EventBus {
   return {
     async publish(events) {
       const calls = events.flatMap((event) => stepsFor(event.name).map((step) => ({ step, event })))
+      const end = Date.now() + directPatience
+      const failures: unknown[] = []
       const served = [...Map.groupBy(calls, ({ step }) => step)].map(async ([step, own]) => {
         const url = functionUrl.replace('{function}', `step-${step}`)
-        for (const { event } of own) await post(url, event, by, signer, stepPatience)
+        for (const { event } of own) {
+          if (Date.now() > end) throw new Error(`there was no time for all events of ${step}`)
+          await post(url, event, by, signer, stepPatience).catch((error) => failures.push(error))
+        }
       })
-      const [failed] = (await Promise.allSettled(served)).filter(
-        ({ status }) => status === 'rejected',
-      )
-      if (failed?.status === 'rejected') throw failed.reason
+      for (const one of await Promise.allSettled(served))
+        if (one.status === 'rejected') failures.push(one.reason)
+      if (failures.length > 0) throw failures[0]
     },
   }
 }
