@@ -40,11 +40,18 @@ test('what no step answered is kept as well', async ({ ctx }) => {
 test('what no step answered, and nobody knows which, is kept for all that it was to wake', async ({
   ctx,
 }) => {
+  const told = await deliver(keepDeadLetters, ctx, 'data.nominated', { planId: runId })
+  expect(told.status).toBe(202)
+  expect(await listDeadEvents(ctx.sql, 10)).toMatchObject([
+    { step: 'project-runs', cause: expect.stringMatching(/no step has answered/) },
+  ])
+})
+
+test('what nobody has signed is not kept, whatever is said of its failure', async ({ ctx }) => {
   const worker = `worker-run-${runId}-1`
-  expect((await deliver(keepDeadLetters, ctx, 'worker.changed', { worker })).status).toBe(202)
-  const kept = await listDeadEvents(ctx.sql, 10)
-  expect(kept.map(({ step }) => step).toSorted()).toEqual(['finish-run', 'observe-worker'])
-  expect(kept[0]?.cause).toMatch(/no step has answered/)
+  const told = await deliver(keepDeadLetters, ctx, 'worker.changed', { worker }, failed)
+  expect(told.status).toBe(202)
+  expect(await listDeadEvents(ctx.sql, 10)).toEqual([])
 })
 
 test('what was given up somewhere else is refused', async ({ ctx }) => {
