@@ -53,8 +53,7 @@ export const bugs = {
     reword: replaced(/on conflict \(plan_id, combination\) do nothing/),
   },
   'a move does not ask whether the attempt is still the one that was claimed': {
-    shows: /not what attempt|is not what worker-run/,
-    from: 30,
+    shows: /who did not hold it/,
     habits: {
       ...undisturbed,
       kinds: 1,
@@ -108,7 +107,7 @@ export const bugs = {
       'delete from match_task where …::bigint[] is not null',
     ),
   },
-  'nobody sweeps': { shows: /waits/, habits: { wishes: 6 }, without: 'sweep' },
+  'nobody sweeps': { shows: /waits|looked at again soon/, habits: { wishes: 6 }, without: 'sweep' },
 } satisfies Record<string, Bug>
 export type BugName = keyof typeof bugs
 

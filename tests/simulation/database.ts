@@ -84,6 +84,27 @@ begin
 end $$;
 create constraint trigger note_held after insert or update of status on run
   deferrable initially deferred for each row execute function sim.note_held();
+
+/* A step moves the runs that it holds. Who holds one is noted as it is moved, for the line in its history. */
+create table sim.moving (run_id uuid, holder text);
+create function sim.note_holder() returns trigger language plpgsql as $$
+begin
+  insert into sim.moving values (old.id, old.claimed_by);
+  return new;
+end $$;
+create trigger note_holder before update of status on run for each row execute function sim.note_holder();
+create function sim.note_mover() returns trigger language plpgsql as $$
+begin
+  insert into sim.mishap
+  select format('run %s was moved to %s by %s, who did not hold it', new.run_id, new.status, new.actor)
+    from sim.moving
+   where run_id = new.run_id
+     and holder is distinct from new.actor
+     and new.actor in ('initialize-run', 'start-run', 'observe-worker', 'finish-run');
+  delete from sim.moving where run_id = new.run_id;
+  return null;
+end $$;
+create trigger note_mover after insert on run_history for each row execute function sim.note_mover();
 `
 
 /** Everything as it was before the first schedule, down to where rows lie. */
@@ -95,7 +116,7 @@ begin
   select string_agg(format('%I', tablename), ', ') into tables
     from pg_tables
    where schemaname = 'public' and tablename <> 'migration';
-  execute 'truncate ' || tables || ', sim.mishap restart identity';
+  execute 'truncate ' || tables || ', sim.mishap, sim.moving restart identity';
   insert into plan select * from sim.first_plan;
   insert into output overriding system value select * from sim.first_output;
   perform setval(pg_get_serial_sequence('output', 'id'), max(id)) from output;
@@ -111,8 +132,8 @@ export const simulatedSession = {
   search_path: 'sim, pg_catalog, public',
   deadlock_timeout: '1h',
   max_parallel_workers_per_gather: '0',
-  // Else it depends on what a connection was used for before.
-  plan_cache_mode: 'force_generic_plan',
+  // A plan that is kept is of the day it was made, which depends on what a connection was used for before.
+  plan_cache_mode: 'force_custom_plan',
 }
 
 export async function beginAnew(sql: Sql, now: Date): Promise<void> {

@@ -28,6 +28,8 @@ export type Habits = {
   jumps: number
   nodeLosses: number
   wakes: number
+  /** How soon workers begin and end. */
+  workers: number
   deliveries: number
   /** Processes that stop for long in the middle of their work. */
   slow: number
@@ -58,6 +60,7 @@ export function drawHabits(random: Random): Habits {
     deliveries: random.pick([0.2, 1, 3]),
     slow: random.pick([0, 0.1, 0.3]),
     crowd: random.between(2, 10),
+    workers: random.pick([0.02, 0.2, 0.2]),
   }
 }
 

@@ -168,10 +168,10 @@ class Simulation {
 
   /** Everything that may happen next, and how likely it is. */
   #choices(): Choice[] {
-    const { crowd, deliveries, wishes } = this.#habits
+    const { crowd, deliveries, wishes, workers } = this.#habits
     const isRoom = this.#processes.alive.size < crowd
     const calls = this.#scheduler.ready().map((op) => this.#call(op))
-    const turns = this.#cluster.turns().map((turn) => this.#turn(turn, 0.2))
+    const turns = this.#cluster.turns().map((turn) => this.#turn(turn, workers))
     const all = [...calls, ...turns, ...this.#passing(), ...this.#endings()]
     if (!isRoom) return all
     if (this.#mail.letters.length > 0) all.push(this.#delivery(deliveries))

@@ -31,6 +31,7 @@ export async function findFaults(
     ...(await findMissing(sql)),
     ...(await findMishaps(sql)),
     ...(await findForeign(sql)),
+    ...(await findUnexplained(sql)),
     ...(await findBrokenPromises(sql, told, asked)),
   ]
 }
@@ -87,6 +88,24 @@ async function findForeign(sql: Sql): Promise<string[]> {
     const isOwn = (isStopped && digest === 'sha256:nothing') || digest.startsWith(own)
     return isOwn ? [] : [`data ${id} holds ${digest}, not what attempt ${attempt} wrote`]
   })
+}
+
+/** Runs that have failed of which nobody is told why. */
+async function findUnexplained(sql: Sql): Promise<string[]> {
+  const rows = await sql<{ id: string; attempt: number }[]>`
+    select run.id, attempt
+      from run
+      join plan on plan.id = plan_id
+     where status = 'failed'
+       and name is null
+       and not exists (
+         select from attempt as own
+          where own.run_id = run.id and number = run.attempt and cause is not null
+       )
+     order by run.id`
+  return rows.map(
+    ({ id, attempt }) => `run ${id} failed at attempt ${attempt}, and nothing says why`,
+  )
 }
 
 /** What users were told is so, and is not. */
