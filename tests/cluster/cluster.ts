@@ -9,6 +9,8 @@ export type Cluster = {
   env: { KUBECONFIG: string; PATH?: string }
   namespacePrefix: string
   images: Images
+  /** Whether its network may enforce policies; that of our own takes them and lets everything through. */
+  mayEnforcePolicies: boolean
   /** Where a NodePort is reached. */
   host: string
   lower(): Promise<void>
@@ -51,6 +53,7 @@ async function theirCluster(): Promise<Cluster> {
       tools: KNIT_TEST_TOOLS ?? 'docker.io/library/busybox:1',
       ...(KNIT_TEST_POSTGRES && { postgres: KNIT_TEST_POSTGRES }),
     },
+    mayEnforcePolicies: true,
     host: await run(['kubectl', 'get', 'nodes', '-o', `jsonpath=${address}`], env),
     lower: () => rm(folder, { recursive: true }),
   }
@@ -79,6 +82,7 @@ export async function ownCluster(): Promise<Cluster> {
       node: 'registry.local:5000/node:latest',
       tools: 'registry.local:5000/busybox:latest',
     },
+    mayEnforcePolicies: false,
     host: '10.98.0.2',
     lower,
   }

@@ -128,8 +128,14 @@ export function wakeUps(target: Target): Attempt[] {
     subject: `/apis/batch/v1/namespaces/${namespace}/jobs/${workerOf({ id, attempt })}`,
     data: {},
   })
+  const letter = change.cloneWith({
+    knativeerrordest: `${urlOf('step-finish-run', namespace)}/`,
+    knativeerrorcode: '500',
+    knativeerrordata: Buffer.from('words of a stranger').toString('base64'),
+  })
   return [
     ...['observe-worker', 'finish-run'].map((step) => ({ step, ...posted(change) })),
+    { step: deadLetterStep, ...posted(letter) },
     ...clockSteps.map((step) => ({ step, method: 'POST', body: '{}' })),
   ].map(({ step, ...request }) => ({
     what: `a wake-up of ${step}`,

@@ -8,6 +8,7 @@ export type Installed = {
   apiRoot: string
   token: string
   images: Images
+  mayEnforcePolicies: boolean
 }
 
 export const installed = (): Installed => {

@@ -162,7 +162,7 @@ describe('on a real Kubernetes', { skip: !there, concurrent: true }, () => {
   test('an account that plans may not name is refused before anything is made', async () => {
     const spec = specOf('true', { serviceAccount: 'admin' })
     await expect(cluster.ensureWorker(spec)).rejects.toThrow(
-      /service account admin.*KNIT_WORKER_SERVICE_ACCOUNTS/,
+      /service account admin.*workers\.serviceAccounts/,
     )
     expect(await cluster.findWorker(spec.name)).toBeUndefined()
   })
@@ -211,10 +211,18 @@ describe('on a real Kubernetes', { skip: !there, concurrent: true }, () => {
       },
       (found) => found.phase === 'pending' && found.reason?.includes('no-such-class'),
     )
-    expect(state).toMatchObject({ reason: expect.stringMatching(/an admin .* KNIT_VOLUME_CLASS/) })
+    expect(state).toMatchObject({
+      reason: expect.stringMatching(/an admin .* volumes\.storageClass/),
+    })
   })
 
-  const workers = { priorityClass: '', serviceAccounts: [], pullSecrets: [], grace: 2 }
+  const workers = {
+    priorityClass: '',
+    serviceAccounts: [],
+    pullSecrets: [],
+    grace: 2,
+    profile: 'baseline' as const,
+  }
 
   test.each<[what: string, says: RegExp, elsewhere: Elsewhere]>([
     [
@@ -227,7 +235,7 @@ describe('on a real Kubernetes', { skip: !there, concurrent: true }, () => {
     ],
     [
       'a priority class nobody has made',
-      /no PriorityClass with name no-such-class .*; an admin .* KNIT_WORKER_PRIORITY_CLASS/,
+      /no PriorityClass with name no-such-class .*; an admin .* workers\.priorityClass/,
       { more: { workers: { ...workers, priorityClass: 'no-such-class' } } },
     ],
     [

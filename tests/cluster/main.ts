@@ -1,7 +1,8 @@
-import { startVitest } from 'vitest/node'
+import { startVitest, type Vitest } from 'vitest/node'
 import { runProgram } from '#shared/runtime/command-line.ts'
 import ClosingLine from '../support/closing-line.ts'
 import { findCluster, type Cluster } from './cluster.ts'
+import type { Installed } from './installation.ts'
 import { phase } from './phase.ts'
 import { install, type Release } from './release.ts'
 
@@ -20,21 +21,37 @@ process.exitCode = await runProgram({
   options: { keep: { type: 'boolean', default: false } },
   takesWords: true,
   async run({ keep }, tests) {
+    const interruption = interruptible()
     const result = { closing: '0 passed, 1 failed', good: false }
     const reporter = new ClosingLine({
-      say: (closing) => Object.assign(result, { closing, good: /, 0 failed/.test(closing) }),
+      say: (closing) =>
+        Object.assign(result, { closing, good: /^[1-9]\d* passed, 0 failed/.test(closing) }),
     })
     try {
-      await inCluster(keep, (cluster, release) => testIn(cluster, release, { tests, reporter }))
+      await inCluster(keep, (cluster, release) =>
+        testIn(cluster, release, { tests, reporter, interruption }),
+      )
     } catch (error) {
       result.good = false
       result.closing = result.closing.replace(', 0 failed', ', 1 failed')
       console.error((error as Error).message)
     }
     console.log(result.closing)
+    if (interruption.aborted) return 130
     return result.good ? 0 : 1
   },
 })
+
+/** Aborted when somebody does not want to wait: what was made for the tests goes all the same, unless he is told twice. */
+function interruptible(): AbortSignal {
+  const interruption = new AbortController()
+  const interrupt = () => {
+    console.error('Interrupted: what was made for the tests is removed; once more leaves it.')
+    interruption.abort()
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt)
+  return interruption.signal
+}
 
 /** Finds a cluster and installs the chart there for some work; both are left again, unless they are kept. */
 async function inCluster(
@@ -54,23 +71,28 @@ async function inCluster(
   }
 }
 
-type Chosen = { tests: string[]; reporter: ClosingLine }
+type Chosen = { tests: string[]; reporter: ClosingLine; interruption: AbortSignal }
 
 async function testIn(
-  { env, images, namespacePrefix }: Cluster,
+  { env, images, namespacePrefix, mayEnforcePolicies }: Cluster,
   { namespace, apiRoot, token }: Release,
-  { tests, reporter }: Chosen,
+  { tests, reporter, interruption }: Chosen,
 ): Promise<void> {
+  interruption.throwIfAborted()
+  const installed: Installed = { namespace, apiRoot, token, images, mayEnforcePolicies }
   console.log(`${apiRoot} in the namespace ${namespace}, with the token ${token}`)
   Object.assign(process.env, env, {
     KNIT_TEST_KUBECONFIG: env.KUBECONFIG,
     KNIT_TEST_NAMESPACE: namespacePrefix,
     KNIT_TEST_IMAGE: images.knitfab,
     KNIT_TEST_TOOLS: images.tools,
-    KNIT_TEST_INSTALLED: JSON.stringify({ namespace, apiRoot, token, images }),
+    KNIT_TEST_INSTALLED: JSON.stringify(installed),
   })
   const config = 'tests/cluster/vitest.config.ts'
-  const options = { config, run: true, watch: false, reporters: ['default', reporter] }
+  const onInit = (vitest: Vitest) => {
+    interruption.addEventListener('abort', () => void vitest.cancelCurrentRun('keyboard-input'))
+  }
+  const options = { config, run: true, watch: false, reporters: ['default', reporter, { onInit }] }
   const vitest = await phase('tests', () => startVitest('test', tests, options))
   await vitest.close()
 }

@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
 
-const shared = [
+const together = [
   'tests/cluster/*.test.ts',
   'tests/cluster/chart/*.test.ts',
   'tests/conformance/cluster.test.ts',
@@ -8,15 +8,17 @@ const shared = [
 ]
 // Nothing is as it was after these.
 const last = ['tests/cluster/last/*.test.ts']
+// The first release goes for another.
+const shared = ['tests/cluster/shared/*.test.ts']
 
 export default defineConfig({
   test: {
     root: new URL('../../', import.meta.url).pathname,
     reporters: ['default', 'tests/support/closing-line.ts'],
-    projects: [shared, last].map((include, groupOrder) => ({
+    projects: Object.entries({ together, last, shared }).map(([name, include], index) => ({
       extends: true as const,
       test: {
-        name: groupOrder === 0 ? 'together' : 'last',
+        name,
         include,
         globalSetup: ['tests/cluster/setup.ts'],
         // All share one installation.
@@ -24,7 +26,8 @@ export default defineConfig({
         env: { KNIT_TEST_PATIENCE: '180000' },
         testTimeout: 300_000,
         hookTimeout: 300_000,
-        sequence: { groupOrder },
+        // A project of one worker and of order 0 comes after all others.
+        sequence: { groupOrder: index + 1 },
       },
     })),
   },

@@ -1,9 +1,16 @@
-import { PatchStrategy, setHeaderOptions, type V1Pod } from '@kubernetes/client-node'
+import {
+  PatchStrategy,
+  setHeaderOptions,
+  type RbacV1Subject,
+  type V1Pod,
+  type V1RoleBinding,
+} from '@kubernetes/client-node'
 import { randomUUID } from 'node:crypto'
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { volumeFor } from '#shared/adapters/kubernetes-cluster/pod-parts.ts'
+import { workerAccount } from '#shared/adapters/kubernetes-cluster/rights.ts'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
 import { until } from '#tests/support/until.ts'
 import { test } from './installed.ts'
@@ -31,7 +38,30 @@ describe.concurrent('data', () => {
     expect(await work.pull(run.inputs[0]?.knitId ?? '')).toEqual({ text: 'material\n' })
   })
 
-  test('are made also where the log cannot be kept', async ({ work, knit }) => {
+  test('are made also where the log cannot be kept', async ({
+    work,
+    knit,
+    there: { namespace },
+    cluster: { objects },
+    onTestFinished,
+  }) => {
+    const binding = {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'RoleBinding',
+      metadata: { name: workerAccount, namespace },
+    }
+    const { subjects = [] } = await objects.read<V1RoleBinding>(binding)
+    const bindTo = (subjects: RbacV1Subject[]) =>
+      objects.patch(
+        { ...binding, subjects },
+        undefined,
+        undefined,
+        undefined,
+        undefined,
+        PatchStrategy.MergePatch,
+      )
+    onTestFinished(async () => void (await bindTo(subjects)))
+    await bindTo(subjects.filter(({ name }) => name !== accounts.guest))
     const line = 'echo said; echo made > /out/text'
     const runId = await work.start(line, { service_account: accounts.guest })
     const run = await work.end(runId)

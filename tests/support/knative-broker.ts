@@ -167,7 +167,8 @@ async function serve(
     const answer = await receive(service, { headers: request.headers, body: await text(request) })
     response.writeHead(answer.status).end(await answer.text())
   } catch {
-    request.destroy()
+    // What was read to its end does not take its line with it.
+    request.socket.destroy()
   }
 }
 
