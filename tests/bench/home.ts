@@ -20,9 +20,25 @@ export async function blackBoxWith(bench: Bench, options: HomeOptions = {}): Pro
     ...options,
     args: ['--engine', 'sandbox'],
   })
-  bench.onEnd(() => running.stop())
+  tellWhenGone(bench, running)
   return { running, api: connectApi({ apiRoot: running.apiRoot }), folder }
 }
+
+/** A home that ends by itself says why, whatever becomes of the benchmark. */
+function tellWhenGone(bench: Bench, running: RunningHome): void {
+  let isWanted = true
+  void running.ended().then((code) => {
+    if (isWanted)
+      bench.say(`the local home ended with ${code}; at last it said:\n${lastLines(running)}`)
+  })
+  bench.onEnd(async () => {
+    isWanted = false
+    await running.stop()
+  })
+}
+
+const lastLines = (running: RunningHome): string =>
+  running.output().split('\n').slice(-20).join('\n')
 
 /** Plans in a row, each with a line of shell that copies what it is given; gives back their ids. */
 export async function chainOfPlans(api: KnitApi, tags: readonly string[]): Promise<string[]> {
