@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { connectApi } from '#shared/client/connect.ts'
 import type { Installed } from './installation.ts'
 import { run } from './phase.ts'
+import { knativeKinds } from './release.ts'
 import { makeMaterial } from './work.ts'
 
 export type AnotherRelease = Installed & {
@@ -36,6 +37,8 @@ export async function installAnother(
   const set = Object.entries(all).flatMap(([name, value]) => ['--set', `${name}=${value}`])
   const where = ['--namespace', namespace, '--values', values, '--wait', '--timeout', '5m']
   await run(['helm', 'install', 'knitfab', 'charts/knitfab', ...where, ...set])
+  for (const kind of knativeKinds)
+    await kubectl('wait', '--for=condition=Ready', '--timeout=180s', '--all', kind)
   const read = (kind: string, name: string, path: string) =>
     kubectl('get', kind, name, '-o', `jsonpath=${path}`)
   const apiRoot = new URL(first.apiRoot)

@@ -8,6 +8,9 @@ export type Release = { namespace: string; apiRoot: string; token: string; remov
 
 const release = 'knitfab'
 
+/** What Helm does not wait for. */
+export const knativeKinds = ['ksvc', 'broker', 'trigger', 'apiserversource', 'pingsource']
+
 /** Installs the chart in a namespace of its own, with the values that tests ask for. What could not be installed is taken away again. */
 export async function install(
   cluster: Cluster,
@@ -62,8 +65,7 @@ async function readyRelease(cluster: Cluster, namespace: string): Promise<Releas
   const { env, host } = cluster
   const kubectl = (...words: string[]) => run(['kubectl', '-n', namespace, ...words], env)
   const ready = ['wait', '--for=condition=Ready', '--timeout=180s', '--all']
-  for (const kind of ['ksvc', 'broker', 'trigger', 'apiserversource', 'pingsource'])
-    await kubectl(...ready, kind)
+  for (const kind of knativeKinds) await kubectl(...ready, kind)
   const read = (kind: string, name: string, path: string) =>
     kubectl('get', kind, name, '-o', `jsonpath=${path}`)
   const port = await read('service', 'gateway', '{.spec.ports[0].nodePort}')

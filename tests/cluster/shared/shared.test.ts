@@ -27,7 +27,7 @@ beforeAll(async () => {
   there = await installAnother(first, namespace, { values, changes })
 })
 
-afterAll(() => there.remove())
+afterAll(() => (there as AnotherRelease | undefined)?.remove())
 
 const test = base.extend<{ there: Installed }>({
   there: async ({}, use) => use(there),
