@@ -26,6 +26,9 @@ The release cannot be called {{ .Release.Name }}: in what its events are known b
 {{- $ns := .Release.Namespace }}
 {{- $noBroker := not (include "knitfab.brokerUrl" .) }}
 {{- with .Values }}
+{{- if not .image.repository }}
+image.repository is empty: build and push the image (README.md, The image), then name it.
+{{- end }}
 {{- if and (not .postgres.enabled) (not .secrets.database) }}
 secrets.database is empty while postgres.enabled is false: name a Secret with the key KNIT_DATABASE_URL (kubectl -n {{ $ns }} create secret generic NAME --from-literal=KNIT_DATABASE_URL=postgres://USER:PASSWORD@HOST/DATABASE).
 {{- end }}

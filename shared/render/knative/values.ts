@@ -60,7 +60,7 @@ const settings = () => {
 export const valuesOf = (functions: readonly Deployed[]) =>
   z.strictObject({
     image: z.strictObject({
-      repository: text.min(1),
+      repository: text,
       tag: text,
       digest: z.union([z.literal(''), z.string().regex(/^sha256:[0-9a-f]{64}$/)]),
       pullPolicy: z.enum(['', 'Always', 'IfNotPresent', 'Never']),

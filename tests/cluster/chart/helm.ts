@@ -29,9 +29,12 @@ export function call([file = '', ...args]: readonly string[], input = ''): Outco
   return { code: status, out: stdout, err: stderr }
 }
 
+/** What has to be said; the rest has its default. */
+const least = `${chart}/ci/least-values.yaml`
+
 /** Runs helm with these values over those of the chart. */
 export const helm = (words: readonly string[], values: Values = {}): Outcome =>
-  call(['helm', ...words, '--values', '-'], JSON.stringify(values))
+  call(['helm', ...words, '--values', least, '--values', '-'], JSON.stringify(values))
 
 const where = { release: 'knitfab', namespace: 'there' }
 

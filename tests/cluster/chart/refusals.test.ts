@@ -37,6 +37,11 @@ const somewhere = [{ to: [{ ipBlock: { cidr: '192.0.2.1/32' } }] }]
 
 test.each([
   [
+    'an image that nobody has built',
+    { image: { repository: '' } },
+    /image\.repository is empty: build and push the image .*, then name it/,
+  ],
+  [
     'no database',
     { postgres: { enabled: false }, networkPolicies: { database: somewhere } },
     /secrets\.database is empty .* create secret generic NAME --from-literal=KNIT_DATABASE_URL=/,
