@@ -249,9 +249,9 @@ deadLetterSink:
     name: step-keep-dead-letters
 {{- end }}
 
-{{/* Of the Pod of a Job of ours. */}}
+{{/* Of the Pod of a Job of ours. Each try has a Pod of its own, which keeps what it said. */}}
 {{- define "knitfab.jobPod" -}}
-restartPolicy: OnFailure
+restartPolicy: Never
 enableServiceLinks: false
 securityContext:
   {{- include "knitfab.podSecurity" . | nindent 2 }}

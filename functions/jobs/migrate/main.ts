@@ -1,15 +1,64 @@
 import { migrate } from '#shared/database/migrate.ts'
-import { connect } from '#shared/database/sql.ts'
+import { connect, isUnavailable, type Sql } from '#shared/database/sql.ts'
+import { placeOf, whyInVain, whyTooOld } from './in-vain.ts'
 
-/** Brings the database of `KNIT_DATABASE_URL` to the schema of this release, and says what it did. */
-const url = process.env['KNIT_DATABASE_URL']
-if (!url) {
-  console.error(
-    'KNIT_DATABASE_URL is not set: say where PostgreSQL is, postgres://USER:PASSWORD@HOST/DATABASE.',
-  )
-  process.exit(2)
+const form = 'postgres://USER:PASSWORD@HOST/DATABASE'
+
+/**
+ * Brings the database of `KNIT_DATABASE_URL` to the schema of this release, and says what it did. Ends with 2 when it would be in
+ * vain to try again: nobody does then.
+ */
+process.exitCode = await main(process.env['KNIT_DATABASE_URL'])
+
+async function main(url: string | undefined): Promise<number> {
+  if (!url) return refuse(`KNIT_DATABASE_URL is not set: say where PostgreSQL is, ${form}.`)
+  const sql = openOf(url)
+  if (!sql)
+    return refuse(
+      `KNIT_DATABASE_URL is not a URL: write ${form}, and what is neither letter nor digit in user or password percent-encoded.`,
+    )
+  try {
+    return await bring(sql)
+  } finally {
+    await sql.end({ timeout: 5 })
+  }
 }
-const sql = connect(url, { max: 1 })
-const applied = await migrate(sql)
-await sql.end()
-console.log(applied.length === 0 ? 'The schema is up to date.' : `Applied ${applied.join(', ')}.`)
+
+function openOf(url: string): Sql | undefined {
+  try {
+    return connect(url, { max: 1 })
+  } catch {
+    return undefined
+  }
+}
+
+async function bring(sql: Sql): Promise<number> {
+  try {
+    const tooOld = whyTooOld(await versionOf(sql))
+    if (tooOld) return refuse(`${placeOf(sql)}: ${tooOld}`)
+    const applied = await migrate(sql)
+    console.log(
+      applied.length === 0 ? 'The schema is up to date.' : `Applied ${applied.join(', ')}.`,
+    )
+    return 0
+  } catch (error) {
+    const inVain = whyInVain(error)
+    if (inVain) return refuse(`${placeOf(sql)}: ${inVain}`)
+    if (!isUnavailable(error)) throw error
+    const { message, code } = error as Error & { code?: string }
+    console.error(
+      `${placeOf(sql)}, does not answer (${message || code}): it is tried again; see that it runs, and may be reached from here.`,
+    )
+    return 1
+  }
+}
+
+async function versionOf(sql: Sql): Promise<number> {
+  const [row] = await sql<{ server_version_num: string }[]>`show server_version_num`
+  return Number(row?.server_version_num)
+}
+
+function refuse(why: string): number {
+  console.error(why)
+  return 2
+}

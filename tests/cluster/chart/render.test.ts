@@ -1,7 +1,17 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { chart, helm, nameOf, render, renderText, type Manifest, type Values } from './helm.ts'
+import {
+  chart,
+  find,
+  helm,
+  nameOf,
+  podsOf,
+  render,
+  renderText,
+  type Manifest,
+  type Values,
+} from './helm.ts'
 
 const everything = parse(readFileSync(`${chart}/ci/everything-values.yaml`, 'utf8')) as Values
 
@@ -44,6 +54,21 @@ test('what is made with the values of the chart', async () => {
 
 test('what is made with every value set', async () => {
   await expect(picture(everything)).toMatchFileSnapshot('__snapshots__/everything.snap')
+})
+
+test('a database that is there already has its schema before anything is made, and one of our own as soon as it is', () => {
+  const momentOf = (values: Values) =>
+    find(render(values), 'Job/migrate').metadata.annotations?.['helm.sh/hook']
+  expect(momentOf({})).toBe('post-install,pre-upgrade')
+  const theirs = { postgres: { enabled: false }, secrets: { database: 'theirs' } }
+  expect(momentOf({ ...theirs, networkPolicies: { enabled: false } })).toBe(
+    'pre-install,pre-upgrade',
+  )
+})
+
+test('what a Job of ours said is kept, each time that it failed', () => {
+  for (const [name, { spec }] of podsOf(render()))
+    if (name.startsWith('Job/')) expect(spec.restartPolicy, name).toBe('Never')
 })
 
 const long = {
