@@ -2,7 +2,14 @@
 {{- define "knitfab.mistakes" -}}
 {{ include "knitfab.contradictions" . }}
 {{ include "knitfab.missingKnative" . }}
-{{- if and .Values.preflight (include "knitfab.canLook" .) }}
+{{- if .Values.preflight }}
+{{ include "knitfab.preflight: set preflight=false if you may not look at what follows" . }}
+{{- end }}
+{{- end }}
+
+{{/* What the cluster says. Helm shows the names of templates to who may not ask it, and nothing else of ours. */}}
+{{- define "knitfab.preflight: set preflight=false if you may not look at what follows" -}}
+{{- if include "knitfab.canLook" . }}
 {{ include "knitfab.takenNamespace" . }}
 {{ include "knitfab.missingSecrets" . }}
 {{ include "knitfab.missingClasses" . }}

@@ -207,7 +207,7 @@ describe('before anything is made helm says', () => {
     expect(there.tryInstall().err).toMatch(/claim data-postgres-0 .* no Secret knitfab-database/)
   })
 
-  test('which right somebody lacks', ({ there }) => {
+  test('which right somebody lacks, and how to do without', ({ there }) => {
     const { code, err } = there.tryInstall({}, [
       '--kube-as-user',
       'nobody',
@@ -216,6 +216,9 @@ describe('before anything is made helm says', () => {
     ])
     expect(code).toBe(1)
     expect(err).toMatch(/is forbidden: User "nobody" cannot \w+ resource/)
+    expect(err).toContain(
+      'knitfab.preflight: set preflight=false if you may not look at what follows',
+    )
   })
 
   test('what does without the questions, to who may not ask them', ({ there }) => {
