@@ -73,12 +73,27 @@ Knative {{ $part }} is not in this cluster, which does not know {{ . }}: install
 {{/* Of which Triggers have filters, and clocks know of seconds. */}}
 {{- define "knitfab.oldestKnative" -}}1.13{{- end }}
 
+{{/* By the version of its namespaces, or where nothing is said of that, of its kinds. */}}
 {{- define "knitfab.oldKnative" -}}
-{{- range list "knative-serving" "knative-eventing" }}
-{{- $version := dig "metadata" "labels" "app.kubernetes.io/version" "" (lookup "v1" "Namespace" "" .) | trimPrefix "v" }}
-{{- if and (regexMatch "^[0-9]+[.][0-9]+" $version) (semverCompare (printf "<%s-0" (include "knitfab.oldestKnative" $)) $version) }}
-Knative in {{ . }} is {{ $version }}, which is too old: install {{ include "knitfab.oldestKnative" $ }} or later (https://knative.dev/docs/install/).
+{{- range $namespace, $kind := dict "knative-serving" "services.serving.knative.dev" "knative-eventing" "brokers.eventing.knative.dev" }}
+{{- $version := include "knitfab.versionOf" (lookup "v1" "Namespace" "" $namespace) }}
+{{- if not $version }}
+{{- $version = include "knitfab.versionOf" (lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" $kind) }}
 {{- end }}
+{{- include "knitfab.tooOld" (list $namespace $version) }}
+{{- end }}
+{{- end }}
+
+{{- define "knitfab.versionOf" -}}
+{{- dig "metadata" "labels" "app.kubernetes.io/version" "" . -}}
+{{- end }}
+
+{{/* Takes: namespace, version. What is built from a branch has another form, and may be anything. */}}
+{{- define "knitfab.tooOld" -}}
+{{- $version := index . 1 | trimPrefix "v" }}
+{{- $oldest := include "knitfab.oldestKnative" . }}
+{{- if and (regexMatch "^[0-9]+[.][0-9]+" $version) (semverCompare (printf "<%s-0" $oldest) $version) }}
+Knative in {{ index . 0 }} is {{ $version }}, which is too old: install {{ $oldest }} or later (https://knative.dev/docs/install/).
 {{- end }}
 {{- end }}
 

@@ -1,6 +1,9 @@
 import type { V1ObjectMeta, V1PodSpec } from '@kubernetes/client-node'
 import { spawnSync } from 'node:child_process'
-import { parseAllDocuments } from 'yaml'
+import { cpSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parse, parseAllDocuments } from 'yaml'
 
 const root = new URL('../../../', import.meta.url).pathname
 export const chart = `${root}charts/knitfab`
@@ -59,6 +62,32 @@ export function refusal(values: Values, more?: readonly string[], at = where): s
   const { code, err } = template(values, more, at)
   if (code === 0) throw new Error('it was rendered')
   return err
+}
+
+/**
+ * What a named template of the chart makes of an argument, as a template would write it: for what depends on a cluster that looks
+ * otherwise than ours.
+ */
+export function included(name: string, argument: string, values: Values = {}): string {
+  const folder = mkdtempSync(join(tmpdir(), 'knit-chart-'))
+  try {
+    const isNamed = (path: string) => statSync(path).isDirectory() || !/NOTES|\.yaml$/.test(path)
+    cpSync(`${chart}/templates`, join(folder, 'templates'), {
+      recursive: true,
+      dereference: true,
+      filter: isNamed,
+    })
+    for (const file of ['Chart.yaml', 'values.yaml']) cpSync(`${chart}/${file}`, join(folder, file))
+    writeFileSync(
+      join(folder, 'templates/one.yaml'),
+      `text: {{ include "${name}" (${argument}) | toJson }}\n`,
+    )
+    const { code, out, err } = helm(['template', where.release, folder], values)
+    if (code !== 0) throw new Error(err)
+    return (parse(out) as { text: string }).text
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 }
 
 export const nameOf = ({ kind, metadata }: Manifest): string => `${kind}/${metadata.name}`

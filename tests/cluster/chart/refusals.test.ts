@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { refusal, render } from './helm.ts'
+import { included, refusal, render } from './helm.ts'
 
 test.each([
   [
@@ -97,6 +97,25 @@ test('a cluster without Knative is refused, with where to get it', () => {
   expect(refusal({}, known(serving))).not.toContain('Knative Serving')
   expect(refusal({}, known(...eventing))).not.toContain('Knative Eventing')
   expect(render({}, known(serving, ...eventing))).not.toEqual([])
+})
+
+test('a Knative that is too old is refused, by its version', () => {
+  const said = (version: string) =>
+    included('knitfab.tooOld', `list "knative-eventing" "${version}"`).trim()
+  for (const version of ['1.12.4', 'v1.12', '1.0.1'])
+    expect(said(version)).toMatch(
+      /^Knative in knative-eventing is 1\.\d+.*, which is too old: install 1\.13 or later/,
+    )
+  for (const version of [
+    '1.13.0',
+    'v1.13.0-rc.1',
+    'v1.21.2',
+    '2.0.0',
+    'devel',
+    'v20260114-42cdb90',
+    '',
+  ])
+    expect(said(version)).toBe('')
 })
 
 test('without a cluster the chart is rendered all the same', () => {
