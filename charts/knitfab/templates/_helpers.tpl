@@ -229,14 +229,21 @@ volumes:
 {{- define "knitfab.brokerUrl" -}}
 {{- $ns := .Release.Namespace -}}
 {{- $domain := .Values.knative.clusterDomain -}}
+{{- $shared := include "knitfab.brokerIngress" . -}}
 {{- with .Values.broker -}}
-{{- $known := dict
-  "MTChannelBasedBroker" (printf "http://broker-ingress.knative-eventing.svc.%s/%s/%s" $domain $ns .name)
-  "Kafka" (printf "http://kafka-broker-ingress.knative-eventing.svc.%s/%s/%s" $domain $ns .name)
-  "RabbitMQBroker" (printf "http://%s-broker-ingress.%s.svc.%s" .name $ns $domain)
--}}
-{{- .url | default (index $known .class) | default "" -}}
+{{- if .url -}}
+{{ .url }}
+{{- else if $shared -}}
+http://{{ $shared }}.knative-eventing.svc.{{ $domain }}/{{ $ns }}/{{ .name }}
+{{- else if eq .class "RabbitMQBroker" -}}
+http://{{ .name }}-broker-ingress.{{ $ns }}.svc.{{ $domain }}
 {{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* The Service of knative-eventing that takes events for all brokers of the class, where there is one. */}}
+{{- define "knitfab.brokerIngress" -}}
+{{- get (dict "MTChannelBasedBroker" "broker-ingress" "Kafka" "kafka-broker-ingress") .Values.broker.class -}}
 {{- end }}
 
 {{/* How often a delivery is tried, and where events go that no delivery helped. */}}

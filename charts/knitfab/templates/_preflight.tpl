@@ -220,7 +220,11 @@ The namespace {{ $ns }} has the claim data-postgres-0 with a database, but no Se
 
 {{- define "knitfab.missingBroker" -}}
 {{- $ns := .Release.Namespace }}
+{{- $ingress := include "knitfab.brokerIngress" . }}
 {{- with .Values.broker }}
+{{- if and $ingress (not .url) (not (lookup "v1" "Service" "knative-eventing" $ingress)) }}
+broker.class is {{ .class }}, for which knative-eventing has no Service {{ $ingress }}: install the brokers of this class (https://knative.dev/docs/eventing/brokers/), take another class, or say in broker.url where they take events.
+{{- end }}
 {{- if not .create }}
 {{- if $.Capabilities.APIVersions.Has "eventing.knative.dev/v1" }}
 {{- include "knitfab.missing" (list "broker.name" "eventing.knative.dev/v1" "Broker" $ns .name) }}

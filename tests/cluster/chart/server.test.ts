@@ -129,6 +129,14 @@ describe('before anything is made helm says', () => {
     )
   })
 
+  test('that nobody takes events for a class of brokers', ({ there }) => {
+    expect(there.tryInstall({ broker: { class: 'Kafka' } }).err).toMatch(
+      /broker\.class is Kafka, for which .* no Service kafka-broker-ingress: install the brokers/,
+    )
+    const elsewhere = { class: 'Kafka', url: 'http://events.test/there' }
+    expect(there.tryInstall({ broker: elsewhere })).toMatchObject({ code: 0 })
+  })
+
   test('which classes of storage there are', ({ there }) => {
     const classes = there.must([
       'get',
