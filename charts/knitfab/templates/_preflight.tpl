@@ -17,6 +17,7 @@
 {{ include "knitfab.missingBroker" . }}
 {{ include "knitfab.oldKnative" . }}
 {{ include "knitfab.missingFeatures" . }}
+{{ include "knitfab.otherIngress" (list . (lookup "v1" "ConfigMap" "knative-serving" "config-network")) }}
 {{- end }}
 {{- end }}
 
@@ -271,5 +272,16 @@ broker.config is a {{ .kind }} of {{ .apiVersion }}, which this cluster does not
 {{- $is := dig "data" (index . 2) "" (lookup "v1" "ConfigMap" "knative-serving" (index . 1)) | lower }}
 {{- if not (has $is (list "allowed" (index . 3))) }}
 {{ index . 0 }} is something that Knative does not allow here: kubectl -n knative-serving patch configmap {{ index . 1 }} --type merge -p '{"data":{"{{ index . 2 }}":"{{ index . 3 }}"}}'.
+{{- end }}
+{{- end }}
+
+{{/* Whether policies let in the ingress of Knative, as far as is known by the names of namespaces. Takes: top, ConfigMap of Knative's network. */}}
+{{- define "knitfab.otherIngress" -}}
+{{- $network := index . 1 }}
+{{- with (index . 0).Values.networkPolicies }}
+{{- $class := dig "data" "ingress-class" "istio.ingress.networking.knative.dev" $network }}
+{{- if and .enabled $network (contains "kourier-system" (toJson .knative)) (not (contains "kourier" $class)) }}
+networkPolicies.knative names kourier-system, while the ingress of Knative is {{ $class }}: name the namespaces of that one instead (README.md, Networks that enforce policies), or no call would ever be answered.
+{{- end }}
 {{- end }}
 {{- end }}

@@ -118,6 +118,30 @@ test('a Knative that is too old is refused, by its version', () => {
     expect(said(version)).toBe('')
 })
 
+test('policies that would keep away the ingress of Knative are refused', () => {
+  const said = (network: object, networkPolicies: object = {}) =>
+    included(
+      'knitfab.otherIngress',
+      `list . (fromJson ${JSON.stringify(JSON.stringify(network))})`,
+      {
+        networkPolicies,
+      },
+    ).trim()
+  const of = (word: string) => ({
+    data: { 'ingress-class': `${word}.ingress.networking.knative.dev` },
+  })
+  const instead =
+    /names kourier-system, while the ingress of Knative is (istio|contour)\..*: name the/
+  expect(said(of('contour'))).toMatch(instead)
+  // What Knative takes that was told nothing.
+  expect(said({ data: { autocreate: 'true' } })).toMatch(instead)
+  expect(said(of('kourier'))).toBe('')
+  expect(said({})).toBe('')
+  expect(said(of('istio'), { enabled: false })).toBe('')
+  const knative = { matchLabels: { 'kubernetes.io/metadata.name': 'istio-system' } }
+  expect(said(of('istio'), { knative: { ...knative, matchExpressions: [] } })).toBe('')
+})
+
 test('without a cluster the chart is rendered all the same', () => {
   expect(render({ volumes: { storageClass: 'nobody-knows' } })).not.toEqual([])
 })
