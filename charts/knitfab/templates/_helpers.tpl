@@ -183,14 +183,21 @@ seccompProfile:
 terminationGracePeriodSeconds: {{ add .Values.settings.grace 15 }}
 {{- end }}
 
+{{- define "knitfab.gatewayAnnotations" -}}
+{{- with .Values.gateway.service.annotations -}}
+{{ dict "annotations" . | toYaml }}
+{{- end -}}
+{{- end }}
+
 {{/* How the gateway is reached from outside. */}}
 {{- define "knitfab.gatewayPort" -}}
 {{- $tls := not (empty .Values.gateway.tlsSecret) -}}
 {{- with .Values.gateway.service -}}
 type: {{ .type }}
-{{- with .externalIPs }}
-externalIPs:
-  {{- toYaml . | nindent 2 }}
+{{- range $name := list "externalIPs" "loadBalancerClass" "loadBalancerSourceRanges" }}
+{{- with index $.Values.gateway.service $name }}
+{{ dict $name . | toYaml }}
+{{- end }}
 {{- end }}
 ports:
   - name: {{ ternary "https" "http" $tls }}

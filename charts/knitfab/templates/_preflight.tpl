@@ -52,6 +52,12 @@ broker.url is empty, and for the class {{ .broker.class }} it is not known: say 
 {{- if and .gateway.service.nodePort (eq .gateway.service.type "ClusterIP") }}
 gateway.service.nodePort is {{ .gateway.service.nodePort }} while gateway.service.type is ClusterIP: set the type to NodePort, or the port to 0.
 {{- end }}
+{{- range $name := list "loadBalancerClass" "loadBalancerSourceRanges" }}
+{{- $type := $.Values.gateway.service.type }}
+{{- if and (index $.Values.gateway.service $name) (ne $type "LoadBalancer") }}
+gateway.service.{{ $name }} is given while gateway.service.type is {{ $type }}: set the type to LoadBalancer, or leave it empty.
+{{- end }}
+{{- end }}
 {{- if and .gateway.ingress.enabled (not .gateway.ingress.host) }}
 gateway.ingress.host is empty while gateway.ingress.enabled is true: say by which name people reach the API.
 {{- end }}

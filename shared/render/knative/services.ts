@@ -81,7 +81,10 @@ function deployment(fn: Deployed): Manifest[] {
     {
       apiVersion: 'v1',
       kind: 'Service',
-      metadata: metadata(fn),
+      metadata: {
+        ...metadata(fn),
+        ...(fn.service === 'gateway' && filledKeys('include "knitfab.gatewayAnnotations" $')),
+      },
       spec: {
         selector,
         ...(fn.service === 'gateway'

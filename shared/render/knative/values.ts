@@ -14,6 +14,8 @@ const rules = z.array(
   z.strictObject({ to: z.array(anything).min(1), ports: z.array(anything) }).partial(),
 )
 
+const annotations = z.record(z.string(), z.string())
+
 const scheduling = {
   nodeSelector: z.record(z.string(), z.string()),
   tolerations: z.array(anything),
@@ -105,6 +107,9 @@ export const valuesOf = (functions: readonly Deployed[]) =>
         type: z.enum(['ClusterIP', 'NodePort', 'LoadBalancer']),
         nodePort: z.int().min(0).max(65_535),
         externalIPs: z.array(text),
+        annotations,
+        loadBalancerClass: text,
+        loadBalancerSourceRanges: z.array(text),
       }),
       tlsSecret: text,
       ingress: z.strictObject({
@@ -112,7 +117,7 @@ export const valuesOf = (functions: readonly Deployed[]) =>
         className: text,
         host: text,
         tlsSecret: text,
-        annotations: z.record(z.string(), z.string()),
+        annotations,
       }),
     }),
     postgres: z.strictObject({

@@ -63,6 +63,11 @@ test.each([
     /nodePort is 30080 while gateway\.service\.type is ClusterIP: set the type to NodePort/,
   ],
   [
+    'a load balancer for nobody',
+    { gateway: { service: { type: 'NodePort', loadBalancerSourceRanges: ['192.0.2.0/24'] } } },
+    /loadBalancerSourceRanges is given while gateway\.service\.type is NodePort: set the type/,
+  ],
+  [
     'an Ingress for any name',
     { gateway: { ingress: { enabled: true } } },
     /gateway\.ingress\.host is empty .* say by which name/,
