@@ -268,6 +268,17 @@ describe('helm tells what to do next', () => {
     expect(notes).toContain('leaves Data, database and secrets')
   })
 
+  test('that a token goes in clear text, wherever it leaves the cluster', ({ there }) => {
+    const said = (gateway: object) =>
+      /in clear text; (\S+) names/.exec(notesOf(there.tryInstall({ gateway }).out))?.[1]
+    for (const type of ['NodePort', 'LoadBalancer'])
+      expect(said({ service: { type } })).toBe('gateway.tlsSecret')
+    const ingress = { enabled: true, host: 'knit.test' }
+    expect(said({ ingress })).toBe('gateway.ingress.tlsSecret')
+    expect(said({ ingress: { ...ingress, tlsSecret: 'their-tls' } })).toBeUndefined()
+    expect(said({})).toBeUndefined()
+  })
+
   test('with a certificate of the gateway', ({ there }) => {
     there.must(['apply', '--filename', '-'], [tls])
     const notes = notesOf(there.tryInstall({ gateway: { tlsSecret: 'gateway-tls' } }).out)
