@@ -291,6 +291,21 @@ describe('helm tells what to do next', () => {
   test('that all goes with the release, where it was told so', ({ there }) => {
     const notes = notesOf(there.tryInstall({ uninstall: { deleteData: true } }).out)
     expect(notes).toContain('deletes Data, database and secrets as well')
+    expect(notes).not.toContain('stay')
+  })
+
+  test('that a database and secrets of others stay all the same', ({ there }) => {
+    there.must(['create', 'secret', 'generic', 'theirs', '--from-literal=KNIT_DATABASE_URL=x'])
+    const values = {
+      uninstall: { deleteData: true },
+      postgres: { enabled: false },
+      secrets: { database: 'theirs' },
+      networkPolicies: { enabled: false },
+    }
+    const notes = notesOf(there.tryInstall(values).out)
+    expect(notes).toContain('deletes Data and secrets as well')
+    expect(notes).toContain('The database that theirs leads to stays')
+    expect(notes).toContain('Secrets that you brought stay: theirs.')
   })
 })
 
