@@ -10,7 +10,8 @@
 {{/* What the cluster says. Helm shows the names of templates to who may not ask it, and nothing else of ours. */}}
 {{- define "knitfab.preflight: set preflight=false if you may not look at what follows" -}}
 {{- if include "knitfab.canLook" . }}
-{{ include "knitfab.takenNamespace" . }}
+{{- $taken := include "knitfab.takenNamespace" . }}
+{{ trim $taken | default (include "knitfab.fixedValues" .) }}
 {{ include "knitfab.missingSecrets" . }}
 {{ include "knitfab.missingClasses" . }}
 {{ include "knitfab.missingAccounts" . }}
@@ -140,6 +141,85 @@ The namespace {{ $ns }} has a Service {{ .metadata.name }} that is not of this r
 {{- if and $there (ne $owner $top.Release.Name) }}
 The namespace {{ $ns }} has a {{ index . 1 }} {{ index . 2 }} of {{ with $owner }}the release {{ . }}, which has left its Data there: install as {{ . }} to go on with them{{ else }}somebody else: install into another namespace{{ end }}, or delete what is left (kubectl -n {{ $ns }} delete job,pod,pvc,secret -l app.kubernetes.io/part-of=knit).
 {{- end }}
+{{- end }}
+
+{{/* What cannot be changed any more once it is there. Eventing, and the API server, would say so when the database has been migrated. */}}
+{{- define "knitfab.fixedValues" -}}
+{{- if .Capabilities.APIVersions.Has "eventing.knative.dev/v1" }}
+{{ include "knitfab.fixedBroker" . }}
+{{- end }}
+{{- if .Values.postgres.enabled }}
+{{ include "knitfab.fixedPostgres" . }}
+{{- end }}
+{{- $never := "set it back; Data of one layout are not seen in the other, which takes another namespace" }}
+{{- include "knitfab.fixed" (list "volumes.layout" .Values.volumes.layout (include "knitfab.layoutThere" .) $never) }}
+{{- end }}
+
+{{/* Takes: value, what it is, what it was when it could be chosen (or nothing), what to do. */}}
+{{- define "knitfab.fixed" -}}
+{{- $was := index . 2 }}
+{{- if and $was (ne $was (index . 1)) }}
+{{ index . 0 }} is {{ index . 1 }}, and cannot be changed from {{ $was }} any more: {{ index . 3 }}.
+{{- end }}
+{{- end }}
+
+{{- define "knitfab.fixedBroker" -}}
+{{- $ns := .Release.Namespace }}
+{{- $again := printf "set it back, or uninstall (helm uninstall %s --namespace %s, which leaves Data, database and secrets unless told otherwise) and install again" .Release.Name $ns }}
+{{- $name := "" }}
+{{- range (lookup "eventing.knative.dev/v1" "Trigger" $ns "").items }}
+{{- if eq (include "knitfab.releaseOf" .) $.Release.Name }}{{ $name = .spec.broker }}{{ end }}
+{{- end }}
+{{- with .Values.broker }}
+{{- include "knitfab.fixed" (list "broker.name" .name $name $again) }}
+{{- if .create }}
+{{- $made := dig "metadata" "annotations" dict (lookup "eventing.knative.dev/v1" "Broker" $ns .name) }}
+{{- include "knitfab.fixed" (list "broker.class" .class (get $made "eventing.knative.dev/broker.class") $again) }}
+{{- include "knitfab.fixed" (list "broker.config" (toJson .config) (get $made "knitfab.dev/config") $again) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "knitfab.fixedPostgres" -}}
+{{- $own := "the class of the cluster" }}
+{{- $ns := .Release.Namespace }}
+{{- with .Values.postgres }}
+{{- $size := include "knitfab.text" .size }}
+{{- $class := .storageClass | default $own }}
+{{- range dig "spec" "volumeClaimTemplates" list (lookup "apps/v1" "StatefulSet" $ns "postgres") }}
+{{- if ne (include "knitfab.bytes" $size) (include "knitfab.bytes" .spec.resources.requests.storage) }}
+{{- $resize := printf "set it back, or resize the claim data-postgres-0 and delete the StatefulSet alone (kubectl --namespace %s delete statefulset postgres --cascade=orphan) before you upgrade" $ns }}
+{{- include "knitfab.fixed" (list "postgres.size" $size .spec.resources.requests.storage $resize) }}
+{{- end }}
+{{- include "knitfab.fixed" (list "postgres.storageClass" $class (.spec.storageClassName | default $own) "set it back; a database moves to another class by a dump (README.md, Backup)") }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* A quantity, for it may be written in many ways. */}}
+{{- define "knitfab.bytes" -}}
+{{- $text := include "knitfab.text" . }}
+{{- $unit := regexFind "[A-Za-z]*$" $text }}
+{{- $bytes := trimSuffix $unit $text | float64 }}
+{{- range until (get (dict "k" 1 "K" 1 "M" 2 "G" 3 "T" 4 "P" 5 "E" 6) (trunc 1 $unit) | default 0 | int) }}
+{{- $bytes = mulf $bytes (hasSuffix "i" $unit | ternary 1024 1000) }}
+{{- end }}
+{{- printf "%.0f" $bytes }}
+{{- end }}
+
+{{/* That of the release, or of the Data that one has left. */}}
+{{- define "knitfab.layoutThere" -}}
+{{- $ns := .Release.Namespace }}
+{{- $layout := "" }}
+{{- range (lookup "v1" "PersistentVolumeClaim" $ns "").items }}
+{{- $labels := .metadata.labels | default dict }}
+{{- if eq .metadata.name "knitfab-data" }}
+{{- $layout = "shared" }}
+{{- else if and (eq (get $labels "app.kubernetes.io/name") "data") (eq (get $labels "app.kubernetes.io/managed-by") "knit") }}
+{{- $layout = "per-data" }}
+{{- end }}
+{{- end }}
+{{- dig "data" "KNIT_VOLUME_LAYOUT" $layout (lookup "v1" "ConfigMap" $ns "knitfab-settings") }}
 {{- end }}
 
 {{- define "knitfab.missingSecrets" -}}

@@ -123,6 +123,16 @@ test('a Knative that is too old is refused, by its version', () => {
     expect(said(version)).toBe('')
 })
 
+test('a quantity is what it comes to, however it is written', () => {
+  const bytes = (quantity: string) => included('knitfab.bytes', quantity).trim()
+  expect(bytes('"20Gi"')).toBe(String(20 * 2 ** 30))
+  expect(bytes('"20480Mi"')).toBe(bytes('"20Gi"'))
+  expect(bytes('"1.5T"')).toBe('1500000000000')
+  expect(bytes('"512k"')).toBe('512000')
+  expect(bytes('"512Ki"')).toBe(String(512 * 1024))
+  expect(bytes('1048576.0')).toBe('1048576')
+})
+
 test('policies that would keep away the ingress of Knative are refused', () => {
   const said = (network: object, networkPolicies: object = {}) =>
     included(

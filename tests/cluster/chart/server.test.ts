@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect } from 'vitest'
 import { parse } from 'yaml'
+import { labelsFor } from '#shared/adapters/kubernetes-cluster/labels.ts'
 import { test, type There } from './cluster.ts'
-import { chart, podsOf, render, renderText, type Values } from './helm.ts'
+import { chart, podsOf, render, renderText, type Manifest, type Values } from './helm.ts'
 import { madePods } from './pods.ts'
 
 const everything = parse(readFileSync(`${chart}/ci/everything-values.yaml`, 'utf8')) as Values
@@ -199,19 +200,50 @@ describe('before anything is made helm says', () => {
     expect(there.tryInstall().err).toMatch(/in use by the release first, and has room for one/)
   })
 
+  test('which values cannot be changed any more, and what to do about each', ({ there }) => {
+    there.must(['apply', '--filename', '-'], madeBefore(there))
+    expect(there.tryInstall()).toMatchObject({ code: 0 })
+    expect(there.tryInstall({ postgres: { size: '20480Mi' } })).toMatchObject({ code: 0 })
+    const { code, err } = there.tryInstall({
+      broker: { class: 'Theirs', url: 'http://events.test', config: { name: 'other' } },
+      postgres: { size: '30Gi', storageClass: 'fast' },
+      volumes: { layout: 'shared' },
+    })
+    expect(code).toBe(1)
+    for (const [value, now, before, remedy] of [
+      ['broker.class', 'Theirs', 'MTChannelBasedBroker', 'set it back, or uninstall'],
+      ['broker.config', '{"name":"other"}', '{}', 'set it back, or uninstall'],
+      ['postgres.size', '30Gi', '20Gi', 'set it back, or resize the claim'],
+      [
+        'postgres.storageClass',
+        'fast',
+        'the class of the cluster',
+        'set it back; a database moves',
+      ],
+      ['volumes.layout', 'shared', 'per-data', 'set it back; Data of one layout'],
+    ])
+      expect(err).toContain(
+        `${value} is ${now}, and cannot be changed from ${before} any more: ${remedy}`,
+      )
+    expect(there.tryInstall({ broker: { name: 'other' } }).err).toContain(
+      'broker.name is other, and cannot be changed from knitfab any more: set it back, or uninstall',
+    )
+  })
+
+  test('that Data were left which another layout would not see', ({ there }) => {
+    there.must(['apply', '--filename', '-'], [claim('d', labelsFor('data', 'd', {}))])
+    const shared = { volumes: { layout: 'shared' } }
+    expect(there.tryInstall()).toMatchObject({ code: 0 })
+    expect(there.tryInstall(shared).err).toMatch(/volumes\.layout is shared, .* from per-data/)
+  })
+
   test('that somebody else has a Service of a name we need', ({ there }) => {
     there.must(['create', 'service', 'clusterip', 'postgres', '--tcp=5432'])
     expect(there.tryInstall().err).toMatch(/has a Service postgres that is not of this release/)
   })
 
   test('that a database was left whose password is gone', ({ there }) => {
-    const claim = {
-      apiVersion: 'v1',
-      kind: 'PersistentVolumeClaim',
-      metadata: { name: 'data-postgres-0' },
-      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Mi' } } },
-    }
-    there.must(['apply', '--filename', '-'], [claim])
+    there.must(['apply', '--filename', '-'], [claim('data-postgres-0')])
     expect(there.tryInstall().err).toMatch(/claim data-postgres-0 .* no Secret knitfab-database/)
   })
 
@@ -237,6 +269,33 @@ describe('before anything is made helm says', () => {
     )
   })
 })
+
+const claim = (name: string, labels = {}) => ({
+  apiVersion: 'v1',
+  kind: 'PersistentVolumeClaim',
+  metadata: { name, labels },
+  spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Mi' } } },
+})
+
+/** What a release has made of the values of the chart, as far as it matters to the next; nothing runs. */
+function madeBefore({ namespace }: There): Manifest[] {
+  const kinds = ['ConfigMap', 'Broker', 'Trigger', 'StatefulSet']
+  const made = render({}, [], { release: 'knitfab', namespace })
+  return made
+    .filter(({ kind }) => kinds.includes(kind))
+    .map(({ metadata, spec, ...rest }) => ({
+      ...rest,
+      metadata: {
+        ...metadata,
+        annotations: {
+          ...metadata.annotations,
+          'meta.helm.sh/release-name': 'knitfab',
+          'meta.helm.sh/release-namespace': namespace,
+        },
+      },
+      ...(spec && { spec: rest.kind === 'StatefulSet' ? { ...spec, replicas: 0 } : spec }),
+    }))
+}
 
 describe('helm tells what to do next', () => {
   const notesOf = (out: string) => out.slice(out.indexOf('\nNOTES:'))
