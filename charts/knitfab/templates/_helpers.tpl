@@ -147,9 +147,38 @@ annotations:
 {{- end -}}
 {{- end }}
 
-{{/* New Pods when settings have changed. */}}
+{{/* New Pods when settings have changed, or secrets. Takes: top, service. */}}
 {{- define "knitfab.checksums" -}}
-knitfab.dev/settings: {{ include (print $.Template.BasePath "/settings.yaml") . | sha256sum | trunc 16 | quote }}
+{{- $top := index . 0 -}}
+knitfab.dev/settings: {{ include (print $top.Template.BasePath "/settings.yaml") $top | sha256sum | trunc 16 | quote }}
+{{- with include "knitfab.secretsChecksum" . }}
+{{ . }}
+{{- end }}
+{{- end }}
+
+{{/* Of the secrets of the admin that it reads: what the chart makes stays as it is. Nothing where nobody may look. Takes: top, service. */}}
+{{- define "knitfab.secretsChecksum" -}}
+{{- $top := index . 0 -}}
+{{- $read := dict "gateway" (list "signingKey" "database" "token") "agent" (list "signingKey") -}}
+{{- $found := list -}}
+{{- if $top.Values.preflight -}}
+{{- range get $read (index . 1) | default (list "signingKey" "database") -}}
+{{- with index $top.Values.secrets . -}}
+{{- with (lookup "v1" "Secret" $top.Release.Namespace .).data -}}{{- $found = append $found . -}}{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- with $found -}}
+knitfab.dev/secrets: {{ toJson . | sha256sum | trunc 16 | quote }}
+{{- end -}}
+{{- end }}
+
+{{/* Of the Pod that has all Data mounted. */}}
+{{- define "knitfab.agentAnnotations" -}}
+{{- with include "knitfab.secretsChecksum" (list . "agent") -}}
+annotations:
+  {{ . }}
+{{- end -}}
 {{- end }}
 
 {{/* No Pod before there is something to do, where Knative was told to allow that; and none any more after a while without. */}}

@@ -29,7 +29,10 @@ export const agent = (): Manifest[] => [
       // Two would remove the same, each of it a part.
       strategy: { type: 'Recreate' },
       selector: { matchLabels: selector },
-      template: { metadata: { labels }, spec: pod() },
+      template: {
+        metadata: { labels, ...filledKeys('include "knitfab.agentAnnotations" $') },
+        spec: pod(),
+      },
     },
   },
   {

@@ -40,7 +40,7 @@ function knativeService(fn: Deployed): Manifest {
             'autoscaling.knative.dev/min-scale': textOf(fn, 'minScale', minScale),
             'autoscaling.knative.dev/max-scale': textOf(fn, 'maxScale', maxScale),
             ...(minScale === 0 && filledKeys('include "knitfab.zeroScale" $')),
-            ...filledKeys('include "knitfab.checksums" $'),
+            ...filledKeys(checksumsOf(fn)),
           },
         },
         spec: {
@@ -69,7 +69,7 @@ function deployment(fn: Deployed): Manifest[] {
         template: {
           metadata: {
             labels: labels(fn),
-            annotations: filledBlock('include "knitfab.checksums" $'),
+            annotations: filledBlock(checksumsOf(fn)),
           },
           spec: {
             ...podSpec(fn, 'deployment'),
@@ -136,6 +136,9 @@ const metadata = (fn: Deployed, more: Record<string, string> = {}) => ({
   name: fn.service,
   labels: { ...more, ...labels(fn) },
 })
+
+const checksumsOf = ({ service }: Deployed): string =>
+  `include "knitfab.checksums" (list $ "${service}")`
 
 const labels = ({ service }: Deployed) =>
   filledKeys(`include "knitfab.functionLabels" (list $ "${service}")`)

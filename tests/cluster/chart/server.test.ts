@@ -82,6 +82,44 @@ test('a namespace with the baseline profile takes programs', ({ there }) => {
   expect(admitted(there, 'baseline', program ? [program] : [])).toHaveLength(1)
 })
 
+test('whoever reads a secret of the admin begins anew when it has changed, and nobody else', ({
+  there,
+}) => {
+  const write = (name: string, key: string, value: string) =>
+    there.must(
+      ['apply', '--filename', '-'],
+      [
+        {
+          apiVersion: 'v1',
+          kind: 'Secret',
+          metadata: { name },
+          stringData: { [key]: value.repeat(40) },
+        },
+      ],
+    )
+  /** What is said of secrets in the Pods of the gateway, and in all others. */
+  const sums = (more: Values = {}) => {
+    const { out } = there.tryInstall({ secrets: { signingKey: 'key', token: 'token' }, ...more })
+    const all = [...out.matchAll(/knitfab\.dev\/secrets: "(\w+)"/g)].map(([, sum]) => sum)
+    const others = mostOf(all)
+    return { gateway: all.find((sum) => sum !== others), others }
+  }
+  write('key', 'KNIT_SIGNING_KEY', 'a')
+  write('token', 'KNIT_TOKEN', 'a')
+  const before = sums()
+  expect(sums()).toEqual(before)
+  write('token', 'KNIT_TOKEN', 'b')
+  const newToken = sums()
+  expect(newToken.others).toBe(before.others)
+  expect(newToken.gateway).not.toBe(before.gateway)
+  write('key', 'KNIT_SIGNING_KEY', 'b')
+  expect(sums().others).not.toBe(before.others)
+  expect(sums({ preflight: false })).toEqual({})
+})
+
+const mostOf = (words: readonly (string | undefined)[]) =>
+  words.find((word) => words.filter((other) => other === word).length > 1)
+
 describe('before anything is made helm says', () => {
   test('nothing, where all is well', ({ there }) => {
     expect(there.tryInstall()).toMatchObject({ code: 0 })
