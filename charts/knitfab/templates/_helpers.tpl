@@ -330,3 +330,52 @@ securityContext:
   name: {{ . }}
 {{- end }}
 {{- end }}
+
+{{/* Rules by which the API server is reached. */}}
+{{- define "knitfab.apiServer" -}}
+{{- $rules := "" -}}
+{{- if .Values.networkPolicies.apiServer -}}
+{{- $rules = toYaml .Values.networkPolicies.apiServer -}}
+{{- else if .Values.preflight -}}
+{{- $rules = include "knitfab.apiServerFound: set preflight=false if you may not look at what follows" . -}}
+{{- end -}}
+{{- $rules | default (include "knitfab.apiServerAnywhere" .) -}}
+{{- end }}
+
+{{- define "knitfab.apiServerFound: set preflight=false if you may not look at what follows" -}}
+{{- $slice := lookup "discovery.k8s.io/v1" "EndpointSlice" "default" "kubernetes" -}}
+{{- include "knitfab.apiServerAt" (list (lookup "v1" "Service" "default" "kubernetes") $slice) -}}
+{{- end }}
+
+{{- define "knitfab.apiServerAnywhere" -}}
+- to: [{ ipBlock: { cidr: 0.0.0.0/0 } }, { ipBlock: { cidr: "::/0" } }]
+  ports: [{ protocol: TCP, port: 443 }, { protocol: TCP, port: 6443 }]
+{{- end }}
+
+{{/* By its own addresses and by that of its Service: some networks look before the one is put in place of the other. Takes: Service, EndpointSlice. */}}
+{{- define "knitfab.apiServerAt" -}}
+{{- $service := index . 0 -}}
+{{- $slice := index . 1 -}}
+{{- $addresses := list -}}
+{{- range $slice.endpoints -}}{{- $addresses = concat $addresses .addresses -}}{{- end -}}
+{{- if $addresses -}}
+{{- $rules := list (include "knitfab.rule" (list $addresses $slice.ports)) -}}
+{{- with dig "spec" "clusterIPs" list $service -}}
+{{- $rules = append $rules (include "knitfab.rule" (list . $service.spec.ports)) -}}
+{{- end -}}
+{{- join "\n" $rules -}}
+{{- end -}}
+{{- end }}
+
+{{/* Takes: addresses, ports. */}}
+{{- define "knitfab.rule" -}}
+{{- $to := list -}}
+{{- range index . 0 -}}
+{{- $to = append $to (dict "ipBlock" (dict "cidr" (printf "%s/%d" . (contains ":" . | ternary 128 32)))) -}}
+{{- end -}}
+{{- $ports := list -}}
+{{- range index . 1 -}}
+{{- $ports = append $ports (dict "protocol" "TCP" "port" .port) -}}
+{{- end -}}
+{{- list (dict "to" $to "ports" $ports) | toYaml -}}
+{{- end }}

@@ -128,7 +128,11 @@ export function networkPolicies(functions: readonly Deployed[]): Manifest[] {
     ...allowances(functions).map(({ pods: party, value }) =>
       policy(value === party.name ? `${value}-more` : `${party.name}-${kebab(value)}`, party, {
         policyTypes: ['Egress'],
-        egress: filledBlock(`toYaml .Values.networkPolicies.${value}`),
+        egress: filledBlock(
+          value === 'apiServer'
+            ? 'include "knitfab.apiServer" $'
+            : `toYaml .Values.networkPolicies.${value}`,
+        ),
       }),
     ),
   ]

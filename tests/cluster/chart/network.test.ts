@@ -1,7 +1,8 @@
 import type { V1NetworkPolicy } from '@kubernetes/client-node'
 import { expect, test } from 'vitest'
+import { parse } from 'yaml'
 import { labelsFor } from '#shared/adapters/kubernetes-cluster/labels.ts'
-import { podsOf, render, type Manifest, type Values } from './helm.ts'
+import { included, podsOf, render, type Manifest, type Values } from './helm.ts'
 import { mayTalk, type Party } from './network.ts'
 
 const namespace = 'there'
@@ -151,7 +152,29 @@ test('from outside nobody is reached but the gateway', () => {
   expect(reached).toEqual(['the internet → the gateway: 8080', 'a neighbour → the gateway: 8080'])
 })
 
-test('where the API server is not named, its usual ports are open, to programs as well', () => {
+test('where the API server is not named, it is where the cluster says', () => {
+  const there = (service: object, slice: object): unknown =>
+    parse(
+      included(
+        'knitfab.apiServerAt',
+        `list ${[service, slice].map((one) => `(fromJson ${JSON.stringify(JSON.stringify(one))})`).join(' ')}`,
+      ),
+    )
+  const service = { spec: { clusterIPs: ['10.96.0.1', 'fd00::1'], ports: [{ port: 443 }] } }
+  const slice = {
+    endpoints: [{ addresses: ['192.0.2.1'] }, { addresses: ['192.0.2.2'] }],
+    ports: [{ name: 'https', port: 6443, protocol: 'TCP' }],
+  }
+  const to = (...cidrs: string[]) => cidrs.map((cidr) => ({ ipBlock: { cidr } }))
+  expect(there(service, slice)).toEqual([
+    { to: to('192.0.2.1/32', '192.0.2.2/32'), ports: [{ protocol: 'TCP', port: 6443 }] },
+    { to: to('10.96.0.1/32', 'fd00::1/128'), ports: [{ protocol: 'TCP', port: 443 }] },
+  ])
+  expect(there({}, slice)).toHaveLength(1)
+  expect(there({}, {})).toBeNull()
+})
+
+test('where nobody can be asked, the usual ports of an API server are open, to programs as well', () => {
   const known = openings(narrow)
   const more = openings({}).filter((line) => !known.includes(line))
   expect(more.filter((line) => line.startsWith('a program'))).toContain(

@@ -82,6 +82,22 @@ test('a namespace with the baseline profile takes programs', ({ there }) => {
   expect(admitted(there, 'baseline', program ? [program] : [])).toHaveLength(1)
 })
 
+test('programs reach the API server where it is, and no other address', ({ there }) => {
+  const addresses = there.must([
+    'get',
+    'endpointslice',
+    'kubernetes',
+    '--namespace=default',
+    '--output=jsonpath={.endpoints[*].addresses[*]}',
+  ])
+  const rules = /^  name: programs-api-server$[\s\S]*?^---/m
+  const [policy = ''] = rules.exec(there.tryInstall().out) ?? []
+  for (const address of addresses.split(' ')) expect(policy).toContain(`cidr: ${address}/`)
+  expect(policy).not.toContain('0.0.0.0/0')
+  const [open] = rules.exec(there.tryInstall({ preflight: false }).out) ?? []
+  expect(open).toContain('0.0.0.0/0')
+})
+
 test('whoever reads a secret of the admin begins anew when it has changed, and nobody else', ({
   there,
 }) => {
