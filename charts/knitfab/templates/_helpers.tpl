@@ -160,16 +160,22 @@ knitfab.dev/settings: {{ include (print $top.Template.BasePath "/settings.yaml")
 {{- define "knitfab.secretsChecksum" -}}
 {{- $top := index . 0 -}}
 {{- $read := dict "gateway" (list "signingKey" "database" "token") "agent" (list "signingKey") -}}
-{{- $found := list -}}
+{{- $names := list -}}
 {{- if $top.Values.preflight -}}
 {{- range get $read (index . 1) | default (list "signingKey" "database") -}}
-{{- with index $top.Values.secrets . -}}
-{{- with (lookup "v1" "Secret" $top.Release.Namespace .).data -}}{{- $found = append $found . -}}{{- end -}}
+{{- $names = append $names (index $top.Values.secrets .) -}}
 {{- end -}}
 {{- end -}}
+{{- with include "knitfab.secretsFound: set preflight=false if you may not look at what follows" (list $top.Release.Namespace (compact $names)) -}}
+knitfab.dev/secrets: {{ sha256sum . | trunc 16 | quote }}
 {{- end -}}
-{{- with $found -}}
-knitfab.dev/secrets: {{ toJson . | sha256sum | trunc 16 | quote }}
+{{- end }}
+
+{{/* Takes: namespace, names. */}}
+{{- define "knitfab.secretsFound: set preflight=false if you may not look at what follows" -}}
+{{- $namespace := index . 0 -}}
+{{- range index . 1 -}}
+{{- with (lookup "v1" "Secret" $namespace .).data -}}{{- toJson . -}}{{- end -}}
 {{- end -}}
 {{- end }}
 

@@ -310,9 +310,19 @@ describe('before anything is made helm says', () => {
     ])
     expect(code).toBe(1)
     expect(err).toMatch(/is forbidden: User "nobody" cannot \w+ resource/)
-    expect(err).toContain(
-      'knitfab.preflight: set preflight=false if you may not look at what follows',
-    )
+    expect(err).toMatch(/"knitfab\.\w+: set preflight=false if you may not look at what follows"/)
+  })
+
+  test('the same to who may do everything in the namespace, and look at nothing else', ({
+    there,
+  }) => {
+    there.must(['create', 'rolebinding', 'somebody', '--clusterrole=admin', '--user=somebody'])
+    const asSomebody = ['--kube-as-user', 'somebody']
+    const apiServer = [{ to: [{ ipBlock: { cidr: '192.0.2.1/32' } }] }]
+    const { err } = there.tryInstall({ networkPolicies: { apiServer } }, asSomebody)
+    expect(err).toMatch(/is forbidden: User "somebody" cannot \w+ resource/)
+    expect(err).toContain('"knitfab.preflight: set preflight=false if you may not look')
+    expect(there.tryInstall({ preflight: false }, asSomebody)).toMatchObject({ code: 0 })
   })
 
   test('what does without the questions, to who may not ask them', ({ there }) => {
