@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { mistakeIn } from '#tests/support/kubeconfig.ts'
 import { Failed, phase, run, show } from './phase.ts'
 
 /** Where tests are made: with whose rights, and what the images are called there. */
@@ -40,9 +41,10 @@ async function theirCluster(): Promise<Cluster> {
     throw new Failed(
       'KNIT_TEST_IMAGE is not set: build the image (npm run image), push it where your cluster finds it, and name it by its digest.',
     )
+  const kubeconfig = await chosenContext()
   const folder = await mkdtemp(join(tmpdir(), 'knit-cluster-'))
   const env = { KUBECONFIG: join(folder, 'kubeconfig') }
-  await writeFile(env.KUBECONFIG, await chosenContext(), { mode: 0o600 })
+  await writeFile(env.KUBECONFIG, kubeconfig, { mode: 0o600 })
   const address = '{.items[0].status.addresses[?(@.type=="InternalIP")].address}'
   return {
     env,
@@ -54,17 +56,22 @@ async function theirCluster(): Promise<Cluster> {
       ...(KNIT_TEST_POSTGRES && { postgres: KNIT_TEST_POSTGRES }),
     },
     mayEnforcePolicies: true,
-    host: await run(['kubectl', 'get', 'nodes', '-o', `jsonpath=${address}`], env),
+    host: await run(
+      ['kubectl', 'get', 'nodes', '--request-timeout=10s', '-o', `jsonpath=${address}`],
+      env,
+    ),
     lower: () => rm(folder, { recursive: true }),
   }
 }
 
 /** The kubeconfig with one context, which is the current one whoever reads it. */
 function chosenContext(): Promise<string> {
-  const { KNIT_TEST_KUBECONFIG = '', KNIT_TEST_KUBECTX: context } = process.env
+  const { KNIT_TEST_KUBECONFIG: file = '', KNIT_TEST_KUBECTX: context } = process.env
+  const mistake = mistakeIn({ file, context })
+  if (mistake) throw new Failed(mistake)
   const chosen = context ? ['--context', context] : []
   return run(['kubectl', 'config', 'view', '--minify', '--flatten', ...chosen], {
-    KUBECONFIG: KNIT_TEST_KUBECONFIG,
+    KUBECONFIG: file,
   })
 }
 

@@ -29,7 +29,7 @@ export function connectApi(config: KubeConfig = ownConfig(), patience = 30): Api
   const server = config.getCurrentCluster()?.server
   if (!server)
     throw new Error(
-      'there is no Kubernetes here: neither an account of a cluster, nor a kubeconfig with a current context',
+      'there is no Kubernetes here, neither an account of a cluster nor a kubeconfig with a current context: run this in a cluster, or name a kubeconfig in KUBECONFIG and choose one of its contexts (kubectl config use-context NAME)',
     )
   const settings = settingsFor(config, server, patience)
   return {
