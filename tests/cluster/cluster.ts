@@ -12,6 +12,8 @@ export type Cluster = {
   images: Images
   /** Whether its network may enforce policies; that of our own takes them and lets everything through. */
   mayEnforcePolicies: boolean
+  /** Of the claims of the installation; those of the cluster's default and of ReadWriteMany, unless given. */
+  storage?: { class?: string; mode?: string }
   /** Where a NodePort is reached. */
   host: string
   lower(): Promise<void>
@@ -37,6 +39,7 @@ const namespacePrefix = process.env['KNIT_TEST_NAMESPACE'] ?? 'knit-test'
 
 async function theirCluster(): Promise<Cluster> {
   const { KNIT_TEST_IMAGE, KNIT_TEST_NODE, KNIT_TEST_TOOLS, KNIT_TEST_POSTGRES } = process.env
+  const { KNIT_TEST_STORAGE_CLASS, KNIT_TEST_STORAGE_MODE } = process.env
   if (!KNIT_TEST_IMAGE)
     throw new Failed(
       'KNIT_TEST_IMAGE is not set: build the image (npm run image), push it where your cluster finds it, and name it by its digest.',
@@ -56,6 +59,10 @@ async function theirCluster(): Promise<Cluster> {
       ...(KNIT_TEST_POSTGRES && { postgres: KNIT_TEST_POSTGRES }),
     },
     mayEnforcePolicies: true,
+    storage: {
+      ...(KNIT_TEST_STORAGE_CLASS && { class: KNIT_TEST_STORAGE_CLASS }),
+      ...(KNIT_TEST_STORAGE_MODE && { mode: KNIT_TEST_STORAGE_MODE }),
+    },
     host: await run(
       ['kubectl', 'get', 'nodes', '--request-timeout=10s', '-o', `jsonpath=${address}`],
       env,

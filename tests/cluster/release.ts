@@ -41,7 +41,7 @@ export async function bring(
 }
 
 async function upgrade(
-  { env, images }: Cluster,
+  { env, images, storage = {} }: Cluster,
   namespace: string,
   more: Record<string, string>,
 ): Promise<void> {
@@ -53,6 +53,11 @@ async function upgrade(
     'volumes.size': '1Gi',
     'postgres.size': '1Gi',
     ...(images.postgres && { 'postgres.image': images.postgres }),
+    ...(storage.class && {
+      'volumes.storageClass': storage.class,
+      'postgres.storageClass': storage.class,
+    }),
+    ...(storage.mode && { 'volumes.accessMode': storage.mode }),
     ...more,
   }
   const set = Object.entries(values).flatMap(([name, value]) => ['--set', `${name}=${value}`])
