@@ -87,3 +87,18 @@ test.for([...expected.keys()].filter((name) => name !== accounts.guest))(
     expect(await allowedTo(namespace, account)).toEqual(wordsOf(expected.get(account)))
   },
 )
+
+test('when Data are to go with the release nothing of it is left, and what is somebody else’s stays', async () => {
+  const helm = (...words: string[]) => execute(['helm', ...words, '--namespace', namespace])
+  await there.kubectl('create', 'secret', 'generic', 'theirs')
+  const change = ['--reset-then-reuse-values', '--set', 'uninstall.deleteData=true']
+  await helm('upgrade', 'knitfab', 'charts/knitfab', ...change)
+  await helm('uninstall', 'knitfab')
+  await until(async () => {
+    // Knative gives its Pods minutes, and they have nothing to lose.
+    await there.kubectl('delete', 'pod', '--selector', 'knitfab.dev/kind=function', '--force')
+    const ours = ['--selector', 'app.kubernetes.io/part-of=knit', '--output', 'name']
+    return (await there.kubectl('get', 'pod,job,pvc,secret', ...ours)) === ''
+  })
+  expect(await there.kubectl('get', 'secret', 'theirs', '--output', 'name')).toBe('secret/theirs')
+})
