@@ -4,15 +4,15 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
 import { Away, NoRoomNow } from '#shared/ports/cluster.ts'
-import { ask, connectApi, Refused } from './api.ts'
+import { ask, askForAll, connectApi, onlyMetadata, Refused } from './api.ts'
 
 /** The API of a server that answers as it is told to, or never. */
-async function apiOf(answer?: { status: number; message: string }) {
+async function apiOf(answer?: { status: number; message: string; items?: null }) {
   const server = createServer((_request, response) => {
     if (!answer) return
-    const { status, message } = answer
+    const { status, ...body } = answer
     const headers = { 'content-type': 'application/json' }
-    response.writeHead(status, headers).end(JSON.stringify({ kind: 'Status', message }))
+    response.writeHead(status, headers).end(JSON.stringify({ kind: 'Status', ...body }))
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
@@ -67,6 +67,15 @@ test.for([
   )
   await expect(call).rejects.toThrow(Kind)
   await expect(call).rejects.toThrow('the Pod cannot be seen: no')
+  close()
+})
+
+test('of what there is nothing of, the names are no names', async () => {
+  const { api, close } = await apiOf({ status: 200, message: '', items: null })
+  const listed = askForAll('workers cannot be listed', (page) =>
+    api.batch.listNamespacedJob({ namespace: 'a', ...page }, onlyMetadata),
+  )
+  expect(await listed).toEqual([])
   close()
 })
 

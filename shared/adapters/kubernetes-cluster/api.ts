@@ -141,7 +141,8 @@ export const onlyMetadata = setHeaderOptions(
   'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json',
 )
 
-type Page<T> = { items: T[]; metadata?: { _continue?: string } }
+// Of mere names an empty list is none.
+type Page<T> = { items: T[] | null; metadata?: { _continue?: string } }
 
 /** All of a list, which the API server gives in parts. */
 export async function askForAll<T>(
@@ -152,7 +153,7 @@ export async function askForAll<T>(
   let next: string | undefined
   do {
     const { items, metadata } = await ask(what, page({ limit: 500, ['_continue']: next }))
-    all.push(...items)
+    all.push(...(items ?? []))
     next = metadata?.['_continue']
   } while (next)
   return all
