@@ -15,6 +15,7 @@ import {
 import type { FolderVolumes } from '#shared/adapters/folder-volumes.ts'
 import { measure } from '#shared/archive/measure.ts'
 import { pack } from '#shared/archive/pack.ts'
+import { until } from '#tests/support/until.ts'
 import { createAgent } from './agent.ts'
 import { complaintOf, measured, removed } from './complaint.ts'
 
@@ -171,6 +172,35 @@ test('who waits for an answer hears meanwhile that it is being worked on', async
   await atWork
   pack(agent.scratch).pipe(body)
   expect((await answer).statusCode).toBe(200)
+})
+
+test('who goes before it is known who he is keeps no agent from being idle', async ({ agent }) => {
+  const known = Promise.withResolvers<boolean>()
+  const asked = Promise.withResolvers<void>()
+  const mayCall = async (_token: string | undefined, about: string) => {
+    if (about === agent.volume) return true
+    asked.resolve()
+    return known.promise
+  }
+  let ends = 0
+  const idle = { after: 1, end: () => void (ends += 1) }
+  const server = createAgent({ folders: agent.folders, mayCall, idle }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const call = (path: string) => http.get({ host: '127.0.0.1', port, path })
+  const gone = call(`/${nameOfOne()}`).on('error', () => {})
+  await asked.promise
+  const lost = new Promise((resolve) => server.once('connection', resolve))
+  gone.destroy()
+  // By the time another is served, the line is known to be broken.
+  await once(call(`/${agent.volume}`), 'response')
+  await lost
+  known.resolve(true)
+  await once(call(`/${agent.volume}`), 'response')
+  const before = ends
+  await until(() => ends > before)
+  server.closeAllConnections()
+  server.close()
 })
 
 test.extend({ patience: 1 })(

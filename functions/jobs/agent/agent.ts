@@ -45,7 +45,8 @@ export function createAgent({ folders, mayCall, idle, beat = heartbeat }: AgentO
     const token = incoming.headers.authorization?.replace(/^Bearer /, '')
     if (!(await mayCall(token, about))) reply(outgoing, 401, { message: 'nobody we know' })
     else if (!call) reply(outgoing, 404, { message: 'agents do no such thing' })
-    else {
+    // Who has gone meanwhile would be in progress for ever.
+    else if (!outgoing.destroyed) {
       patience.begin()
       outgoing.once('close', patience.end)
       await serve(call(about, incoming), outgoing, beat)
@@ -71,7 +72,6 @@ const callsOf = (volumes: FolderVolumes): Record<string, Call> => ({
 async function serve(call: Promise<Answer>, outgoing: ServerResponse, beat: number): Promise<void> {
   // Who waits for an answer knows so that there will be one, however long it takes.
   const sign = setInterval(() => outgoing.headersSent || outgoing.writeProcessing(), beat)
-  outgoing.once('close', () => clearInterval(sign))
   try {
     const answer = await call
     if (answer instanceof Readable) await pipeline(answer, outgoing)
@@ -82,6 +82,8 @@ async function serve(call: Promise<Answer>, outgoing: ServerResponse, beat: numb
     // Cut off, for whoever reads to see that this was not all.
     if (outgoing.headersSent) outgoing.destroy()
     else reply(outgoing, status, complaint)
+  } finally {
+    clearInterval(sign)
   }
 }
 
