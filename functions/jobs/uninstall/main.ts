@@ -18,5 +18,5 @@ await endWork(api, { namespace, grace: Config.shape.workerGrace.parse(KNIT_WORKE
 console.log('The programs of runs have been told to end, and agents are gone with them.')
 if (KNIT_DELETE_DATA === 'yes') {
   await deleteData(api, namespace)
-  console.log('Data and database are deleted.')
+  console.log('All claims are deleted: those of Data, and of a database of the release.')
 }
