@@ -10,6 +10,7 @@ import type { MilestoneName, RunHistory } from '#shared/domain/run-history.ts'
 import type { PlanSpec } from '#shared/domain/plan.ts'
 import { resourceLimits } from '#shared/domain/quantity.ts'
 import type { WorkerSpec } from '#shared/domain/worker.ts'
+import { workerThat } from '#tests/support/worker-spec.ts'
 import type { Bench } from './harness.ts'
 import { untilCounted } from './home.ts'
 import type { Installation } from './installation.ts'
@@ -33,17 +34,13 @@ export async function applyNothing({ api, images }: Installation, spec: Nothing)
 export const workerOfNothing = (
   { images }: Installation,
   spec: Pick<WorkerSpec, 'name' | 'inputs' | 'outputs'> & Partial<WorkerSpec>,
-): WorkerSpec => ({
-  labels: {},
-  image: images.tools,
-  entrypoint: ['true'],
-  args: [],
-  env: {},
-  limits: resourceLimits(resources),
-  network: false,
-  onNode: { may: [], prefer: [], must: [] },
-  ...spec,
-})
+): WorkerSpec =>
+  workerThat({
+    image: images.tools,
+    entrypoint: ['true'],
+    limits: resourceLimits(resources),
+    ...spec,
+  })
 
 /** Plans in a row, each of which has an output for the next, and keeps its log, as most do. */
 export async function chainOfNothing(

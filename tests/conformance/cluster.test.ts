@@ -18,6 +18,7 @@ import {
 } from '#tests/support/kubernetes.ts'
 import { enginesHere, makeImage, type MadeImage } from '#tests/support/engines.ts'
 import { until } from '#tests/support/until.ts'
+import { workerThat } from '#tests/support/worker-spec.ts'
 
 type Adapter = {
   name: string
@@ -431,20 +432,14 @@ function worldOf(cluster: Cluster & Transfers, image: string, scratch: string): 
       await unpack(await cluster.send(volume), folder)
       return readTree(folder)
     },
-    spec: (script, spec = {}) => ({
-      name: `worker-run-${randomUUID()}-1`,
-      labels: { of: 'test' },
-      image,
-      entrypoint: ['sh', '-c', script, 'sh'],
-      args: [],
-      env: {},
-      inputs: [],
-      outputs: [],
-      limits: {},
-      network: false,
-      onNode: { may: [], prefer: [], must: [] },
-      ...spec,
-    }),
+    spec: (script, spec = {}) =>
+      workerThat({
+        name: `worker-run-${randomUUID()}-1`,
+        labels: { of: 'test' },
+        image,
+        entrypoint: ['sh', '-c', script, 'sh'],
+        ...spec,
+      }),
     async start(script, spec) {
       const worker = await cluster.ensureWorker(world.spec(script, spec))
       await cluster.releaseWorker(worker)

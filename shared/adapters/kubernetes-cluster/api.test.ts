@@ -1,32 +1,16 @@
-import { KubeConfig } from '@kubernetes/client-node'
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
 import { Away, NoRoomNow } from '#shared/ports/cluster.ts'
-import { ask, askForAll, connectApi, onlyMetadata, Refused } from './api.ts'
+import { ask, askForAll, onlyMetadata, Refused } from './api.ts'
+import { apiServedBy } from './test-api.ts'
 
 /** The API of a server that answers as it is told to, or never. */
-async function apiOf(answer?: { status: number; message: string; items?: null }) {
-  const server = createServer((_request, response) => {
+const apiOf = (answer?: { status: number; message: string; items?: null }) =>
+  apiServedBy((_request, response) => {
     if (!answer) return
     const { status, ...body } = answer
     const headers = { 'content-type': 'application/json' }
     response.writeHead(status, headers).end(JSON.stringify({ kind: 'Status', ...body }))
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  const config = new KubeConfig()
-  config.loadFromClusterAndUser(
-    { name: 'test', server: `http://127.0.0.1:${port}`, skipTLSVerify: true },
-    { name: 'test' },
-  )
-  const close = () => {
-    server.closeAllConnections()
-    server.close()
-  }
-  return { api: connectApi(config, 0.1), close }
-}
+  }, 0.1)
 
 test('a call that is never answered ends', async () => {
   const { api, close } = await apiOf()

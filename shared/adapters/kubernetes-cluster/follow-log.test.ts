@@ -1,24 +1,22 @@
-import { KubeConfig, type V1Pod } from '@kubernetes/client-node'
-import { once } from 'node:events'
-import { createServer, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { V1Pod } from '@kubernetes/client-node'
+import type { ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { expect, test as base } from 'vitest'
-import { connectApi } from './api.ts'
 import { followLog } from './follow-log.ts'
 import { containers } from './job.ts'
+import { apiServedBy } from './test-api.ts'
 
 /** What becomes of a worker: at each look at its Pod, how that is and what is given of its log. */
 type Look = { main: 'running' | 'terminated'; log: (response: ServerResponse) => void } | 'gone'
 
 const test = base.extend<{ follow(looks: Look[], kept?: string): Promise<string> }>({
   follow: async ({}, use) => {
-    const servers: ReturnType<typeof createServer>[] = []
+    const undo = new DisposableStack()
     await use(async (looks, kept = '') => {
       const left = [...looks]
       let log: (response: ServerResponse) => void = () => {}
-      const server = createServer((request, response) => {
+      const { api, close } = await apiServedBy((request, response) => {
         if (request.url?.includes('/log?')) return log(response)
         if (request.url?.includes('/jobs/')) return response.writeHead(404).end('{}')
         const look = left.length > 1 ? left.shift() : left[0]
@@ -26,27 +24,17 @@ const test = base.extend<{ follow(looks: Look[], kept?: string): Promise<string>
         const items = look === 'gone' || !look ? [] : [podOf(look.main)]
         response.writeHead(200, { 'content-type': 'application/json' })
         response.end(JSON.stringify({ kind: 'PodList', apiVersion: 'v1', items }))
-      }).listen(0, '127.0.0.1')
-      servers.push(server)
-      await once(server, 'listening')
-      const { port } = server.address() as AddressInfo
-      const config = new KubeConfig()
-      config.loadFromClusterAndUser(
-        { name: 'test', server: `http://127.0.0.1:${port}`, skipTLSVerify: true },
-        { name: 'test' },
-      )
+      })
+      undo.defer(close)
       const volumes = {
         requireVolume: async () => {},
         readLog: async () => Readable.from([Buffer.from(kept)]),
       }
       const { signal } = new AbortController()
       const about = { namespace: 'knit', worker: 'w', volume: 'v', signal, volumes }
-      return text(await followLog(connectApi(config), about))
+      return text(await followLog(api, about))
     })
-    for (const server of servers) {
-      server.closeAllConnections()
-      server.close()
-    }
+    undo.dispose()
   },
 })
 

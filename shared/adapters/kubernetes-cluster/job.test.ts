@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { WorkerSpec } from '#shared/ports/cluster.ts'
+import { workerThat } from '#tests/support/worker-spec.ts'
 import { jobOf, quantityOf } from './job.ts'
 import type { ClusterSettings } from './settings.ts'
 
@@ -18,19 +19,11 @@ const settings: ClusterSettings = {
   signingKey: 'a key',
 }
 
-const least: WorkerSpec = {
+const least = workerThat({
   name: 'worker-run-r-1',
   labels: { run: 'r', plan: 'p', attempt: '1' },
   image: 'registry.test/program:1',
-  entrypoint: [],
-  args: [],
-  env: {},
-  inputs: [],
-  outputs: [],
-  limits: {},
-  network: false,
-  onNode: { may: [], prefer: [], must: [] },
-}
+})
 
 const most: WorkerSpec = {
   ...least,

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { test as base, vi } from 'vitest'
 import type { Worker, WorkerSpec, WorkerState } from '#shared/ports/cluster.ts'
 import { removeTree } from '#shared/files/trash.ts'
+import { workerThat } from '#tests/support/worker-spec.ts'
 import { chooseSandbox, type SandboxName } from './sandboxes.ts'
 import { HOST_IMAGE } from './images.ts'
 import { TOOLS } from './private-folders.ts'
@@ -83,22 +84,13 @@ export const test = base.extend<{ home: TestHome }>({
   },
 })
 
-export function workerSpec(spec: Partial<WorkerSpec> = {}): WorkerSpec {
-  return {
+export const workerSpec = (spec: Partial<WorkerSpec> = {}): WorkerSpec =>
+  workerThat({
     name: `worker-run-${randomUUID()}-1`,
-    labels: {},
     image: HOST_IMAGE,
     entrypoint: ['true'],
-    args: [],
-    env: {},
-    inputs: [],
-    outputs: [],
-    limits: {},
-    network: false,
-    onNode: { may: [], prefer: [], must: [] },
     ...spec,
-  }
-}
+  })
 
 export async function start(
   cluster: LocalCluster,
