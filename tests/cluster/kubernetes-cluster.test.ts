@@ -1,4 +1,9 @@
-import type { CoreV1Api, V1Pod } from '@kubernetes/client-node'
+import {
+  PatchStrategy,
+  setHeaderOptions,
+  type CoreV1Api,
+  type V1Pod,
+} from '@kubernetes/client-node'
 import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -15,6 +20,7 @@ import {
 } from '#shared/ports/cluster.ts'
 import { kubernetesHere, openNamespace, type TestNamespace } from '#tests/support/kubernetes.ts'
 import { until } from '#tests/support/until.ts'
+import { workerThat } from '#tests/support/worker-spec.ts'
 
 const there = kubernetesHere()
 
@@ -66,20 +72,14 @@ describe('on a real Kubernetes', { skip: !there, concurrent: true }, () => {
   })
   afterAll(() => close())
 
-  const specOf = (script: string, more: Partial<WorkerSpec> = {}): WorkerSpec => ({
-    name: `worker-run-${randomUUID()}-1`,
-    labels: { run: 'r' },
-    image: tools,
-    entrypoint: ['sh', '-c', script],
-    args: [],
-    env: {},
-    inputs: [],
-    outputs: [],
-    limits: {},
-    network: false,
-    onNode: { may: [], prefer: [], must: [] },
-    ...more,
-  })
+  const specOf = (script: string, more: Partial<WorkerSpec> = {}): WorkerSpec =>
+    workerThat({
+      name: `worker-run-${randomUUID()}-1`,
+      labels: { run: 'r' },
+      image: tools,
+      entrypoint: ['sh', '-c', script],
+      ...more,
+    })
 
   /** The state of a released worker, once it is such. */
   async function stateOf(spec: WorkerSpec, is: (state: WorkerState) => unknown) {
@@ -330,8 +330,16 @@ describe('on a real Kubernetes', { skip: !there, concurrent: true }, () => {
 
   test('a program that an admin takes from its node has failed by no fault of its own', async () => {
     const spec = specOf('trap "exit 3" TERM; while :; do sleep 0.1; done')
+    // A Pod that is held stays until it has been looked at.
+    const finalizer = 'knit.test/held'
+    let name = ''
     await runningPodOf(spec, async ({ metadata }) => {
-      const { name = '' } = metadata ?? {}
+      name = metadata?.name ?? ''
+      const hold = { op: 'add', path: '/metadata/finalizers/-', value: finalizer }
+      await core.patchNamespacedPod(
+        { namespace, name, body: [hold] },
+        setHeaderOptions('Content-Type', PatchStrategy.JsonPatch),
+      )
       const deleteOptions = { gracePeriodSeconds: 5 }
       await core.createNamespacedPodEviction({
         namespace,
@@ -342,11 +350,16 @@ describe('on a real Kubernetes', { skip: !there, concurrent: true }, () => {
     expect(await stateOf(spec, hasEnded)).toMatchObject({
       phase: 'failed',
       cause: 'machine',
-      // Why is told by the Pod, which may be gone before anybody looks.
-      message: expect.stringMatching(
-        /^its node was emptied by an admin: EvictionByEvictionAPI|^its Pod was deleted$/,
-      ),
+      message: expect.stringMatching(/^its node was emptied by an admin: EvictionByEvictionAPI/),
     })
+    await core.patchNamespacedPod(
+      {
+        namespace,
+        name,
+        body: { metadata: { '$deleteFromPrimitiveList/finalizers': [finalizer] } },
+      },
+      setHeaderOptions('Content-Type', PatchStrategy.StrategicMergePatch),
+    )
   })
 
   test('what a program wrote is measured by the time it has succeeded', async () => {

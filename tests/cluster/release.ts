@@ -8,9 +8,6 @@ export type Release = { namespace: string; apiRoot: string; token: string; remov
 
 const release = 'knitfab'
 
-/** What Helm does not wait for. */
-export const knativeKinds = ['ksvc', 'broker', 'trigger', 'apiserversource', 'pingsource']
-
 /** Installs the chart in a namespace of its own, with the values that tests ask for. What could not be installed is taken away again. */
 export async function install(
   cluster: Cluster,
@@ -65,12 +62,15 @@ async function upgrade(
   await run(['helm', 'upgrade', '--install', release, 'charts/knitfab', ...where, ...set], env)
 }
 
+type Reached = { env: NodeJS.ProcessEnv; host: string }
+
 /** Waits for what Helm does not know, and finds out how it is reached. */
-async function readyRelease(cluster: Cluster, namespace: string): Promise<Release> {
+export async function readyRelease(cluster: Reached, namespace: string): Promise<Release> {
   const { env, host } = cluster
   const kubectl = (...words: string[]) => run(['kubectl', '-n', namespace, ...words], env)
   const ready = ['wait', '--for=condition=Ready', '--timeout=180s', '--all']
-  for (const kind of knativeKinds) await kubectl(...ready, kind)
+  for (const kind of ['ksvc', 'broker', 'trigger', 'apiserversource', 'pingsource'])
+    await kubectl(...ready, kind)
   const read = (kind: string, name: string, path: string) =>
     kubectl('get', kind, name, '-o', `jsonpath=${path}`)
   const port = await read('service', 'gateway', '{.spec.ports[0].nodePort}')
@@ -92,9 +92,10 @@ async function explain({ env }: Cluster, namespace: string): Promise<void> {
 }
 
 /** Takes everything away, Data too. A Pod of Knative may take minutes to go, and has nothing to lose. */
-async function remove({ env }: Cluster, namespace: string): Promise<void> {
+async function remove({ env }: Reached, namespace: string): Promise<void> {
   await run(['helm', 'uninstall', release, '--ignore-not-found', '--namespace', namespace], env)
   await run(['kubectl', '-n', namespace, 'delete', 'pod', '--all', '--force'], env)
-  const code = await show(['kubectl', 'delete', 'namespace', namespace, '--timeout', '120s'], env)
+  const patience = ['--ignore-not-found', '--timeout', '120s']
+  const code = await show(['kubectl', 'delete', 'namespace', namespace, ...patience], env)
   if (code !== 0) throw new Failed(`The namespace ${namespace} did not go within two minutes.`)
 }
