@@ -1,9 +1,15 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
+/**
+ * How much room new objects have, MiB. Nearly all of them live for a request: with the room that V8 takes by itself a home that works
+ * is half as large again, and no faster.
+ */
+const littleRoom = '--max-semi-space-size=4'
+
 /** The words that start the system of this machine: a bundle lies beside that of this program, else there is the source. */
 export function localProgram(): string[] {
   const bundle = join(import.meta.dirname, 'local.mjs')
   const source = join(import.meta.dirname, '../functions/local.ts')
-  return [process.execPath, existsSync(bundle) ? bundle : source]
+  return [process.execPath, littleRoom, existsSync(bundle) ? bundle : source]
 }

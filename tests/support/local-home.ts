@@ -3,9 +3,8 @@ import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { localProgram } from '../../cli/local-program.ts'
 import { until } from './until.ts'
-
-const entry = new URL('../../functions/local.ts', import.meta.url).pathname
 
 /** A local home as its user starts it: a process of its own. */
 export type RunningHome = {
@@ -91,7 +90,8 @@ function launch(
   folder: string,
   { args = [], env = {}, node = [], ownGroup = false }: HomeOptions,
 ): { child: ChildProcess; output: () => string } {
-  const child = spawn(process.execPath, [...node, entry, 'start', '--home', folder, ...args], {
+  const [file = '', ...program] = localProgram()
+  const child = spawn(file, [...node, ...program, 'start', '--home', folder, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
     detached: ownGroup,
