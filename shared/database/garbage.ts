@@ -14,33 +14,25 @@ export async function dropOutputs(tx: Tx, runId: string, by: By): Promise<void> 
   await tell(tx, 'volume.dropped', runId, {}, by)
 }
 
-/** A volume, by name, and the data it is of. */
-export type DataVolume = { volume: string; knitId: string }
-
-/** Makes garbage of volumes that are of no data any more; gives back how many there were. */
-export async function dropStrays(
+/** Of these volumes, makes garbage again of those that had been deleted; gives back how many there were. */
+export async function dropRemade(
   sql: Queryable,
-  volumes: readonly DataVolume[],
+  volumes: readonly string[],
   by: By,
 ): Promise<number> {
   const { count } = await sql`
-    with stray as (
+    with remade as (
       insert into garbage (volume)
-      select volume
-        from unnest(
-               ${volumes.map(({ volume }) => volume)}::text[],
-               ${volumes.map(({ knitId }) => knitId)}::uuid[]
-             ) as found (volume, knit_id)
-       where not exists (select from data where data.id = found.knit_id)
+      select volume from removed_volume where volume = any (${[...volumes]}::text[])
           on conflict do nothing
       returning volume
     ), told as (
       insert into outbox (type, subject, data, traceparent)
       select 'volume.dropped', 'garbage', '{}', ${by.traceparent ?? null}
-        from stray
+        from remade
        limit 1
     )
-    select from stray`
+    select from remade`
   return count
 }
 
@@ -51,9 +43,15 @@ export async function findGarbage(sql: Queryable, limit: number): Promise<string
   return rows.map(({ volume }) => volume)
 }
 
-/** Forgets a volume that has been deleted. */
-export async function dropGarbage(sql: Queryable, volume: string): Promise<void> {
-  await sql`delete from garbage where volume = ${volume}`
+/** Notes that a volume has been deleted. */
+export async function noteRemoved(sql: Queryable, volume: string): Promise<void> {
+  await sql`
+    with removed as (
+      delete from garbage where volume = ${volume} returning volume
+    )
+    insert into removed_volume (volume)
+    select volume from removed
+        on conflict (volume) do update set removed_at = now()`
 }
 
 /** Puts off a volume that could not be deleted, with the reason. */

@@ -23,6 +23,7 @@ async function fill(ctx: TestWorld, ages: number[]): Promise<void> {
       values (gen_random_uuid(), 1, 'done', ${age}, ${at})`
     await ctx.sql`
       insert into request (caller, key, fingerprint, created_at) values ('ann', ${age}, '', ${at})`
+    await ctx.sql`insert into removed_volume (volume, removed_at) values (${age}, ${at})`
   }
 }
 
@@ -32,13 +33,14 @@ const left = async (ctx: TestWorld) => {
            array(select step from dead_letter order by id) as dead,
            array(select url from hook_delivery order by id) as calls,
            array(select actor from run_history order by id) as history,
-           array(select key from request order by created_at) as requests`
+           array(select key from request order by created_at) as requests,
+           array(select volume from removed_volume order by removed_at) as removed`
   return row
 }
 
 test('what is older than it is kept is forgotten, and nothing else', async ({ ctx }) => {
   await fill(ctx, [5.5, 4.5, 3.5, 2.5, 1.5, 0.5])
-  expect(await forgetOld(ctx.sql, keep, 1000)).toBe(5 + 4 + 3 + 1)
+  expect(await forgetOld(ctx.sql, keep, 1000)).toBe(5 + 4 + 3 + 1 + 5)
   await forgetHistory(ctx.sql, keepHistory, 1000)
   expect(await left(ctx)).toEqual({
     events: ['0.5'],
@@ -46,15 +48,16 @@ test('what is older than it is kept is forgotten, and nothing else', async ({ ct
     calls: ['2.5', '1.5', '0.5'],
     history: ['3.5', '2.5', '1.5', '0.5'],
     requests: ['4.5', '3.5', '2.5', '1.5', '0.5'],
+    removed: ['0.5'],
   })
   expect(await forgetOld(ctx.sql, keep, 1000)).toBe(0)
 })
 
 test('it is forgotten in portions, the oldest first', async ({ ctx }) => {
   await fill(ctx, [9, 8, 7])
-  expect(await forgetOld(ctx.sql, keep, 2)).toBe(4 * 2)
+  expect(await forgetOld(ctx.sql, keep, 2)).toBe(5 * 2)
   expect(await left(ctx)).toMatchObject({ events: ['7'], requests: ['7'] })
-  expect(await forgetOld(ctx.sql, keep, 2)).toBe(4)
+  expect(await forgetOld(ctx.sql, keep, 2)).toBe(5)
 })
 
 /** A run with a row of history of each of these attempts and ages, in days. */

@@ -10,6 +10,9 @@ export type Retention = {
   keepRequests: number
 }
 
+/** For how many days it is known that a volume has been deleted: nobody is later than that. */
+const keepRemoved = 1
+
 /** Forgets what is older than it is kept, some of each, the oldest first; gives back how much. */
 export async function forgetOld(
   sql: Sql,
@@ -51,10 +54,21 @@ export async function forgetOld(
           limit ${limit}
        )
       returning 1
+    ), old_removed as (
+      delete from removed_volume
+       where volume in (
+         select volume
+           from removed_volume
+          where removed_at < ${before(keepRemoved)}
+          order by removed_at
+          limit ${limit}
+       )
+      returning 1
     )
     select (
              (select count(*) from old_event) + (select count(*) from old_dead_letter)
              + (select count(*) from old_delivery) + (select count(*) from old_request)
+             + (select count(*) from old_removed)
            )::integer as count`
   return row?.count ?? 0
 }

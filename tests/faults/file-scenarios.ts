@@ -198,9 +198,11 @@ export const fileScenarios: Record<string, FileScenario[]> = {
   ],
   'clean-agents': [
     {
-      of: 'a volume of no data',
+      of: 'a volume that was deleted, and made again',
       async arrange(world) {
-        await world.cluster.ensureVolume({ name: volumeOf(randomUUID()), labels: {} })
+        const name = volumeOf(randomUUID())
+        await world.sql`insert into removed_volume (volume) values (${name})`
+        await world.cluster.ensureVolume({ name, labels: {} })
         return (world) => tick(cleanAgents, world)
       },
     },

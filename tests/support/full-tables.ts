@@ -50,4 +50,5 @@ const waiting = `
 insert into outbox (type, subject, data) select 'data.ready', run_id, jsonb_build_object('runId', run_id) from data;
 insert into match_task (knit_id) select id from data;
 insert into garbage (volume) select 'data-knitid-' || id from data;
+insert into removed_volume (volume) select 'removed-' || id from data;
 insert into agent (knit_id, mode, lease_until) select id, 'read', now() + interval '1 h' from data`

@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto'
 import { expect } from 'vitest'
 import { beginUpload, completeUpload, discardUpload, renewUpload } from '#shared/database/data.ts'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
 import { historyOf, measured, passTime, readRun } from '#tests/support/runs.ts'
 import { until } from '#tests/support/until.ts'
 import { deliver, outbox, test, tick, type TestWorld } from '#tests/support/world.ts'
+import collectGarbage from '../collect-garbage/function.ts'
 import finishRun from '../finish-run/function.ts'
 import cleanAgents from './function.ts'
 
@@ -26,17 +28,23 @@ test('an upload whose handler gave no sign of life is taken back, with its volum
   expect(await outbox(ctx)).toEqual([{ type: 'volume.dropped', data: {} }])
 })
 
-test('a volume that was made after its upload was deleted is removed, and no other', async ({
-  ctx,
-}) => {
+test('a volume that is made again after it was deleted is removed', async ({ ctx }) => {
   const kept = await begin(ctx)
   const late = await begin(ctx)
   await ctx.sql.begin((tx) => discardUpload(tx, late, 'ended by its user', by))
-  await ctx.sql`delete from garbage`
+  await deliver(collectGarbage, ctx, 'volume.dropped', {})
   for (const { knitId } of [kept, late]) await ctx.cluster.ensureVolume({ name: volumeOf(knitId) })
   await tick(cleanAgents, ctx)
   const garbage = await ctx.sql<{ volume: string }[]>`select volume from garbage`
   expect(garbage.map(({ volume }) => volume)).toEqual([volumeOf(late.knitId)])
+})
+
+test('a volume that the database knows nothing of is kept: the database may be that of a backup', async ({
+  ctx,
+}) => {
+  await ctx.cluster.ensureVolume({ name: volumeOf(randomUUID()) })
+  await tick(cleanAgents, ctx)
+  expect(await ctx.sql`select from garbage`).toHaveLength(0)
 })
 
 test('an upload in progress is left alone', async ({ ctx }) => {

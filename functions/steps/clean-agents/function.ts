@@ -1,6 +1,5 @@
-import { dataOfVolume } from '#shared/domain/worker-spec.ts'
 import { discardLostUpload, dropIdleAgents, findLostUploads } from '#shared/database/data.ts'
-import { dropStrays } from '#shared/database/garbage.ts'
+import { dropRemade } from '#shared/database/garbage.ts'
 import type { Claimed } from '#shared/database/runs.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineClockStep } from '#shared/runtime/define-step.ts'
@@ -20,7 +19,7 @@ export default defineClockStep(
       else await takeBack(ctx, runId)
     }
     await ctx.transfers.tidyTransfers()
-    await removeStrays(ctx)
+    await removeRemade(ctx)
     ctx.relay.wake()
   },
   { uses: ['listVolumes', 'tidyTransfers'] },
@@ -28,17 +27,14 @@ export default defineClockStep(
 
 const lookedAt = new WeakMap<Context['config'], number>()
 
-/** Whoever is late may make a volume whose data has been deleted meanwhile. There may be very many volumes: they are looked through now and then. */
-async function removeStrays(ctx: Context): Promise<void> {
+/** Whoever is late may make a volume again that has been deleted. There may be very many volumes: they are looked through now and then. */
+async function removeRemade(ctx: Context): Promise<void> {
   const now = ctx.clock.now().getTime()
   if (Math.abs(now - (lookedAt.get(ctx.config) ?? 0)) < betweenLooks) return
-  const volumes = (await ctx.cluster.listVolumes()).flatMap((volume) => {
-    const knitId = dataOfVolume(volume)
-    return knitId ? [{ volume, knitId }] : []
-  })
-  const count = volumes.length > 0 ? await dropStrays(ctx.sql, volumes, ctx.by) : 0
+  const volumes = await ctx.cluster.listVolumes()
+  const count = volumes.length > 0 ? await dropRemade(ctx.sql, volumes, ctx.by) : 0
   lookedAt.set(ctx.config, now)
-  if (count > 0) ctx.log.warn('volumes are removed: they are of no data', { count })
+  if (count > 0) ctx.log.warn('volumes are removed: they had been, and were made again', { count })
 }
 
 /** Nothing of an upload was promised to anybody before it was whole. */

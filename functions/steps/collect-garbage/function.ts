@@ -1,4 +1,4 @@
-import { dropGarbage, findGarbage, postponeGarbage } from '#shared/database/garbage.ts'
+import { findGarbage, noteRemoved, postponeGarbage } from '#shared/database/garbage.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineStep } from '#shared/runtime/define-step.ts'
 import { within } from '#shared/runtime/within.ts'
@@ -26,5 +26,5 @@ async function collect(ctx: Context, volume: string): Promise<void> {
     ctx.log.warn('a volume could not be deleted', { volume, error })
     return postponeGarbage(ctx.sql, volume, (error as Error).message)
   }
-  await dropGarbage(ctx.sql, volume)
+  await noteRemoved(ctx.sql, volume)
 }
