@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import net, { type AddressInfo, type Socket } from 'node:net'
 import { inject, test as base, expect } from 'vitest'
 import { until } from '#tests/support/until.ts'
+import { loadOf } from './pool.ts'
 import { begin, connect, reconnectDelay, type Sql } from './sql.ts'
 
 type Lines = {
@@ -108,4 +109,49 @@ test('a server that is away is tried soon, then every 2 s, however long it is', 
   expect([0, 1, 2, 3, 4, 5, 6, 10_000].map(reconnectDelay)).toEqual([
     0.1, 0.2, 0.4, 0.8, 1.6, 2, 2, 2,
   ])
+})
+
+test('what waits for a connection is known, and how long it has', async ({
+  lines: { sql, admin },
+}) => {
+  const load = loadOf(sql)
+  if (!load) throw new Error('the pool has no load')
+  const state = () => ({ used: load.used, waiting: load.waiting })
+  const lock = 4711
+  await admin
+    .begin(async (tx) => {
+      await tx`select pg_advisory_xact_lock(${lock})`
+      const calls = [
+        sql`select pg_advisory_xact_lock(${lock})`.execute(),
+        sql`select 1`.execute(),
+        begin(sql, async (held) => held`select 2`),
+      ]
+      await until(() => load.calls === 3)
+      expect(state()).toEqual({ used: 1, waiting: 2 })
+      const waited = load.waitedSeconds
+      await until(() => load.waitedSeconds > waited)
+      return { calls }
+    })
+    .then(({ calls }) => Promise.all(calls))
+  expect(state()).toEqual({ used: 0, waiting: 0 })
+  expect(load.waitedSeconds).toBe(load.waitedSeconds)
+})
+
+test('who wants to hear of a statement before it is sent hears how it ends', async ({
+  lines: { sql },
+}) => {
+  const statement = sql`select 1 as one`
+  const heard = new Promise((resolve) => Object.assign(statement, { resolve }))
+  statement.execute()
+  expect(await heard).toEqual([{ one: 1 }])
+})
+
+test('what fails, or is never sent, needs no connection any more', async ({ lines }) => {
+  const { sql, reset } = lines
+  const load = loadOf(sql)
+  await expect(sql`select 1 / 0`).rejects.toThrow('division')
+  await expect(begin(sql, async () => Promise.reject(new Error('no')))).rejects.toThrow('no')
+  await interrupted(lines, () => sql`select pg_sleep(60)`, reset)
+  expect(await sql`select ${sql`1`} as one`).toEqual([{ one: 1 }])
+  expect(load).toMatchObject({ used: 0, waiting: 0 })
 })
