@@ -1,5 +1,5 @@
 import type { PlanQueue } from '#shared/domain/waits.ts'
-import type { Claimed } from './runs.ts'
+import { isTakenOver, type Claimed } from './runs.ts'
 import type { Fragment, Queryable, Tx } from './sql.ts'
 
 // Any number, the same in every release: admissions take turns, so that two cannot fill the same room.
@@ -114,5 +114,6 @@ export async function claimWaiting(
      where id = any (${[...runIds]}::uuid[])
        and status = 'waiting'
        and (claim is null or claimed_until < now())
-    returning id, plan_id as "planId", status, attempt, claim, failures, hook_failures as "hookFailures"`
+    returning id, plan_id as "planId", status, attempt, claim, failures, hook_failures as "hookFailures",
+              ${isTakenOver(tx, 'run')} as "isTakenOver"`
 }

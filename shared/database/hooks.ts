@@ -1,6 +1,7 @@
 import type { RunDetail } from '#shared/domain/run.ts'
 import type { RunStatus } from '#shared/domain/run-states.ts'
 import type { By } from './outbox.ts'
+import { isTakenOver } from './runs.ts'
 import { relax, storable, type Queryable, type Sql, type Tx } from './sql.ts'
 
 /** Records calls of after-hooks, in the transaction of the move they tell of. */
@@ -30,6 +31,8 @@ export type Delivery = {
   body: RunDetail
   claim: string
   failures: number
+  /** Whoever held it before was silent for longer than the lease. */
+  isTakenOver: boolean
 }
 
 /**
@@ -66,7 +69,8 @@ export async function claimDeliveries(
        set claim = gen_random_uuid(),
            claimed_until = now() + ${leaseSeconds} * interval '1 second'
      where id in (select id from next)
-    returning id, run_id as "runId", status, url, body, claim, failures`
+    returning id, run_id as "runId", status, url, body, claim, failures,
+              ${isTakenOver(sql, 'hook_delivery')} as "isTakenOver"`
 }
 
 /** Records that a hook took a call. */
@@ -99,7 +103,7 @@ export async function postponeDelivery(
 }
 
 /** A call of an after-hook, as admins see it. */
-export type DeliveryRow = Omit<Delivery, 'body' | 'claim'> & {
+export type DeliveryRow = Omit<Delivery, 'body' | 'claim' | 'isTakenOver'> & {
   attempt: number
   lastError: string | null
   createdAt: Date

@@ -3,7 +3,7 @@ import { type Next, type RunStatus } from '#shared/domain/run-states.ts'
 import { toldPerPlan } from '#shared/contracts/events.ts'
 import { dropOutputs } from './garbage.ts'
 import type { By } from './outbox.ts'
-import { relax, storable, type Queryable, type Sql, type Tx } from './sql.ts'
+import { relax, storable, type Fragment, type Queryable, type Sql, type Tx } from './sql.ts'
 
 /** A run that somebody serves: it may be moved only while status, attempt and claim are these. */
 export type Claimed<F extends RunStatus = RunStatus> = {
@@ -17,7 +17,13 @@ export type Claimed<F extends RunStatus = RunStatus> = {
   hookFailures: number
   /** That of the worker the attempt was begun with, once it was: one of the same name may be another. */
   workerUid?: string | null
+  /** Whoever held it before was silent for longer than the lease. */
+  isTakenOver?: boolean
 }
+
+/** Of a row that is being claimed, the claim it had: what is read by itself is as it was before the statement. */
+export const isTakenOver = (sql: Queryable, table: 'run' | 'hook_delivery'): Fragment => sql`
+  (select claim is not null from ${sql(table)} as before where before.id = ${sql(table)}.id)`
 
 /**
  * Claims a run for a step, if it is in one of the statuses and nobody else serves it; undefined when there is nothing to do.
@@ -44,7 +50,8 @@ export async function claimRun<F extends RunStatus>(
        and (claim is null or claimed_until < now())
        and (failures = 0 and hook_failures = 0 or due_at <= now())
     returning id, plan_id as "planId", status, attempt, claim, failures, hook_failures as "hookFailures",
-              (select worker_uid from attempt where run_id = run.id and number = run.attempt) as "workerUid"`
+              (select worker_uid from attempt where run_id = run.id and number = run.attempt) as "workerUid",
+              ${isTakenOver(sql, 'run')} as "isTakenOver"`
   return run
 }
 
