@@ -52,6 +52,12 @@ const leftOut = [
     'socks-proxy-agent',
     'stream-buffers',
   ].map((name) => ['@kubernetes/client-node', new RegExp(`^${name}$`), 'module.exports = {}']),
+  // Metrics of many processes, of kinds that are not ours, and such as are pushed.
+  [
+    'prom-client',
+    /^\.\/lib\/(bucketGenerators|cluster|defaultMetrics|metricAggregators|pushgateway|summary)$/,
+    '',
+  ],
   // What takes a while to load, until a connection is encrypted, or has been lost.
   ['postgres', /^tls$/, "exports.connect = (...args) => require('node:tls').connect(...args)"],
   ['postgres', /^perf_hooks$/, 'exports.performance = { now: () => performance.now() }'],

@@ -38,6 +38,7 @@ const gate = (template: string) =>
       authenticate: async () => ({ name: 'ann', role: 'user' }),
       forward: forwardOverHttp(template),
       openapi: {},
+      metrics: { time: () => {} },
     }).fetch,
   )
 

@@ -11,7 +11,7 @@ export default {
   kind: 'gateway' as const,
   name: 'gateway',
   deploy: { as: 'deployment' as const, minScale: 1 },
-  app: ({ config }: World) => {
+  app: ({ config, metrics }: World) => {
     if (isOpenToAll(config))
       throw new BadSettings(
         'Without KNIT_TOKEN the gateway listens on 127.0.0.1 only: set KNIT_TOKEN, or KNIT_HOST=127.0.0.1.',
@@ -22,6 +22,7 @@ export default {
       authenticate: authenticator(config.token),
       forward: forwardOverHttp(config.functionUrl),
       openapi,
+      metrics,
     })
   },
 }

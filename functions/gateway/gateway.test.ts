@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { routes } from '#shared/contracts/index.ts'
 import { Problem } from '#shared/contracts/problems.ts'
+import type { Role } from '#shared/contracts/route.ts'
 import { identityHeader, signIdentity, verifyIdentity } from '#shared/runtime/identity.ts'
 import { signingKey } from '#tests/support/world.ts'
 import { gateway, type GatewayOptions } from './gateway.ts'
@@ -22,6 +23,7 @@ function open(changes: Partial<GatewayOptions> = {}) {
         body: await request.text(),
       }),
     openapi,
+    metrics: { time: () => {} },
     ...changes,
   })
 }
@@ -181,6 +183,49 @@ test('who is not let in reaches no function', async () => {
     expect(await response.text()).toBe('{"message":"unauthorized\\nA token is needed."}\n')
   }
   expect(reached).toBe(0)
+})
+
+test('metrics are told to admins alone, and nowhere that has none to tell', async () => {
+  const get = (role: Role, changes: Partial<GatewayOptions> = {}) =>
+    open({
+      authenticate: async () => ({ name: 'ann', role }),
+      tellMetrics: async () => new Response('knit_build_info 1\n'),
+      ...changes,
+    }).request('http://gate.local/metrics')
+  const told = await get('admin')
+  expect([told.status, await told.text()]).toEqual([200, 'knit_build_info 1\n'])
+  for (const role of ['viewer', 'user'] as const) {
+    const refused = await get(role)
+    expect(refused.status).toBe(403)
+    expect(await refused.text()).toMatch(/this needs the role admin/)
+  }
+  const authenticate = async () => {
+    throw new Problem('unauthorized', 'A token is needed.')
+  }
+  expect((await get('admin', { authenticate })).status).toBe(401)
+  expect((await get('admin', { tellMetrics: undefined })).status).toBe(404)
+})
+
+test('what a request took is told by its route and status, also of one that was not let in', async () => {
+  const told: unknown[] = []
+  const metrics = { time: (_: string, labels: object) => void told.push(labels) }
+  const app = open({ metrics })
+  for (const path of ['/api/data', '/api/data/x', '/nowhere'])
+    await app.request(`http://gate.local${path}`)
+  await app.request('http://gate.local/api/data', { method: 'PUT' })
+  await open({
+    metrics,
+    authenticate: async () => {
+      throw new Problem('unauthorized', 'A token is needed.')
+    },
+  }).request('http://gate.local/api/runs')
+  expect(told).toEqual([
+    { route: 'data.find', status: '2xx' },
+    { route: 'data.pull', status: '2xx' },
+    { route: 'none', status: '4xx' },
+    { route: 'none', status: '4xx' },
+    { route: 'runs.find', status: '4xx' },
+  ])
 })
 
 test('a failure behind the gateway says nothing of its inside', async () => {

@@ -1,15 +1,17 @@
 import { randomUUID } from 'node:crypto'
-import { Hono } from 'hono'
+import { Hono, type Context as HonoContext } from 'hono'
 import { Problem } from '#shared/contracts/problems.ts'
 import type { Route } from '#shared/contracts/route.ts'
-import { identityHeader, signIdentity } from '#shared/runtime/identity.ts'
+import { checkRole, identityHeader, signIdentity } from '#shared/runtime/identity.ts'
+import { statusClass, type Metrics } from '#shared/runtime/metrics.ts'
 import type { NodeBindings } from '#shared/runtime/read-request.ts'
 import { answerEarly } from '#shared/runtime/answer-early.ts'
 import { jsonResponse, problemResponse, toProblem } from '#shared/runtime/respond.ts'
+import type { TellMetrics } from '#shared/runtime/tell-metrics.ts'
 import { followTrace } from '#shared/runtime/trace.ts'
 import { answer, lightRequest } from '#shared/runtime/web.ts'
 import type { Authenticate } from './authenticate.ts'
-import { findRoute, pathTable } from './path-table.ts'
+import { findRoute, pathTable, type Found } from './path-table.ts'
 
 export type GatewayOptions = {
   routes: readonly Route[]
@@ -20,6 +22,10 @@ export type GatewayOptions = {
   forward(route: Route, request: Request, bindings: NodeBindings): Promise<Response>
   /** The OpenAPI document of the routes. */
   openapi: object
+  /** Where it is told what requests took. */
+  metrics: Pick<Metrics, 'time'>
+  /** How the metrics are told to admins, where the gateway tells them. */
+  tellMetrics?: TellMetrics
 }
 
 /** The one thing at a path that no function serves. Everybody may read it. */
@@ -33,42 +39,79 @@ const description: Route = {
   problems: [],
 }
 
+const metrics: Route = {
+  name: 'metrics',
+  method: 'get',
+  path: '/metrics',
+  summary: 'What the system does, in the text format of Prometheus.',
+  role: 'admin',
+  response: 'text/plain',
+  problems: [],
+}
+
 /**
  * The front door: the only thing that outside clients reach. It finds the route, finds out who calls, and passes the request
  * on with a signed identity; headers that speak for our own functions are taken away from what comes from outside.
  */
 export function gateway(options: GatewayOptions): Hono<{ Bindings: NodeBindings }> {
-  const table = pathTable([...options.routes, description])
+  const own = options.tellMetrics ? [description, metrics] : [description]
+  const table = pathTable([...options.routes, ...own])
   const app = new Hono<{ Bindings: NodeBindings }>()
   app.all('*', async (c) => {
-    const requestId = randomUUID()
-    try {
-      const found = findRoute(table, c.req.method, new URL(c.req.url).pathname)
-      if (found.kind === 'options')
-        return answer(null, { status: 204, headers: { allow: found.allow } })
-      if (found.kind === 'method')
-        return await answerEarly(notAllowed(c.req.raw, requestId, found.allow), c.env ?? {})
-      if (found.kind === 'absent')
-        throw new Problem(
-          'route-not-found',
-          `There is nothing at ${c.req.path}; /api/openapi.json lists what there is.`,
-        )
-      const { route } = found
-      if (route === description)
-        return jsonResponse(options.openapi, c.req.query('pretty') !== undefined)
-      const principal = await options.authenticate(c.req.raw)
-      const headers = new Map(c.req.raw.headers)
-      headers.set(identityHeader, await signIdentity(principal, route.name, options.signingKey))
-      headers.set('x-request-id', requestId)
-      headers.set('traceparent', followTrace(headers.get('traceparent')))
-      const bindings = c.env ?? {}
-      return await options.forward(route, withHeaders(c.req.raw, headers, bindings), bindings)
-    } catch (error) {
-      return answerEarly(problemResponse(toProblem(error), c.req.raw, requestId), c.env ?? {})
-    }
+    const since = performance.now()
+    const found = findRoute(table, c.req.method, new URL(c.req.url).pathname)
+    const response = await answerTo(found, c, options)
+    const route = found.kind === 'route' ? found.route.name : 'none'
+    const status = statusClass(statusOf(response, c.env))
+    options.metrics.time('knit_gateway_duration_seconds', { route, status }, since)
+    return response
   })
   return app
 }
+
+type Call = HonoContext<{ Bindings: NodeBindings }>
+
+async function answerTo(found: Found, c: Call, options: GatewayOptions): Promise<Response> {
+  const requestId = randomUUID()
+  try {
+    if (found.kind === 'options')
+      return answer(null, { status: 204, headers: { allow: found.allow } })
+    if (found.kind === 'method')
+      return await answerEarly(notAllowed(c.req.raw, requestId, found.allow), c.env ?? {})
+    if (found.kind === 'absent')
+      throw new Problem(
+        'route-not-found',
+        `There is nothing at ${c.req.path}; /api/openapi.json lists what there is.`,
+      )
+    return await serve(found.route, c, requestId, options)
+  } catch (error) {
+    return answerEarly(problemResponse(toProblem(error), c.req.raw, requestId), c.env ?? {})
+  }
+}
+
+async function serve(
+  route: Route,
+  c: Call,
+  requestId: string,
+  { openapi, tellMetrics, authenticate, signingKey, forward }: GatewayOptions,
+): Promise<Response> {
+  if (route === description) return jsonResponse(openapi, c.req.query('pretty') !== undefined)
+  const principal = await authenticate(c.req.raw)
+  if (route === metrics && tellMetrics) {
+    checkRole(principal, route.role)
+    return tellMetrics()
+  }
+  const headers = new Map(c.req.raw.headers)
+  headers.set(identityHeader, await signIdentity(principal, route.name, signingKey))
+  headers.set('x-request-id', requestId)
+  headers.set('traceparent', followTrace(headers.get('traceparent')))
+  const bindings = c.env ?? {}
+  return forward(route, withHeaders(c.req.raw, headers, bindings), bindings)
+}
+
+/** What is forwarded has been written by the time it is known here. */
+const statusOf = ({ status }: Response, bindings: NodeBindings | undefined): number =>
+  bindings?.outgoing?.headersSent ? bindings.outgoing.statusCode : status
 
 function notAllowed(request: Request, requestId: string, allow: string): Response {
   const problem = new Problem('method-not-allowed', `Only ${allow} can be used here.`)

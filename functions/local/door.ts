@@ -5,6 +5,7 @@ import type { EventMessage } from '#shared/ports/event-bus.ts'
 import type { World } from '#shared/runtime/context.ts'
 import { withHealth } from '#shared/runtime/health.ts'
 import { closeServer, httpServer } from '#shared/runtime/http-server.ts'
+import { tellMetrics } from '#shared/runtime/tell-metrics.ts'
 import { eventRequest } from '#shared/runtime/web.ts'
 import { clockSteps, type EventStep } from '#shared/workflow/triggers.ts'
 import { routeFunctions, stepFunctions } from '../functions.generated.ts'
@@ -48,6 +49,8 @@ export async function openDoor(world: World): Promise<Door> {
       return target.fetch(request, bindings)
     },
     openapi,
+    metrics: world.metrics,
+    tellMetrics: tellMetrics(world, { ofSystem: true }),
   })
 
   const server = httpServer(withHealth(world, front.fetch))

@@ -9,7 +9,9 @@ import { systemClock } from '#shared/ports/clock.ts'
 import type { Log } from '#shared/ports/log.ts'
 import { configFrom, variableOf, type Config } from '#shared/runtime/config.ts'
 import type { World } from '#shared/runtime/context.ts'
+import { countedBus } from '#shared/runtime/counted-bus.ts'
 import { createLog } from '#shared/runtime/log.ts'
+import { createMetrics } from '#shared/runtime/metrics.ts'
 import { createRelay } from '#shared/runtime/relay.ts'
 import { endsWithin } from '#shared/runtime/within.ts'
 import { isOpenToAll } from '../gateway/authenticate.ts'
@@ -56,7 +58,8 @@ export async function startLocalHome(
     giveUp: (step, event, cause) => keepDeadLetter(sql, step, event, cause),
     concurrency: (step) => door.concurrency(step),
   })
-  const relay = createRelay(sql, bus, log)
+  const metrics = createMetrics(sql)
+  const relay = createRelay(sql, countedBus(bus, metrics), log)
   const onChange = (worker: string) => void tellChange(bus, worker)
   const cluster = await openCluster(options, home, { env, log, onChange })
   started.defer(() => cluster.close({ stopWorkers: true }))
@@ -70,6 +73,7 @@ export async function startLocalHome(
     transfers: cluster,
     clock: systemClock,
     log,
+    metrics,
     relay,
   }
   const door = await openDoor(world)

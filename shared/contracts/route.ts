@@ -8,7 +8,7 @@ export type Role = (typeof roles)[number]
 export type RouteSpec = {
   method: 'get' | 'post' | 'put' | 'delete'
   /** Below the root, with `:name` for parameters. */
-  path: `/api/${string}`
+  path: `/api/${string}` | '/metrics'
   summary: string
   role: Role
   params?: z.ZodObject

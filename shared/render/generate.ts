@@ -5,6 +5,7 @@ import { functionsModule } from './functions.ts'
 import { deployed } from './knative/deployed.ts'
 import { manifests } from './knative/manifests.ts'
 import { valuesSchema } from './knative/values.ts'
+import { metricsTables } from './metrics-page.ts'
 import { openapi } from './openapi.ts'
 import { problemsTable } from './problems-page.ts'
 import { settingsTable } from './settings-page.ts'
@@ -21,6 +22,7 @@ const files: Record<string, () => string> = {
   'functions/gateway/openapi.generated.json': () => JSON.stringify(openapi(routes, version)),
   'shared/README.md': () =>
     withParts('shared/README.md', {
+      metrics: metricsTables(),
       problems: problemsTable(),
       settings: settingsTable(),
       states: stateDiagram(),

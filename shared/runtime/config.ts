@@ -82,6 +82,15 @@ export const Config = z.object({
     .default(everywhere)
     .describe('Address to listen on; every one, of IPv4 and IPv6, unless given.'),
   port: z.coerce.number().int().min(0).max(65_535).default(8080).describe('Port to listen on.'),
+  metricsPort: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(65_535)
+    .optional()
+    .describe(
+      'Port at which `/metrics` is told to everybody who reaches it, and nothing else; without one they are told to nobody.',
+    ),
   tlsFolder: z
     .string()
     .optional()

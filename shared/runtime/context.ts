@@ -1,4 +1,5 @@
 import type { Config } from './config.ts'
+import type { Metrics } from './metrics.ts'
 import type { Relay } from './relay.ts'
 import type { Clock } from '#shared/ports/clock.ts'
 import type { Cluster, ClusterCall, Transfers } from '#shared/ports/cluster.ts'
@@ -25,6 +26,7 @@ export type World = {
   transfers: Transfers
   clock: Clock
   log: Log
+  metrics: Metrics
   /** Publishes what transactions recorded; woken after each commit. */
   relay: Relay
 }

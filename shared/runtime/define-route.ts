@@ -14,7 +14,8 @@ import type { ClusterCall } from '#shared/ports/cluster.ts'
 import { answerEarly } from './answer-early.ts'
 import { contextFor, type Context, type World } from './context.ts'
 import { onceFor, requestKey, type Once } from './once.ts'
-import { identityHeader, mayAct, verifyIdentity, type Principal } from './identity.ts'
+import { statusClass } from './metrics.ts'
+import { checkRole, identityHeader, verifyIdentity, type Principal } from './identity.ts'
 import { readJson, readQuery, type NodeBindings } from './read-request.ts'
 import { jsonResponse, problemResponse, toProblem } from './respond.ts'
 import { followTrace, traceId } from './trace.ts'
@@ -34,6 +35,8 @@ export type Deploy = {
   timeout?: number
   /** What it may take of a node, by the words of Kubernetes. */
   limits?: { cpu?: string; memory?: string }
+  /** Its metrics tell of the whole system besides itself, as those of one function do. */
+  tellsOfSystem?: true
   /** What it calls of cluster and transfers; it gets nothing else, and in a cluster no more rights. */
   uses?: readonly ClusterCall[]
 }
@@ -71,9 +74,12 @@ export function defineRoute<S extends RouteSpec>(
     const requestId = c.req.header('x-request-id') ?? randomUUID()
     const traceparent = followTrace(c.req.header('traceparent'))
     const log = world.log.child({ route: contract.name, requestId, trace: traceId(traceparent) })
-    const started = Date.now()
+    const since = performance.now()
     const done = (response: Response): Response => {
-      log.debug('served', { status: response.status, ms: Date.now() - started })
+      const { status } = response
+      log.debug('served', { status, ms: Math.round(performance.now() - since) })
+      const labels = { route: contract.name, status: statusClass(status) }
+      world.metrics.time('knit_route_duration_seconds', labels, since)
       return response
     }
     try {
@@ -128,11 +134,7 @@ async function authorise(
       'unauthorized',
       'The request carries no valid identity; call the API through the gateway.',
     )
-  if (!mayAct(principal.role, contract.role))
-    throw new Problem(
-      'forbidden',
-      `${principal.name} is a ${principal.role}; this needs the role ${contract.role}.`,
-    )
+  checkRole(principal, contract.role)
   return principal
 }
 

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { HTTP } from 'cloudevents'
 import { beforeEach, expect } from 'vitest'
 import { toCloudEvent } from '#shared/adapters/cloud-event.ts'
+import { counted } from '#tests/support/scrape.ts'
 import { deliver, test, tick, type TestWorld } from '#tests/support/world.ts'
 import type { Context } from './context.ts'
 import { defineClockStep, defineStep, GiveUp, type EventFor } from './define-step.ts'
@@ -216,4 +217,29 @@ test('a step of the clock believes nothing that arrives', async ({ ctx }) => {
   const init = { method: 'POST', headers: { 'ce-type': 'x' }, body: '{' }
   expect((await clock.app(ctx).fetch(new Request('http://steps.local/', init))).status).toBe(202)
   expect(ticks).toBe(2)
+})
+
+test('how events ended is counted', async ({ ctx }) => {
+  await send(ctx)
+  handle = () => {
+    throw new Error('later, perhaps')
+  }
+  await send(ctx)
+  await send(ctx)
+  handle = () => {
+    throw new GiveUp('never')
+  }
+  await send(ctx)
+  await send(ctx, { without: 'ce-knitsignature' })
+  const fails = defineClockStep('sweep', async () => {
+    throw new Error('later, perhaps')
+  })
+  await tick(fails, ctx)
+  expect(await counted(ctx, 'knit_step_duration_seconds_count')).toEqual({
+    'start-run served': 1,
+    'start-run failed': 2,
+    'start-run given-up': 1,
+    'start-run refused': 1,
+    'sweep failed': 1,
+  })
 })

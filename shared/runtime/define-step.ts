@@ -101,11 +101,17 @@ function stepFunction(
     world: World,
     bindings: NodeBindings,
   ): Promise<Response> => {
+    const since = performance.now()
+    const done = (outcome: string, response: Response): Response => {
+      world.metrics.time('knit_step_duration_seconds', { step: name, outcome }, since)
+      return response
+    }
     try {
       await serve(request, world, bindings)
-      return answer(null, { status: 202 })
+      return done('served', answer(null, { status: 202 }))
     } catch (error) {
-      return refusal(error, name, world)
+      const response = refusal(error, name, world)
+      return done(outcomeOf(error, response), response)
     }
   }
   return {
@@ -152,6 +158,12 @@ async function readArrived(
   if (Array.isArray(arrived))
     throw new Problem('event-refused', 'Batches of events are not served.')
   return arrived
+}
+
+/** What is wrong with an event is not laid to the step. */
+function outcomeOf(error: unknown, { status }: Response): string {
+  if (!(error instanceof NotServed)) return status < 500 ? 'refused' : 'failed'
+  return error.cause instanceof GiveUp ? 'given-up' : 'failed'
 }
 
 /** 422 goes to the dead letters at once; anything from 500 on is delivered again. */

@@ -1,8 +1,10 @@
 import { expect } from 'vitest'
 import { hookServer } from '#tests/support/hook-server.ts'
 import { makeRun, passTime, readRun } from '#tests/support/runs.ts'
+import { counted } from '#tests/support/scrape.ts'
 import { succeeded } from '#tests/support/scripted-cluster.ts'
 import { deliver, startEngine, test } from '#tests/support/world.ts'
+import callHooks from '../../functions/steps/call-hooks/function.ts'
 import initializeRun from '../../functions/steps/initialize-run/function.ts'
 import startRun from '../../functions/steps/start-run/function.ts'
 import { showRunsNow } from './show.ts'
@@ -216,4 +218,25 @@ test('no transaction is open while a hook is asked', async ({ ctx }) => {
   const run = await makeRun(ctx, { status: 'ready' })
   await deliver(startRun, ctx, 'run.ready', { runId: run.runId, attempt: 1 })
   expect(open).toHaveLength(0)
+})
+
+test('calls of hooks are counted by when they are made and whether they were taken', async ({
+  ctx,
+}) => {
+  let agrees = false
+  const { url } = await hookServer((_, response) => response.writeHead(agrees ? 200 : 403).end())
+  ctx.config.hooksBefore = ctx.config.hooksAfter = [url]
+  const { runId } = await makeRun(ctx, { status: 'ready' })
+  const start = () => deliver(startRun, ctx, 'run.ready', { runId, attempt: 1 })
+  await start()
+  agrees = true
+  await passTime(ctx)
+  await start()
+  agrees = false
+  await deliver(callHooks, ctx, 'hook.recorded', {})
+  expect(await counted(ctx, 'knit_hook_duration_seconds_count')).toEqual({
+    'before failed': 1,
+    'before taken': 1,
+    'after failed': 1,
+  })
 })

@@ -1,12 +1,11 @@
 import * as z from 'zod'
-import { callHook, HookFailed } from '#shared/adapters/hook-client.ts'
+import { callHook, HookFailed, type HookCall } from '#shared/adapters/hook-client.ts'
 import type { Next, RunStatus } from '#shared/domain/run-states.ts'
 import { refusedVariables } from '#shared/domain/variable.ts'
 import { addDeliveries } from '#shared/database/hooks.ts'
 import { showRuns } from '#shared/database/run-view.ts'
 import { moveRun, type Claimed, type MoveOptions } from '#shared/database/runs.ts'
 import type { Tx } from '#shared/database/sql.ts'
-import type { Config } from './config.ts'
 import type { Context } from './context.ts'
 import { jsonText } from './respond.ts'
 
@@ -48,8 +47,9 @@ async function ask(
   to: RunStatus,
 ): Promise<Record<string, string>> {
   try {
-    const headers = hookHeaders('before', to, ctx.by.traceparent)
-    const answer = await callHook({ url, body, headers, ...limitsOf(ctx.config) })
+    const { traceparent } = ctx.by
+    const headers = { ...(traceparent && { traceparent }) }
+    const answer = await tellHook(ctx, 'before', to, { url, body, headers })
     const extension = Extension.safeParse(answer ?? {})
     if (!extension.success)
       throw new HookFailed('knitfabExtension.env in its answer is no object of texts')
@@ -92,17 +92,24 @@ export async function advance<F extends RunStatus, T extends Next<F>>(
   })
 }
 
-/** What the body of a call does not say: when it is made, which status it is about, and the trace it belongs to. */
-export const hookHeaders = (
+/**
+ * Calls a hook as the settings allow, with what the body does not say: when that is, and about which status. What it took, and
+ * whether the hook took it, is told.
+ */
+export async function tellHook(
+  { config: { hookTimeout: timeout, maxHookBytes: maxBytes }, metrics }: Context,
   when: 'before' | 'after',
   status: RunStatus,
-  traceparent?: string,
-): Record<string, string> => ({
-  'knit-hook': `${when} ${status}`,
-  ...(traceparent && { traceparent }),
-})
-
-export const limitsOf = ({ hookTimeout, maxHookBytes }: Config) => ({
-  timeout: hookTimeout,
-  maxBytes: maxHookBytes,
-})
+  { headers, ...call }: Pick<HookCall, 'url' | 'body' | 'headers'>,
+): Promise<Record<string, unknown> | undefined> {
+  const since = performance.now()
+  let outcome = 'failed'
+  try {
+    const about = { 'knit-hook': `${when} ${status}`, ...headers }
+    const answer = await callHook({ ...call, headers: about, timeout, maxBytes })
+    outcome = 'taken'
+    return answer
+  } finally {
+    metrics.time('knit_hook_duration_seconds', { when, outcome }, since)
+  }
+}

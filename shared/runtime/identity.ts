@@ -1,6 +1,7 @@
 import { jwtVerify, SignJWT } from 'jose'
 import * as z from 'zod'
-import { roles } from '#shared/contracts/route.ts'
+import { Problem } from '#shared/contracts/problems.ts'
+import { roles, type Role } from '#shared/contracts/route.ts'
 
 export const identityHeader = 'x-knit-identity'
 
@@ -58,6 +59,8 @@ function secret(key: string): Uint8Array {
   return bytes
 }
 
-/** True when `role` may do what `needed` may. */
-export const mayAct = (role: Principal['role'], needed: Principal['role']): boolean =>
-  roles.indexOf(role) >= roles.indexOf(needed)
+/** Throws a `Problem` to who may not do what needs a role. */
+export function checkRole({ name, role }: Principal, needed: Role): void {
+  if (roles.indexOf(role) < roles.indexOf(needed))
+    throw new Problem('forbidden', `${name} is a ${role}; this needs the role ${needed}.`)
+}

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { expect } from 'vitest'
+import { HookFailed } from '#shared/adapters/hook-client.ts'
 import { claimRun, moveRun, releaseRun } from '#shared/database/runs.ts'
 import { makeRun, passTime, readRun, steal } from '#tests/support/runs.ts'
+import { counted } from '#tests/support/scrape.ts'
 import { test, type TestWorld } from '#tests/support/world.ts'
 import { contextFor, type Context } from './context.ts'
 import { backoff, serveRun } from './serve-run.ts'
@@ -116,6 +118,40 @@ test('a claim is renewed while its work takes longer than the lease', async ({ c
       ends.add(row?.until ?? '')
     }
     expect([...ends]).toEqual([...ends].toSorted())
+  })
+})
+
+test('a claim that is taken over after its lease is counted, one that was given back is not', async ({
+  ctx,
+}) => {
+  const { runId } = await makeRun(ctx, { status: 'ready' })
+  const serve = () => serveRun(contextOf(ctx), runId, ['ready'], async () => {})
+  const giveBack = () => ctx.sql`
+    update run set claim = null, claimed_by = null, claimed_until = null where id = ${runId}`
+  await serve()
+  await giveBack()
+  await serve()
+  expect(await counted(ctx, 'knit_claims_expired_total')).toEqual({})
+  await serve()
+  expect(await counted(ctx, 'knit_claims_expired_total')).toEqual({})
+  await ctx.sql`update run set claimed_until = now() - interval '1 second' where id = ${runId}`
+  await serve()
+  expect(await counted(ctx, 'knit_claims_expired_total')).toEqual({ 'start-run': 1 })
+})
+
+test('runs that are put off are counted by the step and by what is to blame', async ({ ctx }) => {
+  const fail = async (reason: Error) => {
+    const { runId } = await makeRun(ctx, { status: 'ready' })
+    await serveRun(contextOf(ctx), runId, ['ready'], async () => {
+      throw reason
+    })
+  }
+  await fail(new Error('no luck'))
+  await fail(new Error('no luck'))
+  await fail(new HookFailed('it answered 403'))
+  expect(await counted(ctx, 'knit_runs_postponed_total')).toEqual({
+    'start-run step': 2,
+    'start-run hook': 1,
   })
 })
 

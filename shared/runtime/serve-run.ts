@@ -37,6 +37,7 @@ export async function serveClaimed<F extends RunStatus, T>(
   work: (run: Claimed<F>) => Promise<T>,
 ): Promise<T | undefined> {
   const lease = ctx.config.claimLease
+  if (run.isTakenOver) ctx.metrics.count('knit_claims_expired_total', { step: ctx.by.actor })
   const renewal = setInterval(
     () => void renewClaim(ctx.sql, run, lease).catch(() => {}),
     (lease * 1000) / 3,
@@ -54,10 +55,11 @@ export async function serveClaimed<F extends RunStatus, T>(
 
 /** A hook that does not agree is not a failure of the step: whatever it may do after that, it may still fail as often as before. */
 async function postpone(ctx: Context, run: Claimed, error: unknown): Promise<void> {
-  const [failures, counted] =
+  const [cause, failures, counted] =
     error instanceof HookFailed
-      ? ([run.hookFailures, 'hook_failures'] as const)
-      : ([run.failures, 'failures'] as const)
+      ? (['hook', run.hookFailures, 'hook_failures'] as const)
+      : (['step', run.failures, 'failures'] as const)
+  ctx.metrics.count('knit_runs_postponed_total', { step: ctx.by.actor, cause })
   // However long that takes, what fails afterwards is tried again still.
   const most = isPassing(error) ? Math.max(failures, ctx.config.maxStepFailures - 2) : undefined
   await postponeRun(ctx.sql, run, { counted, most }, backoff(failures), reasonOf(ctx, error))

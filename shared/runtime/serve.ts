@@ -8,16 +8,24 @@ import { connect } from '#shared/database/sql.ts'
 import { systemClock } from '#shared/ports/clock.ts'
 import { BadSettings, configFrom, everywhere, type Config } from './config.ts'
 import type { World } from './context.ts'
+import { countedBus } from './counted-bus.ts'
+import type { Deploy } from './define-route.ts'
 import { withHealth, type Fetch } from './health.ts'
 import { closeServer, httpServer, httpsServer } from './http-server.ts'
 import { createLog } from './log.ts'
+import { createMetrics } from './metrics.ts'
 import { createRelay } from './relay.ts'
 import type { NodeBindings } from './read-request.ts'
+import { onlyMetrics, tellMetrics } from './tell-metrics.ts'
 import { certificateIn, followCertificate } from './tls.ts'
 import { endsWithin } from './within.ts'
 
 /** What can be served: a route, a step, the gateway. */
-export type ServedFunction = { name: string; app(world: World): Hono<{ Bindings: NodeBindings }> }
+export type ServedFunction = {
+  name: string
+  deploy: Deploy
+  app(world: World): Hono<{ Bindings: NodeBindings }>
+}
 
 /** Where volumes and workers are, as the settings say. */
 export type OpenCluster = (config: Config) => World['cluster'] & World['transfers']
@@ -41,12 +49,22 @@ function start(fn: ServedFunction, config: Config, openCluster?: OpenCluster): v
   const log = createLog({ format: config.logFormat, level: config.logLevel }, { function: fn.name })
   const world = worldOf(fn.name, config, log, openCluster)
   const server = serverOf(withHealth(world, fn.app(world).fetch), world)
-  process.once('SIGTERM', () => void stop(server, world))
+  const metrics = metricsServer(fn, world)
+  process.once('SIGTERM', () => void stop([server, ...(metrics ? [metrics] : [])], world))
   // Without a host nothing has to be looked up, and a machine without IPv6 is served as well.
   const host = config.host === everywhere ? undefined : config.host
   server.listen({ port: config.port, host }, () => {
     log.info('serving', { port: (server.address() as AddressInfo).port })
+    metrics?.listen({ port: config.metricsPort, host }, () =>
+      log.info('telling metrics', { port: (metrics.address() as AddressInfo).port }),
+    )
   })
+}
+
+/** A port of its own, to which no service leads: what the system does is not for everybody who may call it. */
+function metricsServer({ deploy }: ServedFunction, world: World): Server | undefined {
+  if (world.config.metricsPort === undefined) return undefined
+  return httpServer(onlyMetrics(tellMetrics(world, { ofSystem: deploy.tellsOfSystem === true })))
 }
 
 function serverOf(fetch: Fetch, { config: { tlsFolder }, log }: World): Server | TlsServer {
@@ -72,8 +90,10 @@ function worldOf(
   const cluster = config.namespace
     ? openCluster(config)
     : absent<ReturnType<OpenCluster>>('KNIT_NAMESPACE')
-  const relay = createRelay(sql, bus, log)
-  return { config, sql, bus, direct, cluster, transfers: cluster, clock: systemClock, log, relay }
+  const metrics = createMetrics(sql)
+  const relay = createRelay(sql, countedBus(bus, metrics), log)
+  const transfers = cluster
+  return { config, sql, bus, direct, cluster, transfers, clock: systemClock, log, metrics, relay }
 }
 
 /** Of a cluster everybody may know what it has room for. */
@@ -91,9 +111,12 @@ function absent<T extends object>(what: string, there: Partial<T> = {}): T {
   })
 }
 
-async function stop(server: Server | TlsServer, { sql, relay, config, log }: World): Promise<void> {
+async function stop(
+  servers: (Server | TlsServer)[],
+  { sql, relay, config, log }: World,
+): Promise<void> {
   log.info('stopping: no new requests are taken')
-  await closeServer(server, config.grace)
+  await Promise.all(servers.map((server) => closeServer(server, config.grace)))
   await endsWithin(config.grace, relay.settled())
   await sql.end({ timeout: 5 })
   process.exit(0)

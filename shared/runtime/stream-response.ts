@@ -9,6 +9,8 @@ export type StreamOptions = {
   /** Media type of the answer. */
   type: string
   log: Log
+  /** Told of the bytes that are taken, as they are. */
+  count: (bytes: number) => void
   /** Sent after the last byte, and only then: its absence tells that the answer is not whole. */
   trailer?: { name: string; value: () => string }
   /** Seconds after which a reader who takes nothing of what waits is cut off; unless given, never. */
@@ -25,6 +27,7 @@ export function streamResponse(
   options: StreamOptions,
 ): Response {
   const { outgoing } = bindings
+  body.on('data', (chunk: Buffer) => options.count(chunk.length))
   if (!outgoing)
     return new Response(Readable.toWeb(body) as ReadableStream as never, {
       headers: { 'content-type': options.type },

@@ -9,6 +9,7 @@ import { configFrom } from '#shared/runtime/config.ts'
 import type { World } from '#shared/runtime/context.ts'
 import type { StepFunction } from '#shared/runtime/define-step.ts'
 import { createLog } from '#shared/runtime/log.ts'
+import { createMetrics } from '#shared/runtime/metrics.ts'
 import { eventRequest } from '#shared/runtime/web.ts'
 
 const signingKey = 'a key for benchmarks that is long enough'
@@ -24,6 +25,7 @@ export function worldOf(sql: Sql, onCommit: () => void = () => {}): World {
     transfers: nothing,
     clock: systemClock,
     log: createLog({ format: 'text', level: 'error' }),
+    metrics: createMetrics(sql),
     relay: { wake: onCommit, drain: async () => 0, settled: async () => {} },
   }
 }

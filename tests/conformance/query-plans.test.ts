@@ -23,9 +23,11 @@ const test = base.extend<{ $file: { statements: Statement[] } }>({
 /** What looks at everything there is, because an operator asks for that. */
 const looksAtAll = new Set(['admin.check'])
 
-test('what every route and every step asks of the database is known', ({ statements }) => {
+test('what every route and every step asks of the database is known, and what metrics do', ({
+  statements,
+}) => {
   const asking = new Set(statements.map(({ by }) => by.split(' ')[0]))
-  const names = [...routeFunctions, ...stepFunctions].map(({ name }) => name)
+  const names = ['metrics', ...[...routeFunctions, ...stepFunctions].map(({ name }) => name)]
   expect(names.filter((name) => !asking.has(name) && !looksAtAll.has(name))).toEqual([])
 })
 
@@ -33,7 +35,7 @@ test('what every route and every step asks of the database is known', ({ stateme
 const timeout = 60_000 + rows * 2
 
 test(
-  'no route and no step reads the whole of a table that grows',
+  'no route, no step and no metric reads the whole of a table that grows',
   { timeout },
   async ({ statements }) => {
     const { sql, drop } = await cloneDatabase({ max: 1 })

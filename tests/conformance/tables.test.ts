@@ -126,7 +126,8 @@ const mayImport: Record<string, string[]> = {
   workflow: middle,
   database,
   adapters,
-  runtime,
+  // … and the version it tells.
+  runtime: ['package.json', ...runtime],
   functions: ['functions', ...runtime],
   archive: ['archive', ...domain],
   files: ['files'],

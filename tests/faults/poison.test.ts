@@ -7,6 +7,7 @@ import { checkInvariants } from '#shared/runtime/check-invariants.ts'
 import { answer } from '#tests/support/api.ts'
 import { makeData, makePlan } from '#tests/support/makers.ts'
 import { measured } from '#tests/support/runs.ts'
+import { scrape, valuesBy } from '#tests/support/scrape.ts'
 import { succeeded } from '#tests/support/scripted-cluster.ts'
 import { startEngine, test, tick, type OnTheWay, type TestWorld } from '#tests/support/world.ts'
 import replay from '../../functions/api/admin-replay/function.ts'
@@ -50,6 +51,12 @@ const statusesOf = async ({ sql }: TestWorld, planId: string): Promise<string[]>
   return rows.map(({ status }) => status)
 }
 
+/** What admins are alarmed by: dead letters as metrics tell of them, of steps that have any. */
+async function deadBy(world: TestWorld): Promise<Record<string, number>> {
+  const told = Object.entries(valuesBy(await scrape(world), 'knit_dead_letters', 'step'))
+  return Object.fromEntries(told.filter(([, count]) => count > 0))
+}
+
 test.for<[string, (world: TestWorld) => Poison, number, RegExp]>([
   ['whose step always throws', () => always500, tries, /always throws/],
   ['whose data are nothing we know', (world) => withData(world, { planId: 7 }), 1, /do not fit/],
@@ -77,6 +84,7 @@ test.for<[string, (world: TestWorld) => Poison, number, RegExp]>([
     expect(dead).toMatchObject([
       { step: 'project-runs', about: bad, cause: expect.stringMatching(cause) },
     ])
+    expect(await deadBy(ctx)).toEqual({ 'project-runs': 1 })
     expect(await statusesOf(ctx, bad)).toEqual([])
     expect(await statusesOf(ctx, good)).toEqual(['done'])
 
@@ -86,6 +94,7 @@ test.for<[string, (world: TestWorld) => Poison, number, RegExp]>([
     await engine.settle()
     expect(await statusesOf(ctx, bad)).toEqual(['done'])
     expect(await ctx.sql`select from dead_letter`).toHaveLength(0)
+    expect(await deadBy(ctx)).toEqual({})
     const checks = await checkInvariants(ctx, 0)
     expect(checks.filter(({ state }) => state !== 'holds')).toEqual([])
     await engine.stop()

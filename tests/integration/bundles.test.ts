@@ -39,6 +39,7 @@ async function tryOut(folder: string, name: string) {
     PATH: process.env['PATH'],
     KNIT_HOST: '127.0.0.1',
     KNIT_PORT: '0',
+    KNIT_METRICS_PORT: '0',
     KNIT_SIGNING_KEY: signingKey,
     KNIT_DATABASE_URL: 'postgres:///postgres',
     PGHOST: dirname(path),
@@ -49,15 +50,25 @@ async function tryOut(folder: string, name: string) {
   let log = ''
   child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()))
   const closed = once(child, 'close')
-  while (!/"port":\d+/.test(log)) await once(child.stderr, 'data')
-  const [, port] = /"port":(\d+)/.exec(log) ?? []
+  while (!/telling metrics/.test(log)) await once(child.stderr, 'data')
+  const [port, metricsPort] = [...log.matchAll(/"port":(\d+)/g)].map(([, number]) => number)
+  const metrics = await fetch(`http://127.0.0.1:${metricsPort}/metrics`).then((told) => told.text())
+  const hidden = await fetch(`http://127.0.0.1:${port}/metrics`)
   const response = await fetch(`http://127.0.0.1:${port}/readyz`)
   const ready = await response.text()
   const { status } = await fetch(`http://127.0.0.1:${port}/`, { method: 'POST' })
   child.kill('SIGTERM')
   const [code] = (await closed) as [number | null]
   const [seen] = /^\{"taken".*$/m.exec(log) ?? ['{}']
-  return { name, ready, refused: status >= 400, code, ...(JSON.parse(seen) as object) }
+  return {
+    name,
+    ready,
+    refused: status >= 400,
+    code,
+    tells: /^knit_build_info\{version="\d/m.test(metrics) && hidden.status >= 400,
+    tellsOfSystem: /^knit_database_up /m.test(metrics),
+    ...(JSON.parse(seen) as object),
+  }
 }
 
 test('every function is bundled into a file of its own, which starts, is ready, and ends in peace', async ({
@@ -77,6 +88,8 @@ test('every function is bundled into a file of its own, which starts, is ready, 
       ready: 'ok\n',
       refused: true,
       code: 0,
+      tells: true,
+      tellsOfSystem: name === 'step-sweep',
       taken: true,
       fetch: false,
     })

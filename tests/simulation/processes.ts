@@ -33,12 +33,15 @@ export class Processes {
   readonly alive = new Set<Process>()
   readonly #around: Surroundings
   readonly #config: World['config']
+  readonly #metrics: World['metrics']
   #count = 0
 
   constructor(around: Surroundings) {
     this.#around = around
     // Nobody asks again after so long that the answer is forgotten.
-    this.#config = { ...makeWorld(around.sql).config, keepRequests: 3650 }
+    const { config, metrics } = makeWorld(around.sql)
+    this.#config = { ...config, keepRequests: 3650 }
+    this.#metrics = metrics
   }
 
   /** Starts a process for one piece of work; it is over when nothing of it goes on any more. */
@@ -88,6 +91,7 @@ export class Processes {
       transfers: ports,
       clock: { now: () => new Date(clock.now.getTime() + skew) },
       log,
+      metrics: this.#metrics,
       // Nobody waits by a clock that goes by itself.
       relay: createRelay(gated, bus, log, async () => {}),
     }

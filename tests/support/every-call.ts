@@ -14,7 +14,9 @@ import { workerOf } from '#shared/domain/worker-spec.ts'
 import type { EventData, EventName } from '#shared/contracts/events.ts'
 import { runStatuses, type RunStatus } from '#shared/domain/run-states.ts'
 import type { RouteFunction } from '#shared/runtime/define-route.ts'
+import { countedBus } from '#shared/runtime/counted-bus.ts'
 import { createRelay } from '#shared/runtime/relay.ts'
+import { tellMetrics } from '#shared/runtime/tell-metrics.ts'
 import { routeFunctions, stepFunctions } from '../../functions/functions.generated.ts'
 import { makeData, makePlan } from './makers.ts'
 import { makeReader, makeRun, makeRunsDue, makeSimplePlan, passTime, type MadeRun } from './runs.ts'
@@ -51,6 +53,8 @@ type Scene = {
     more?: Record<string, string>,
   ): Promise<void>
   tick(step: string): Promise<void>
+  /** Asks for the metrics of the whole system. */
+  tell(): Promise<void>
 }
 
 function sceneOf(world: TestWorld, watch: Observer): Scene {
@@ -80,6 +84,7 @@ function sceneOf(world: TestWorld, watch: Observer): Scene {
       void (await succeed(`${step} ${name}`, () =>
         deliver(found(steps, step), world, name, data, more),
       )),
+    tell: async () => void (await succeed('metrics', tellMetrics(world, { ofSystem: true }))),
     tick: async (step) => void (await succeed(step, () => tick(found(steps, step), world))),
   }
 }
@@ -313,7 +318,7 @@ async function tagOf({ sql }: TestWorld, planId: string): Promise<string> {
   return tag?.text ?? ''
 }
 
-async function cleanUp({ world, wake, tick }: Scene): Promise<void> {
+async function cleanUp({ world, wake, tick, tell }: Scene): Promise<void> {
   const { sql, cluster } = world
   const lost = await beginUpload(sql, [], 60, by)
   const kept = await beginUpload(sql, [], 60, by)
@@ -329,6 +334,7 @@ async function cleanUp({ world, wake, tick }: Scene): Promise<void> {
   const failedAt = { knativeerrordest: 'http://step-match-data.mine.svc/' }
   await wake('keep-dead-letters', 'data.ready', { runId: lost.run.id }, failedAt)
   await makeRun(world, { status: 'running' })
-  world.relay = createRelay(sql, world.bus, world.log)
+  world.relay = createRelay(sql, countedBus(world.bus, world.metrics), world.log)
   await tick('sweep')
+  await tell()
 }

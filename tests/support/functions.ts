@@ -11,6 +11,7 @@ import type { RouteFunction } from '#shared/runtime/define-route.ts'
 import type { StepFunction } from '#shared/runtime/define-step.ts'
 import { identityHeader, signIdentity } from '#shared/runtime/identity.ts'
 import { createLog } from '#shared/runtime/log.ts'
+import { createMetrics } from '#shared/runtime/metrics.ts'
 import type { Relay } from '#shared/runtime/relay.ts'
 import { ScriptedCluster } from './scripted-cluster.ts'
 
@@ -38,6 +39,7 @@ export function makeWorld(sql: Sql): TestWorld {
     transfers: cluster,
     clock: systemClock,
     log,
+    metrics: createMetrics(sql),
     relay: silent,
     lines,
   }

@@ -14,6 +14,7 @@ import { refusal } from '#tests/support/api.ts'
 import { makeData } from '#tests/support/makers.ts'
 import { begin, md5, send, test, type Front } from '#tests/support/over-socket.ts'
 import { makeRun } from '#tests/support/runs.ts'
+import { counted } from '#tests/support/scrape.ts'
 import { until } from '#tests/support/until.ts'
 import { call } from '#tests/support/world.ts'
 import pull from './function.ts'
@@ -300,4 +301,12 @@ test('data to which nothing was ever written is not found, and the answer says w
   const reply = await send(front, { path: `/api/data/${knitId}` })
   expect(reply.status).toBe(404)
   expect(reply.text).toContain('Nothing was written to this data before its run ended')
+})
+
+test('the bytes that go are counted', async ({ front }) => {
+  const sent = async () => (await counted(front.world, 'knit_sent_bytes_total'))['data.pull'] ?? 0
+  const knitId = await stored(front, { a: randomBytes(1 << 20) })
+  const before = await sent()
+  const { body } = await send(front, { path: `/api/data/${knitId}` })
+  expect(await sent()).toBe(before + body.length)
 })

@@ -21,6 +21,8 @@ export default defineRoute(
       type: 'application/tar+gzip',
       trailer: { name: checksumTrailer, value: () => hash.digest('hex') },
       log: ctx.log,
+      count: (bytes) =>
+        ctx.metrics.count('knit_sent_bytes_total', { route: data.pull.name }, bytes),
       patience: ctx.config.uploadLease,
     })
   },

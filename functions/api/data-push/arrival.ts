@@ -8,18 +8,26 @@ import type { Asked } from '#shared/runtime/web.ts'
 
 type Call = { request: Asked; bindings: NodeBindings }
 
+type Attendance = {
+  /** Seconds after which who sends nothing is given up. */
+  patience: number
+  /** Told of the bytes that come, as they do. */
+  count(bytes: number): void
+}
+
 /**
  * What `use` makes of the archive that a call brings, and the MD5 of its bytes, which is compared with the one that may follow
- * them. Who sends nothing for `patience` seconds is given up. What is wrong on the caller's side is thrown as a `Problem`.
+ * them. What is wrong on the caller's side is thrown as a `Problem`.
  */
 export async function arrive<T>(
   { request, bindings }: Call,
-  patience: number,
+  { patience, count }: Attendance,
   use: (archive: Readable) => Promise<T>,
 ): Promise<{ made: T; md5: Buffer }> {
   const hash = createHash('md5')
   const archive = observed(bodyStream(request, bindings), (chunk) => {
     hash.update(chunk)
+    count(chunk.length)
     silence.refresh()
   })
   const silence = setTimeout(() => {

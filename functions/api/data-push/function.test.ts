@@ -22,6 +22,7 @@ import {
   type Wish,
 } from '#tests/support/over-socket.ts'
 import { losingCommits } from '#tests/support/lost-commits.ts'
+import { counted } from '#tests/support/scrape.ts'
 import { until } from '#tests/support/until.ts'
 import dataFind from '../data-find/function.ts'
 import history from '../runs-history/function.ts'
@@ -614,4 +615,13 @@ test('as many tags as are allowed, of any script, come back as they were', async
 
 test('a viewer may not upload', async ({ front: { world } }) => {
   await refusal(push, world, '/api/data', 'forbidden', { role: 'viewer' })
+})
+
+test('the bytes that come are counted, also of what is refused', async ({ front }) => {
+  const received = async () =>
+    (await counted(front.world, 'knit_received_bytes_total'))['data.push'] ?? 0
+  const before = await received()
+  await upload(front, archive)
+  await upload(front, archive.subarray(0, 20))
+  expect(await received()).toBe(before + archive.length + 20)
 })

@@ -25,14 +25,19 @@ export default defineRoute(
   async ({ query, ...call }, ctx) => {
     const tags = checkedTags(query.tag, ctx)
     const lease = ctx.config.uploadLease
+    const attendance = {
+      patience: lease,
+      count: (bytes: number) =>
+        ctx.metrics.count('knit_received_bytes_total', { route: data.push.name }, bytes),
+    }
     const earlier = await ctx.earlier()
     if (earlier) {
-      const { md5 } = await arrive(call, lease, passOver)
+      const { md5 } = await arrive(call, attendance, passOver)
       return earlier.answerTo(md5) as DataDetail
     }
     const upload = await beginUpload(ctx.sql, tags, lease, ctx.by)
     try {
-      const { made, md5 } = await arrive(call, lease, (archive) => keep(ctx, upload, archive))
+      const { made, md5 } = await arrive(call, attendance, (archive) => keep(ctx, upload, archive))
       const shown = await ctx.once((tx) => complete(tx, upload, made, ctx), md5)
       if (shown.knitId !== upload.knitId)
         await discard(ctx, upload, 'the same request was sent again, and that one was sooner')

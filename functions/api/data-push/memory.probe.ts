@@ -3,6 +3,7 @@ import { connect } from '#shared/database/sql.ts'
 import { systemClock } from '#shared/ports/clock.ts'
 import { configFrom } from '#shared/runtime/config.ts'
 import { createLog } from '#shared/runtime/log.ts'
+import { createMetrics } from '#shared/runtime/metrics.ts'
 import { FolderTransfers } from '#tests/support/folder-transfers.ts'
 import { ScriptedCluster } from '#tests/support/scripted-cluster.ts'
 import { openDoor } from '../../local/door.ts'
@@ -30,6 +31,7 @@ const door = await openDoor({
   transfers,
   clock: systemClock,
   log: createLog({ format: 'text', level: 'error' }),
+  metrics: createMetrics(sql),
   relay: { wake: () => {}, drain: async () => 0, settled: async () => {} },
 })
 console.log(door.apiRoot)

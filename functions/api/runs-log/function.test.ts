@@ -11,6 +11,7 @@ import { ask, refusal } from '#tests/support/api.ts'
 import { makeData, makePlan } from '#tests/support/makers.ts'
 import { begin, send, test, type Front } from '#tests/support/over-socket.ts'
 import { makeRun, makeRunsDue, type MadeRun } from '#tests/support/runs.ts'
+import { counted } from '#tests/support/scrape.ts'
 import { until } from '#tests/support/until.ts'
 import { call } from '#tests/support/world.ts'
 import log from './function.ts'
@@ -206,4 +207,12 @@ test('a run that ended before it had volumes has printed nothing', async ({ fron
   const reply = await send(front, { path: `/api/runs/${runId}/log` })
   expect(reply.status).toBe(200)
   expect(reply.text).toBe('')
+})
+
+test('the bytes of logs are counted', async ({ front }) => {
+  const { path } = await printed(front, 'done', 'five\n')
+  const sent = async () => (await counted(front.world, 'knit_sent_bytes_total'))['runs.log'] ?? 0
+  const before = await sent()
+  await send(front, { path })
+  expect(await sent()).toBe(before + 5)
 })

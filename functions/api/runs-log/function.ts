@@ -37,7 +37,11 @@ export default defineRoute(
             request.signal,
           )
         : await readStored(ctx, volume)
-    return streamResponse(log, bindings, { type: 'application/octet-stream', log: ctx.log })
+    return streamResponse(log, bindings, {
+      type: 'application/octet-stream',
+      log: ctx.log,
+      count: (bytes) => ctx.metrics.count('knit_sent_bytes_total', { route: runs.log.name }, bytes),
+    })
   },
   { as: 'deployment', uses: ['followLog', 'readLog'] },
 )

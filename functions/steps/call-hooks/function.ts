@@ -1,4 +1,3 @@
-import { callHook } from '#shared/adapters/hook-client.ts'
 import {
   claimDeliveries,
   postponeDelivery,
@@ -7,7 +6,7 @@ import {
 } from '#shared/database/hooks.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineStep } from '#shared/runtime/define-step.ts'
-import { hookHeaders, limitsOf } from '#shared/runtime/hooks.ts'
+import { tellHook } from '#shared/runtime/hooks.ts'
 import { jsonText } from '#shared/runtime/respond.ts'
 
 const callsAtOnce = 16
@@ -28,11 +27,12 @@ export default defineStep(
 )
 
 async function deliver(ctx: Context, delivery: Delivery): Promise<void> {
-  const { id, url, runId, status } = delivery
+  const { id, url, runId, status, isTakenOver } = delivery
+  if (isTakenOver) ctx.metrics.count('knit_claims_expired_total', { step: ctx.by.actor })
   try {
     // The same id whenever it is called again, so that a receiver can tell.
-    const headers = { ...hookHeaders('after', status), 'knit-delivery': id }
-    await callHook({ url, body: jsonText(delivery.body, false), headers, ...limitsOf(ctx.config) })
+    const headers = { 'knit-delivery': id }
+    await tellHook(ctx, 'after', status, { url, body: jsonText(delivery.body, false), headers })
   } catch (error) {
     ctx.log.warn('a hook did not take a call', { hook: url, runId, status, error })
     return postponeDelivery(ctx.sql, delivery, (error as Error).message)

@@ -40,8 +40,9 @@ async function removeRemade(ctx: Context): Promise<void> {
 /** Nothing of an upload was promised to anybody before it was whole. */
 async function takeBack(ctx: Context, runId: string): Promise<void> {
   const reason = 'its handler gave no sign of life'
-  if (await discardLostUpload(ctx.sql, runId, reason, ctx.by))
-    ctx.log.warn(`an upload was given up: ${reason}`, { runId })
+  if (!(await discardLostUpload(ctx.sql, runId, reason, ctx.by))) return
+  ctx.metrics.count('knit_claims_expired_total', { step: ctx.by.actor })
+  ctx.log.warn(`an upload was given up: ${reason}`, { runId })
 }
 
 /** An import has been told of to its importer, who made its volume: it fails, and is there to be looked at. */

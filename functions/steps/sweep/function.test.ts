@@ -17,6 +17,7 @@ import {
   readRun,
   steal,
 } from '#tests/support/runs.ts'
+import { counted } from '#tests/support/scrape.ts'
 import { succeeded } from '#tests/support/scripted-cluster.ts'
 import { startEngine, test, tick, type TestWorld } from '#tests/support/world.ts'
 import sweep from './function.ts'
@@ -262,4 +263,20 @@ test('what was kept long enough is forgotten at once, however much it is', async
   await tick(sweep, ctx)
   expect(await historyOf(ctx, runId)).toEqual([])
   expect(await historyOf(ctx, recent.runId)).not.toEqual([])
+})
+
+test('what is found is counted, and what has to go past the broker', async ({ ctx }) => {
+  await makeRun(ctx, { status: 'ready' })
+  await makeRun(ctx, { status: 'ready' })
+  const stale = await makeRun(ctx, { status: 'running' })
+  await ctx.sql`delete from match_task`
+  await ctx.sql`update run set attempt = 2, due_at = now() + interval '1 h' where id = ${stale.runId}`
+  ctx.relay = { ...ctx.relay, drain: async () => 3 }
+  ctx.direct = { publish: async () => {} }
+  await tick(sweep, ctx)
+  const found = { outbox: 3, 'run.ready': 2, 'stale-worker': 1 }
+  expect(await counted(ctx, 'knit_sweep_found_total')).toEqual(found)
+  expect(await counted(ctx, 'knit_events_direct_total')).toEqual({})
+  await tick(sweep, ctx)
+  expect(await counted(ctx, 'knit_events_direct_total')).toEqual({ 'run.ready': 2 })
 })

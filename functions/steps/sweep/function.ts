@@ -21,7 +21,7 @@ export default defineClockStep(
     const errors: unknown[] = []
     // What fails keeps nothing else from being done.
     for (const part of [
-      ctx.relay.drain,
+      () => publishLeft(ctx),
       () => tellDue(ctx),
       () => removeStaleWorkers(ctx),
       () => forgetServed(ctx.sql, ctx.config.maxHookFailures, forgottenAtOnce),
@@ -30,8 +30,12 @@ export default defineClockStep(
       await part().catch((error: unknown) => errors.push(error))
     if (errors.length > 0) throw errors[0]
   },
-  { minScale: 1, concurrency: 1, uses: ['listWorkers', 'deleteWorker'] },
+  { minScale: 1, concurrency: 1, tellsOfSystem: true, uses: ['listWorkers', 'deleteWorker'] },
 )
+
+async function publishLeft({ relay, metrics }: Context): Promise<void> {
+  metrics.count('knit_sweep_found_total', { what: 'outbox' }, await relay.drain())
+}
 
 /** What the broker was given at the last look, by installation. */
 const toldBefore = new WeakMap<Context['config'], ReadonlySet<string>>()
@@ -43,6 +47,7 @@ async function tellDue(ctx: Context): Promise<void> {
   const due = await findDue(ctx.sql, dueAtOnce, ctx.config.maxHookFailures)
   const before = toldBefore.get(ctx.config)
   toldBefore.set(ctx.config, new Set(due.map(keyOf)))
+  for (const { name } of due) ctx.metrics.count('knit_sweep_found_total', { what: name })
   if (due.length === 0) return
   ctx.log.debug('work was due that no event had woken', { count: due.length })
   const { direct } = ctx
@@ -59,6 +64,7 @@ async function tellDue(ctx: Context): Promise<void> {
     ctx.log.warn('the broker does not work: steps are called directly', { error })
     lost.push(...fresh)
   }
+  for (const { name } of lost) ctx.metrics.count('knit_events_direct_total', { event: name })
   if (lost.length > 0) await direct.publish(lost)
 }
 
@@ -75,6 +81,7 @@ async function removeStaleWorkers(ctx: Context): Promise<void> {
   if (workers.length === 0) return
   for (const { name } of await findStaleWorkers(ctx.sql, workers)) {
     ctx.log.warn('a worker was removed: its run does not need it', { worker: name })
+    ctx.metrics.count('knit_sweep_found_total', { what: 'stale-worker' })
     await ctx.cluster.deleteWorker(name)
   }
 }

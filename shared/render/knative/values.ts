@@ -47,7 +47,7 @@ const ofDeployment = z.strictObject({ ...everywhere, replicas: count })
 
 /** What the chart says itself of each function, and its users therefore do not. */
 const settled = new Set(
-  `release databaseUrl signingKey token functionUrl brokerUrl host port tlsFolder namespace image volumeLayout volumeClass volumeMode
+  `release databaseUrl signingKey token functionUrl brokerUrl host port metricsPort tlsFolder namespace image volumeLayout volumeClass volumeMode
    volumeSize workerPriorityClass workerServiceAccounts workerPullSecrets workerProfile agentPod`.split(
     /\s+/,
   ),
