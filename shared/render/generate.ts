@@ -6,6 +6,8 @@ import { deployed } from './knative/deployed.ts'
 import { manifests } from './knative/manifests.ts'
 import { valuesSchema } from './knative/values.ts'
 import { metricsTables } from './metrics-page.ts'
+import { alertRules, alertsTable } from './monitoring/alerts.ts'
+import { dashboard } from './monitoring/dashboard.ts'
 import { openapi } from './openapi.ts'
 import { problemsTable } from './problems-page.ts'
 import { settingsTable } from './settings-page.ts'
@@ -20,6 +22,10 @@ const { version } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8
 const files: Record<string, () => string> = {
   'functions/functions.generated.ts': functionsModule,
   'functions/gateway/openapi.generated.json': () => JSON.stringify(openapi(routes, version)),
+  'charts/knitfab/monitoring/rules.yaml': alertRules,
+  'charts/knitfab/monitoring/dashboard.json': dashboard,
+  'charts/knitfab/monitoring/README.md': () =>
+    withParts('charts/knitfab/monitoring/README.md', { alerts: alertsTable() }),
   'shared/README.md': () =>
     withParts('shared/README.md', {
       metrics: metricsTables(),

@@ -156,6 +156,18 @@ knitfab.dev/settings: {{ include (print $top.Template.BasePath "/settings.yaml")
 {{- end }}
 {{- end }}
 
+{{/* Of each Pod of a function: what it was made of, and where metrics are, for who looks for that there. Takes: top, service. */}}
+{{- define "knitfab.podAnnotations" -}}
+{{ include "knitfab.checksums" . }}
+{{- with (index . 0).Values.monitoring }}
+{{- if and .enabled .annotations }}
+prometheus.io/scrape: "true"
+prometheus.io/path: /metrics
+prometheus.io/port: {{ .port | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* Of the secrets of the admin that it reads: what the chart makes stays as it is. Nothing where nobody may look. Takes: top, service. */}}
 {{- define "knitfab.secretsChecksum" -}}
 {{- $top := index . 0 -}}

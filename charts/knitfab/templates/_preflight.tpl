@@ -2,6 +2,7 @@
 {{- define "knitfab.mistakes" -}}
 {{ include "knitfab.contradictions" . }}
 {{ include "knitfab.missingKnative" . }}
+{{ include "knitfab.missingOperator" . }}
 {{- if .Values.preflight }}
 {{ include "knitfab.preflight: set preflight=false if you may not look at what follows" . }}
 {{- end }}
@@ -62,6 +63,11 @@ gateway.service.{{ $name }} is given while gateway.service.type is {{ $type }}: 
 {{- if and .gateway.ingress.enabled (not .gateway.ingress.host) }}
 gateway.ingress.host is empty while gateway.ingress.enabled is true: say by which name people reach the API.
 {{- end }}
+{{- with .monitoring }}
+{{- if and .enabled (has (int .port) (list 8008 8012 8013 8022 8080 8112 9090 9091)) }}
+monitoring.port is {{ .port }}, at which a function listens, or what Knative puts beside it: take another, such as 9464.
+{{- end }}
+{{- end }}
 {{- end }}
 {{- end }}
 
@@ -74,6 +80,14 @@ gateway.ingress.host is empty while gateway.ingress.enabled is true: say by whic
 Knative {{ $part }} is not in this cluster, which does not know {{ . }}: install Knative {{ include "knitfab.oldestKnative" $ }} or later (https://knative.dev/docs/install/); for helm template, say what is there by --api-versions {{ . }}.
 {{- end }}
 {{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "knitfab.missingOperator" -}}
+{{- with .Values.monitoring }}
+{{- if and .enabled .operator ($.Capabilities.APIVersions.Has "v1/Namespace") (not ($.Capabilities.APIVersions.Has "monitoring.coreos.com/v1")) }}
+monitoring.operator is true, and this cluster does not know monitoring.coreos.com/v1: install the Prometheus operator (https://prometheus-operator.dev), or set monitoring.operator to false and, where your Prometheus looks for them, monitoring.annotations to true.
 {{- end }}
 {{- end }}
 {{- end }}

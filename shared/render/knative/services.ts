@@ -40,7 +40,7 @@ function knativeService(fn: Deployed): Manifest {
             'autoscaling.knative.dev/min-scale': textOf(fn, 'minScale', minScale),
             'autoscaling.knative.dev/max-scale': textOf(fn, 'maxScale', maxScale),
             ...(minScale === 0 && filledKeys('include "knitfab.zeroScale" $')),
-            ...filledKeys(checksumsOf(fn)),
+            ...filledKeys(annotationsOf(fn)),
           },
         },
         spec: {
@@ -69,7 +69,7 @@ function deployment(fn: Deployed): Manifest[] {
         template: {
           metadata: {
             labels: labels(fn),
-            annotations: filledBlock(checksumsOf(fn)),
+            annotations: filledBlock(annotationsOf(fn)),
           },
           spec: {
             ...podSpec(fn, 'deployment'),
@@ -120,7 +120,8 @@ function podSpec(fn: Deployed, form: 'knative' | 'deployment'): Record<string, u
         args: [fn.service],
         envFrom: [{ configMapRef: { name: 'knitfab-settings' } }],
         env: filledBlock(`include "knitfab.env" (list $ "${fn.service}")`),
-        ports: [{ containerPort: port }],
+        // Knative gives the one port there is this name.
+        ports: [{ ...(form === 'deployment' && { name: 'user-port' }), containerPort: port }],
         readinessProbe: form === 'knative' ? probe('/readyz') : readinessProbe(probe('/readyz')),
         livenessProbe: livenessProbe(probe('/healthz')),
         ...filledKeys(`include "knitfab.resources" (list $ "${fn.service}"${limitsOf(fn)})`),
@@ -137,8 +138,8 @@ const metadata = (fn: Deployed, more: Record<string, string> = {}) => ({
   labels: { ...more, ...labels(fn) },
 })
 
-const checksumsOf = ({ service }: Deployed): string =>
-  `include "knitfab.checksums" (list $ "${service}")`
+const annotationsOf = ({ service }: Deployed): string =>
+  `include "knitfab.podAnnotations" (list $ "${service}")`
 
 const labels = ({ service }: Deployed) =>
   filledKeys(`include "knitfab.functionLabels" (list $ "${service}")`)

@@ -142,6 +142,17 @@ export const valuesOf = (functions: readonly Deployed[]) =>
       imagePullSecrets: z.array(text),
       profile: z.enum(['baseline', 'restricted']),
     }),
+    monitoring: z.strictObject({
+      enabled: z.boolean(),
+      // Functions are not root.
+      port: z.int().min(1024).max(65_535),
+      from: anything,
+      operator: z.boolean(),
+      annotations: z.boolean(),
+      labels: z.record(z.string(), z.string()),
+      interval: z.string().regex(/^\d+(ms|s|m)$/),
+      dashboard: z.boolean(),
+    }),
     networkPolicies: z.strictObject({
       enabled: z.boolean(),
       knative: anything,

@@ -1,9 +1,8 @@
-import type { V1NetworkPolicy } from '@kubernetes/client-node'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { labelsFor } from '#shared/adapters/kubernetes-cluster/labels.ts'
 import { included, podsOf, render, type Manifest, type Values } from './helm.ts'
-import { mayTalk, type Party } from './network.ts'
+import { mayTalk, policiesOf, type Party } from './network.ts'
 
 const namespace = 'there'
 
@@ -51,7 +50,7 @@ function inside(manifests: readonly Manifest[]): Record<string, Party> {
 /** Each pair that may talk, with its ports. */
 function openings(values: Values): string[] {
   const manifests = render(values)
-  const policies = manifests.filter(({ kind }) => kind === 'NetworkPolicy').map(asRead)
+  const policies = policiesOf(manifests)
   const here = inside(manifests)
   const all = Object.entries({ ...here, ...outside })
   return all.flatMap(([from, caller]) =>
@@ -63,11 +62,6 @@ function openings(values: Values): string[] {
         return `${from} → ${to}: ${open.length === ports.length ? 'any' : open.join(' ')}`
       }),
   )
-}
-
-/** The client calls `from` by another name. */
-function asRead(manifest: Manifest): V1NetworkPolicy {
-  return JSON.parse(JSON.stringify(manifest).replaceAll('"from":', '"_from":')) as V1NetworkPolicy
 }
 
 const narrow = {

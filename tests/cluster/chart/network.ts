@@ -5,9 +5,19 @@ import type {
   V1NetworkPolicyPeer,
   V1NetworkPolicyPort,
 } from '@kubernetes/client-node'
+import type { Manifest } from './helm.ts'
 
 /** Who has a network: a Pod of a namespace, or an address outside. */
 export type Party = { ip: string; namespace?: string; labels?: Record<string, string> }
+
+/** The policies among what the chart makes. The client calls `from` by another name. */
+export const policiesOf = (manifests: readonly Manifest[]): V1NetworkPolicy[] =>
+  manifests
+    .filter(({ kind }) => kind === 'NetworkPolicy')
+    .map(
+      (manifest) =>
+        JSON.parse(JSON.stringify(manifest).replaceAll('"from":', '"_from":')) as V1NetworkPolicy,
+    )
 
 /** As a network decides that enforces the policies of one namespace: both ends have to allow it. */
 export const mayTalk = (

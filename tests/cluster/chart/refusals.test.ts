@@ -27,6 +27,11 @@ test.each([
     { networkPolicies: { programs: [{ to: [] }] } },
     '/networkPolicies/programs/0/to',
   ],
+  [
+    'a port for metrics at which only root may listen',
+    { monitoring: { port: 80 } },
+    '/monitoring/port',
+  ],
   ['a value that is none', { postgress: { enabled: false } }, 'postgress'],
 ])('helm refuses %s, and names it', (_, values, name) => {
   expect(refusal(values)).toContain(name)
@@ -71,6 +76,11 @@ test.each([
     'an Ingress for any name',
     { gateway: { ingress: { enabled: true } } },
     /gateway\.ingress\.host is empty .* say by which name/,
+  ],
+  [
+    'a port for metrics that is taken in each Pod',
+    { monitoring: { enabled: true, port: 9090 } },
+    /monitoring\.port is 9090, .* take another, such as 9464/,
   ],
 ])('%s is refused, with what to do', (_, values, words) => {
   expect(refusal(values)).toMatch(words)
@@ -155,6 +165,17 @@ test('policies that would keep away the ingress of Knative are refused', () => {
   expect(said(of('istio'), { enabled: false })).toBe('')
   const knative = { matchLabels: { 'kubernetes.io/metadata.name': 'istio-system' } }
   expect(said(of('istio'), { knative: { ...knative, matchExpressions: [] } })).toBe('')
+})
+
+test('a cluster without the Prometheus operator is refused where its kinds are asked for', () => {
+  const versions = [serving, ...eventing]
+  const values = { monitoring: { enabled: true } }
+  expect(refusal(values, known(...versions))).toMatch(
+    /monitoring\.operator is true, .* install the Prometheus operator .* or set monitoring\.operator to false/,
+  )
+  expect(render(values, known(...versions, 'monitoring.coreos.com/v1'))).not.toEqual([])
+  const without = { monitoring: { enabled: true, operator: false } }
+  expect(render(without, known(...versions))).not.toEqual([])
 })
 
 test('without a cluster the chart is rendered all the same', () => {

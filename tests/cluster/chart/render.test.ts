@@ -24,11 +24,13 @@ test.each([
   expect(lint(values)).toMatchObject({ code: 0 })
 })
 
-/** One function of each kind is shown, for they are all alike; of policies their test has a better picture. */
+/** One function of each kind is shown, for they are all alike; of policies, and of what is brought as it is, their tests have a better picture. */
 const shown = ['api-data-push', 'step-start-run', 'gateway']
 const isAlike = ({ apiVersion, kind, metadata: { name = '' } }: Manifest) =>
   kind === 'NetworkPolicy' ||
   (/^(api|step)-/.test(name) && apiVersion !== 'v1' && !shown.includes(name)) ||
+  kind === 'PrometheusRule' ||
+  name === 'knitfab-dashboard' ||
   kind === 'ServiceAccount' ||
   kind === 'RoleBinding'
 
