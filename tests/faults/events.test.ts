@@ -2,6 +2,7 @@ import { describe, expect } from 'vitest'
 import { checkInvariants } from '#shared/runtime/check-invariants.ts'
 import type { KnitEvent } from '#shared/ports/event-bus.ts'
 import { stepsFor } from '#shared/workflow/triggers.ts'
+import { alarmsOf } from '#tests/support/alarms.ts'
 import type { Database } from '#tests/support/database.ts'
 import { makePlan } from '#tests/support/makers.ts'
 import { passTime } from '#tests/support/runs.ts'
@@ -61,7 +62,7 @@ describe('events', () => {
     expect(disturbed).toEqual(right)
   })
 
-  test('wait in order while the broker is down, and go out in that order when it is back', async ({
+  test('wait in order while the broker is down, alarm admins, and go out in that order when it is back', async ({
     database,
   }) => {
     await database.empty()
@@ -80,11 +81,17 @@ describe('events', () => {
       'data.ready',
     ])
 
+    const alarms = () => alarmsOf(world, 'KnitEventsWait')
+    expect(await alarms()).toEqual([])
+    await world.sql`update outbox set created_at = created_at - interval '10 min'`
+    expect(await alarms()).toMatchObject([{ labels: { queue: 'outbox' } }])
+
     const told: string[] = []
     bus.publish = async (events) => void told.push(...events.map(({ name }) => name))
     await world.relay.drain()
     expect(told).toEqual(waiting)
     expect(await outbox(world)).toEqual([])
+    expect(await alarms()).toEqual([])
   })
 
   test('told by ten sweeps at a time start each program once', async ({ database }) => {

@@ -4,10 +4,10 @@ import { expect } from 'vitest'
 import { toCloudEvent } from '#shared/adapters/cloud-event.ts'
 import type { KnitEvent } from '#shared/ports/event-bus.ts'
 import { checkInvariants } from '#shared/runtime/check-invariants.ts'
+import { alarmsOf } from '#tests/support/alarms.ts'
 import { answer } from '#tests/support/api.ts'
 import { makeData, makePlan } from '#tests/support/makers.ts'
 import { measured } from '#tests/support/runs.ts'
-import { scrape, valuesBy } from '#tests/support/scrape.ts'
 import { succeeded } from '#tests/support/scripted-cluster.ts'
 import { startEngine, test, tick, type OnTheWay, type TestWorld } from '#tests/support/world.ts'
 import replay from '../../functions/api/admin-replay/function.ts'
@@ -51,10 +51,10 @@ const statusesOf = async ({ sql }: TestWorld, planId: string): Promise<string[]>
   return rows.map(({ status }) => status)
 }
 
-/** What admins are alarmed by: dead letters as metrics tell of them, of steps that have any. */
-async function deadBy(world: TestWorld): Promise<Record<string, number>> {
-  const told = Object.entries(valuesBy(await scrape(world), 'knit_dead_letters', 'step'))
-  return Object.fromEntries(told.filter(([, count]) => count > 0))
+/** Steps of whose dead letters admins are told, with how many there are. */
+async function alarmedOf(world: TestWorld): Promise<Record<string, number>> {
+  const alarms = await alarmsOf(world, 'KnitDeadLetters')
+  return Object.fromEntries(alarms.map(({ labels, value }) => [labels['step'], value]))
 }
 
 test.for<[string, (world: TestWorld) => Poison, number, RegExp]>([
@@ -67,7 +67,7 @@ test.for<[string, (world: TestWorld) => Poison, number, RegExp]>([
     /maxBodyBytes/,
   ],
 ])(
-  'an event %s is given up after so many tries, keeps nothing else from being done, and is done when it is replayed',
+  'an event %s is given up after so many tries, alarms admins, keeps nothing else from being done, and is done when it is replayed',
   async ([, poisonOf, most, cause], { ctx }) => {
     const poisoned: { planId?: string; deliveries: number } = { deliveries: 0 }
     ctx.cluster.afterRelease = succeeded
@@ -84,7 +84,7 @@ test.for<[string, (world: TestWorld) => Poison, number, RegExp]>([
     expect(dead).toMatchObject([
       { step: 'project-runs', about: bad, cause: expect.stringMatching(cause) },
     ])
-    expect(await deadBy(ctx)).toEqual({ 'project-runs': 1 })
+    expect(await alarmedOf(ctx)).toEqual({ 'project-runs': 1 })
     expect(await statusesOf(ctx, bad)).toEqual([])
     expect(await statusesOf(ctx, good)).toEqual(['done'])
 
@@ -94,7 +94,7 @@ test.for<[string, (world: TestWorld) => Poison, number, RegExp]>([
     await engine.settle()
     expect(await statusesOf(ctx, bad)).toEqual(['done'])
     expect(await ctx.sql`select from dead_letter`).toHaveLength(0)
-    expect(await deadBy(ctx)).toEqual({})
+    expect(await alarmedOf(ctx)).toEqual({})
     const checks = await checkInvariants(ctx, 0)
     expect(checks.filter(({ state }) => state !== 'holds')).toEqual([])
     await engine.stop()
@@ -128,6 +128,7 @@ test('what a step throws is one dead letter however often it is tried, with its 
   await sweepNow()
   const dead = await ctx.sql`select step, event, cause, times from dead_letter`
   expect(dead).toMatchObject([{ step: 'project-runs', cause: 'PostgresError: poisoned', times: 3 }])
+  expect(await alarmedOf(ctx)).toEqual({ 'project-runs': 1 })
   expect(ctx.lines.map((line) => JSON.parse(line) as object)).toContainEqual(
     expect.objectContaining({
       message: 'an event was not served',
@@ -149,6 +150,7 @@ test('what a step throws is one dead letter however often it is tried, with its 
   expect(await statusesOf(ctx, planId)).toEqual(['done'])
   await sweepNow()
   expect(await ctx.sql`select from dead_letter`).toHaveLength(0)
+  expect(await alarmedOf(ctx)).toEqual({})
   const checks = await checkInvariants(ctx, 0)
   expect(checks.filter(({ state }) => state !== 'holds')).toEqual([])
 })
