@@ -36,7 +36,8 @@ test('a slash at the end makes no difference on any route', async ({ front }) =>
     const wish = {
       method: method.toUpperCase(),
       headers: json,
-      ...(method !== 'get' && { body: '{}' }),
+      // Node does not say how long the body of a DELETE is: it would be taken for a request, and refused.
+      ...(['post', 'put'].includes(method) && { body: '{}' }),
     }
     const [plain, slash] = [
       await send(front, { ...wish, path: filled }),
