@@ -75,11 +75,17 @@ export const globalArgs = {
     z.string().optional().describe('File of project defaults; else $KNIT_ENV, else knitenv.'),
     { hint: 'FILE' },
   ),
+  quiet: toggle('Say nothing but results and errors.', { short: 'q' }),
   help: toggle('Show this help.', { short: 'h' }),
 } satisfies Args
 
+/** How results can be written. */
+export const Format = z.enum(['json', 'table', 'yaml', 'name'])
+export type Format = z.output<typeof Format>
+
+export const formatHelp =
+  'json and yaml are for programs, table is for people, name is the first column of the table.'
+
 export const outputArgs = {
-  output: flag(
-    z.enum(['json', 'table']).default('json').describe('json for programs, table for people.'),
-  ),
+  output: flag(Format.default('json').describe(formatHelp)),
 } satisfies Args

@@ -19,5 +19,5 @@ export type Context = World & {
   /** Full name of the command, such as `knit data push`. */
   name: string
   /** The global flags that were given. */
-  flags: { profile?: string; 'profile-store'?: string; env?: string }
+  flags: { profile?: string; 'profile-store'?: string; env?: string; quiet?: boolean }
 }

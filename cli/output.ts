@@ -1,17 +1,62 @@
 import type { Writable } from 'node:stream'
+import { stringify } from 'yaml'
 import { visible } from '#shared/domain/visible.ts'
+import type { Format } from './args.ts'
 import type { Context } from './context.ts'
 
 /** A column of a table: its title and what it shows of a thing. */
 export type Column<T> = [title: string, show: (thing: T) => string]
 
-type Output = { output: 'json' | 'table' }
+type Output = { output: Format }
 
-/** Prints the result of a command: JSON, or a table of the same things. */
-export function print<T>(ctx: Context, result: T | T[], { output }: Output, columns: Column<T>[]) {
-  if (output === 'table') ctx.stdout.write(table([result].flat() as T[], columns))
-  else printJson(ctx, result)
+/** Prints the result of a command, or a table or the names of what it is about. */
+export function print<T>(
+  ctx: Context,
+  result: T | readonly T[],
+  { output }: Output,
+  columns: readonly Column<T>[],
+): void {
+  const things = [result].flat() as T[]
+  const write: Record<Format, () => string> = {
+    json: () => `${json(result)}\n`,
+    yaml: () => yaml(result),
+    table: () => table(things, columns),
+    name: () => names(things, columns),
+  }
+  ctx.stdout.write(write[output]())
 }
+
+/** Prints results one by one as they come, each a document of its own; a table is printed when all are there. */
+export class Printer<T> implements Disposable {
+  readonly #things: T[] = []
+  readonly #ctx: Context
+  readonly #output: Output
+  readonly #columns: readonly Column<T>[]
+
+  constructor(ctx: Context, output: Output, columns: readonly Column<T>[]) {
+    this.#ctx = ctx
+    this.#output = output
+    this.#columns = columns
+  }
+
+  add(thing: T): void {
+    this.#things.push(thing)
+    const { output } = this.#output
+    if (output === 'table') return
+    if (output === 'yaml' && this.#things.length > 1) this.#ctx.stdout.write('---\n')
+    print(this.#ctx, thing, this.#output, this.#columns)
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#output.output === 'table')
+      print(this.#ctx, this.#things, this.#output, this.#columns)
+  }
+}
+
+const names = <T>(things: readonly T[], [first]: readonly Column<T>[]): string =>
+  things.map((thing) => `${visible(first?.[1](thing) ?? '')}\n`).join('')
+
+const yaml = (value: unknown): string => stringify(value, { lineWidth: 0, aliasDuplicateObjects: false })
 
 export const printJson = (ctx: { stdout: Writable }, value: unknown): void => {
   ctx.stdout.write(`${json(value)}\n`)
@@ -32,10 +77,6 @@ export const json = (value: unknown): string =>
     (letter) => escapes[letter] ?? letter,
   )
 
-/** Whether what is written to a stream may be coloured. */
-export const inColour = (stream: { isTTY?: boolean }, env: Context['env']): boolean =>
-  Boolean(stream.isTTY) && !env['NO_COLOR'] && env['TERM'] !== 'dumb'
-
 /** Lines in which every column begins below its title. */
 export function table<T>(things: readonly T[], columns: readonly Column<T>[]): string {
   const rows = [
@@ -53,6 +94,7 @@ export function table<T>(things: readonly T[], columns: readonly Column<T>[]): s
 
 /** Tells people what happens; stdout is for results. */
 export function note(ctx: Context, message: string): void {
+  if (ctx.flags.quiet) return
   ctx.stderr.write(`[${ctx.name}] ${clock(new Date())} ${message}\n`)
 }
 

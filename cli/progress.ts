@@ -5,13 +5,14 @@ const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
 const drawnEvery = 100
 
 /** A line on the terminal that counts bytes; nothing where there is no terminal. */
-export function progress({ stderr }: Context) {
+export function progress({ stderr, flags }: Context) {
+  const isShown = stderr.isTTY && !flags.quiet
   const start = Date.now()
   let drawn = 0
   return {
     update({ bytes, path }: { bytes: number; path: string }): void {
       const now = Date.now()
-      if (!stderr.isTTY || now - drawn < drawnEvery) return
+      if (!isShown || now - drawn < drawnEvery) return
       drawn = now
       const rate = bytes / Math.max(0.001, (now - start) / 1000)
       stderr.write(`\r\u001B[K${shownBytes(bytes)}  ${shownBytes(rate)}/s  ${tail(path)}`)

@@ -8,13 +8,14 @@ import type { DataDetail } from '#shared/domain/data.ts'
 import { formatTag, isSystemTag, sortTags, type Tag } from '#shared/domain/tag.ts'
 import { shellLine } from '#shared/domain/shell.ts'
 import { api } from '../../api.ts'
-import { flag, positional, toggle } from '../../args.ts'
+import { flag, outputArgs, positional, toggle } from '../../args.ts'
+import { dataColumns } from '../../columns.ts'
 import { command } from '../../command.ts'
 import type { Context } from '../../context.ts'
 import { Failure } from '../../failure.ts'
 import { UserTag } from '../../formats.ts'
 import { loadKnitenv } from '../../knitenv.ts'
-import { note, printJson } from '../../output.ts'
+import { note, Printer } from '../../output.ts'
 import { progress } from '../../progress.ts'
 
 export default command({
@@ -27,15 +28,17 @@ export default command({
     ),
     name: toggle('Also put the tag name:<name of the source>.', { short: 'n' }),
     dereference: toggle('Follow symbolic links instead of keeping them.', { short: 'L' }),
+    ...outputArgs,
   },
-  async run({ source: sources, tag, name, dereference }, ctx) {
+  async run({ source: sources, tag, name, dereference, output }, ctx) {
     const shared = [...loadKnitenv(ctx).tag, ...tag]
     const present = sources.filter((source) => existsSync(resolve(ctx.cwd, source)))
     const client = api(ctx)
+    using printer = new Printer(ctx, { output }, dataColumns)
     for (const source of present) {
       const tags = sortTags([...shared, ...(name ? [nameTag(source)] : [])])
       const pushed = await push(client, { source, tags, dereference }, ctx)
-      printJson(ctx, await completeTags(client, pushed, tags, ctx))
+      printer.add(await completeTags(client, pushed, tags, ctx))
     }
     const missing = sources.filter((source) => !present.includes(source))
     if (missing.length > 0)

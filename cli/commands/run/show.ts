@@ -1,12 +1,13 @@
 import { pipeline } from 'node:stream/promises'
-import * as z from 'zod'
 import { runs } from '#shared/contracts/runs.ts'
 import { api } from '../../api.ts'
-import { flag, positional, toggle } from '../../args.ts'
+import { flag, Format, formatHelp, positional, toggle } from '../../args.ts'
+import { inColour } from '../../colour.ts'
+import { runColumns } from '../../columns.ts'
 import { command } from '../../command.ts'
 import type { Context } from '../../context.ts'
 import { UsageError } from '../../failure.ts'
-import { inColour, printJson } from '../../output.ts'
+import { print } from '../../output.ts'
 import { runText } from '../../runs/detail.ts'
 import { historyText } from '../../runs/history.ts'
 
@@ -20,20 +21,18 @@ export default command({
     log: toggle('Print the log of the run instead.'),
     follow: toggle('With --log: go on until the program ends.', { short: 'f' }),
     output: flag(
-      z
-        .enum(['json', 'table'])
-        .optional()
-        .describe('json for programs, table for people; else json, or a --history on a terminal.'),
+      Format.optional().describe(`${formatHelp} Else json, or, of a --history on a terminal, table.`),
     ),
   },
   async run({ runId, history, log, follow, output }, ctx) {
     if (follow && !log) throw new UsageError('--follow needs --log')
     if (history && log) throw new UsageError('--history and --log are two things: ask for one')
     if (log) return showLog(runId, follow, ctx)
-    if (history) return showHistory(runId, output, ctx)
+    const usual = history && ctx.stdout.isTTY ? 'table' : 'json'
+    if (history) return showHistory(runId, output ?? usual, ctx)
     const run = await api(ctx).call(runs.show, { runId }, ctx)
     if (output === 'table') ctx.stdout.write(runText(run))
-    else printJson(ctx, run)
+    else print(ctx, run, { output: output ?? usual }, runColumns)
   },
 })
 
@@ -42,10 +41,10 @@ async function showLog(runId: string, follow: boolean, ctx: Context): Promise<vo
   await pipeline(await api(ctx).log(runId, { follow, signal }), ctx.stdout, { end: false })
 }
 
-async function showHistory(runId: string, output: string | undefined, ctx: Context): Promise<void> {
+async function showHistory(runId: string, output: Format, ctx: Context): Promise<void> {
   const { stdout, env } = ctx
   const history = await api(ctx).call(runs.history, { runId }, ctx)
-  if ((output ?? (stdout.isTTY ? 'table' : 'json')) === 'json') return printJson(ctx, history)
+  if (output !== 'table') return print(ctx, history, { output }, [['RUN ID', () => runId]])
   const canvas = { width: stdout.columns || usualWidth, colour: inColour(stdout, env) }
   stdout.write(historyText(history, new Date(), canvas))
 }

@@ -10,7 +10,7 @@ import { runColumns } from '../../columns.ts'
 import { command } from '../../command.ts'
 import type { Context } from '../../context.ts'
 import { Failure } from '../../failure.ts'
-import { note, print } from '../../output.ts'
+import { note, Printer } from '../../output.ts'
 
 const shortest = 200
 const longest = 5000
@@ -24,8 +24,8 @@ export default command({
   async run(args, ctx) {
     const client = api(ctx)
     const ended = await Promise.all(args.runId.map((runId) => end(client, runId, ctx)))
-    if (args.output === 'table') print(ctx, ended, args, runColumns)
-    else for (const run of ended) print(ctx, run, args, runColumns)
+    using printer = new Printer(ctx, args, runColumns)
+    for (const run of ended) printer.add(run)
     const failed = ended.filter(({ status }) => status !== 'done')
     const [first] = failed
     if (first) throw new Failure(failed.map(standing).join('; '), whereToLook(first))

@@ -1,0 +1,87 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { parse, parseAllDocuments } from 'yaml'
+import { stubOfTheWire } from '#shared/client/stub-of-the-wire.ts'
+import { idOf, sampleData, samplePlan, sampleRun } from '#shared/client/wire-samples.ts'
+import { knit, projectFor } from './testing.ts'
+
+const upload = sampleRun('u1', { outputs: [['/upload', 'd1']] })
+const found = [sampleData('d1', upload, [], ['type:a', 'yes:no']), sampleData('d2', upload)]
+const plan = samplePlan('p1', { annotations: ['owner=ann'] })
+
+/** What `data find` prints in a format. */
+async function asFound(format: string, things: unknown[] = found): Promise<string> {
+  await using stub = await stubOfTheWire(() => ({ json: things }))
+  return (await knit(['data', 'find', '--output', format], projectFor(stub))).stdout
+}
+
+test('a list is an array in JSON, and the same sequence in YAML', async () => {
+  expect(JSON.parse(await asFound('json'))).toEqual(found)
+  expect(parse(await asFound('yaml'))).toEqual(found)
+  expect(await asFound('yaml')).toMatch(/^- knitId: .*\n {2}tags:\n/)
+})
+
+test('names are those in the first column of the table, one on a line, for other commands', async () => {
+  expect(await asFound('name')).toBe(`${idOf('d1')}\n${idOf('d2')}\n`)
+  expect(await asFound('table')).toMatch(
+    new RegExp(`^KNIT ID .*\n${idOf('d1')} .*\n${idOf('d2')} `),
+  )
+})
+
+test('where nothing was found there is an empty list, a title, or nothing', async () => {
+  const formats = ['json', 'yaml', 'table', 'name']
+  expect(await Promise.all(formats.map((format) => asFound(format, [])))).toEqual([
+    '[]\n',
+    '[]\n',
+    'KNIT ID  TIMESTAMP  STATE  TAGS\n',
+    '',
+  ])
+})
+
+test('one thing is a mapping in YAML, and its id is its name', async () => {
+  await using stub = await stubOfTheWire(() => ({ json: plan }))
+  const dir = projectFor(stub)
+  const shown = async (format: string) =>
+    (await knit(['plan', 'show', plan.planId, '--output', format], dir)).stdout
+  expect(parse(await shown('yaml'))).toEqual(plan)
+  expect(await shown('name')).toBe(`${plan.planId}\n`)
+})
+
+test('a run, and its history, can be had in every format', async () => {
+  const history = { runId: upload.runId, moves: [], attempts: [], milestones: [] }
+  await using stub = await stubOfTheWire(({ url }) => ({
+    json: url.endsWith('/history') ? history : upload,
+  }))
+  const dir = projectFor(stub)
+  const shown = async (...words: string[]) =>
+    (await knit(['run', 'show', upload.runId, ...words], dir)).stdout
+  expect(parse(await shown('--output', 'yaml'))).toEqual(upload)
+  expect(await shown('--output', 'name')).toBe(`${upload.runId}\n`)
+  expect(parse(await shown('--history', '--output', 'yaml'))).toEqual(history)
+})
+
+test('several results are documents one after another, and one table', async () => {
+  await using stub = await stubOfTheWire(() => ({ json: found[0] }))
+  const dir = projectFor(stub)
+  mkdirSync(join(dir, 'set'))
+  writeFileSync(join(dir, 'set/a'), '')
+  const pushed = async (format: string) =>
+    (await knit(['data', 'push', 'set', 'store', '--output', format], dir)).stdout
+  const documents = parseAllDocuments(await pushed('yaml')).map((document) => document.toJS())
+  expect(documents).toEqual([found[0], found[0]])
+  expect(await pushed('name')).toBe(`${idOf('d1')}\n`.repeat(2))
+  expect((await pushed('table')).match(/^KNIT ID/gm)).toHaveLength(1)
+})
+
+test('--quiet leaves results and errors', async () => {
+  await using stub = await stubOfTheWire(({ method }) =>
+    method === 'GET' ? { status: 404, json: { message: 'not found' } } : { status: 204 },
+  )
+  const dir = projectFor(stub)
+  const quiet = await knit(['--quiet', 'run', 'rm', idOf('r1')], dir)
+  expect(quiet).toEqual({ code: 0, stdout: '', stderr: '' })
+  expect((await knit(['run', 'rm', idOf('r1')], dir)).stderr).not.toBe('')
+  const failed = await knit(['run', 'show', '-q', idOf('r1')], dir)
+  expect(failed).toMatchObject({ code: 1, stderr: expect.stringContaining('not found') })
+})
