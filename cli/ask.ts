@@ -1,5 +1,22 @@
 import { createInterface } from 'node:readline/promises'
+import { toggle } from './args.ts'
 import type { Context } from './context.ts'
+import { note } from './output.ts'
+
+export const yesArgs = {
+  yes: toggle('Do not ask. Without a terminal nobody is asked anyway.', { short: 'y' }),
+}
+
+/** True when what destroys something may go on: nobody sits at a terminal, `--yes` was given, or who sits there agrees. */
+export async function confirmed(
+  question: string,
+  { yes }: { yes: boolean },
+  ctx: Context,
+): Promise<boolean> {
+  if (yes || !ctx.stdin.isTTY || (await agreed(question, ctx))) return true
+  note(ctx, 'nothing was done')
+  return false
+}
 
 /** Asks the person at the terminal; anything but a yes is a no. */
 export async function agreed(
@@ -7,8 +24,11 @@ export async function agreed(
   { stdin, stderr, signal }: Context,
 ): Promise<boolean> {
   const terminal = createInterface({ input: stdin, output: stderr })
+  // An end of the input (Ctrl-D) leaves a question without answer.
+  const closed = new Promise<string>((resolve) => terminal.once('close', () => resolve('')))
   try {
-    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `, { signal })).trim())
+    const said = terminal.question(`${question} [y/N] `, { signal })
+    return /^y(es)?$/i.test((await Promise.race([said, closed])).trim())
   } finally {
     terminal.close()
   }

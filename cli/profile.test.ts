@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { parse } from 'yaml'
 import { expect, test } from 'vitest'
 import { stubOfTheWire } from '#shared/client/stub-of-the-wire.ts'
@@ -30,6 +31,22 @@ test('init below a project leaves the profile of that project alone', async () =
   const env = { KNIT_PROFILE_STORE: join(dir, 'store') }
   expect((await knit(['init', 'given'], below, { env })).code).toBe(0)
   expect(Object.keys(storeOf(dir))).toEqual(['test', below])
+})
+
+test('init asks who sits at a terminal before it replaces another profile', async () => {
+  const dir = tempDir()
+  writeFileSync(join(dir, 'given'), profile)
+  writeFileSync(join(dir, 'other'), 'apiRoot: http://127.0.0.1:2/api\n')
+  const answer = (text: string) => ({
+    stdin: Object.assign(Readable.from([text]), { isTTY: true }),
+  })
+  expect((await knit(['init', 'given'], dir, answer(''))).stderr).not.toContain('[y/N]')
+  expect((await knit(['init', 'given'], dir, answer(''))).stderr).toContain('replaced')
+  const refused = await knit(['init', 'other'], dir, answer('n\n'))
+  expect(refused.stderr).toMatch(/^Replace the profile ".*" in .*\? \[y\/N\] /)
+  expect(storeOf(dir)[dir].apiRoot).toBe('http://127.0.0.1:1/api')
+  await knit(['init', 'other', '--yes'], dir, answer(''))
+  expect(storeOf(dir)[dir].apiRoot).toBe('http://127.0.0.1:2/api')
 })
 
 test.each([

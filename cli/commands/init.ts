@@ -1,7 +1,9 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import * as z from 'zod'
 import { positional } from '../args.ts'
+import { confirmed, yesArgs } from '../ask.ts'
 import { command } from '../command.ts'
 import { Failure } from '../failure.ts'
 import { note } from '../output.ts'
@@ -18,8 +20,9 @@ export default command({
   about: 'Make this directory a project of the system that a profile file describes.',
   args: {
     knitProfileFile: positional(z.string().describe('A YAML file with apiRoot and cert.')),
+    ...yesArgs,
   },
-  run(args, ctx) {
+  async run(args, ctx) {
     const file = resolve(ctx.cwd, args.knitProfileFile)
     if (!existsSync(file))
       throw new Failure(
@@ -32,7 +35,10 @@ export default command({
     const name = ownProfileName(ctx)
     const store = storeFile(ctx)
     const saved = readStore(store)
-    const verb = Object.hasOwn(saved, name) ? 'replaced' : 'saved'
+    const isThere = Object.hasOwn(saved, name)
+    const another = isThere && !isDeepStrictEqual(saved[name], profile)
+    if (another && !(await confirmed(`Replace the profile "${name}" in ${store}?`, args, ctx))) return
+    const verb = isThere ? 'replaced' : 'saved'
     saveStore(store, { ...saved, [name]: profile })
     writeFileSync(join(ctx.cwd, '.knitprofile'), name, { mode: 0o600 })
     note(ctx, `${verb} the profile "${name}" in ${store}`)

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { expect, test } from 'vitest'
 import { stubOfTheWire } from '#shared/client/stub-of-the-wire.ts'
 import { idOf } from '#shared/client/wire-samples.ts'
@@ -33,6 +34,16 @@ test.for([
   expect(JSON.parse(stdout)).toEqual({ [done]: 2 })
   expect(stub.requests[0]).toMatchObject({ method: 'POST', url: `/api/admin/events/${verb}` })
   expect(JSON.parse(String(stub.requests[0]?.body))).toEqual({ eventIds: ['e1', 'e2'] })
+})
+
+test('admin events drop asks who sits at a terminal', async () => {
+  await using stub = await stubOfTheWire(() => ({ status: 500 }))
+  const stdin = Object.assign(Readable.from(['n\n']), { isTTY: true })
+  const words = ['admin', 'events', 'drop', 'e1', 'e2']
+  const { code, stderr } = await knit(words, projectFor(stub), { stdin })
+  expect(code).toBe(0)
+  expect(stderr).toContain('Forget 2 dead events? [y/N]')
+  expect(stub.requests).toEqual([])
 })
 
 test.for([

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { admin } from '#shared/contracts/admin.ts'
 import { api } from '../../api.ts'
 import { flag, outputArgs, positional, toggle } from '../../args.ts'
+import { confirmed, yesArgs } from '../../ask.ts'
 import { eventColumns } from '../../columns.ts'
 import { command } from '../../command.ts'
 import { UsageError } from '../../failure.ts'
@@ -18,6 +19,7 @@ export default command({
     ),
     dead: toggle('Those that no delivery helped.'),
     limit: flag(limit, { hint: 'N' }),
+    ...yesArgs,
     ...outputArgs,
   },
   async run({ words: [verb, ...eventIds], dead, ...args }, ctx) {
@@ -34,6 +36,7 @@ export default command({
       return print(ctx, await api(ctx).call(admin.replay, { body }, ctx), args, [
         ['REPLAYED', ({ replayed }) => String(replayed)],
       ])
+    if (!(await confirmed(`Forget ${eventIds.length} dead events?`, args, ctx))) return
     print(ctx, await api(ctx).call(admin.drop, { body }, ctx), args, [
       ['DROPPED', ({ dropped }) => String(dropped)],
     ])

@@ -207,16 +207,24 @@ test.each([
   expect(stub.requests[0]?.headers['idempotency-key']).toMatch(/^[0-9a-f-]{36}$/)
 })
 
-test.each([
-  ['no\n', []],
-  ['y\n', ['DELETE']],
-])('run rm asks who sits at a terminal, and takes %j at its word', async (said, methods) => {
-  await using stub = await stubOfTheWire(() => ({ status: 204 }))
+test.each(
+  ['retry', 'rm'].flatMap((verb) => ['no\n', '', 'y\n'].map((said) => [verb, said] as const)),
+)('run %s asks who sits at a terminal, and takes %j at its word', async (verb, said) => {
+  await using stub = await stubOfTheWire(() => ({}))
   const stdin = Object.assign(Readable.from([said]), { isTTY: true })
-  const { code, stderr } = await knit(['run', 'rm', idOf('r1')], projectFor(stub), { stdin })
+  const { code, stderr } = await knit(['run', verb, idOf('r1')], projectFor(stub), { stdin })
   expect(code).toBe(0)
-  expect(stderr).toContain('[y/N]')
-  expect(stub.requests.map(({ method }) => method)).toEqual(methods)
+  expect(stderr).toMatch(new RegExp(`${idOf('r1')} .*\\? \\[y/N\\] `))
+  expect(stderr.includes('nothing was done')).toBe(said !== 'y\n')
+  expect(stub.requests).toHaveLength(said === 'y\n' ? 1 : 0)
+})
+
+test.each(['retry', 'rm'])('run %s --yes asks nobody', async (verb) => {
+  await using stub = await stubOfTheWire(() => ({}))
+  const stdin = Object.assign(Readable.from([]), { isTTY: true })
+  const { stderr } = await knit(['run', verb, '--yes', idOf('r1')], projectFor(stub), { stdin })
+  expect(stderr).not.toContain('[y/N]')
+  expect(stub.requests).toHaveLength(1)
 })
 
 test('a run that cannot be deleted is told with what stands against it and what to do', async () => {
