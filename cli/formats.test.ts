@@ -1,5 +1,6 @@
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { durationText, localTime, strictTime, UserTag, windowOf } from './formats.ts'
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
+import { durationText, localTime, SinceTime, strictTime } from './formats.ts'
+import { UserTag, windowArgs, windowOf } from './formats.ts'
 
 const zone = process.env.TZ
 beforeEach(() => void (process.env.TZ = 'Asia/Tokyo'))
@@ -19,14 +20,31 @@ test.each([
   expect(strictTime(text)).toBe(expected)
 })
 
+test.each(['2026-01', '2026-02-30', '2026-01-31t12:00', '2026-01-31T12:00+0900', '1700000000'])(
+  '%s is no time',
+  (text) => expect(strictTime(text)).toBeUndefined(),
+)
+
 test.each([
-  '2026-01',
-  '2026-02-30',
-  '2026-01-31t12:00',
-  '2026-01-31T12:00+0900',
-  '1h',
-  '1700000000',
-])('%s is no time', (text) => expect(strictTime(text)).toBeUndefined())
+  ['90m', '2026-01-31T02:04:56.7+00:00'],
+  ['2h', '2026-01-31T01:34:56.7+00:00'],
+  ['1.5h', '2026-01-31T02:04:56.7+00:00'],
+  ['3d', '2026-01-28T03:34:56.7+00:00'],
+  ['1w1d12h', '2026-01-22T15:34:56.7+00:00'],
+])('since %s is that long ago', (text, expected) => {
+  vi.useFakeTimers({ now: new Date('2026-01-31T12:34:56.700+09:00'), toFake: ['Date'] })
+  onTestFinished(() => void vi.useRealTimers())
+  expect(SinceTime.parse(text)).toBe(expected)
+})
+
+test.each(['0', '2', '-2h', '2 hours', 'yesterday', '1y'])('since %s is no time', (text) => {
+  expect(SinceTime.safeParse(text).error?.issues[0]?.message).toMatch(/is no time; write .*2h/)
+})
+
+test('a window may be days long', () => {
+  expect(windowArgs.duration.schema.parse('7d')).toBe(7 * 86_400_000)
+  expect(windowArgs.duration.schema.parse('1d12h')).toBe(36 * 3_600_000)
+})
 
 test.each([
   ['2025-01-02T03:04:05.678+00:00', '2025-01-02T12:04:05.678+09:00'],

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { windowQuery } from '#shared/contracts/data.ts'
 import { isSystemTag, TagText, formatTag } from '#shared/domain/tag.ts'
-import { parseTime } from '#shared/domain/time.ts'
+import { DurationParam, formatTime, parseDuration, parseTime } from '#shared/domain/time.ts'
 import { flag } from './args.ts'
 import { UsageError } from './failure.ts'
 
@@ -51,22 +51,42 @@ export function between(from: string | undefined, to: string | undefined): strin
   return spanText(Math.max(0, Date.parse(to) - Date.parse(from)))
 }
 
-const LooseTime = z.string().transform((text, ctx) => {
-  const time = strictTime(text)
+const daysAndWeeks: Record<string, number> = { d: 24, w: 7 * 24 }
+
+/** Days and weeks as hours: `1d12h` is `24h12h`. Those of the calendar may be longer or shorter. */
+const inHours = (text: string): string =>
+  text.replace(
+    /(\d+(?:\.\d+)?)([dw])/g,
+    (_, count, unit) => `${count * (daysAndWeeks[unit] ?? 0)}h`,
+  )
+
+/** A date, a date and time, or how long ago that was: `2h`, `1d12h`. */
+export const SinceTime = z.string().transform((text, ctx) => {
+  const ago = /^\d/.test(text) && text !== '0' ? parseDuration(inHours(text)) : undefined
+  const time = ago === undefined ? strictTime(text) : formatTime(new Date(Date.now() - ago))
   if (time) return time
-  const message = `"${text}" is no date-time; write 2026-01-31, 2026-01-31T12:34 or 2026-01-31T12:34:56+09:00`
+  const message = `"${text}" is no time; write 2026-01-31, 2026-01-31T12:34, 2026-01-31T12:34:56+09:00, or how long ago: 90m, 2h, 3d`
   ctx.addIssue({ code: 'custom', message })
   return z.NEVER
 })
 
 /** The window of time of a search. */
 export const windowArgs = {
-  since: flag(LooseTime.optional().describe(windowQuery.since.description ?? ''), {
-    hint: 'DATE-TIME',
-  }),
-  duration: flag(windowQuery.duration.describe('Length of the window from --since on.'), {
-    hint: 'DURATION',
-  }),
+  since: flag(
+    SinceTime.optional().describe(`${windowQuery.since.description} Or so long ago: 2h.`),
+    {
+      hint: 'TIME',
+    },
+  ),
+  duration: flag(
+    z
+      .string()
+      .transform(inHours)
+      .pipe(DurationParam)
+      .optional()
+      .describe('Length of the window from --since on, such as 90m, 24h or 7d.'),
+    { hint: 'DURATION' },
+  ),
 }
 
 /** The query of a window. Throws `UsageError` for a length without a beginning. */

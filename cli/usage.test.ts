@@ -117,8 +117,8 @@ test.each([
     'knit data find --help',
   ],
   [
-    ['data', 'find', '--since', '1h'],
-    '--since: "1h" is no date-time; write 2026-01-31, 2026-01-31T12:34 or 2026-01-31T12:34:56+09:00',
+    ['data', 'find', '--since', '1y'],
+    '--since: "1y" is no time; write 2026-01-31, 2026-01-31T12:34, 2026-01-31T12:34:56+09:00, or how long ago: 90m, 2h, 3d',
     'knit data find --help',
   ],
   [
