@@ -8,10 +8,11 @@ const passedOn = /** @type {const} */ (['SIGTERM', 'SIGHUP', 'SIGINT'])
  * Ctrl-C reaches it from the terminal itself, so that one is passed on only where there is none.
  *
  * @param {readonly string[]} words
+ * @param {{ env?: Record<string, string | undefined>, cwd?: string }} [world]
  * @returns {Promise<number>}
  */
-export function runInForeground([file = '', ...args]) {
-  const child = spawn(file, args, { stdio: 'inherit' })
+export function runInForeground([file = '', ...args], { env, cwd } = {}) {
+  const child = spawn(file, args, { stdio: 'inherit', env, cwd })
   /** @param {NodeJS.Signals} signal */
   const passOn = (signal) => {
     if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal)

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import * as z from 'zod'
 import { plainWords } from '#shared/domain/plain-words.ts'
 import { Quantity } from '#shared/domain/quantity.ts'
@@ -24,14 +24,18 @@ const Knitenv = z.object({
 })
 export type Knitenv = z.output<typeof Knitenv>
 
-/** The nearest knitenv, or the one that was named; empty when there is none. */
+/** The knitenv that was named, or the nearest one; where there is none, the one that could be here. */
+export function knitenvFile({ flags, env, cwd }: Context): string {
+  const given = flags.env ?? env.KNIT_ENV
+  return given === undefined ? (findUp('knitenv', cwd) ?? join(cwd, 'knitenv')) : resolve(cwd, given)
+}
+
+/** What the knitenv says; nothing when there is none, which is an error only if it was named by a flag. */
 export function loadKnitenv(ctx: Context): Knitenv {
-  const given = ctx.flags.env ?? ctx.env.KNIT_ENV
-  const file = given === undefined ? findUp('knitenv', ctx.cwd) : resolve(ctx.cwd, given)
-  if (file === undefined) return Knitenv.parse({})
-  if (!existsSync(file))
-    throw new Failure(`there is no file ${file}`, first('correct --env or KNIT_ENV'))
-  return read(file, ctx)
+  const file = knitenvFile(ctx)
+  if (existsSync(file)) return read(file, ctx)
+  if (ctx.flags.env === undefined) return Knitenv.parse({})
+  throw new Failure(`there is no file ${file}`, first('correct --env'))
 }
 
 function read(file: string, ctx: Context): Knitenv {

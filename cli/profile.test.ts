@@ -97,7 +97,7 @@ test('with a local home, the error names its profile', async () => {
   expect(stderr).toContain(`try: knit init ${join(dir, 'no-home/knitprofile')}\n`)
 })
 
-test('a named knitenv that is missing is an error', async () => {
+test('a knitenv that is named by a flag and missing is an error', async () => {
   const { code, stderr } = await knit(['plan', 'template', '--scratch', '--env', 'none'], tempDir())
   expect(code).toBe(1)
   expect(stderr).toContain('there is no file')

@@ -7,12 +7,13 @@ import type { Command } from './command.ts'
 import type { World } from './context.ts'
 import { didYouMean } from './did-you-mean.ts'
 import { explain, type Doing } from './explain.ts'
+import type { Extension } from './extensions.ts'
 import { UsageError } from './failure.ts'
 import { asksForHelp, firstPositional, parse, positionalsOf } from './parse.ts'
 import { helpOf } from './usage.ts'
 
-/** A command, its full name, and the words behind that name. */
-type Found = { command: Command; name: string; words: string[] }
+/** A command, its full name, and the words behind that name; an extension stands for a command we do not have. */
+type Found = { command: Command; name: string; words: string[]; extension?: Extension }
 
 /** Runs one command line and answers the exit code: 0 done, 1 failed, 2 misused, 130 interrupted. */
 export async function runCommandLine(
@@ -22,7 +23,7 @@ export async function runCommandLine(
 ): Promise<number> {
   let found: Found = { command: root, name: 'knit', words }
   try {
-    found = await find(found)
+    found = await find(found, world)
     return await runFound(found, world)
   } catch (error) {
     if (world.signal.aborted) return 130
@@ -33,33 +34,45 @@ export async function runCommandLine(
 }
 
 /** Goes down the tree as far as the words name commands. */
-async function find(found: Found): Promise<Found> {
+async function find(found: Found, world: World): Promise<Found> {
   const { subCommands } = found.command
   const index = firstPositional(found.words, globalArgs)
   const word = found.words[index]
-  if (word === undefined && found.words.includes('--version')) return find(asked('version', found))
+  const isVersion = word === undefined && found.words.includes('--version')
+  if (isVersion) return find({ ...found, words: asked('version', found.words) }, world)
   if (!subCommands || word === undefined) return found
   const name = `${found.name} ${word}`
+  const words = found.words.toSpliced(index, 1)
   const load = Object.hasOwn(subCommands, word) ? subCommands[word] : undefined
-  if (load) return find({ command: await load(), name, words: found.words.toSpliced(index, 1) })
-  const hint = didYouMean(word, Object.keys(subCommands), `${found.name} `)
-  throw new UsageError(`there is no command "${name}"${hint}`, `${found.name} --help`)
+  if (load) return find({ command: await load(), name, words }, world)
+  const isRoot = found.name === 'knit'
+  const others = isRoot ? (await outside()).extensions(world) : []
+  const extension = others.find((other) => other.name === word)
+  if (extension) return { ...found, name, words, extension }
+  if (isRoot && word === 'help') return find({ ...found, words: [...words, '--help'] }, world)
+  throw unknownCommand(found, word, others)
 }
 
-/** A flag that stands for a command. */
-const asked = (name: string, { command, name: root, words }: Found): Found => ({
-  command,
-  name: root,
-  words: [name, ...words.filter((word) => word !== `--${name}`)],
-})
+function unknownCommand({ command, name }: Found, word: string, others: Extension[]): UsageError {
+  const known = [...Object.keys(command.subCommands ?? {}), ...others.map((other) => other.name)]
+  const hint = didYouMean(word, known, `${name} `)
+  return new UsageError(`there is no command "${name} ${word}"${hint}`, `${name} --help`)
+}
 
-async function runFound({ command, name, words }: Found, world: World): Promise<number> {
+/** The words with a command in place of the flag that stands for it. */
+const asked = (name: string, words: string[]): string[] => [
+  name,
+  ...words.filter((word) => word !== `--${name}`),
+]
+
+async function runFound(found: Found, world: World): Promise<number> {
+  const { command, name, words, extension } = found
+  if (extension) return (await outside()).runExtension(extension, words, world)
   const defined = { ...command.args, ...globalArgs }
   const helpWanted = asksForHelp(words, defined)
   if (helpWanted || command.subCommands) {
     if (!helpWanted) world.stderr.write(`usage error: ${name} needs the name of a command\n\n`)
-    const colour = inColour(world.stderr, world.env)
-    world.stderr.write(await helpOf(command, name, { colour }))
+    await showHelp(found, world)
     return helpWanted ? 0 : 2
   }
   const args = parse(words, defined)
@@ -67,6 +80,19 @@ async function runFound({ command, name, words }: Found, world: World): Promise<
   const given = { args, rawArgs: words, cmd: command, data: ctx } as unknown as CommandContext
   return (await command.run?.(given)) ?? 0
 }
+
+/** The root tells of extensions, too. */
+async function showHelp({ command, name }: Found, world: World): Promise<void> {
+  const colour = inColour(world.stderr, world.env)
+  const write = async (shown: Command) => world.stderr.write(await helpOf(shown, name, { colour }))
+  if (name !== 'knit') return void (await write(command))
+  const { shadowed, withExtensions } = await outside()
+  await write(withExtensions(command, world))
+  world.stderr.write(shadowed(command, world))
+}
+
+/** What has to do with extensions, which few lines need. */
+const outside = () => import('./extensions.ts')
 
 /** What went on when something failed: for errors that do not say it themselves, and for what to try next. */
 const doing = ({ command, name, words }: Found, typed: string[]): Doing => ({
