@@ -4,6 +4,7 @@ import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } 
 import { availableParallelism } from 'node:os'
 import { Script } from 'node:vm'
 import { build } from 'esbuild'
+import { licensesOf } from './cli/licenses.ts'
 import { Misused, runProgram } from './shared/runtime/command-line.ts'
 
 const usage = `Usage: npm run build -- [--readable] [FOLDER]
@@ -181,6 +182,7 @@ async function buildAll({ readable }, [out = 'dist', ...more]) {
   ])
   cpSync('shared/database/migrations', `${out}/migrations`, { recursive: true })
   cpSync('functions/start.cjs', `${out}/start.cjs`)
+  writeFileSync(`${out}/licenses.txt`, licensesOf('.'))
   const names = functions()
     .map(([name]) => name)
     .values()
