@@ -57,11 +57,16 @@ test.each([
   [['--set', 'cpu'], 'TYPE=QUANTITY'],
   [['--set', '=1'], 'TYPE=QUANTITY'],
   [['--set', 'memory=much'], '"much" is no quantity'],
-  [[], 'nothing is to be changed'],
 ])('plan resource %j is a usage error that says what is wrong', async (words, why) => {
   const { code, stderr } = await knit(['plan', 'resource', idOf('p1'), ...words], tempDir())
   expect(code).toBe(2)
   expect(stderr).toContain(why)
+})
+
+test('plan resource without a change asks for nothing', async () => {
+  const { code, stdout, stderr } = await knit(['plan', 'resource', idOf('p1')], tempDir())
+  expect({ code, stdout }).toEqual({ code: 0, stdout: '' })
+  expect(stderr).toContain('nothing is to be changed')
 })
 
 test('plan find sends its filters', async () => {

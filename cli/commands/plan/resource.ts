@@ -5,8 +5,7 @@ import { api } from '../../api.ts'
 import { flag, outputArgs, positional } from '../../args.ts'
 import { planColumns } from '../../columns.ts'
 import { command } from '../../command.ts'
-import { UsageError } from '../../failure.ts'
-import { print } from '../../output.ts'
+import { note, print } from '../../output.ts'
 
 const Limit = z.string().transform((text, ctx): [string, string] => {
   const at = text.indexOf('=')
@@ -38,7 +37,7 @@ export default command({
   async run(args, ctx) {
     const { planId, set, unset } = args
     if (set.length + unset.length === 0)
-      throw new UsageError('nothing is to be changed; say what to --set, or to --unset')
+      return note(ctx, 'nothing is to be changed; say what to --set, or to --unset')
     const body = { set: Object.fromEntries(set), unset }
     print(ctx, await api(ctx).call(plans.resource, { planId, body }, ctx), args, planColumns)
   },
