@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { visible } from '#shared/domain/visible.ts'
 import type { Context } from './context.ts'
 
@@ -20,6 +21,25 @@ export function progress({ stderr, flags }: Context) {
     end(): void {
       if (drawn > 0) stderr.write('\r\u001B[K')
     },
+  }
+}
+
+/** A download as it comes, which is counted on the terminal until its end. */
+export function counted(download: Readable, path: string, ctx: Context): Readable {
+  return Readable.from(counting(download, path, ctx), { objectMode: false })
+}
+
+async function* counting(download: AsyncIterable<Buffer>, path: string, ctx: Context) {
+  const bar = progress(ctx)
+  let bytes = 0
+  try {
+    for await (const chunk of download) {
+      bytes += chunk.length
+      bar.update({ bytes, path })
+      yield chunk
+    }
+  } finally {
+    bar.end()
   }
 }
 

@@ -1,5 +1,6 @@
-import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createHash, randomBytes } from 'node:crypto'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
@@ -190,4 +191,80 @@ test('pull of unknown data makes no directory', async () => {
   expect(code).toBe(1)
   expect(stderr).toBe(`data pull ${knitId} out: not found (HTTP 404)\ntry: knit data find\n`)
   expect(existsSync(join(dir, 'out'))).toBe(false)
+})
+
+/** A server that has one data with this archive, cut off at some byte if that is said. */
+const serving = (body: Buffer, cutAt = body.length) =>
+  stubOfTheWire(() => ({
+    body: body.subarray(0, cutAt),
+    ...(cutAt < body.length ? { cut: true } : { trailers: { 'x-checksum-md5': md5(body) } }),
+  }))
+
+async function archiveOfTree(): Promise<Buffer> {
+  const dir = tempDir()
+  mkdirSync(join(dir, 'd/empty'), { recursive: true })
+  writeFileSync(join(dir, 'a.txt'), 'hello')
+  chmodSync(join(dir, 'a.txt'), 0o755)
+  writeFileSync(join(dir, 'd/b'), '\0\xff')
+  symlinkSync('../a.txt', join(dir, 'd/link'))
+  writeFileSync(join(dir, 'z'), randomBytes(2 ** 20))
+  return buffer(pack(dir))
+}
+
+test('ls lists what is in data, line by line, and keeps nothing of it', async () => {
+  await using stub = await serving(await archiveOfTree())
+  const dir = projectFor(stub)
+  const before = readdirSync(dir)
+  const { stdout } = await knit(['data', 'ls', knitId], dir)
+  expect(stdout).toBe('a.txt\nd/b\nd/empty/\nd/link\nz\n')
+  const table = (await knit(['data', 'ls', knitId, '--output', 'table'], dir)).stdout
+  expect(table).toMatch(/^PATH +SIZE +MODE +LINK TO\na\.txt +5 +755\nd\/b +3 +\d+\n/)
+  expect(table).toMatch(/^d\/link +0 +\d+ +\.\.\/a\.txt$/m)
+  expect(readdirSync(dir)).toEqual(before)
+})
+
+test('ls lists a directory of data however it is written, as JSON too', async () => {
+  await using stub = await serving(await archiveOfTree())
+  const dir = projectFor(stub)
+  for (const path of ['d', './d/', '/d']) {
+    const { stdout } = await knit(['data', 'ls', knitId, path], dir)
+    expect(stdout).toBe('d/b\nd/empty/\nd/link\n')
+  }
+  const { stdout } = await knit(['data', 'ls', knitId, 'd/link', '--output', 'json'], dir)
+  expect(JSON.parse(stdout)).toEqual([
+    { path: 'd/link', type: 'symlink', size: 0, mode: expect.any(String), target: '../a.txt' },
+  ])
+  expect(await knit(['data', 'ls', knitId, 'e'], dir)).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: `data ${knitId} has nothing at e\ntry: knit data ls ${knitId}\n`,
+  })
+})
+
+test('cat prints files byte by byte, and reads no further than it must', async () => {
+  const body = await archiveOfTree()
+  await using stub = await serving(body, body.length - 2 ** 19)
+  const { code, stdout, stderr } = await knit(
+    ['data', 'cat', knitId, 'd/b', './a.txt'],
+    projectFor(stub),
+  )
+  expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'hello\0\xff', stderr: '' })
+})
+
+test.each([
+  ['nowhere', `data ${knitId} has no file nowhere\ntry: knit data ls ${knitId}\n`],
+  ['d/empty', `d/empty is a directory\ntry: knit data ls ${knitId} d/empty\n`],
+  ['d/link', `d/link is a symlink to ../a.txt\ntry: knit data ls ${knitId} --output table\n`],
+])('cat of %s says why not', async (path, stderr) => {
+  await using stub = await serving(await archiveOfTree())
+  const words = ['data', 'cat', knitId, path]
+  expect(await knit(words, projectFor(stub))).toEqual({ code: 1, stdout: '', stderr })
+})
+
+test('ls and cat of a download that breaks off fail', async () => {
+  const body = await archiveOfTree()
+  await using stub = await serving(body, 100)
+  const dir = projectFor(stub)
+  for (const words of [['ls', knitId], ['cat', knitId, 'z']])
+    expect((await knit(['data', ...words], dir)).code).toBe(1)
 })

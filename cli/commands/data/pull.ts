@@ -1,7 +1,7 @@
 import { createWriteStream, existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import * as z from 'zod'
 import { unpack } from '#shared/archive/unpack.ts'
@@ -13,7 +13,7 @@ import { command } from '../../command.ts'
 import type { Context } from '../../context.ts'
 import { Failure, first, UsageError } from '../../failure.ts'
 import { note } from '../../output.ts'
-import { progress } from '../../progress.ts'
+import { counted } from '../../progress.ts'
 
 export default command({
   about: data.pull.summary,
@@ -46,14 +46,12 @@ async function receive(archive: Readable, { dir, path, extract }: Target, ctx: C
   makeFolder(dir)
   const aside = await mkdtemp(join(dir, '.knit-pull-'))
   const part = join(aside, 'part')
-  const bar = progress(ctx)
   try {
-    const bytes = Readable.from(counted(archive, path, bar), { objectMode: false })
+    const bytes = counted(archive, path, ctx)
     if (extract) await unpackInto(part, bytes, ctx)
     else await pipeline(bytes, createWriteStream(part), ctx)
     await rename(part, path)
   } finally {
-    bar.end()
     await rm(aside, { recursive: true, force: true })
   }
 }
@@ -61,13 +59,4 @@ async function receive(archive: Readable, { dir, path, extract }: Target, ctx: C
 async function unpackInto(dir: string, bytes: Readable, { signal }: Context): Promise<void> {
   await mkdir(dir)
   await unpack(bytes, dir, { signal })
-}
-
-async function* counted(archive: Readable, path: string, bar: ReturnType<typeof progress>) {
-  let bytes = 0
-  for await (const chunk of archive as AsyncIterable<Buffer>) {
-    bytes += chunk.length
-    bar.update({ bytes, path })
-    yield chunk
-  }
 }
