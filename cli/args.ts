@@ -46,6 +46,12 @@ export const positional = <S extends z.ZodType>(schema: S): Arg<S> => ({
   many: shapeOf(schema).many,
 })
 
+/** The values an argument can have, where they are few and known. */
+export function choicesOf({ schema }: Arg): string[] {
+  const { item } = shapeOf(schema)
+  return item instanceof z.ZodEnum ? item.options.map(String) : []
+}
+
 type Shape = { item: z.core.$ZodType; many: boolean; shown?: string }
 
 function shapeOf(schema: z.core.$ZodType): Shape {
@@ -62,7 +68,7 @@ function shapeOf(schema: z.core.$ZodType): Shape {
 export const globalArgs = {
   profile: flag(
     z.string().optional().describe('Name of the profile; else $KNIT_PROFILE, else .knitprofile.'),
-    { hint: 'NAME' },
+    { hint: 'PROFILE' },
   ),
   'profile-store': flag(
     z
@@ -84,7 +90,7 @@ export const Format = z.enum(['json', 'table', 'yaml', 'name'])
 export type Format = z.output<typeof Format>
 
 export const formatHelp =
-  'json and yaml are for programs, table is for people, name is the first column of the table.'
+  'json or yaml for programs, table for people, name for the first column of that alone.'
 
 export const outputArgs = {
   output: flag(Format.default('json').describe(formatHelp)),

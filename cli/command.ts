@@ -6,18 +6,21 @@ type Definition<A extends Args> = {
   /** One sentence for the help. */
   about: string
   args: A
+  /** Not told of in any help. */
+  hidden?: boolean
   /** Answers the exit code where that is another than 0. */
   run(args: Values<A>, ctx: Context): Promise<number | void> | number | void
 }
 
-export type Command = Omit<CommandDef, 'args' | 'subCommands'> & {
+export type Command = Omit<CommandDef, 'args' | 'meta' | 'subCommands'> & {
+  meta?: { description?: string; hidden?: boolean }
   args?: Args
   subCommands?: Record<string, () => Promise<Command>>
 }
 
-export const command = <A extends Args>({ about, args, run }: Definition<A>): Command =>
+export const command = <A extends Args>({ about, args, hidden, run }: Definition<A>): Command =>
   defineCommand({
-    meta: { description: about },
+    meta: { description: about, hidden },
     args,
     run: (given) => run(given.args as Values<A>, given.data as Context),
   }) as Command

@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream'
+import type { Command } from './command.ts'
 
 /** The world a command runs in, as a value: tests pass their own. */
 export type World = {
@@ -16,6 +17,8 @@ export type World = {
 }
 
 export type Context = World & {
+  /** The whole tree of commands. */
+  root: Command
   /** Full name of the command, such as `knit data push`. */
   name: string
   /** The global flags that were given. */

@@ -3,7 +3,7 @@ import { delimiter, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { globalArgs } from './args.ts'
 import type { Command } from './command.ts'
-import type { Context, World } from './context.ts'
+import type { World } from './context.ts'
 import { isFile } from './find-up.ts'
 import { runInForeground } from './foreground.mjs'
 import { knitenvFile } from './knitenv.ts'
@@ -71,7 +71,7 @@ const own = ['profile', 'profile-store', 'env'] as const
 /** Runs an extension in our place with the words it was given, and answers its exit code. */
 export function runExtension({ path }: Extension, words: string[], world: World): Promise<number> {
   const { ours, rest } = divided(words)
-  const ctx: Context = { ...world, name: path, flags: parse(ours, globalArgs) }
+  const ctx = { ...world, flags: parse(ours, globalArgs) }
   const env = {
     ...world.env,
     KNIT_PROFILE: profileName(ctx),
@@ -82,7 +82,7 @@ export function runExtension({ path }: Extension, words: string[], world: World)
 }
 
 /** Up to a `--` our flags are taken out; all else is left as it is, `--` and `--help` too. */
-function divided(words: string[]): { ours: string[]; rest: string[] } {
+export function divided(words: string[]): { ours: string[]; rest: string[] } {
   const options = Object.fromEntries(own.map((name) => [name, { type: 'string' as const }]))
   const { tokens } = parseArgs({
     args: words,

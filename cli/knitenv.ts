@@ -25,9 +25,11 @@ const Knitenv = z.object({
 export type Knitenv = z.output<typeof Knitenv>
 
 /** The knitenv that was named, or the nearest one; where there is none, the one that could be here. */
-export function knitenvFile({ flags, env, cwd }: Context): string {
+export function knitenvFile({ flags, env, cwd }: Pick<Context, 'flags' | 'env' | 'cwd'>): string {
   const given = flags.env ?? env.KNIT_ENV
-  return given === undefined ? (findUp('knitenv', cwd) ?? join(cwd, 'knitenv')) : resolve(cwd, given)
+  return given === undefined
+    ? (findUp('knitenv', cwd) ?? join(cwd, 'knitenv'))
+    : resolve(cwd, given)
 }
 
 /** What the knitenv says; nothing when there is none, which is an error only if it was named by a flag. */

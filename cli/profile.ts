@@ -33,7 +33,9 @@ export function loadProfile(ctx: Context): Profile {
   return checkProfile(store[name], `the profile "${name}" in ${file}`)
 }
 
-export function profileName(ctx: Context): string {
+type Where = Pick<Context, 'flags' | 'env' | 'cwd' | 'home'>
+
+export function profileName(ctx: Where): string {
   const given = ctx.flags.profile ?? ctx.env.KNIT_PROFILE
   if (given !== undefined) return given
   const file = findUp('.knitprofile', ctx.cwd)
@@ -48,7 +50,7 @@ export function ownProfileName(ctx: Context): string {
 
 const nameIn = (file: string): string => (readFileSync(file, 'utf8').split('\n')[0] ?? '').trim()
 
-export function storeFile(ctx: Context): string {
+export function storeFile(ctx: Where): string {
   const given = ctx.flags['profile-store'] ?? ctx.env.KNIT_PROFILE_STORE
   return given === undefined ? join(ctx.home, '.knit', 'profile') : resolve(ctx.cwd, given)
 }

@@ -7,6 +7,8 @@ export const root = group('Data and plans in, models and their lineage out.', {
   run: () => import('./commands/run/index.ts'),
   admin: () => import('./commands/admin/index.ts'),
   local: () => import('./commands/local/index.ts'),
+  completion: () => import('./commands/completion.ts'),
+  __complete: () => import('./commands/complete.ts'),
   license: () => import('./commands/license.ts'),
   version: () => import('./commands/version.ts'),
 })

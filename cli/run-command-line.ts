@@ -24,7 +24,7 @@ export async function runCommandLine(
   let found: Found = { command: root, name: 'knit', words }
   try {
     found = await find(found, world)
-    return await runFound(found, world)
+    return await runFound(found, root, world)
   } catch (error) {
     if (world.signal.aborted) return 130
     const { what, next, exitCode } = explain(error, doing(found, words))
@@ -54,7 +54,8 @@ async function find(found: Found, world: World): Promise<Found> {
 }
 
 function unknownCommand({ command, name }: Found, word: string, others: Extension[]): UsageError {
-  const known = [...Object.keys(command.subCommands ?? {}), ...others.map((other) => other.name)]
+  const own = Object.keys(command.subCommands ?? {}).filter((known) => !known.startsWith('_'))
+  const known = [...own, ...others.map((other) => other.name)]
   const hint = didYouMean(word, known, `${name} `)
   return new UsageError(`there is no command "${name} ${word}"${hint}`, `${name} --help`)
 }
@@ -65,7 +66,7 @@ const asked = (name: string, words: string[]): string[] => [
   ...words.filter((word) => word !== `--${name}`),
 ]
 
-async function runFound(found: Found, world: World): Promise<number> {
+async function runFound(found: Found, root: Command, world: World): Promise<number> {
   const { command, name, words, extension } = found
   if (extension) return (await outside()).runExtension(extension, words, world)
   const defined = { ...command.args, ...globalArgs }
@@ -76,7 +77,7 @@ async function runFound(found: Found, world: World): Promise<number> {
     return helpWanted ? 0 : 2
   }
   const args = parse(words, defined)
-  const ctx = { ...world, name, flags: args }
+  const ctx = { ...world, root, name, flags: args }
   const given = { args, rawArgs: words, cmd: command, data: ctx } as unknown as CommandContext
   return (await command.run?.(given)) ?? 0
 }

@@ -6,7 +6,7 @@ import { placeholder } from './parse.ts'
 
 /** The help of a command; `name` is its full name, such as `knit data push`. */
 export async function helpOf(command: Command, name: string, { colour = false } = {}) {
-  const meta = { ...(await command.meta), name }
+  const meta = { ...command.meta, name }
   const args = command.subCommands ? {} : { ...shown(command.args ?? {}), ...globalArgs }
   const usage = await renderUsage({ ...command, meta, args } as unknown as CommandDef)
   const text = colour ? usage : stripVTControlCharacters(usage)

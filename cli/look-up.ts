@@ -1,0 +1,77 @@
+import { data } from '#shared/contracts/data.ts'
+import { plans } from '#shared/contracts/plans.ts'
+import { runs } from '#shared/contracts/runs.ts'
+import { runStatuses } from '#shared/domain/run-states.ts'
+import { api } from './api.ts'
+import { nameOf } from './columns.ts'
+import type { Candidate, LookUp } from './completion.ts'
+import type { Context } from './context.ts'
+import { extensions } from './extensions.ts'
+import { readStore, storeFile } from './profile.ts'
+
+// Who waits for a completion does not wait long, and does not read many lines.
+const patience = 3000
+const most = 200
+
+type Source = (ctx: Context) => Promise<Candidate[]> | Candidate[]
+
+/** Where the words of each kind come from: from the server, newest first, or from this machine. */
+const sources: Record<string, Source> = {
+  async KNIT_ID(ctx) {
+    const found = await api(ctx).call(data.find, {}, ctx)
+    return found.toReversed().map(({ knitId, tags }) => ({
+      word: knitId,
+      about: tags.filter((tag) => !tag.startsWith('knit#id:')).join(' '),
+    }))
+  },
+  async RUN_ID(ctx) {
+    const found = await api(ctx).call(runs.find, {}, ctx)
+    return found
+      .toReversed()
+      .map(({ runId, status, plan }) => ({ word: runId, about: `${status} ${nameOf(plan)}` }))
+  },
+  async PLAN_ID(ctx) {
+    const found = await api(ctx).call(plans.find, {}, ctx)
+    return found.map((plan) => ({ word: plan.planId, about: nameOf(plan) }))
+  },
+  async 'IMAGE[:TAG]'(ctx) {
+    const found = await api(ctx).call(plans.find, {}, ctx)
+    return wordsOf(found.flatMap(({ image }) => image ?? []))
+  },
+  'KEY:VALUE': async (ctx) => wordsOf(await tagsOf(ctx)),
+  KEY: async (ctx) => wordsOf((await tagsOf(ctx)).map((tag) => tag.split(':', 1)[0] ?? '')),
+  STATUS: () => wordsOf(runStatuses.filter((status) => status !== 'invalidated')),
+  PROFILE: (ctx) => wordsOf(Object.keys(readStore(storeFile(ctx)))),
+  EXTENSION: (ctx) => extensions(ctx).map(({ name, path }) => ({ word: name, about: path })),
+}
+
+/** The tags of data, and those that plans ask for. */
+async function tagsOf(ctx: Context): Promise<string[]> {
+  const client = api(ctx)
+  const [things, asking] = await Promise.all([
+    client.call(data.find, {}, ctx),
+    client.call(plans.find, {}, ctx),
+  ])
+  const asked = asking.flatMap(({ inputs }) => inputs)
+  const tags = [...things, ...asked].flatMap((thing) => thing.tags)
+  return tags.filter((tag) => !tag.startsWith('knit#')).sort()
+}
+
+const wordsOf = (words: readonly string[]): Candidate[] =>
+  [...new Set(words)].map((word) => ({ word }))
+
+/** Looks words up for a completion: what cannot be had in time is nothing. */
+export const lookUp =
+  (ctx: Context, typed: string): LookUp =>
+  async (kind) => {
+    const source = Object.hasOwn(sources, kind) ? sources[kind] : undefined
+    if (!source) return []
+    const signal = AbortSignal.any([ctx.signal, AbortSignal.timeout(patience)])
+    const value = typed.replace(/^--[^=]+=/, '')
+    try {
+      const found = await source({ ...ctx, signal })
+      return found.filter(({ word }) => word.startsWith(value)).slice(0, most)
+    } catch {
+      return []
+    }
+  }
