@@ -51,6 +51,16 @@ function withParts(path: string, parts: Record<string, string>): string {
   )
 }
 
+/** What the command line says of itself. */
+async function commandLineFiles(): Promise<typeof files> {
+  const [{ referencePage }, { manPage }] = await Promise.all([
+    import('../../cli/reference.ts'),
+    import('../../cli/man-page.ts'),
+  ])
+  const [page, manual] = await Promise.all([referencePage(), manPage(version)])
+  return { 'cli/REFERENCE.md': () => page, 'cli/knit.1': () => manual }
+}
+
 /** What is deployed, which is known once the list of functions is as it should be. */
 async function manifestFiles(): Promise<typeof files> {
   const { routeFunctions, stepFunctions } = await import('../../functions/functions.generated.ts')
@@ -93,6 +103,7 @@ function readOr(url: URL): string | undefined {
 
 const check = process.argv.includes('--check')
 const stale = [...(await generate(files, check)), ...(await generate(await manifestFiles(), check))]
+stale.push(...(await generate(await commandLineFiles(), check)))
 for (const path of stale)
   console.error(check ? `${path} is stale; run npm run generate` : `wrote ${path}`)
 process.exitCode = check && stale.length > 0 ? 1 : 0

@@ -135,7 +135,7 @@ const mayImport: Record<string, string[]> = {
   // … and the version it shows.
   cli: ['cli', 'files', 'package.json', ...client],
   // Tables in, text out, when the project is built; nothing imports it.
-  render: ['render', 'functions', ...runtime],
+  render: ['render', 'functions', 'cli', ...runtime],
 }
 
 const isTest = (file: string): boolean => /\.(test|probe)\.ts$|\/test-[a-z-]+\.ts$/.test(file)

@@ -1,0 +1,68 @@
+import { globalArgs, type Arg } from './args.ts'
+import type { Command } from './command.ts'
+import { placeholder } from './parse.ts'
+
+/** A flag or an argument as pages show it. */
+export type DescribedArg = { forms: string[]; about: string; fallback?: string }
+
+/** A command as pages show it; one that only has others below it is not among them. */
+export type Described = {
+  name: string
+  about: string
+  usage: string
+  positionals: DescribedArg[]
+  flags: DescribedArg[]
+}
+
+/** The flags that every command takes. */
+export const globalFlags: DescribedArg[] = Object.entries(globalArgs).map(([name, arg]) =>
+  describedFlag(name, arg),
+)
+
+/** Every command below one, in the order in which the help lists them. */
+export async function described(command: Command, name = 'knit'): Promise<Described[]> {
+  if (!command.subCommands) return command.meta?.hidden ? [] : [describedCommand(command, name)]
+  const below = Object.entries(command.subCommands).map(async ([word, load]) =>
+    described(await load(), `${name} ${word}`),
+  )
+  return (await Promise.all(below)).flat()
+}
+
+function describedCommand({ meta, args = {} }: Command, name: string): Described {
+  const all = Object.entries(args)
+  const positionals = all.filter(([, arg]) => arg.type === 'positional')
+  const flags = all.filter(([, arg]) => arg.type !== 'positional')
+  const shown = positionals.map(([name, arg]) => describedPositional(name, arg))
+  const words = [name, ...(flags.length > 0 ? ['[OPTIONS]'] : []), ...shown.flatMap(form)]
+  return {
+    name,
+    about: meta?.description ?? '',
+    usage: words.join(' '),
+    positionals: shown,
+    flags: flags.map(([name, arg]) => describedFlag(name, arg)),
+  }
+}
+
+const form = ({ forms }: DescribedArg): string[] => forms.slice(0, 1)
+
+function describedPositional(name: string, arg: Arg): DescribedArg {
+  const word = `${placeholder(name)}${arg.many ? '...' : ''}`
+  const required = arg.type === 'positional' && arg.required
+  return { forms: [required ? word : `[${word}]`], about: arg.description ?? '' }
+}
+
+function describedFlag(name: string, arg: Arg): DescribedArg {
+  const short = 'alias' in arg && arg.alias ? [`-${[arg.alias].flat().join()}`] : []
+  const value = valueOf(name, arg)
+  return {
+    forms: [...short, `--${name}${value && ` ${value}`}`],
+    about: arg.description ?? '',
+    ...(typeof arg.default === 'string' && { fallback: arg.default }),
+  }
+}
+
+function valueOf(name: string, arg: Arg): string {
+  if (arg.type === 'boolean') return ''
+  if (arg.type === 'enum' && arg.options) return arg.options.join('|')
+  return arg.valueHint ?? placeholder(name)
+}
