@@ -53,4 +53,8 @@ function item({ forms, about, fallback }: DescribedArg): string[] {
 
 /** A line of text as it is: no escapes, no request at its beginning, and hyphens that can be copied. */
 const text = (line: string): string =>
-  line.replaceAll('\\', '\\e').replaceAll('-', '\\-').replace(/^[.']/, '\\&$&')
+  line
+    .replaceAll('\\', '\\e')
+    .replaceAll('-', '\\-')
+    .replace(/^[.']/, '\\&$&')
+    .replace(/[^ -~]/gu, (letter) => `\\[u${letter.codePointAt(0)?.toString(16).padStart(4, '0').toUpperCase()}]`)

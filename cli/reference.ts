@@ -35,4 +35,4 @@ function row({ forms, about, fallback }: DescribedArg): string {
   return `| ${shown} | ${escaped(about)}${fallback === undefined ? '' : ` Unless given: \`${fallback}\`.`} |`
 }
 
-const escaped = (text: string): string => text.replace(/[|<*_]/g, '\\$&')
+const escaped = (text: string): string => text.replace(/[|<*]/g, '\\$&')

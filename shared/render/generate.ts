@@ -86,10 +86,12 @@ async function generate(made: typeof files, check: boolean): Promise<string[]> {
   return stale
 }
 
-/** In the form of everything in the tree; templates of the chart are no YAML yet. */
+/** In the form of everything in the tree; templates of the chart are no YAML yet, and a manual is no language that Prettier knows. */
 async function formatted(url: URL, text: string): Promise<string> {
-  const { ignored } = await getFileInfo(url, { ignorePath: new URL('.prettierignore', root) })
-  if (ignored) return text
+  const { ignored, inferredParser } = await getFileInfo(url, {
+    ignorePath: new URL('.prettierignore', root),
+  })
+  if (ignored || !inferredParser) return text
   return format(text, { ...(await resolveConfig(url)), filepath: url.pathname })
 }
 
