@@ -1,3 +1,4 @@
+import type { ConnectionError } from '#shared/client/api-error.ts'
 import { connectApi, type KnitApi } from '#shared/client/connect.ts'
 import type { Context } from './context.ts'
 import { note } from './output.ts'
@@ -6,13 +7,13 @@ import { loadProfile } from './profile.ts'
 /** The API of the profile this command uses. */
 export function api(ctx: Context): KnitApi {
   const { apiRoot, cert, token } = loadProfile(ctx)
-  return connectApi({
-    apiRoot,
-    ca: cert.ca,
-    token,
-    onAway: ({ message }, seconds) => {
-      if (ctx.stderr.isTTY)
-        note(ctx, `${message}; trying for ${seconds} seconds more, it may be starting`)
-    },
-  })
+  return connectApi({ apiRoot, ca: cert.ca, token, onAway: onAway(ctx) })
 }
+
+/** Tells who sits at a terminal that a server is waited for. */
+export const onAway =
+  (ctx: Context) =>
+  ({ message }: ConnectionError, seconds: number): void => {
+    if (ctx.stderr.isTTY)
+      note(ctx, `${message}; trying for ${seconds} seconds more, it may be starting`)
+  }

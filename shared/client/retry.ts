@@ -41,7 +41,8 @@ function waitAfter(error: unknown, tries: number): number | undefined {
   return wait <= longestWait ? wait : undefined
 }
 
-function pause(millis: number, signal?: AbortSignal): Promise<void> {
+/** Throws when it is aborted meanwhile. */
+export function pause(millis: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const stop = () => {
       clearTimeout(timer)

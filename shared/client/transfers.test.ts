@@ -8,6 +8,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { connectApi } from './connect.ts'
 import { stubOfTheWire, type StubAnswer } from './stub-of-the-wire.ts'
 import { idOf, sampleData, sampleRun } from './wire-samples.ts'
+import { withoutPauses } from './without-pauses.ts'
 
 const knitId = idOf('d1')
 const detail = sampleData('d1', sampleRun('u1', { outputs: [['/upload', 'd1']] }))
@@ -97,11 +98,37 @@ test('a pull gives the bytes when their checksum is right', async () => {
 test.each([
   ['whose checksum is another', { trailers: { 'x-checksum-md5': 'f00' } }, 'checksum'],
   ['without a checksum', {}, 'without its checksum'],
-  ['that is cut off', { cut: true }, 'the connection broke'],
+  ['that is cut off again and again', { cut: true }, 'the connection broke'],
 ])('a pull %s fails at its end', async (_, end, message) => {
+  withoutPauses()
   await using stub = await stubOfTheWire(() => ({ body: content, ...end }))
   const stream = await connectApi(stub).pull(knitId)
   await expect(buffer(stream)).rejects.toThrow(message)
+})
+
+test('a pull over a line that breaks goes on where it was, and its checksum is that of all', async () => {
+  withoutPauses()
+  const whole: StubAnswer = { body: content, trailers: { 'x-checksum-md5': md5 } }
+  const answers: (StubAnswer | 'hang up')[] = [
+    { body: content.subarray(0, 100_000), cut: true },
+    { body: content.subarray(0, 50_000), cut: true },
+    'hang up',
+    { body: content.subarray(0, 200_000), cut: true },
+    whole,
+  ]
+  await using stub = await stubOfTheWire(() => answers.shift() ?? 'hang up')
+  const pulled = await buffer(await connectApi(stub).pull(knitId))
+  expect(pulled.equals(content)).toBe(true)
+  expect(answers).toEqual([])
+})
+
+test('a pull is damaged when another archive is sent behind a break', async () => {
+  withoutPauses()
+  const other = Buffer.alloc(300_000, 'tink')
+  const answers: StubAnswer[] = [{ body: content.subarray(0, 100_000), cut: true }, { body: other }]
+  await using stub = await stubOfTheWire(() => answers.shift() ?? 'hang up')
+  const pulling = buffer(await connectApi(stub).pull(knitId))
+  await expect(pulling).rejects.toMatchObject({ name: 'DamagedTransfer' })
 })
 
 test('a pull of unknown data fails before its first byte', async () => {

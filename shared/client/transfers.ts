@@ -16,7 +16,8 @@ import {
   type CallOptions,
 } from './api.ts'
 import { headOf, pieces, received, responseOf, type Connection } from './connection.ts'
-import { retried } from './retry.ts'
+import { resumed, Seen, SentAnother } from './resumed.ts'
+import { retried, type Patience } from './retry.ts'
 import { routeUrl } from './route-url.ts'
 
 const checksumTrailer = 'x-checksum-md5'
@@ -30,7 +31,7 @@ export type Transfers = {
     archive: Readable | (() => Readable),
     options?: CallOptions & { tags?: string[] },
   ): Promise<DataDetail>
-  /** A tar.gz. The stream fails at its end when the checksum is missing or another. */
+  /** A tar.gz, also over a line that breaks. The stream fails at its end when the checksum is missing or another. */
   pull(knitId: string, options?: CallOptions): Promise<Readable>
   /** The log as it is, or, with `follow`, until the program ends. */
   log(runId: string, options?: CallOptions & { follow?: boolean }): Promise<Readable>
@@ -76,8 +77,9 @@ export function transfersOver(
         : retried(() => send(archive()), { signal, onAway })
     },
     async pull(knitId, { signal } = {}) {
-      const response = await download(data.pull, { knitId }, signal)
-      return Readable.from(verified(response), { objectMode: false })
+      const again = () => download(data.pull, { knitId }, signal)
+      const archive = verified(await again(), again, { signal, onAway })
+      return Readable.from(archive, { objectMode: false })
     },
     async log(runId, { follow, signal } = {}) {
       const response = await download(runs.log, { runId, follow: follow ? '' : undefined }, signal)
@@ -110,17 +112,30 @@ async function accepted(route: Route, response: IncomingMessage): Promise<Incomi
   throw refusal(route, head, await received(response, text))
 }
 
-async function* verified(response: IncomingMessage): AsyncGenerator<Buffer> {
-  const hash = createHash('md5')
-  for await (const chunk of pieces(response)) {
-    hash.update(chunk)
-    yield chunk
+/** The bytes of a first answer, or of those that replace it, which must be those of the checksum behind the last. */
+async function* verified(
+  first: IncomingMessage,
+  again: () => Promise<IncomingMessage>,
+  patience: Patience,
+): AsyncGenerator<Buffer> {
+  const seen = new Seen()
+  let last: IncomingMessage | undefined
+  const open = async () => {
+    last = last ? await again() : first
+    return pieces(last)
   }
-  const expected = response.trailers[checksumTrailer]
+  try {
+    yield* resumed(open, patience, seen)
+  } catch (error) {
+    if (!(error instanceof SentAnother)) throw error
+    const what = 'the line broke, and what the server sends now is another archive'
+    throw new DamagedTransfer(what, { cause: error })
+  }
+  const expected = last?.trailers[checksumTrailer]
   if (!expected)
     throw new DamagedTransfer(
       'the server ended the download without its checksum: it is incomplete',
     )
-  if (expected !== hash.digest('hex'))
+  if (expected !== seen.digest())
     throw new DamagedTransfer('the checksum of the download is wrong: it was damaged on the way')
 }

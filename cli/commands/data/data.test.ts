@@ -9,6 +9,7 @@ import { pack } from '#shared/archive/pack.ts'
 import { unpack } from '#shared/archive/unpack.ts'
 import { stubOfTheWire, type Seen, type StubAnswer } from '#shared/client/stub-of-the-wire.ts'
 import { idOf, sampleData, sampleRun } from '#shared/client/wire-samples.ts'
+import { withoutPauses } from '#shared/client/without-pauses.ts'
 import { knit, projectFor, tempDir } from '../../testing.ts'
 
 const knitId = idOf('d1')
@@ -170,8 +171,9 @@ test('pull - writes the archive to stdout', async () => {
 test.each<[string, StubAnswer]>([
   ['its checksum is wrong', { trailers: { 'x-checksum-md5': 'f00' } }],
   ['it has no checksum', {}],
-  ['the connection breaks', { cut: true }],
+  ['the connection breaks again and again', { cut: true }],
 ])('pull leaves nothing behind when %s', async (_, end) => {
+  withoutPauses()
   const body = await archiveOf({ a: '1' })
   await using stub = await stubOfTheWire(() => ({ body, ...end }))
   const dir = projectFor(stub)
@@ -262,9 +264,13 @@ test.each([
 })
 
 test('ls and cat of a download that breaks off fail', async () => {
+  withoutPauses()
   const body = await archiveOfTree()
   await using stub = await serving(body, 100)
   const dir = projectFor(stub)
-  for (const words of [['ls', knitId], ['cat', knitId, 'z']])
+  for (const words of [
+    ['ls', knitId],
+    ['cat', knitId, 'z'],
+  ])
     expect((await knit(['data', ...words], dir)).code).toBe(1)
 })

@@ -1,9 +1,10 @@
 import { Readable } from 'node:stream'
 import { stripVTControlCharacters } from 'node:util'
-import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { RunHistory } from '#shared/domain/run-history.ts'
 import { stubOfTheWire, type StubAnswer } from '#shared/client/stub-of-the-wire.ts'
 import { idOf, sampleRun } from '#shared/client/wire-samples.ts'
+import { withoutPauses } from '#shared/client/without-pauses.ts'
 import { knit, projectFor } from '../../testing.ts'
 
 const done = sampleRun('r1', { inputs: [['/in', 'd1']], outputs: [['/out', 'm1']], log: 'l1' })
@@ -151,6 +152,32 @@ test('run show --log copies the log to stdout', async () => {
   expect(stub.requests[0]?.url).toBe(`/api/runs/${idOf('r1')}/log?follow=`)
 })
 
+test('run show --log --follow waits for the run to begin, and goes on over lines that break', async () => {
+  withoutPauses()
+  const answers: StubAnswer[] = [
+    { status: 503, json: { code: 'not-yet', title: 'Not yet', detail: 'It is waiting.' } },
+    { status: 503, json: { code: 'not-yet', title: 'Not yet', detail: 'It is waiting.' } },
+    { body: 'one\ntw', cut: true },
+    { body: 'one\ntwo\nthree\n' },
+  ]
+  await using stub = await stubOfTheWire(() => answers.shift() ?? 'hang up')
+  const words = ['run', 'show', '--log', '--follow', idOf('r1')]
+  const { code, stdout, stderr } = await knit(words, projectFor(stub))
+  expect({ code, stdout }).toEqual({ code: 0, stdout: 'one\ntwo\nthree\n' })
+  expect(stderr.match(/It is waiting\./g)).toHaveLength(1)
+  expect(answers).toEqual([])
+})
+
+test('run show --log of a run that has not begun is refused at once', async () => {
+  const detail = { code: 'not-yet', title: 'Not yet', detail: 'It is waiting.' }
+  await using stub = await stubOfTheWire(() => ({ status: 503, json: detail }))
+  const words = ['run', 'show', '--log', idOf('r1')]
+  const { code, stderr } = await knit(words, projectFor(stub))
+  expect(code).toBe(1)
+  expect(stderr).toContain('It is waiting.')
+  expect(stub.requests).toHaveLength(1)
+})
+
 test('run wait ends well when all runs are done', async () => {
   const answers: StubAnswer[] = [{ json: running }, { json: done }]
   await using stub = await stubOfTheWire(() => answers.shift() ?? { status: 500 })
@@ -249,13 +276,6 @@ test('an interrupt ends a wait with exit code 130', async () => {
   const world = { signal: interrupt.signal }
   expect((await knit(['run', 'wait', idOf('r1')], projectFor(stub), world)).code).toBe(130)
 })
-
-/** The pauses between two tries take no time, but come one after the other. */
-function withoutPauses(): void {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-  vi.setTimerTickMode('nextTimerAsync')
-  onTestFinished(() => void vi.useRealTimers())
-}
 
 test('what cannot be reached is told with what to look at', async () => {
   withoutPauses()

@@ -1,13 +1,14 @@
 import { pipeline } from 'node:stream/promises'
+import { followLog } from '#shared/client/follow-log.ts'
 import { runs } from '#shared/contracts/runs.ts'
-import { api } from '../../api.ts'
+import { api, onAway } from '../../api.ts'
 import { flag, Format, formatHelp, positional, toggle } from '../../args.ts'
 import { inColour } from '../../colour.ts'
 import { runColumns } from '../../columns.ts'
 import { command } from '../../command.ts'
 import type { Context } from '../../context.ts'
 import { UsageError } from '../../failure.ts'
-import { print } from '../../output.ts'
+import { note, print } from '../../output.ts'
 import { runText } from '../../runs/detail.ts'
 import { historyText } from '../../runs/history.ts'
 
@@ -38,7 +39,16 @@ export default command({
 
 async function showLog(runId: string, follow: boolean, ctx: Context): Promise<void> {
   const { signal } = ctx
-  await pipeline(await api(ctx).log(runId, { follow, signal }), ctx.stdout, { end: false })
+  const client = api(ctx)
+  const log = follow
+    ? followLog(client, runId, {
+        signal,
+        onAway: onAway(ctx),
+        onNotYet: ({ message }) => note(ctx, message),
+        onAnew: () => note(ctx, 'the run has begun once more: its log from the beginning'),
+      })
+    : await client.log(runId, ctx)
+  await pipeline(log, ctx.stdout, { end: false })
 }
 
 async function showHistory(runId: string, output: Format, ctx: Context): Promise<void> {

@@ -1,0 +1,83 @@
+import { text } from 'node:stream/consumers'
+import { expect, test } from 'vitest'
+import { connectApi } from './connect.ts'
+import { followLog } from './follow-log.ts'
+import { stubOfTheWire, type StubAnswer } from './stub-of-the-wire.ts'
+import { idOf } from './wire-samples.ts'
+import { withoutPauses } from './without-pauses.ts'
+
+const lines = Array.from({ length: 2000 }, (_, index) => `line ${index}\n`).join('')
+
+/** What is read of a log when these are the answers, and what is told besides. */
+async function followed(...answers: (StubAnswer | 'hang up')[]) {
+  withoutPauses()
+  await using stub = await stubOfTheWire(() => answers.shift() ?? 'hang up')
+  const told: string[] = []
+  const read = await text(
+    followLog(connectApi(stub), idOf('r1'), {
+      onAway: () => told.push('away'),
+      onNotYet: ({ message }) => told.push(message),
+      onAnew: () => told.push('anew'),
+    }),
+  )
+  return { read, told, left: answers.length, asked: stub.requests.map(({ url }) => url) }
+}
+
+test('a log is read until its program ends', async () => {
+  const { read, asked } = await followed({ body: lines })
+  expect(read).toBe(lines)
+  expect(asked).toEqual([`/api/runs/${idOf('r1')}/log?follow=`])
+})
+
+test.each([0, 1, 5, 6, 7, 4000, lines.length - 1, lines.length])(
+  'no line is lost or doubled when the line breaks behind byte %d',
+  async (at) => {
+    const { read, told } = await followed({ body: lines.slice(0, at), cut: true }, { body: lines })
+    expect(read).toBe(lines)
+    expect(told).toEqual(['away'])
+  },
+)
+
+test('it breaks as often as it likes, as long as something new comes between', async () => {
+  const cuts = Array.from({ length: 20 }, (_, index) => ({
+    body: lines.slice(0, (index + 1) * 100),
+    cut: true,
+  }))
+  expect((await followed(...cuts, 'hang up', { body: lines })).read).toBe(lines)
+})
+
+test('a server that is away for good is given up', async () => {
+  const cut: StubAnswer = { body: 'one\n', cut: true }
+  await expect(followed(...Array.from({ length: 5 }, () => cut))).rejects.toThrow('broke')
+})
+
+test('a run that has not begun is waited for, which is told once', async () => {
+  const notYet = { status: 503, json: { code: 'not-yet', detail: 'It is ready.' } }
+  const bare = { status: 503, json: { message: 'please retry later' } }
+  const { read, told } = await followed(notYet, notYet, bare, { body: lines })
+  expect({ read, told }).toEqual({ read: lines, told: ['It is ready.'] })
+})
+
+test('a server that cannot is no run that has not begun', async () => {
+  const away = { status: 503, json: { code: 'unavailable', detail: 'no' } }
+  await expect(followed(away)).rejects.toMatchObject({ code: 'unavailable' })
+})
+
+test('the log of a run that has begun once more is shown from its first line', async () => {
+  const { read, told } = await followed(
+    { body: 'first try\nit fai', cut: true },
+    { body: 'second try\nall is well\n' },
+    { body: 'second try\nall is well\n' },
+  )
+  expect(read).toBe('first try\nit faisecond try\nall is well\n')
+  expect(told).toEqual(['away', 'anew'])
+})
+
+test('a log that has become shorter is another, too', async () => {
+  const { read } = await followed(
+    { body: 'first try\n', cut: true },
+    { body: 'x\n' },
+    { body: 'x\n' },
+  )
+  expect(read).toBe('first try\nx\n')
+})

@@ -1,0 +1,74 @@
+import { createHash } from 'node:crypto'
+import { ConnectionError } from './api-error.ts'
+import { pause, type Patience } from './retry.ts'
+
+// Fifteen seconds in all, while nothing new comes; each try has the patience of a request besides.
+const waits = [500, 1500, 5000, 8000]
+
+/** What is sent again is not what was sent before. */
+export class SentAnother extends Error {
+  override readonly name = 'SentAnother'
+}
+
+/**
+ * One stream of bytes over lines that break: it is opened again then, and as much of it passed over as has come. Throws `SentAnother`
+ * when that is not the same as before.
+ */
+export async function* resumed(
+  open: () => Promise<AsyncIterable<Buffer>>,
+  { signal, onAway }: Patience = {},
+  seen = new Seen(),
+): AsyncGenerator<Buffer> {
+  let begun = false
+  for (let breaks = 0; ; breaks++) {
+    try {
+      const stream = await open()
+      begun = true
+      for await (const piece of unseen(stream, seen)) {
+        breaks = 0
+        yield piece
+      }
+      return
+    } catch (error) {
+      const [wait, ...others] = waits.slice(breaks)
+      // Who could not be reached at all was asked patiently enough.
+      if (!begun || !(error instanceof ConnectionError) || wait === undefined) throw error
+      onAway?.(error, Math.ceil(others.reduce((sum, other) => sum + other, wait) / 1000))
+      await pause(wait, signal)
+    }
+  }
+}
+
+/** How many bytes have come, and which: their MD5, which servers tell of a download. */
+export class Seen {
+  bytes = 0
+  readonly #hash = createHash('md5')
+
+  add(piece: Buffer): void {
+    this.bytes += piece.length
+    this.#hash.update(piece)
+  }
+
+  digest(): string {
+    return this.#hash.copy().digest('hex')
+  }
+}
+
+async function* unseen(stream: AsyncIterable<Buffer>, seen: Seen): AsyncGenerator<Buffer> {
+  const [wanted, again] = [seen.bytes, new Seen()]
+  const requireSame = () => {
+    if (again.digest() !== seen.digest()) throw new SentAnother('what is sent again is another')
+  }
+  for await (const piece of stream) {
+    const known = piece.subarray(0, wanted - again.bytes)
+    if (known.length > 0) {
+      again.add(known)
+      if (again.bytes === wanted) requireSame()
+    }
+    const news = piece.subarray(known.length)
+    if (news.length === 0) continue
+    seen.add(news)
+    yield news
+  }
+  if (again.bytes < wanted) requireSame()
+}
