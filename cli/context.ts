@@ -9,7 +9,7 @@ export type World = {
   home: string
   stdin: Readable & { isTTY?: boolean }
   stdout: Writable & { isTTY?: boolean; columns?: number }
-  stderr: Writable & { isTTY?: boolean }
+  stderr: Writable & { isTTY?: boolean; columns?: number }
   /** The words that start the system of this machine. */
   localProgram: string[]
   /** Aborted by Ctrl-C. */

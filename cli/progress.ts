@@ -1,28 +1,59 @@
 import { Readable } from 'node:stream'
 import { visible } from '#shared/domain/visible.ts'
 import type { Context } from './context.ts'
+import { spanText } from './formats.ts'
 
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
 const drawnEvery = 100
+const usualWidth = 80
+// Earlier, what is left is a guess.
+const knownAfter = 1000
 
-/** A line on the terminal that counts bytes; nothing where there is no terminal. */
-export function progress({ stderr, flags }: Context) {
+export type Progress = {
+  update(at: { bytes: number; path: string }): void
+  end(): void
+}
+
+/**
+ * A line on the terminal that counts bytes, with the time that is left once `total` knows how many there will be; nothing where there
+ * is no terminal.
+ */
+export function progress(
+  { stderr, flags }: Pick<Context, 'stderr' | 'flags'>,
+  total: () => number | undefined = () => undefined,
+): Progress {
   const isShown = stderr.isTTY && !flags.quiet
   const start = Date.now()
   let drawn = 0
   return {
-    update({ bytes, path }: { bytes: number; path: string }): void {
+    update({ bytes, path }) {
       const now = Date.now()
       if (!isShown || now - drawn < drawnEvery) return
       drawn = now
-      const rate = bytes / Math.max(0.001, (now - start) / 1000)
-      stderr.write(`\r\u001B[K${shownBytes(bytes)}  ${shownBytes(rate)}/s  ${tail(path)}`)
+      const head = headOf(bytes, total(), now - start)
+      const room = (stderr.columns || usualWidth) - 1 - head.length - 2
+      stderr.write(`\r\u001B[K${head}  ${tail(visible(path), room)}`.trimEnd())
     },
-    end(): void {
+    end() {
       if (drawn > 0) stderr.write('\r\u001B[K')
     },
   }
 }
+
+/** How much there is by now, how fast it comes, and how long the rest will take. */
+function headOf(bytes: number, total: number | undefined, millis: number): string {
+  const rate = bytes / Math.max(0.001, millis / 1000)
+  const speed = `${shownBytes(rate)}/s`
+  if (total === undefined || total < bytes) return [shownBytes(bytes), speed].join('  ')
+  const share = total === 0 ? 1 : bytes / total
+  const percent = `${Math.floor(share * 100)}%`.padStart(4)
+  const left = millis < knownAfter || rate === 0 ? [] : [`${leftText((total - bytes) / rate)} left`]
+  return [percent, `${shownBytes(bytes)} of ${shownBytes(total)}`, speed, ...left].join('  ')
+}
+
+/** Whole seconds below a minute, then as any length of time. */
+const leftText = (seconds: number): string =>
+  seconds < 60 ? `${Math.ceil(seconds)} s` : spanText(seconds * 1000)
 
 /** A download as it comes, which is counted on the terminal until its end. */
 export function counted(download: Readable, path: string, ctx: Context): Readable {
@@ -48,7 +79,5 @@ export function shownBytes(bytes: number): string {
   return `${(bytes / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`
 }
 
-const tail = (path: string): string => {
-  const shown = visible(path)
-  return shown.length > 50 ? `…${shown.slice(-49)}` : shown
-}
+const tail = (shown: string, room: number): string =>
+  shown.length > room ? (room < 2 ? '' : `…${shown.slice(1 - room)}`) : shown

@@ -81,6 +81,18 @@ test('push sends directories and files with their tags, and prints one object fo
   expect(readFileSync(join(out, 'a.txt'), 'utf8')).toBe('hello')
 })
 
+test('on a terminal the line of progress is gone before anything else is said', async () => {
+  await using stub = await stubOfTheWire(() => ({ json: bare }))
+  const dir = projectFor(stub)
+  const { stderr } = await knit(['data', 'push', 'store'], dir, { terminal: true })
+  const [before, bar, rest] = stderr.split('\r\u001B[K')
+  expect({ before, bar: bar?.slice(0, 4) }).toEqual({
+    before: '',
+    bar: expect.stringMatching(/\d/),
+  })
+  expect(rest).toMatch(/^\[knit data push\] .* registered as .*\n$/)
+})
+
 test('push tags afterwards where the server passes over the tags of an upload', async () => {
   const after = sampleData('d1', upload, [], ['a:b'])
   await using stub = await stubOfTheWire(({ method }) => ({

@@ -17,6 +17,7 @@ import { UserTag } from '../../formats.ts'
 import { loadKnitenv } from '../../knitenv.ts'
 import { note, Printer } from '../../output.ts'
 import { progress } from '../../progress.ts'
+import { treeSize } from '../../tree-size.ts'
 
 export default command({
   about: data.push.summary,
@@ -55,16 +56,27 @@ type Upload = { source: string; tags: Tag[]; dereference: boolean }
 
 async function push(client: KnitApi, { source, tags, dereference }: Upload, ctx: Context) {
   const { signal } = ctx
-  const bar = progress(ctx)
-  try {
-    const options = { dereference, signal, onProgress: bar.update }
-    const archive = () => pack(resolve(ctx.cwd, source), options)
-    const pushed = await client.push(archive, { tags: tags.map(formatTag), signal })
-    note(ctx, `${source}: registered as ${pushed.knitId}`)
-    return pushed
-  } finally {
-    bar.end()
-  }
+  const path = resolve(ctx.cwd, source)
+  using size = sizeWhilePacking(path, dereference, ctx)
+  const bar = progress(ctx, () => size.bytes)
+  const options = { dereference, signal, onProgress: bar.update }
+  const sent = client.push(() => pack(path, options), { tags: tags.map(formatTag), signal })
+  const pushed = await sent.finally(bar.end)
+  note(ctx, `${source}: registered as ${pushed.knitId}`)
+  return pushed
+}
+
+/** How much there will be is found out meanwhile, if somebody looks. */
+function sizeWhilePacking(path: string, dereference: boolean, { stderr }: Context) {
+  const packed = new AbortController()
+  const { signal } = packed
+  const size = { bytes: undefined as number | undefined, [Symbol.dispose]: () => packed.abort() }
+  if (stderr.isTTY)
+    treeSize(path, { dereference, signal }).then(
+      (bytes) => (size.bytes = bytes),
+      () => {},
+    )
+  return size
 }
 
 /** Puts the tags that the server left out: some know no tags at an upload. */
