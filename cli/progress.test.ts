@@ -54,8 +54,8 @@ test('it is drawn ten times a second at most, on one line of the terminal', () =
     bar.update({ bytes: 1024, path: `${'long/'.repeat(20)}name\n` })
   }
   expect(drawn).toEqual([
-    '1.0 KiB  1.0 KiB/s  …ng/long/name\\n'.padStart(39),
-    '1.0 KiB  930 B/s  …/long/long/name\\n'.padStart(39),
+    '1.0 KiB  1.0 KiB/s  …g/long/long/name\\n',
+    '1.0 KiB  931 B/s  …ong/long/long/name\\n',
   ])
 })
 

@@ -1,4 +1,4 @@
-import { createWriteStream, existsSync } from 'node:fs'
+import { createWriteStream, lstatSync } from 'node:fs'
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -29,7 +29,7 @@ export default command({
     if (dest === '-' && extract) throw new UsageError('a tree cannot be extracted to stdout')
     const dir = resolve(ctx.cwd, dest.replace(/^~(?=\/|$)/, ctx.home))
     const path = join(dir, extract ? knitId : `${knitId}.tar.gz`)
-    if (extract && existsSync(path))
+    if (extract && lstatSync(path, { throwIfNoEntry: false }))
       throw new Failure(`${path} is there already`, first('remove it, or choose another directory'))
 
     const archive = await api(ctx).pull(knitId, ctx)

@@ -73,7 +73,9 @@ function sizeWhilePacking(path: string, dereference: boolean, { stderr }: Contex
   const size = { bytes: undefined as number | undefined, [Symbol.dispose]: () => packed.abort() }
   if (stderr.isTTY)
     treeSize(path, { dereference, signal }).then(
-      (bytes) => (size.bytes = bytes),
+      (bytes) => {
+        size.bytes = bytes
+      },
       () => {},
     )
   return size
