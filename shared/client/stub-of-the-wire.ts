@@ -33,7 +33,9 @@ export async function stubOfTheWire(handle: StubHandler) {
   const sockets = new Set<Socket>()
   const server = createServer(async (request, response) => {
     const { method = '', url = '', headers } = request
-    const body = await buffer(request)
+    const body = await buffer(request).catch(() => undefined)
+    // Broken off by the client.
+    if (!body) return
     const seen = { method, url, headers, trailers: request.trailers, body }
     requests.push(seen)
     const answer = handle(seen)
