@@ -23,6 +23,16 @@ test.each<[string, object]>([
   )
 })
 
+test('lines end as they like, comments stand anywhere, and a mark of its encoding is no part of the text', () => {
+  const text =
+    '\uFEFF# a plan\r\nimage: a/b:v1 # here\r\n\r\ninputs:\r\n  # none\r\n  - path: /in\r\n    tags:\r\n      - "a:b" # why\r\nargs:\r\n  - |\r\n    one # no comment\r\n    two\r\n'
+  expect(readPlan(text, 'f')).toEqual({
+    image: 'a/b:v1',
+    inputs: [{ path: '/in', tags: ['a:b'] }],
+    args: ['one # no comment\ntwo\n'],
+  })
+})
+
 test.each([
   ['logs: {tags: []}', 'there is no key "logs"; did you mean log?'],
   ['resource: {}', 'there is no key "resource"; did you mean resources?'],

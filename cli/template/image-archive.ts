@@ -32,7 +32,16 @@ const ImageConfig = z.object({
     .default({ Entrypoint: [], Cmd: [], Volumes: [], WorkingDir: '/' }),
 })
 
+/** `manifest.json`, as `docker save` writes it. */
 const Manifest = z.array(z.object({ Config: z.string(), RepoTags: texts }))
+
+/** `index.json` of an OCI layout, and the manifests it names: these name the configurations. */
+const OciIndex = z.object({
+  manifests: z.array(
+    z.object({ digest: z.string(), annotations: z.record(z.string(), z.string()).default({}) }),
+  ),
+})
+const OciManifest = z.object({ config: z.object({ digest: z.string() }) })
 
 export type Image = { tags: string[]; config: z.output<typeof ImageConfig>['config'] }
 
@@ -40,19 +49,38 @@ const largestConfig = 8 * 1024 * 1024
 
 /** The images in an archive as `docker save` writes it, compressed or not. Layers are passed over. */
 export async function readImages(archive: Readable, signal?: AbortSignal): Promise<Image[]> {
-  const configs = new Map<string, Image['config']>()
-  let manifest: z.output<typeof Manifest> = []
-  for await (const { name, content } of jsonMembers(archive, signal)) {
-    if (name === 'manifest.json') manifest = Manifest.safeParse(content).data ?? []
+  const members = new Map<string, unknown>()
+  for await (const { name, content } of jsonMembers(archive, signal)) members.set(name, content)
+  const named = [...dockerTags(members), ...ociTags(members)]
+  return [...members].flatMap(([name, content]) => {
     const image = ImageConfig.safeParse(content).data
     // Attestations look like images of an unknown system.
-    if (image && image.os !== 'unknown') configs.set(name, image.config)
-  }
-  return [...configs].map(([name, config]) => ({
-    config,
-    tags: manifest.flatMap(({ Config, RepoTags }) => (Config === name ? RepoTags : [])),
-  }))
+    if (!image || image.os === 'unknown') return []
+    const tags = named.flatMap(([config, tag]) => (config === name ? [tag] : []))
+    return [{ config: image.config, tags: [...new Set(tags)] }]
+  })
 }
+
+/** The name of a configuration in the archive, and a tag of its image. */
+type Named = [config: string, tag: string]
+
+function dockerTags(members: Map<string, unknown>): Named[] {
+  const images = Manifest.safeParse(members.get('manifest.json')).data ?? []
+  return images.flatMap(({ Config, RepoTags }) => RepoTags.map((tag): Named => [Config, tag]))
+}
+
+function ociTags(members: Map<string, unknown>): Named[] {
+  const { manifests = [] } = OciIndex.safeParse(members.get('index.json')).data ?? {}
+  return manifests.flatMap(({ digest, annotations }) => {
+    const manifest = OciManifest.safeParse(members.get(blobOf(digest))).data
+    // Of the two names one may be the mere tag.
+    const names = ['io.containerd.image.name', 'org.opencontainers.image.ref.name']
+    const tag = names.map((name) => annotations[name]).find((text) => text?.includes(':'))
+    return manifest && tag ? [[blobOf(manifest.config.digest), tag]] : []
+  })
+}
+
+const blobOf = (digest: string): string => `blobs/${digest.replace(':', '/')}`
 
 /** The image of this tag; without one, the only image there is. */
 export function selectImage(images: Image[], tag: string | undefined): Image {

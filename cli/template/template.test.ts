@@ -110,6 +110,24 @@ test('one of several images is taken by its tag', async () => {
   expect((await template(['y:2'], archive)).stdout).toContain('image: "y:2"\n')
 })
 
+test('an OCI layout names its image by way of its index', async () => {
+  const layout = (annotations: object): Member[] => [
+    ['blobs/sha256/c0', config()],
+    ['blobs/sha256/a1', config({ os: 'unknown', architecture: 'unknown' })],
+    ['blobs/sha256/b2', { config: { digest: 'sha256:c0' }, layers: [] }],
+    ['index.json', { schemaVersion: 2, manifests: [{ digest: 'sha256:b2', annotations }] }],
+  ]
+  const imageOf = async (annotations: object) =>
+    parse((await template([], await imageArchive(layout(annotations)))).stdout).image
+  const byContainerd = { 'io.containerd.image.name': 'docker.io/library/demo:v1' }
+  const tag = { 'org.opencontainers.image.ref.name': 'v1' }
+  expect(await imageOf({ ...tag, ...byContainerd })).toBe('docker.io/library/demo:v1')
+  expect(await imageOf({ 'org.opencontainers.image.ref.name': 'localhost/demo:v1' })).toBe(
+    'localhost/demo:v1',
+  )
+  expect(await imageOf(tag)).toBe('IMAGE:TAG')
+})
+
 test('what is no archive at all is told', async () => {
   const { code, stderr } = await template([], Buffer.from('hello'.repeat(500)))
   expect({ code, lines: stderr.trim().split('\n').length }).toEqual({ code: 1, lines: 3 })
