@@ -23,10 +23,24 @@ async function offered(line: string): Promise<string[]> {
   const words = line.split(' ').slice(1)
   const { code, stdout, stderr } = await knit(['__complete', '--', ...words], projectFor(stub))
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-  return stdout.split('\n').slice(0, -1).map((text) => text.split('\t')[0] ?? '')
+  return stdout
+    .split('\n')
+    .slice(0, -1)
+    .map((text) => text.split('\t')[0] ?? '')
 }
 
-const groups = ['init', 'data', 'plan', 'run', 'admin', 'local', 'completion', 'license', 'version']
+const groups = [
+  'init',
+  'data',
+  'plan',
+  'run',
+  'admin',
+  'profile',
+  'local',
+  'completion',
+  'license',
+  'version',
+]
 const newest = [idOf('d2'), idOf('d1')]
 
 test.each([
@@ -36,7 +50,10 @@ test.each([
   ['knit run ', ['find', 'show', 'wait', 'stop', 'retry', 'rm']],
   ['knit --profile test run s', ['show', 'stop']],
   ['knit -q run re', ['retry']],
-  ['knit data pull --', ['--extract', '--profile', '--profile-store', '--env', '--quiet', '--help']],
+  [
+    'knit data pull --',
+    ['--extract', '--profile', '--profile-store', '--env', '--quiet', '--help'],
+  ],
   ['knit data pull --e', ['--extract', '--env']],
   ['knit completion ', ['bash', 'zsh', 'fish']],
   ['knit plan active ', ['yes', 'no']],
@@ -58,6 +75,7 @@ test.each([
   ['knit run show -- -', []],
   ['knit --profile ', ['test']],
   ['knit --profile', ['--profile', '--profile-store']],
+  ['knit profile use ', ['test']],
   ['knit data push ', [':files']],
   ['knit data push -n x ', [':files']],
   ['knit data pull x ', [':files']],

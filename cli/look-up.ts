@@ -41,8 +41,13 @@ const sources: Record<string, Source> = {
   'KEY:VALUE': async (ctx) => wordsOf(await tagsOf(ctx)),
   KEY: async (ctx) => wordsOf((await tagsOf(ctx)).map((tag) => tag.split(':', 1)[0] ?? '')),
   STATUS: () => wordsOf(runStatuses.filter((status) => status !== 'invalidated')),
-  PROFILE: (ctx) => wordsOf(Object.keys(readStore(storeFile(ctx)))),
+  PROFILE: profileNames,
+  PROFILE_NAME: profileNames,
   EXTENSION: (ctx) => extensions(ctx).map(({ name, path }) => ({ word: name, about: path })),
+}
+
+function profileNames(ctx: Context): Candidate[] {
+  return wordsOf(Object.keys(readStore(storeFile(ctx))))
 }
 
 /** The tags of data, and those that plans ask for. */

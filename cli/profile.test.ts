@@ -110,3 +110,43 @@ test('a key that means nothing in a knitenv is told', async () => {
   expect(code).toBe(0)
   expect(stderr).toContain('"tags" means nothing here; did you mean tag?')
 })
+
+const two = {
+  one: { apiRoot: 'http://127.0.0.1:1/api', cert: {} },
+  two: { apiRoot: 'http://127.0.0.1:2/api', cert: {}, token: 'secret' },
+}
+
+/** A directory with a store of two profiles. */
+function withTwo(): string {
+  const dir = tempDir()
+  writeFileSync(join(dir, 'store'), JSON.stringify(two))
+  return dir
+}
+
+test('profile use says which one counts here, and profile list shows it, without secrets', async () => {
+  const dir = withTwo()
+  expect(JSON.parse((await knit(['profile', 'list'], dir)).stdout)).toEqual([
+    { name: 'one', apiRoot: 'http://127.0.0.1:1/api', used: false },
+    { name: 'two', apiRoot: 'http://127.0.0.1:2/api', used: false },
+  ])
+  expect((await knit(['profile', 'use', 'two'], dir)).code).toBe(0)
+  expect(readFileSync(join(dir, '.knitprofile'), 'utf8')).toBe('two')
+  expect((await knit(['profile', 'list', '--output', 'table'], dir)).stdout).toMatch(
+    /^NAME +API ROOT +USED HERE\none +\S+\ntwo +\S+ +yes\n$/,
+  )
+})
+
+test('profile rm forgets one, asking who sits at a terminal', async () => {
+  const dir = withTwo()
+  const stdin = Object.assign(Readable.from(['n\n']), { isTTY: true })
+  expect((await knit(['profile', 'rm', 'two'], dir, { stdin })).stderr).toContain('[y/N]')
+  expect(storeOf(dir)).toEqual(two)
+  expect((await knit(['profile', 'rm', 'two'], dir)).code).toBe(0)
+  expect(storeOf(dir)).toEqual({ one: two.one })
+})
+
+test.each(['use', 'rm'])('profile %s of one that is not there suggests one that is', async (verb) => {
+  const { code, stderr } = await knit(['profile', verb, 'tow'], withTwo())
+  expect(code).toBe(1)
+  expect(stderr).toMatch(/^there is no profile "tow" in .*store; did you mean two\?\n/)
+})

@@ -6,6 +6,7 @@ import { plainWords } from '#shared/domain/plain-words.ts'
 import { shellLine } from '#shared/domain/shell.ts'
 import { makeFolder } from '#shared/files/make-folder.ts'
 import type { Context } from './context.ts'
+import { didYouMean } from './did-you-mean.ts'
 import { Failure, first } from './failure.ts'
 import { findUp, isFile } from './find-up.ts'
 import { localHome } from './local-home.ts'
@@ -26,11 +27,21 @@ type Store = Record<string, unknown>
 /** The profile this command uses. */
 export function loadProfile(ctx: Context): Profile {
   const name = profileName(ctx)
+  return checkProfile(profileNamed(name, ctx), `the profile "${name}" in ${storeFile(ctx)}`)
+}
+
+/** A profile as it stands in the store, unchecked. */
+export function profileNamed(name: string, ctx: Context): unknown {
   const file = storeFile(ctx)
   const store = readStore(file)
-  if (!Object.hasOwn(store, name))
-    throw new Failure(`there is no profile "${name}" in ${file}`, waysToProfile(ctx))
-  return checkProfile(store[name], `the profile "${name}" in ${file}`)
+  if (Object.hasOwn(store, name)) return store[name]
+  const near = didYouMean(name, Object.keys(store))
+  throw new Failure(`there is no profile "${name}" in ${file}${near}`, waysToProfile(ctx))
+}
+
+/** Lets a profile count in this directory, and below it. */
+export function useProfile(name: string, { cwd }: Context): void {
+  writeFileSync(join(cwd, '.knitprofile'), name, { mode: 0o600 })
 }
 
 type Where = Pick<Context, 'flags' | 'env' | 'cwd' | 'home'>

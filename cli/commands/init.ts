@@ -1,5 +1,5 @@
-import { existsSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import * as z from 'zod'
 import { positional } from '../args.ts'
@@ -14,6 +14,7 @@ import {
   readStore,
   saveStore,
   storeFile,
+  useProfile,
 } from '../profile.ts'
 
 export default command({
@@ -40,7 +41,7 @@ export default command({
     if (another && !(await confirmed(`Replace the profile "${name}" in ${store}?`, args, ctx))) return
     const verb = isThere ? 'replaced' : 'saved'
     saveStore(store, { ...saved, [name]: profile })
-    writeFileSync(join(ctx.cwd, '.knitprofile'), name, { mode: 0o600 })
+    useProfile(name, ctx)
     note(ctx, `${verb} the profile "${name}" in ${store}`)
   },
 })

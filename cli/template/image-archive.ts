@@ -71,7 +71,7 @@ function dockerTags(members: Map<string, unknown>): Named[] {
 
 function ociTags(members: Map<string, unknown>): Named[] {
   const { manifests = [] } = OciIndex.safeParse(members.get('index.json')).data ?? {}
-  return manifests.flatMap(({ digest, annotations }) => {
+  return manifests.flatMap(({ digest, annotations }): Named[] => {
     const manifest = OciManifest.safeParse(members.get(blobOf(digest))).data
     // Of the two names one may be the mere tag.
     const names = ['io.containerd.image.name', 'org.opencontainers.image.ref.name']
