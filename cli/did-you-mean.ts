@@ -13,16 +13,46 @@ export function didYouMean(typed: string, known: readonly string[], prefix = '')
   return name === undefined ? '' : `; did you mean ${prefix}${name}?`
 }
 
-/** Letters to insert, delete or replace to come from one word to the other (Levenshtein). */
+/** What other programs call what we have under another name; with the noun where only that has it. */
+const otherWords: Record<string, string[]> = {
+  find: ['list', 'ls', 'search', 'query'],
+  show: ['get', 'describe', 'inspect', 'info'],
+  rm: ['delete', 'remove', 'del'],
+  stop: ['cancel', 'kill', 'abort', 'terminate'],
+  retry: ['rerun', 'restart'],
+  push: ['upload', 'put', 'import'],
+  pull: ['download', 'export', 'fetch'],
+  apply: ['create', 'register', 'submit'],
+  'run show --log': ['log', 'logs'],
+  tag: ['label'],
+}
+
+/** The command that is meant by the word of another program, or by a word that is mistyped: `; did you mean X?`, or nothing. */
+export function meantCommand(typed: string, known: readonly string[], prefix: string): string {
+  const isOurs = (line: string): boolean =>
+    known.includes(line) || `knit ${line}`.startsWith(`${prefix}show `)
+  const meant = Object.keys(otherWords).find(
+    (line) => isOurs(line) && otherWords[line]?.includes(typed),
+  )
+  if (meant === undefined) return didYouMean(typed, known, prefix)
+  return `; did you mean ${meant.includes(' ') ? `knit ${meant}` : `${prefix}${meant}`}?`
+}
+
+/** Letters to insert, delete, replace or swap with the next to come from one word to the other. */
 function distance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, index) => index)
-  for (const [i, letter] of [...from].entries()) {
+  const [letters, others] = [[...from], [...to]]
+  let before: number[] = []
+  let row = Array.from({ length: others.length + 1 }, (_, index) => index)
+  for (const [i, letter] of letters.entries()) {
     const next = [i + 1]
-    for (const [j, other] of [...to].entries()) {
+    for (const [j, other] of others.entries()) {
       const replaced = (row[j] ?? 0) + (letter === other ? 0 : 1)
-      next.push(Math.min((row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1, replaced))
+      const isSwapped = i > 0 && letter === others[j - 1] && letters[i - 1] === other
+      const swapped = isSwapped ? (before[j - 1] ?? 0) + 1 : Infinity
+      next.push(Math.min((row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1, replaced, swapped))
     }
+    before = row
     row = next
   }
-  return row[to.length] ?? 0
+  return row[others.length] ?? 0
 }

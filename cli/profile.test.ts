@@ -146,7 +146,7 @@ test('profile rm forgets one, asking who sits at a terminal', async () => {
 })
 
 test.each(['use', 'rm'])('profile %s of one that is not there suggests one that is', async (verb) => {
-  const { code, stderr } = await knit(['profile', verb, 'tow'], withTwo())
+  const { code, stderr } = await knit(['profile', verb, 'wto'], withTwo())
   expect(code).toBe(1)
-  expect(stderr).toMatch(/^there is no profile "tow" in .*store; did you mean two\?\n/)
+  expect(stderr).toMatch(/^there is no profile "wto" in .*store; did you mean two\?\n/)
 })

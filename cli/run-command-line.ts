@@ -5,7 +5,7 @@ import { asCalled } from './called.ts'
 import { inColour } from './colour.ts'
 import type { Command } from './command.ts'
 import type { World } from './context.ts'
-import { didYouMean } from './did-you-mean.ts'
+import { meantCommand } from './did-you-mean.ts'
 import { explain, type Doing } from './explain.ts'
 import type { Extension } from './extensions.ts'
 import { UsageError } from './failure.ts'
@@ -56,7 +56,7 @@ async function find(found: Found, world: World): Promise<Found> {
 function unknownCommand({ command, name }: Found, word: string, others: Extension[]): UsageError {
   const own = Object.keys(command.subCommands ?? {}).filter((known) => !known.startsWith('_'))
   const known = [...own, ...others.map((other) => other.name)]
-  const hint = didYouMean(word, known, `${name} `)
+  const hint = meantCommand(word, known, `${name} `)
   return new UsageError(`there is no command "${name} ${word}"${hint}`, `${name} --help`)
 }
 
