@@ -377,6 +377,19 @@ describe('unpack', () => {
     expect((await readdir(dir)).sort()).toEqual(['dir', 'l'.repeat(150), 'real'])
   })
 
+  test('tells how far it is, within large files too', async () => {
+    const [source, dir] = [await temporaryDir(), await temporaryDir()]
+    await grow(source, { a: 'one', b: 'x'.repeat(3_000_000), c: 'three' })
+    const told: { bytes: number; path: string }[] = []
+    await unpack(pack(source), dir, { onProgress: (progress) => told.push(progress) })
+    expect(told[0]).toEqual({ bytes: 3, path: 'a' })
+    expect(told.at(-1)).toEqual({ bytes: 3_000_008, path: 'c' })
+    expect(told.filter(({ path }) => path === 'b').length).toBeGreaterThan(3)
+    expect(told.map(({ bytes }) => bytes)).toEqual(
+      told.map(({ bytes }) => bytes).toSorted((a, b) => a - b),
+    )
+  })
+
   test('makes hard links to earlier files and counts them as files', async () => {
     const dir = await temporaryDir()
     const archive = tgz(

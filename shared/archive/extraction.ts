@@ -91,15 +91,17 @@ export class Extraction {
   }
 
   async #file(path: string, entry: TarEntry): Promise<void> {
+    const before = this.#bytes
     this.#countBytes(path, entry.size)
     // Its owner must be able to read, replace and delete what was unpacked.
     const mode = (entry.mode & 0o777) | 0o600
+    const tell = (bytes: number) => this.#options.onProgress?.({ bytes: before + bytes, path })
     const sha256 =
       entry.size > SMALL
-        ? await writeLarge(join(this.#root, path), path, mode, entry)
+        ? await writeLarge(join(this.#root, path), path, mode, entry, tell)
         : await this.#small(path, mode, entry)
     this.#tree.file(path, mode, entry.size, sha256)
-    this.#options.onProgress?.({ bytes: this.#bytes, path })
+    tell(entry.size)
   }
 
   /** Returns while the file is still being written, with a few others at most. */
@@ -172,7 +174,14 @@ async function writeSmall(location: string, path: string, mode: number, content:
   }
 }
 
-async function writeLarge(location: string, path: string, mode: number, entry: TarEntry) {
+async function writeLarge(
+  location: string,
+  path: string,
+  mode: number,
+  entry: TarEntry,
+  tell: (bytes: number) => void,
+) {
+  let bytes = 0
   const file = await create(location, path, mode)
   const sha256 = createHash('sha256')
   try {
@@ -180,6 +189,8 @@ async function writeLarge(location: string, path: string, mode: number, entry: T
       const writing = writeWhole(file, piece)
       sha256.update(piece)
       await writing
+      bytes += piece.length
+      tell(bytes)
     }
   } finally {
     await closeFile(file)

@@ -13,7 +13,7 @@ import { command } from '../../command.ts'
 import type { Context } from '../../context.ts'
 import { Failure, first, UsageError } from '../../failure.ts'
 import { note } from '../../output.ts'
-import { counted } from '../../progress.ts'
+import { counted, progress } from '../../progress.ts'
 
 export default command({
   about: data.pull.summary,
@@ -47,16 +47,20 @@ async function receive(archive: Readable, { dir, path, extract }: Target, ctx: C
   const aside = await mkdtemp(join(dir, '.knit-pull-'))
   const part = join(aside, 'part')
   try {
-    const bytes = counted(archive, path, ctx)
-    if (extract) await unpackInto(part, bytes, ctx)
-    else await pipeline(bytes, createWriteStream(part), ctx)
+    if (extract) await unpackInto(part, archive, ctx)
+    else await pipeline(counted(archive, path, ctx), createWriteStream(part), ctx)
     await rename(part, path)
   } finally {
     await rm(aside, { recursive: true, force: true })
   }
 }
 
-async function unpackInto(dir: string, bytes: Readable, { signal }: Context): Promise<void> {
-  await mkdir(dir)
-  await unpack(bytes, dir, { signal })
+async function unpackInto(dir: string, archive: Readable, ctx: Context): Promise<void> {
+  const bar = progress(ctx)
+  try {
+    await mkdir(dir)
+    await unpack(archive, dir, { signal: ctx.signal, onProgress: bar.update })
+  } finally {
+    bar.end()
+  }
 }
