@@ -1,0 +1,41 @@
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { tempDir } from './testing.ts'
+
+const launcher = join(import.meta.dirname, 'knit.mjs')
+
+/** Loaded before the program: writes down every module that is loaded after it. */
+const witness = `data:text/javascript,${encodeURIComponent(`
+  import { registerHooks } from 'node:module'
+  const loaded = new Set()
+  registerHooks({ load(url, context, next) { loaded.add(url); return next(url, context) } })
+  process.on('exit', () => process.stderr.write('LOADED ' + JSON.stringify([...loaded])))
+`)}`
+
+/** The packages and our own modules that a command line loads. */
+function loadedBy(...words: string[]) {
+  const cwd = tempDir()
+  const env = { ...process.env, KNIT_PROFILE_STORE: join(cwd, 'store'), KNIT_HOME: cwd }
+  const options = { cwd, env, encoding: 'utf8' } as const
+  const { stderr } = spawnSync(process.execPath, ['--import', witness, launcher, ...words], options)
+  const urls: string[] = JSON.parse(stderr.split('LOADED ')[1] ?? '[]')
+  const files = urls.filter((url) => url.startsWith('file:'))
+  const packages = files.flatMap((url) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1] ?? [])
+  return {
+    packages: [...new Set(packages)].toSorted(),
+    own: files.filter((url) => !url.includes('node_modules')).length,
+  }
+}
+
+test('what needs no server loads next to nothing', () => {
+  const { packages, own } = loadedBy('version')
+  expect(packages).toEqual(['citty', 'zod'])
+  expect(own).toBeLessThan(60)
+})
+
+test('what asks a server loads neither database, cluster nor archives', () => {
+  const { packages, own } = loadedBy('run', 'find')
+  expect(packages).toEqual(['citty', 'yaml', 'zod'])
+  expect(own).toBeLessThan(75)
+})
