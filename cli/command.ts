@@ -6,6 +6,8 @@ type Definition<A extends Args> = {
   /** One sentence for the help. */
   about: string
   args: A
+  /** Command lines as people would type them. */
+  examples?: readonly string[]
   /** Not told of in any help. */
   hidden?: boolean
   /** Answers the exit code where that is another than 0. */
@@ -15,15 +17,24 @@ type Definition<A extends Args> = {
 export type Command = Omit<CommandDef, 'args' | 'meta' | 'subCommands'> & {
   meta?: { description?: string; hidden?: boolean }
   args?: Args
+  examples?: readonly string[]
   subCommands?: Record<string, () => Promise<Command>>
 }
 
-export const command = <A extends Args>({ about, args, hidden, run }: Definition<A>): Command =>
-  defineCommand({
+export const command = <A extends Args>({
+  about,
+  args,
+  examples,
+  hidden,
+  run,
+}: Definition<A>): Command => {
+  const defined = defineCommand({
     meta: { description: about, hidden },
     args,
     run: (given) => run(given.args as Values<A>, given.data as Context),
-  }) as Command
+  })
+  return { ...defined, examples } as Command
+}
 
 type Loading = Promise<{ default: Command }>
 

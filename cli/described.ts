@@ -12,6 +12,7 @@ export type Described = {
   usage: string
   positionals: DescribedArg[]
   flags: DescribedArg[]
+  examples: readonly string[]
 }
 
 /** The flags that every command takes. */
@@ -28,7 +29,7 @@ export async function described(command: Command, name = 'knit'): Promise<Descri
   return (await Promise.all(below)).flat()
 }
 
-function describedCommand({ meta, args = {} }: Command, name: string): Described {
+function describedCommand({ meta, args = {}, examples = [] }: Command, name: string): Described {
   const all = Object.entries(args)
   const positionals = all.filter(([, arg]) => arg.type === 'positional')
   const flags = all.filter(([, arg]) => arg.type !== 'positional')
@@ -40,6 +41,7 @@ function describedCommand({ meta, args = {} }: Command, name: string): Described
     usage: words.join(' '),
     positionals: shown,
     flags: flags.map(([name, arg]) => describedFlag(name, arg)),
+    examples,
   }
 }
 

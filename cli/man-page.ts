@@ -40,10 +40,11 @@ export async function manPage(version: string): Promise<string> {
   ].join('\n')
 }
 
-const section = ({ usage, about, positionals, flags }: Described): string[] => [
+const section = ({ usage, about, positionals, flags, examples }: Described): string[] => [
   `.SS ${text(usage)}`,
   text(about),
   ...[...positionals, ...flags].flatMap(item),
+  ...(examples.length > 0 ? ['.PP', '.EX', ...examples.map(text), '.EE'] : []),
 ]
 
 function item({ forms, about, fallback }: DescribedArg): string[] {
@@ -57,4 +58,7 @@ const text = (line: string): string =>
     .replaceAll('\\', '\\e')
     .replaceAll('-', '\\-')
     .replace(/^[.']/, '\\&$&')
-    .replace(/[^ -~]/gu, (letter) => `\\[u${letter.codePointAt(0)?.toString(16).padStart(4, '0').toUpperCase()}]`)
+    .replace(
+      /[^ -~]/gu,
+      (letter) => `\\[u${letter.codePointAt(0)?.toString(16).padStart(4, '0').toUpperCase()}]`,
+    )

@@ -18,13 +18,14 @@ export async function referencePage(): Promise<string> {
 const line = ({ name, about }: Described): string =>
   `| [\`${name}\`](#${name.replaceAll(' ', '-')}) | ${escaped(about)} |`
 
-const section = ({ name, about, usage, positionals, flags }: Described): string =>
+const section = ({ name, about, usage, positionals, flags, examples }: Described): string =>
   [
     `## ${name}`,
     escaped(about),
     ['```', usage, '```'].join('\n'),
     ...(positionals.length > 0 ? [table(positionals)] : []),
     ...(flags.length > 0 ? [table(flags)] : []),
+    ...(examples.length > 0 ? [['```sh', ...examples, '```'].join('\n')] : []),
   ].join('\n\n')
 
 const table = (args: DescribedArg[]): string =>

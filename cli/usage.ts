@@ -1,4 +1,4 @@
-import { stripVTControlCharacters } from 'node:util'
+import { stripVTControlCharacters, styleText } from 'node:util'
 import { renderUsage, type CommandDef } from 'citty'
 import { globalArgs, type Args } from './args.ts'
 import type { Command } from './command.ts'
@@ -10,7 +10,14 @@ export async function helpOf(command: Command, name: string, { colour = false } 
   const args = command.subCommands ? {} : { ...shown(command.args ?? {}), ...globalArgs }
   const usage = await renderUsage({ ...command, meta, args } as unknown as CommandDef)
   const text = colour ? usage : stripVTControlCharacters(usage)
-  return `${text.replace(/ +$/gm, '').trimEnd()}\n`
+  return `${text.replace(/ +$/gm, '').trimEnd()}\n${examplesOf(command, colour)}`
+}
+
+function examplesOf({ examples = [] }: Command, colour: boolean): string {
+  if (examples.length === 0) return ''
+  const title = 'EXAMPLES'
+  const shown = colour ? styleText(['underline', 'bold'], title, { validateStream: false }) : title
+  return `\n${shown}\n\n${examples.map((line) => `  ${line}\n`).join('')}`
 }
 
 /** citty writes the name of a positional in capitals: it gets SOURCE... and KNIT_ID this way. */

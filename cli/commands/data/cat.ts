@@ -11,6 +11,7 @@ import { insidePath } from './inside-path.ts'
 
 export default command({
   about: 'Print files of data, in the order in which they lie there.',
+  examples: ['knit data cat KNIT_ID report.txt'],
   args: {
     knitId: positional(data.pull.params.shape.knitId),
     path: positional(z.array(z.string()).min(1).describe('Files, as knit data ls lists them.')),

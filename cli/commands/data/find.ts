@@ -10,6 +10,10 @@ import { print } from '../../output.ts'
 
 export default command({
   about: data.find.summary,
+  examples: [
+    'knit data find --tag type:photo --since 2h --output table',
+    'knit data find --transient yes --output name',
+  ],
   args: {
     tag: flag(data.find.query.shape.tag, { short: 't', hint: 'KEY:VALUE' }),
     transient: flag(YesNoBoth.describe('Only data that are not ready (yes), or only ready (no).')),

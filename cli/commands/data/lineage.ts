@@ -10,6 +10,7 @@ import { lineageSource } from '../../graph/source.ts'
 
 export default command({
   about: 'Draw where data come from and what came of them, as a Graphviz document.',
+  examples: ['knit data lineage KNIT_ID --numbers all | dot -Tsvg > lineage.svg'],
   args: { knitId: positional(data.pull.params.shape.knitId), ...reachArgs },
   async run(args, ctx) {
     const { knitId } = args

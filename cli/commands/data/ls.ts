@@ -20,6 +20,7 @@ const columns: Column<Listed>[] = [
 
 export default command({
   about: 'List the files of data. They are looked through as they come, and not kept.',
+  examples: ['knit data ls KNIT_ID images', 'knit data ls KNIT_ID --output table'],
   args: {
     knitId: positional(data.pull.params.shape.knitId),
     path: positional(z.string().default('').describe('Only this directory, or this file.')),

@@ -17,6 +17,7 @@ import { counted, progress } from '../../progress.ts'
 
 export default command({
   about: data.pull.summary,
+  examples: ['knit data pull KNIT_ID results --extract', 'knit data pull KNIT_ID - | tar tz'],
   args: {
     // It becomes a file name too: its schema lets nothing but an id pass.
     knitId: positional(data.pull.params.shape.knitId),

@@ -21,6 +21,10 @@ import { treeSize } from '../../tree-size.ts'
 
 export default command({
   about: data.push.summary,
+  examples: [
+    'knit data push ./photos --tag type:photo --name',
+    'knit data push labels.csv more.csv --output name',
+  ],
   args: {
     source: positional(z.array(z.string()).min(1).describe('A directory, or a single file.')),
     tag: flag(

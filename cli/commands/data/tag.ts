@@ -11,6 +11,7 @@ const tags = z.array(UserTag).default([])
 
 export default command({
   about: data.tag.summary,
+  examples: ['knit data tag KNIT_ID --add reviewed:yes --remove-key draft'],
   args: {
     knitId: positional(data.tag.params.shape.knitId),
     add: flag(tags.describe('A tag to put.'), { hint: 'KEY:VALUE' }),

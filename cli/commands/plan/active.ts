@@ -9,6 +9,7 @@ import { note, print } from '../../output.ts'
 
 export default command({
   about: 'Activate a plan (yes), or hold its runs back (no).',
+  examples: ['knit plan active no PLAN_ID'],
   args: {
     active: positional(z.enum(['yes', 'no']).describe('yes or no.')),
     planId: positional(plans.activate.params.shape.planId),

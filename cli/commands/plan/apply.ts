@@ -16,6 +16,7 @@ const longest = 64 * 1024
 
 export default command({
   about: plans.apply.summary,
+  examples: ['knit plan apply plan.yaml --output name'],
   args: {
     planFile: positional(z.string().describe('A YAML file; - reads stdin.')),
     ...outputArgs,

@@ -12,6 +12,7 @@ const { active, image, in_tag, out_tag } = plans.find.query.shape
 
 export default command({
   about: plans.find.summary,
+  examples: ['knit plan find --in-tag type:photo --active yes --output table'],
   args: {
     active: flag(YesNoBoth.describe(active.description ?? '')),
     image: flag(image, { hint: 'IMAGE[:TAG]' }),

@@ -10,6 +10,7 @@ import { planSource } from '../../graph/source.ts'
 
 export default command({
   about: 'Draw which plans feed a plan and which it feeds, as a Graphviz document.',
+  examples: ['knit plan graph PLAN_ID --downstream | dot -Tsvg > plans.svg'],
   args: { planId: positional(plans.show.params.shape.planId), ...reachArgs },
   async run(args, ctx) {
     const { planId } = args

@@ -19,6 +19,7 @@ const Limit = z.string().transform((text, ctx): [string, string] => {
 
 export default command({
   about: plans.resource.summary,
+  examples: ['knit plan resource PLAN_ID --set memory=4Gi --unset nvidia.com/gpu'],
   args: {
     planId: positional(plans.resource.params.shape.planId),
     set: flag(

@@ -14,6 +14,10 @@ import { planYaml } from '../../template/plan-yaml.ts'
 
 export default command({
   about: 'Write the file of a new plan, from an image or from scratch.',
+  examples: [
+    'docker save demo:v1 | knit plan template > plan.yaml',
+    'knit plan template --scratch',
+  ],
   args: {
     image: positional(
       z.string().optional().describe('Which image of the archive, as IMAGE:TAG, if it holds more.'),

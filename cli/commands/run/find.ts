@@ -21,6 +21,10 @@ const repeated = (list: z.ZodOptional<z.ZodType>, item: z.ZodType<string[], stri
 
 export default command({
   about: runs.find.summary,
+  examples: [
+    'knit run find --status failed --since 1d --output table',
+    'knit run find --planid PLAN_ID --output name',
+  ],
   args: {
     planid: flag(repeated(plan, commaList(PlanId)), { short: 'p', hint: 'PLAN_ID' }),
     'in-knitid': flag(repeated(knitIdInput, commaList(KnitId)), { short: 'i', hint: 'KNIT_ID' }),

@@ -7,6 +7,7 @@ import { note } from '../../output.ts'
 
 export default command({
   about: runs.delete.summary,
+  examples: ['knit run rm RUN_ID --yes'],
   args: {
     runId: positional(runs.delete.params.shape.runId),
     ...yesArgs,

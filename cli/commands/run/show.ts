@@ -16,13 +16,16 @@ const usualWidth = 80
 
 export default command({
   about: runs.show.summary,
+  examples: ['knit run show RUN_ID --log --follow', 'knit run show RUN_ID --history'],
   args: {
     runId: positional(runs.show.params.shape.runId),
     history: toggle('Show instead all that happened to it, and how long each part took.'),
     log: toggle('Print the log of the run instead.'),
     follow: toggle('With --log: go on until the program ends.', { short: 'f' }),
     output: flag(
-      Format.optional().describe(`${formatHelp} Else json, or, of a --history on a terminal, table.`),
+      Format.optional().describe(
+        `${formatHelp} Else json, or, of a --history on a terminal, table.`,
+      ),
     ),
   },
   async run({ runId, history, log, follow, output }, ctx) {

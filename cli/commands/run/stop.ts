@@ -6,6 +6,7 @@ import { note } from '../../output.ts'
 
 export default command({
   about: 'Stop a run: it is done with what it has written so far, or fails.',
+  examples: ['knit run stop RUN_ID --fail'],
   args: {
     runId: positional(runs.abort.params.shape.runId),
     fail: toggle('Let it fail.', { short: 'x' }),

@@ -17,6 +17,7 @@ const longest = 5000
 
 export default command({
   about: 'Wait until runs have ended; fails when one of them did not succeed.',
+  examples: ['knit run wait RUN_ID'],
   args: {
     runId: positional(z.array(runs.show.params.shape.runId).min(1).describe('Ids of runs.')),
     ...outputArgs,
