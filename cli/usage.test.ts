@@ -8,17 +8,20 @@ test('the root says what there is', async () => {
   expect(stderr).toMatchInlineSnapshot(`
     "Data and plans in, models and their lineage out. (knit)
 
-    USAGE knit init|data|plan|run|admin|local|version
+    USAGE knit init|data|plan|run|admin|profile|local|completion|license|version
 
     COMMANDS
 
-         init    Make this directory a project of the system that a profile file describes.
-         data    Push, find, tag and pull data, and see where they come from.
-         plan    Write, register and look at plans.
-          run    Find runs, read their logs, wait for them; stop, retry and delete them.
-        admin    Look after the system.
-        local    Run the whole system on this machine.
-      version    Print the version of this program.
+            init    Make this directory a project of the system that a profile file describes.
+            data    Push, find, tag and pull data, look into them, and see where they come from.
+            plan    Write, register and look at plans.
+             run    Find runs, read their logs, wait for them; stop, retry and delete them.
+           admin    Look after the system.
+         profile    List, choose and forget the systems this machine knows.
+           local    Run the whole system on this machine.
+      completion    Print what teaches a shell to complete commands, flags, ids and tags.
+         license    Print the licence of this program, and those of what it is made of.
+         version    Print the version of this program.
 
     Use knit <command> --help for more information about a command.
     "
@@ -41,10 +44,16 @@ test('a command shows its arguments, its flags and the global ones', async () =>
     OPTIONS
 
                -x, --extract    Unpack into DEST/KNIT_ID/ instead of keeping the archive.
-            --profile=<NAME>    Name of the profile; else $KNIT_PROFILE, else .knitprofile.
+         --profile=<PROFILE>    Name of the profile; else $KNIT_PROFILE, else .knitprofile.
       --profile-store=<FILE>    File of the profiles; else $KNIT_PROFILE_STORE, else ~/.knit/profile.
                 --env=<FILE>    File of project defaults; else $KNIT_ENV, else knitenv.
+                 -q, --quiet    Say nothing but results and errors.
                   -h, --help    Show this help.
+
+    EXAMPLES
+
+      knit data pull KNIT_ID results --extract
+      knit data pull KNIT_ID - | tar tz
     "
   `)
 })
@@ -57,17 +66,23 @@ test('find shows what its contract says of each filter', async () => {
 
     OPTIONS
 
-          -p, --planid=<PLAN_ID>    Ids of plans, any of them. (repeatable)
-       -i, --in-knitid=<KNIT_ID>    Ids of data read, any of them. (repeatable)
-      -o, --out-knitid=<KNIT_ID>    Ids of data written, any of them. (repeatable)
-           -s, --status=<STATUS>    Statuses, any of them. (repeatable)
-             --since=<DATE-TIME>    Only what ended, or last changed, at or after this time.
-           --duration=<DURATION>    Length of the window from --since on.
-           --output=<json|table>    json for programs, table for people. (Default: json)
-                --profile=<NAME>    Name of the profile; else $KNIT_PROFILE, else .knitprofile.
-          --profile-store=<FILE>    File of the profiles; else $KNIT_PROFILE_STORE, else ~/.knit/profile.
-                    --env=<FILE>    File of project defaults; else $KNIT_ENV, else knitenv.
-                      -h, --help    Show this help.
+               -p, --planid=<PLAN_ID>    Ids of plans, any of them. (repeatable)
+            -i, --in-knitid=<KNIT_ID>    Ids of data read, any of them. (repeatable)
+           -o, --out-knitid=<KNIT_ID>    Ids of data written, any of them. (repeatable)
+                -s, --status=<STATUS>    Statuses, any of them. (repeatable)
+                       --since=<TIME>    Only what ended, or last changed, at or after this time. Or so long ago: 2h.
+                --duration=<DURATION>    Length of the window from --since on, such as 90m, 24h or 7d.
+      --output=<json|table|yaml|name>    json or yaml for programs, table for people, name for the first column of that alone. (Default: json)
+                  --profile=<PROFILE>    Name of the profile; else $KNIT_PROFILE, else .knitprofile.
+               --profile-store=<FILE>    File of the profiles; else $KNIT_PROFILE_STORE, else ~/.knit/profile.
+                         --env=<FILE>    File of project defaults; else $KNIT_ENV, else knitenv.
+                          -q, --quiet    Say nothing but results and errors.
+                           -h, --help    Show this help.
+
+    EXAMPLES
+
+      knit run find --status failed --since 1d --output table
+      knit run find --planid PLAN_ID --output name
     "
   `)
 })
@@ -136,6 +151,7 @@ test.each([
     '--status: "invalidated" is no status to search for; there are deactivated, waiting, ready, starting, running, completing, aborting, done, failed',
     'knit run find --help',
   ],
+  [['run', 'wait'], 'RUN_ID or --planid is missing', 'knit run wait --help'],
   [['run', 'show', idOf('x'), '--follow'], '--follow needs --log', 'knit run show --help'],
   [['plan', 'active', 'true', 'x'], 'ACTIVE: expected yes or no', 'knit plan active --help'],
   [

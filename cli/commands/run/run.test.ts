@@ -267,6 +267,29 @@ test('a run that cannot be deleted is told with what stands against it and what 
   )
 })
 
+test('run wait --planid waits until the plan has runs, and all of them have ended', async () => {
+  const other = { ...running, runId: idOf('r2') }
+  const found = [[], [running], [done, other], [done, { ...other, status: 'done' }]]
+  await using stub = await stubOfTheWire(() => ({ json: found.shift() }))
+  const words = ['run', 'wait', '--planid', idOf('p1'), '--output', 'name']
+  const { code, stdout, stderr } = await knit(words, projectFor(stub))
+  expect({ code, stdout }).toEqual({ code: 0, stdout: `${idOf('r1')}\n${idOf('r2')}\n` })
+  expect(stderr.match(/\d of \d runs have ended/g)).toEqual([
+    '0 of 0 runs have ended',
+    '0 of 1 runs have ended',
+    '1 of 2 runs have ended',
+  ])
+  expect(stub.requests[0]?.url).toBe(`/api/runs?plan=${idOf('p1')}`)
+})
+
+test('run wait --planid fails when one of the runs has', async () => {
+  await using stub = await stubOfTheWire(() => ({ json: [done, lost] }))
+  const words = ['run', 'wait', '-p', idOf('p1')]
+  const { code, stderr } = await knit(words, projectFor(stub))
+  expect(code).toBe(1)
+  expect(stderr).toContain(`run ${lost.runId}: failed: its worker vanished`)
+})
+
 test('an interrupt ends a wait with exit code 130', async () => {
   const interrupt = new AbortController()
   await using stub = await stubOfTheWire(() => {
