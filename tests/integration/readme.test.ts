@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { expect } from 'vitest'
 import { test as base } from 'vitest'
@@ -27,15 +27,17 @@ function scriptOf(page: string, section: string): string {
   return [...body.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block]) => block).join('\n')
 }
 
-test('the five minutes of use in the README run as written', async ({ folder }) => {
-  const script = scriptOf(readFileSync(join(root, 'README.md'), 'utf8'), 'Five minutes of use')
+/** Runs the commands of a section of a page as somebody would who has nothing yet; gives back what they print. */
+async function walked(page: string, section: string, { home, cwd = root }: Walk): Promise<string> {
+  const script = scriptOf(readFileSync(join(root, page), 'utf8'), section)
   const shell = spawn('bash', ['-euo', 'pipefail', '-c', script], {
-    cwd: root,
+    cwd,
     env: {
       ...process.env,
-      HOME: folder,
+      PATH: [join(home, 'bin'), process.env['PATH']].join(delimiter),
+      HOME: home,
       XDG_STATE_HOME: undefined,
-      npm_config_cache: join(folder, 'npm'),
+      npm_config_cache: join(home, 'npm'),
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -45,8 +47,27 @@ test('the five minutes of use in the README run as written', async ({ folder }) 
     once(shell, 'exit'),
   ])
   expect(shell.exitCode, errors).toBe(0)
+  return output
+}
+
+type Walk = { home: string; cwd?: string }
+
+test('the five minutes of use in the README run as written', async ({ folder }) => {
+  const output = await walked('README.md', 'Five minutes of use', { home: folder })
   expect(output).toMatch(/^ +2 be$/m)
   expect(readFileSync('/tmp/lineage.dot', 'utf8')).toMatch(/^digraph G \{/)
+})
+
+test('the first hour in the page of the command line runs as written', async ({ folder }) => {
+  const [bin, cwd] = [join(folder, 'bin'), join(folder, 'work')]
+  for (const dir of [bin, cwd]) mkdirSync(dir)
+  symlinkSync(join(root, 'cli/knit.mjs'), join(bin, 'knit'))
+  const output = await walked('cli/README.md', 'A first hour', { home: folder, cwd })
+  expect(output).toMatch(/^counted$/m)
+  expect(output).toMatch(/^ +2 still$/m)
+  for (const name of ['plans.dot', 'lineage.dot'])
+    expect(readFileSync(join(cwd, 'poems', name), 'utf8')).toMatch(/^digraph G \{/)
+  expect(existsSync(join(folder, '.local/state/knit'))).toBe(false)
 })
 
 test('every npm script the README names is there', () => {
