@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os'
 import { Script } from 'node:vm'
 import { build } from 'esbuild'
 import { licensesOf } from './cli/licenses.ts'
+import { makePackage } from './cli/npm-package.ts'
 import { Misused, runProgram } from './shared/runtime/command-line.ts'
 
 const usage = `Usage: npm run build -- [--readable] [FOLDER]
@@ -183,6 +184,7 @@ async function buildAll({ readable }, [out = 'dist', ...more]) {
   cpSync('shared/database/migrations', `${out}/migrations`, { recursive: true })
   cpSync('functions/start.cjs', `${out}/start.cjs`)
   writeFileSync(`${out}/licenses.txt`, licensesOf('.'))
+  makePackage({ dist: out, folder: `${out}/npm` })
   const names = functions()
     .map(([name]) => name)
     .values()

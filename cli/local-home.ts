@@ -4,6 +4,7 @@ import * as z from 'zod'
 import { localStart } from '#shared/domain/local-start.ts'
 import { flag } from './args.ts'
 import type { Context } from './context.ts'
+import { Failure } from './failure.ts'
 
 /** What a running system on this machine writes into its home as `local.json`. */
 const Running = z.object({
@@ -18,6 +19,15 @@ export type Running = z.output<typeof Running>
 
 export const homeArgs = {
   home: flag(localStart.home, { hint: 'DIR' }),
+}
+
+/** The words that start the system of this machine. Throws where there is only a client of one. */
+export function requireProgram({ localProgram }: Context): string[] {
+  if (localProgram.length > 0) return localProgram
+  throw new Failure(
+    'this is a client only: the system that runs on one machine is not part of it',
+    'in a checkout of Knitfab: npm ci && npx knit local start --detach',
+  )
 }
 
 /** The directory the system on this machine lives in. */

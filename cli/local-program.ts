@@ -7,9 +7,10 @@ import { join } from 'node:path'
  */
 const littleRoom = '--max-semi-space-size=4'
 
-/** The words that start the system of this machine: a bundle lies beside that of this program, else there is the source. */
+/** The words that start the system of this machine: a bundle lies beside that of this program, else there is the source. A mere client has neither. */
 export function localProgram(): string[] {
   const bundle = join(import.meta.dirname, 'local.mjs')
   const source = join(import.meta.dirname, '../functions/local.ts')
-  return [process.execPath, littleRoom, existsSync(bundle) ? bundle : source]
+  const program = [bundle, source].find((path) => existsSync(path))
+  return program === undefined ? [] : [process.execPath, littleRoom, program]
 }

@@ -47,7 +47,7 @@ export async function knit(
     stdin: Readable.from([]),
     stdout: into('stdout'),
     stderr: into('stderr'),
-    localProgram: [],
+    localProgram: ['no-program'],
     signal: new AbortController().signal,
     ...world,
   })

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { inject, test as base, expect } from 'vitest'
 import { functionFolders } from '#shared/render/functions.ts'
@@ -114,6 +114,33 @@ test('what a function cannot start with is all it says', ({ folder }) => {
     status: 1,
     lines: [expect.stringMatching(/^Without KNIT_TOKEN /)],
   })
+})
+
+test('the npm package of the command line needs nothing else to be installed', async ({
+  folder,
+}) => {
+  const elsewhere = await temporaryFolder('knit-package-')
+  const place = join(elsewhere.path, 'node_modules/knitfab')
+  cpSync(join(folder, 'npm'), place, { recursive: true })
+  const env = { PATH: process.env['PATH'], HOME: elsewhere.path }
+  const knit = (...words: string[]) => {
+    const args = [join(place, 'cli/knit.mjs'), ...words]
+    return spawnSync(process.execPath, args, { cwd: elsewhere.path, env, encoding: 'utf8' })
+  }
+  const manifest = JSON.parse(readFileSync(join(place, 'package.json'), 'utf8')) as object
+  expect(Object.keys(manifest).filter((key) => /dependencies/i.test(key))).toEqual([])
+  expect(knit('version')).toMatchObject({ status: 0, stderr: '' })
+  expect(knit('license').stdout).toMatch(/\nzod \S+ \(MIT\)\n/)
+  expect(knit('plan', 'template', '--scratch').stdout).toContain('image: "image:version"')
+  expect(knit('run', 'find')).toMatchObject({
+    status: 1,
+    stderr: expect.stringMatching(/^there is no profile/),
+  })
+  expect(knit('local', 'start')).toMatchObject({
+    status: 1,
+    stderr: expect.stringMatching(/^this is a client only/),
+  })
+  await elsewhere.remove()
 })
 
 test('the same sources make the same bytes, wherever they are built', async ({ folder }) => {

@@ -3,7 +3,7 @@ import * as z from 'zod'
 import { positional } from '../../args.ts'
 import { command } from '../../command.ts'
 import { runInForeground } from '../../foreground.mjs'
-import { homeArgs, localHome } from '../../local-home.ts'
+import { homeArgs, localHome, requireProgram } from '../../local-home.ts'
 
 export default command({
   about: 'Make a root file system, or the archive of an image, known under a name.',
@@ -14,6 +14,6 @@ export default command({
   },
   run(args, ctx) {
     const words = ['image', 'add', args.image, resolve(ctx.cwd, args.source)]
-    return runInForeground([...ctx.localProgram, ...words, '--home', localHome(ctx, args.home)])
+    return runInForeground([...requireProgram(ctx), ...words, '--home', localHome(ctx, args.home)])
   },
 })

@@ -1,12 +1,12 @@
 import { command } from '../../command.ts'
 import { runInForeground } from '../../foreground.mjs'
-import { homeArgs, localHome } from '../../local-home.ts'
+import { homeArgs, localHome, requireProgram } from '../../local-home.ts'
 
 export default command({
   about: 'List the images that were added.',
   args: homeArgs,
   run(args, ctx) {
     const words = ['image', 'list', '--home', localHome(ctx, args.home)]
-    return runInForeground([...ctx.localProgram, ...words])
+    return runInForeground([...requireProgram(ctx), ...words])
   },
 })

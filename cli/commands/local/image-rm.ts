@@ -2,13 +2,13 @@ import * as z from 'zod'
 import { positional } from '../../args.ts'
 import { command } from '../../command.ts'
 import { runInForeground } from '../../foreground.mjs'
-import { homeArgs, localHome } from '../../local-home.ts'
+import { homeArgs, localHome, requireProgram } from '../../local-home.ts'
 
 export default command({
   about: 'Forget an image that was added.',
   args: { image: positional(z.string().describe('Name of the image, as NAME:TAG.')), ...homeArgs },
   run(args, ctx) {
     const words = ['image', 'rm', args.image, '--home', localHome(ctx, args.home)]
-    return runInForeground([...ctx.localProgram, ...words])
+    return runInForeground([...requireProgram(ctx), ...words])
   },
 })

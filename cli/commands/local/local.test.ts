@@ -161,6 +161,21 @@ test('reset never deletes a directory that is no home', async () => {
   expect(existsSync(join(path, 'thesis.tex'))).toBe(true)
 })
 
+test('a mere client says where there is a system to start', async () => {
+  const dir = tempDir()
+  for (const words of [['start'], ['image', 'list'], ['image', 'rm', 'x:1']]) {
+    const { code, stderr } = await knit(['local', ...words], dir, { localProgram: [] })
+    expect({ code, lines: stderr.trim().split('\n') }).toEqual({
+      code: 1,
+      lines: [
+        'this is a client only: the system that runs on one machine is not part of it',
+        'try: in a checkout of Knitfab: npm ci && npx knit local start --detach',
+      ],
+    })
+  }
+  expect((await knit(['local', 'status'], dir, { localProgram: [] })).code).toBe(1)
+})
+
 test('what the program of the local home is asked in the foreground, it answers with its exit code', async () => {
   const dir = tempDir()
   const localProgram = [

@@ -7,7 +7,7 @@ import { command } from '../../command.ts'
 import type { Context } from '../../context.ts'
 import { Failure, first } from '../../failure.ts'
 import { runInForeground } from '../../foreground.mjs'
-import { findRunning, homeArgs, localHome, type Running } from '../../local-home.ts'
+import { findRunning, homeArgs, localHome, requireProgram, type Running } from '../../local-home.ts'
 import { startDetached } from '../../start-detached.ts'
 
 const passedOn = {
@@ -38,7 +38,7 @@ export default command({
     const flags = given.flatMap(([name, value]) =>
       value === undefined ? [] : [`--${name}`, value],
     )
-    const words = [...ctx.localProgram, 'start', ...flags]
+    const words = [...requireProgram(ctx), 'start', ...flags]
     if (!args.detach) return runInForeground(words)
     tell(await startDetached(words, home, ctx), ctx)
   },
