@@ -94,6 +94,15 @@ test('an archive that cannot be unpacked here can be kept as it is', () => {
   )
 })
 
+test.each(['ls', 'cat'])('an archive in which %s cannot look can be kept as it is', (verb) => {
+  const about = [idOf('d1'), 'some/file']
+  const looking = { name: `knit data ${verb}`, about, line: `knit data ${verb} ${about.join(' ')}` }
+  expect(next(new ArchiveError('bad-entry', 'outside'), looking)).toBe(
+    `knit data pull ${idOf('d1')}`,
+  )
+  expect(next(new ArchiveError('truncated', 'too early'), looking)).toBe(looking.line)
+})
+
 test('a server that is not there is started here, and looked for elsewhere', () => {
   expect(next(broken('ECONNREFUSED', 'cannot reach http://127.0.0.1:1: no'), push)).toBe(
     `knit local start --detach, then: ${push.line}`,

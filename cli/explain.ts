@@ -118,7 +118,11 @@ const passing: readonly ArchiveErrorCode[] = ['truncated', 'damaged', 'changed-w
 /** What is wrong in a directory has to be mended; what is wrong in a download is kept as it is. */
 function nextAfterArchive({ code }: ArchiveError, doing: Doing): Next {
   if (passing.includes(code)) return again
-  return doing.name === 'knit data pull' ? positionalLine(doing) : mended
+  if (doing.name === 'knit data push') return mended
+  const pull = { ...doing, name: 'knit data pull' }
+  return positionalLine(
+    doing.name === pull.name ? pull : { ...pull, about: pull.about.slice(0, 1) },
+  )
 }
 
 function nextAfterConnection({ code, message }: ConnectionError): Next {

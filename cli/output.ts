@@ -48,7 +48,7 @@ export class Printer<T> implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    if (this.#output.output === 'table')
+    if (this.#output.output === 'table' && this.#things.length > 0)
       print(this.#ctx, this.#things, this.#output, this.#columns)
   }
 }
@@ -56,7 +56,8 @@ export class Printer<T> implements Disposable {
 const names = <T>(things: readonly T[], [first]: readonly Column<T>[]): string =>
   things.map((thing) => `${visible(first?.[1](thing) ?? '')}\n`).join('')
 
-const yaml = (value: unknown): string => stringify(value, { lineWidth: 0, aliasDuplicateObjects: false })
+const yaml = (value: unknown): string =>
+  stringify(value, { lineWidth: 0, aliasDuplicateObjects: false })
 
 export const printJson = (ctx: { stdout: Writable }, value: unknown): void => {
   ctx.stdout.write(`${json(value)}\n`)
