@@ -136,6 +136,31 @@ test('the fetch of a browser serves as well as that of Node', async () => {
   await expect(apiOver(fetch, stub).call(runs.show, { runId })).resolves.toEqual(run)
 })
 
+test('a read follows where it is led, and takes its token nowhere else', async () => {
+  await using other = await stubOfTheWire(() => ({ json: run }))
+  await using stub = await stubOfTheWire(({ url }) => {
+    const location = url.endsWith('/') ? `${other.apiRoot}/runs/${runId}` : `${url}/`
+    return { status: 308, headers: { location } }
+  })
+  const api = connectApi({ apiRoot: stub.apiRoot, token: 'secret' })
+  await expect(api.call(runs.show, { runId })).resolves.toEqual(run)
+  const asked = [...stub.requests, ...other.requests]
+  expect(asked.map(({ headers }) => headers.authorization)).toEqual([
+    'Bearer secret',
+    'Bearer secret',
+    undefined,
+  ])
+})
+
+test('a read that is led in a circle, and a write that is led anywhere, are refused', async () => {
+  await using stub = await stubOfTheWire(({ url }) => ({ status: 302, headers: { location: url } }))
+  const api = connectApi(stub)
+  await expect(api.call(runs.show, { runId })).rejects.toMatchObject({ status: 302 })
+  expect(stub.requests).toHaveLength(6)
+  await expect(api.call(runs.retry, { runId })).rejects.toMatchObject({ status: 302 })
+  expect(stub.requests).toHaveLength(7)
+})
+
 test('a proxy of the environment is asked, but never for this machine', async () => {
   await using stub = await stubOfTheWire(() => ({ json: run }))
   vi.stubEnv('http_proxy', stub.apiRoot.replace('/api', ''))

@@ -9,23 +9,60 @@ type RequestOptions = { method: string; headers: Record<string, string>; signal?
 /** Requests of Node's own client: it alone can send and read trailers. Proxies of the environment are used. */
 export type Connection = {
   open(url: URL, options: RequestOptions): ClientRequest
+  /** Asks without a body, and follows where a GET is led. */
+  ask(url: URL, options: RequestOptions): Promise<IncomingMessage>
   fetch: Fetch
 }
 
+const mostSteps = 5
+
 /** `ca`: PEM of the authorities to trust, instead of the system's. */
-export function connect({ protocol, hostname }: URL, ca?: string): Connection {
+export function connect({ origin }: URL, ca?: string): Connection {
+  const own = opener(new URL(origin), ca)
+  const open: Connection['open'] = (url, options) =>
+    (url.origin === origin ? own : opener(url, ca))(url, options)
+
+  async function ask(url: URL, options: RequestOptions, step = 0): Promise<IncomingMessage> {
+    const response = await responseOf(open(url, options).end())
+    const next = options.method === 'GET' && step < mostSteps ? whereTo(response, url) : undefined
+    if (!next) return response
+    response.resume()
+    return ask(next, next.origin === url.origin ? options : withoutToken(options), step + 1)
+  }
+
+  return {
+    open,
+    ask,
+    async fetch(url, { body, ...options }) {
+      const response = await (body === undefined
+        ? ask(url, options)
+        : responseOf(open(url, options).end(body)))
+      return { ...headOf(response), text: () => received(response, text) }
+    },
+  }
+}
+
+/** What opens requests to a host. */
+function opener({ protocol, hostname }: URL, ca: string | undefined): Connection['open'] {
   const { Agent, request } = protocol === 'https:' ? https : http
   // No proxy can know what this machine means by itself.
   const proxyEnv = /^(localhost|127\.[\d.]+|\[::1\])$/.test(hostname) ? undefined : process.env
   const agent = new Agent({ keepAlive: true, proxyEnv, ...(ca && { ca }) })
-  const open: Connection['open'] = (url, options) => request(url, { ...options, agent })
-  return {
-    open,
-    async fetch(url, { body, ...options }) {
-      const response = await responseOf(open(url, options).end(body))
-      return { ...headOf(response), text: () => received(response, text) }
-    },
-  }
+  return (url, options) => request(url, { ...options, agent })
+}
+
+/** Where an answer leads instead, as from http to https. */
+function whereTo({ statusCode = 0, headers }: IncomingMessage, from: URL): URL | undefined {
+  const { location } = headers
+  if (location === undefined || ![301, 302, 303, 307, 308].includes(statusCode)) return undefined
+  const url = URL.canParse(location, from.href) ? new URL(location, from) : undefined
+  return url && /^https?:$/.test(url.protocol) ? url : undefined
+}
+
+/** A token is for the host it was given for. */
+function withoutToken(options: RequestOptions): RequestOptions {
+  const { authorization: _, ...headers } = options.headers
+  return { ...options, headers }
 }
 
 /** Waits for the head of the answer. */

@@ -131,6 +131,15 @@ test('a pull is damaged when another archive is sent behind a break', async () =
   await expect(pulling).rejects.toMatchObject({ name: 'DamagedTransfer' })
 })
 
+test('a pull follows where it is led', async () => {
+  const whole: StubAnswer = { body: content, trailers: { 'x-checksum-md5': md5 } }
+  await using stub = await stubOfTheWire(({ url }) =>
+    url.endsWith('?there') ? whole : { status: 307, headers: { location: `${url}?there` } },
+  )
+  const pulled = await buffer(await connectApi(stub).pull(knitId))
+  expect(pulled.equals(content)).toBe(true)
+})
+
 test('a pull of unknown data fails before its first byte', async () => {
   await using stub = await stubOfTheWire(() => ({ status: 404, json: { message: 'not found' } }))
   await expect(connectApi(stub).pull(knitId)).rejects.toMatchObject({ status: 404 })

@@ -52,11 +52,14 @@ export function transfersOver(
       headers: { ...headersFor(token), ...headers },
       signal,
     })
-  const download = (route: Route, request: object, signal?: AbortSignal) =>
-    retried(async () => accepted(route, await responseOf(open(route, request, signal).end())), {
+  const download = (route: Route, request: object, signal?: AbortSignal) => {
+    const url = routeUrl(apiRoot, route, request)
+    const options = { method: 'GET', headers: headersFor(token), signal }
+    return retried(async () => accepted(route, await connection.ask(url, options)), {
       signal,
       onAway,
     })
+  }
 
   return {
     async push(archive, { tags = [], signal } = {}) {
