@@ -33,20 +33,24 @@ test('init below a project leaves the profile of that project alone', async () =
   expect(Object.keys(storeOf(dir))).toEqual(['test', below])
 })
 
-test('init asks who sits at a terminal before it replaces another profile', async () => {
+test('init asks who sits at a terminal before it replaces a profile that others may use', async () => {
   const dir = tempDir()
   writeFileSync(join(dir, 'given'), profile)
   writeFileSync(join(dir, 'other'), 'apiRoot: http://127.0.0.1:2/api\n')
-  const answer = (text: string) => ({
-    stdin: Object.assign(Readable.from([text]), { isTTY: true }),
-  })
-  expect((await knit(['init', 'given'], dir, answer(''))).stderr).not.toContain('[y/N]')
-  expect((await knit(['init', 'given'], dir, answer(''))).stderr).toContain('replaced')
-  const refused = await knit(['init', 'other'], dir, answer('n\n'))
-  expect(refused.stderr).toMatch(/^Replace the profile ".*" in .*\? \[y\/N\] /)
-  expect(storeOf(dir)[dir].apiRoot).toBe('http://127.0.0.1:1/api')
-  await knit(['init', 'other', '--yes'], dir, answer(''))
-  expect(storeOf(dir)[dir].apiRoot).toBe('http://127.0.0.1:2/api')
+  writeFileSync(join(dir, 'store'), `team:\n    ${profile.replace('\n', '\n    ')}`)
+  const init = (words: string[], text = '') =>
+    knit(['init', ...words], dir, {
+      stdin: Object.assign(Readable.from([text]), { isTTY: true }),
+    })
+  expect((await init(['given', '--profile', 'team'])).stderr).toMatch(/^\[.* replaced/)
+  expect((await init(['given'])).stderr).toContain('replaced the profile "team"')
+  writeFileSync(join(dir, '.knitprofile'), 'mine')
+  const refused = await init(['other', '--profile', 'team'], 'n\n')
+  expect(refused.stderr).toMatch(/^Replace the profile "team" in .*\? \[y\/N\] /)
+  expect(storeOf(dir).team.apiRoot).toBe('http://127.0.0.1:1/api')
+  await init(['other', '--profile', 'team', '--yes'])
+  expect(storeOf(dir).team.apiRoot).toBe('http://127.0.0.1:2/api')
+  expect((await init(['given'])).stderr).toMatch(/^\[.* replaced the profile "team"/)
 })
 
 test.each([
@@ -145,8 +149,11 @@ test('profile rm forgets one, asking who sits at a terminal', async () => {
   expect(storeOf(dir)).toEqual({ one: two.one })
 })
 
-test.each(['use', 'rm'])('profile %s of one that is not there suggests one that is', async (verb) => {
-  const { code, stderr } = await knit(['profile', verb, 'wto'], withTwo())
-  expect(code).toBe(1)
-  expect(stderr).toMatch(/^there is no profile "wto" in .*store; did you mean two\?\n/)
-})
+test.each(['use', 'rm'])(
+  'profile %s of one that is not there suggests one that is',
+  async (verb) => {
+    const { code, stderr } = await knit(['profile', verb, 'wto'], withTwo())
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^there is no profile "wto" in .*store; did you mean two\?\n/)
+  },
+)

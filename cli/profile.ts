@@ -54,9 +54,14 @@ export function profileName(ctx: Where): string {
 }
 
 /** The name `init` saves under: never one of a directory above, of which the profile would be overwritten. */
-export function ownProfileName(ctx: Context): string {
-  const file = join(ctx.cwd, '.knitprofile')
-  return ctx.flags.profile ?? ctx.env.KNIT_PROFILE ?? (isFile(file) ? nameIn(file) : ctx.cwd)
+export function ownProfileName({ flags, env, cwd }: Context): string {
+  return flags.profile ?? env.KNIT_PROFILE ?? profileNameHere(cwd)
+}
+
+/** The name this very directory uses, or would use. */
+export function profileNameHere(dir: string): string {
+  const file = join(dir, '.knitprofile')
+  return isFile(file) ? nameIn(file) : dir
 }
 
 const nameIn = (file: string): string => (readFileSync(file, 'utf8').split('\n')[0] ?? '').trim()

@@ -10,6 +10,7 @@ import { note } from '../output.ts'
 import {
   checkProfile,
   ownProfileName,
+  profileNameHere,
   readMapping,
   readStore,
   saveStore,
@@ -37,8 +38,10 @@ export default command({
     const store = storeFile(ctx)
     const saved = readStore(store)
     const isThere = Object.hasOwn(saved, name)
-    const another = isThere && !isDeepStrictEqual(saved[name], profile)
-    if (another && !(await confirmed(`Replace the profile "${name}" in ${store}?`, args, ctx))) return
+    const isOthers = isThere && name !== profileNameHere(ctx.cwd)
+    const isLost = isOthers && !isDeepStrictEqual(saved[name], profile)
+    if (isLost && !(await confirmed(`Replace the profile "${name}" in ${store}?`, args, ctx)))
+      return
     const verb = isThere ? 'replaced' : 'saved'
     saveStore(store, { ...saved, [name]: profile })
     useProfile(name, ctx)
