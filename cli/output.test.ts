@@ -29,6 +29,15 @@ test('names are those in the first column of the table, one on a line, for other
   )
 })
 
+test('columns stand below each other, whatever script is in them', async () => {
+  const images = ['image:1', '写真:1'].map((image, index) => samplePlan(`p${index}`, { image }))
+  await using stub = await stubOfTheWire(() => ({ json: images }))
+  const { stdout } = await knit(['plan', 'find', '--output', 'table'], projectFor(stub))
+  expect(stdout).toContain('IMAGE    INPUTS')
+  expect(stdout).toContain('image:1  /in')
+  expect(stdout).toContain('写真:1   /in')
+})
+
 test('where nothing was found there is an empty list, a title, or nothing', async () => {
   const formats = ['json', 'yaml', 'table', 'name']
   expect(await Promise.all(formats.map((format) => asFound(format, [])))).toEqual([

@@ -3,6 +3,7 @@ import { stringify } from 'yaml'
 import { visible } from '#shared/domain/visible.ts'
 import type { Format } from './args.ts'
 import type { Context } from './context.ts'
+import { padded, widthOf } from './width.ts'
 
 /** A column of a table: its title and what it shows of a thing. */
 export type Column<T> = [title: string, show: (thing: T) => string]
@@ -84,10 +85,12 @@ export function table<T>(things: readonly T[], columns: readonly Column<T>[]): s
     columns.map(([title]) => title),
     ...things.map((thing) => columns.map(([, show]) => visible(show(thing)))),
   ]
-  const widths = columns.map((_, index) => Math.max(...rows.map((row) => row[index]?.length ?? 0)))
+  const widths = columns.map((_, index) =>
+    Math.max(...rows.map((row) => widthOf(row[index] ?? ''))),
+  )
   const line = (row: string[]) =>
     row
-      .map((cell, index) => cell.padEnd(widths[index] ?? 0))
+      .map((cell, index) => padded(cell, widths[index] ?? 0))
       .join('  ')
       .trimEnd()
   return rows.map((row) => `${line(row)}\n`).join('')

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import { visible } from '#shared/domain/visible.ts'
 import type { Context } from './context.ts'
 import { spanText } from './formats.ts'
+import { endOf } from './width.ts'
 
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
 const drawnEvery = 100
@@ -32,7 +33,7 @@ export function progress(
       drawn = now
       const head = headOf(bytes, total(), now - start)
       const room = (stderr.columns || usualWidth) - 1 - head.length - 2
-      stderr.write(`\r\u001B[K${head}  ${tail(visible(path), room)}`.trimEnd())
+      stderr.write(`\r\u001B[K${head}  ${endOf(visible(path), room)}`.trimEnd())
     },
     end() {
       if (drawn > 0) stderr.write('\r\u001B[K')
@@ -78,6 +79,3 @@ export function shownBytes(bytes: number): string {
   const power = Math.min(units.length - 1, Math.floor(Math.log2(Math.max(1, bytes)) / 10))
   return `${(bytes / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`
 }
-
-const tail = (shown: string, room: number): string =>
-  shown.length > room ? (room < 2 ? '' : `…${shown.slice(1 - room)}`) : shown
