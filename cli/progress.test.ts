@@ -15,7 +15,9 @@ function terminal({ columns = 80, isTTY = true, quiet = false } = {}) {
   const drawn: string[] = []
   const stderr = new Writable({
     write(chunk, _, done) {
-      drawn.push(String(chunk).replace('\r\u001B[K', ''))
+      const text = String(chunk)
+      const isOver = text.startsWith('\r') && text.endsWith('\u001B[K')
+      drawn.push(isOver ? text.slice(1, -3) : `not over the line before: ${text}`)
       done()
     },
   })

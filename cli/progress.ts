@@ -33,7 +33,9 @@ export function progress(
       drawn = now
       const head = headOf(bytes, total(), now - start)
       const room = (stderr.columns || usualWidth) - 1 - head.length - 2
-      stderr.write(`\r\u001B[K${head}  ${endOf(visible(path), room)}`.trimEnd())
+      const line = `${head}  ${endOf(visible(path), room)}`.trimEnd()
+      // What is left of the line before goes last: one that is cleared first flickers.
+      stderr.write(`\r${line}\u001B[K`)
     },
     end() {
       if (drawn > 0) stderr.write('\r\u001B[K')
