@@ -154,6 +154,8 @@ test.each(['use', 'rm'])(
   async (verb) => {
     const { code, stderr } = await knit(['profile', verb, 'wto'], withTwo())
     expect(code).toBe(1)
-    expect(stderr).toMatch(/^there is no profile "wto" in .*store; did you mean two\?\n/)
+    expect(stderr).toMatch(
+      /^there is no profile "wto" in .*store; did you mean two\?\ntry: knit profile list\n$/,
+    )
   },
 )

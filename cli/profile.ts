@@ -35,8 +35,12 @@ export function profileNamed(name: string, ctx: Context): unknown {
   const file = storeFile(ctx)
   const store = readStore(file)
   if (Object.hasOwn(store, name)) return store[name]
-  const near = didYouMean(name, Object.keys(store))
-  throw new Failure(`there is no profile "${name}" in ${file}${near}`, waysToProfile(ctx))
+  const others = Object.keys(store)
+  const isNamed = name !== ctx.cwd && others.length > 0
+  throw new Failure(
+    `there is no profile "${name}" in ${file}${didYouMean(name, others)}`,
+    isNamed ? 'knit profile list' : waysToProfile(ctx),
+  )
 }
 
 /** Lets a profile count in this directory, and below it. */
