@@ -214,6 +214,13 @@ test('of a run whose program never began, it is not the log that tells why', asy
   )
 })
 
+test('of a run that was deleted there is no log to look at', async () => {
+  const deleted = { ...failed, status: 'invalidated', reason: 'deleted by user' }
+  await using stub = await stubOfTheWire(() => ({ json: deleted }))
+  const { stderr } = await knit(['run', 'wait', idOf('r1')], projectFor(stub))
+  expect(stderr).toMatch(/try: knit run show \S+ --output table\n$/)
+})
+
 test.each([
   [['stop'], 'PUT tearoff', 'running'],
   [['stop', '--fail'], 'PUT abort', 'running'],

@@ -90,9 +90,13 @@ async function polled<T>(
 }
 
 /** The log tells of a program that began; of others, and where there is none, it is the run that does. */
-function whereToLook({ runId, log, attempts, startedAt }: RunDetail): string {
+function whereToLook({ runId, status, log, attempts, startedAt }: RunDetail): string {
   const began = attempts === undefined || startedAt !== undefined
-  return log && began ? `knit run show --log ${runId}` : `knit run show ${runId} --output table`
+  // Who deletes a run deletes its log.
+  const isThere = status !== 'invalidated'
+  return log && began && isThere
+    ? `knit run show --log ${runId}`
+    : `knit run show ${runId} --output table`
 }
 
 /** Where a run is, and why as far as the server says. */
