@@ -70,13 +70,16 @@ async function runFound(found: Found, root: Command, world: World): Promise<numb
   const { command, name, words, extension } = found
   if (extension) return (await outside()).runExtension(extension, words, world)
   const defined = { ...command.args, ...globalArgs }
-  const helpWanted = asksForHelp(words, defined)
-  if (helpWanted || command.subCommands) {
-    if (!helpWanted) world.stderr.write(`usage error: ${name} needs the name of a command\n\n`)
+  if (asksForHelp(words, defined)) {
     await showHelp(found, world)
-    return helpWanted ? 0 : 2
+    return 0
   }
   const args = parse(words, defined)
+  if (command.subCommands) {
+    world.stderr.write(`usage error: ${name} needs the name of a command\n\n`)
+    await showHelp(found, world)
+    return 2
+  }
   const ctx = { ...world, root, name, flags: args }
   const given = { args, rawArgs: words, cmd: command, data: ctx } as unknown as CommandContext
   return (await command.run?.(given)) ?? 0

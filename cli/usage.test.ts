@@ -120,6 +120,9 @@ test.each([
     'knit run --help',
   ],
   [['data', 'constructor'], 'there is no command "knit data constructor"', 'knit data --help'],
+  [['-v'], 'unknown flag -v', 'knit --help'],
+  [['data', '--outptu'], 'unknown flag --outptu', 'knit data --help'],
+  [['--profiel=x'], 'unknown flag --profiel; did you mean --profile?', 'knit --help'],
   [['data', 'push'], 'SOURCE is missing', 'knit data push --help'],
   [
     ['data', 'find', '--tag', 'x'],
