@@ -84,7 +84,12 @@ test('it is started in the background, found, not reset while it runs, and stopp
 
   expect((await local('stop')).code).toBe(0)
   expect(startTimeOf(pid)).toBeUndefined()
-  expect(await local('status')).toMatchObject({ code: 1, stdout: `not running in ${path}\n` })
+  expect(await local('status')).toEqual({
+    code: 1,
+    stdout: `not running in ${path}\n`,
+    stderr: `try: knit local start --detach --home ${path}\n`,
+  })
+  expect((await local('status', '--quiet')).stderr).toBe('')
   expect((await local('stop')).code).toBe(0)
   expect((await local('reset')).stderr).toContain('--yes')
   expect((await local('reset', '--yes')).code).toBe(0)

@@ -1,4 +1,6 @@
+import { shellLine } from '#shared/domain/shell.ts'
 import { toggle } from '../../args.ts'
+import { asCalled } from '../../called.ts'
 import { command } from '../../command.ts'
 import { findRunning, homeArgs, localHome } from '../../local-home.ts'
 import { printJson } from '../../output.ts'
@@ -14,6 +16,10 @@ export default command({
     else if (running)
       ctx.stdout.write(`running at ${apiRoot} (process ${pid}, ${engine}) in ${home}\n`)
     else ctx.stdout.write(`not running in ${home}\n`)
+    if (!running && !ctx.flags.quiet) {
+      const start = shellLine(['knit', 'local', 'start', '--detach', '--home', home])
+      ctx.stderr.write(asCalled(`try: ${start}\n`, ctx))
+    }
     return running ? 0 : 1
   },
 })
