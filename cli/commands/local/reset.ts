@@ -12,7 +12,7 @@ import { note } from '../../output.ts'
 
 export default command({
   about: 'Delete the system of this machine with all its data, plans and runs.',
-  args: { ...homeArgs, yes: toggle('Do not ask.') },
+  args: { ...homeArgs, yes: toggle('Do not ask.', { short: 'y' }) },
   async run(args, ctx) {
     const home = localHome(ctx, args.home)
     if (!existsSync(home)) return note(ctx, `there is nothing at ${home}`)
