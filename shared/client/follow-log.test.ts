@@ -1,7 +1,9 @@
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
+import { ConnectionError } from './api-error.ts'
 import { connectApi } from './connect.ts'
 import { followLog } from './follow-log.ts'
+import { resumed } from './resumed.ts'
 import { stubOfTheWire, type StubAnswer } from './stub-of-the-wire.ts'
 import { idOf } from './wire-samples.ts'
 import { withoutPauses } from './without-pauses.ts'
@@ -80,4 +82,18 @@ test('a log that has become shorter is another, too', async () => {
     { body: 'x\n' },
   )
   expect(read).toBe('first try\nx\n')
+})
+
+test('who interrupts is not told that a line broke', async () => {
+  const interrupt = new AbortController()
+  const told: string[] = []
+  async function* broken() {
+    yield Buffer.from('line 1\n')
+    interrupt.abort()
+    throw new ConnectionError('the connection broke', undefined)
+  }
+  const { signal } = interrupt
+  const read = text(resumed(async () => broken(), { signal, onAway: () => told.push('away') }))
+  await expect(read).rejects.toThrow('aborted')
+  expect(told).toEqual([])
 })

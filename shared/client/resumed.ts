@@ -30,6 +30,7 @@ export async function* resumed(
       }
       return
     } catch (error) {
+      signal?.throwIfAborted()
       const [wait, ...others] = waits.slice(breaks)
       // Who could not be reached at all was asked patiently enough.
       if (!begun || !(error instanceof ConnectionError) || wait === undefined) throw error
