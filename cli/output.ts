@@ -3,6 +3,7 @@ import { stringify } from 'yaml'
 import { visible } from '#shared/domain/visible.ts'
 import type { Format } from './args.ts'
 import type { Context } from './context.ts'
+import { clearLine } from './drawn-line.ts'
 import { padded, widthOf } from './width.ts'
 
 /** A column of a table: its title and what it shows of a thing. */
@@ -99,6 +100,7 @@ export function table<T>(things: readonly T[], columns: readonly Column<T>[]): s
 /** Tells people what happens; stdout is for results. */
 export function note(ctx: Context, message: string): void {
   if (ctx.flags.quiet) return
+  clearLine(ctx.stderr)
   ctx.stderr.write(`[${ctx.name}] ${clock(new Date())} ${message}\n`)
 }
 

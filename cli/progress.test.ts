@@ -2,6 +2,8 @@ import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import type { Context } from './context.ts'
+import { note } from './output.ts'
 import { progress, shownBytes } from './progress.ts'
 import { tempDir } from './testing.ts'
 import { treeSize } from './tree-size.ts'
@@ -59,6 +61,16 @@ test('it is drawn ten times a second at most, on one line of the terminal', () =
     '1.0 KiB  1.0 KiB/s  …g/long/long/name\\n',
     '1.0 KiB  931 B/s  …ong/long/long/name\\n',
   ])
+})
+
+test('what is said meanwhile takes its place', () => {
+  const { ctx, drawn } = terminal()
+  const bar = progress(ctx)
+  vi.setSystemTime(1000)
+  bar.update({ bytes: 5, path: 'x' })
+  note({ ...ctx, name: 'knit data pull' } as Context, 'the line broke')
+  bar.end()
+  expect(drawn).toEqual(['5 B  5 B/s  x', '', expect.stringMatching(/\] .* the line broke\n$/)])
 })
 
 test.each([{ isTTY: false }, { quiet: true }])('nothing is drawn where it is %j', (how) => {

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import { visible } from '#shared/domain/visible.ts'
 import type { Context } from './context.ts'
+import { clearLine, drawLine } from './drawn-line.ts'
 import { spanText } from './formats.ts'
 import { endOf } from './width.ts'
 
@@ -33,12 +34,10 @@ export function progress(
       drawn = now
       const head = headOf(bytes, total(), now - start)
       const room = (stderr.columns || usualWidth) - 1 - head.length - 2
-      const line = `${head}  ${endOf(visible(path), room)}`.trimEnd()
-      // What is left of the line before goes last: one that is cleared first flickers.
-      stderr.write(`\r${line}\u001B[K`)
+      drawLine(stderr, `${head}  ${endOf(visible(path), room)}`.trimEnd())
     },
     end() {
-      if (drawn > 0) stderr.write('\r\u001B[K')
+      clearLine(stderr)
     },
   }
 }
