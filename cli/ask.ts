@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline/promises'
 import { toggle } from './args.ts'
 import type { Context } from './context.ts'
+import { Interrupted } from './failure.ts'
 import { note } from './output.ts'
 
 export const yesArgs = {
@@ -24,12 +25,24 @@ export async function agreed(
   { stdin, stderr, signal }: Context,
 ): Promise<boolean> {
   const terminal = createInterface({ input: stdin, output: stderr })
-  // An end of the input (Ctrl-D) leaves a question without answer.
-  const closed = new Promise<string>((resolve) => terminal.once('close', () => resolve('')))
+  const left = Promise.withResolvers<string>()
+  // An end of the input (Ctrl-D) leaves a question without answer, and the terminal in the midst of a line; Ctrl-C does so, too.
+  const leave = (how: () => void) => () => {
+    stderr.write('\n')
+    how()
+  }
+  terminal.once(
+    'close',
+    leave(() => left.resolve('')),
+  )
+  terminal.once(
+    'SIGINT',
+    leave(() => left.reject(new Interrupted())),
+  )
   try {
     const said = terminal.question(`${question} [y/N] `, { signal })
-    return /^y(es)?$/i.test((await Promise.race([said, closed])).trim())
+    return /^y(es)?$/i.test((await Promise.race([said, left.promise])).trim())
   } finally {
-    terminal.close()
+    terminal.removeAllListeners().close()
   }
 }

@@ -29,3 +29,8 @@ export class UsageError extends Failure {
     super(message, next)
   }
 }
+
+/** Whoever sits at the terminal wants no more of it: Ctrl-C where a question waits for its answer, which no signal follows. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted'
+}

@@ -8,7 +8,7 @@ import type { World } from './context.ts'
 import { meantCommand } from './did-you-mean.ts'
 import { explain, type Doing } from './explain.ts'
 import type { Extension } from './extensions.ts'
-import { UsageError } from './failure.ts'
+import { Interrupted, UsageError } from './failure.ts'
 import { asksForHelp, firstPositional, parse, positionalsOf } from './parse.ts'
 import { helpOf } from './usage.ts'
 
@@ -26,7 +26,7 @@ export async function runCommandLine(
     found = await find(found, world)
     return await runFound(found, root, world)
   } catch (error) {
-    if (world.signal.aborted) return 130
+    if (world.signal.aborted || error instanceof Interrupted) return 130
     const { what, next, exitCode } = explain(error, doing(found, words))
     world.stderr.write(`${what}\n${next ? `try: ${asCalled(next, world)}\n` : ''}`)
     return exitCode

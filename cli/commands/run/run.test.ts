@@ -253,6 +253,14 @@ test.each(
   expect(stub.requests).toHaveLength(said === 'y\n' ? 1 : 0)
 })
 
+test('Ctrl-C at a question is no answer: nothing is done, and what follows in a script is not, either', async () => {
+  await using stub = await stubOfTheWire(() => ({}))
+  const stdin = Object.assign(Readable.from(['\u0003']), { isTTY: true })
+  const rm = await knit(['run', 'rm', idOf('r1')], projectFor(stub), { stdin, terminal: true })
+  expect(rm.code).toBe(130)
+  expect(stub.requests).toEqual([])
+})
+
 test.each(['retry', 'rm'])('run %s --yes asks nobody', async (verb) => {
   await using stub = await stubOfTheWire(() => ({}))
   const stdin = Object.assign(Readable.from([]), { isTTY: true })
