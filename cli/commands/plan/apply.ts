@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { resolve } from 'node:path'
-import type { Readable } from 'node:stream'
+import { addAbortSignal, type Readable } from 'node:stream'
 import * as z from 'zod'
 import { plans } from '#shared/contracts/plans.ts'
 import { api } from '../../api.ts'
@@ -32,7 +32,7 @@ async function readText(file: string, ctx: Context): Promise<string> {
   const source: Readable = file === '-' ? ctx.stdin : createReadStream(resolve(ctx.cwd, file))
   const chunks: Buffer[] = []
   let bytes = 0
-  for await (const chunk of source) {
+  for await (const chunk of addAbortSignal(ctx.signal, source)) {
     chunks.push(Buffer.from(chunk))
     bytes += chunk.length
     if (bytes > longest)

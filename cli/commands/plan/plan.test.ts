@@ -108,6 +108,13 @@ test('plan apply sends what the file says, from stdin too', async () => {
   }
 })
 
+test('plan apply - is interrupted while it waits for a plan', async () => {
+  const interrupt = new AbortController()
+  const stdin = new Readable({ read: () => interrupt.abort() })
+  const { signal } = interrupt
+  expect((await knit(['plan', 'apply', '-'], tempDir(), { stdin, signal })).code).toBe(130)
+})
+
 test('a file larger than any plan is refused before it is read as YAML', async () => {
   const dir = tempDir()
   writeFileSync(join(dir, 'big'), 'x'.repeat(64 * 1024 + 1))
