@@ -151,4 +151,6 @@ test('nobody waits for an image at a terminal', async () => {
   const { code, stderr } = await knit(['plan', 'template'], tempDir(), { stdin })
   expect(code).toBe(2)
   expect(stderr).toContain('try: docker save IMAGE | knit plan template\n')
+  const named = await knit(['plan', 'template', 'demo:v1'], tempDir(), { stdin })
+  expect(named.stderr).toContain('try: docker save demo:v1 | knit plan template\n')
 })

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { resolve } from 'node:path'
 import * as z from 'zod'
+import { shellLine } from '#shared/domain/shell.ts'
 import { flag, positional, toggle } from '../../args.ts'
 import { asCalled } from '../../called.ts'
 import { command } from '../../command.ts'
@@ -35,7 +36,8 @@ export default command({
   },
 })
 
-const saving = 'docker save IMAGE | knit plan template'
+const saving = ({ image }: Pick<Given, 'image'>): string =>
+  `docker save ${image === undefined ? 'IMAGE' : shellLine([image])} | knit plan template`
 
 type Given = { image?: string; input: string }
 
@@ -44,14 +46,17 @@ function fromScratch({ image }: Given, ctx: Context) {
   return scratchPlan(loadKnitenv(ctx))
 }
 
-async function fromImage({ image, input }: Given, ctx: Context) {
+async function fromImage(given: Given, ctx: Context) {
+  const { image, input } = given
   if (input === '-' && ctx.stdin.isTTY)
-    throw new UsageError('there is no image to read; give one, or --scratch', saving)
+    throw new UsageError('there is no image to read; give one, or --scratch', saving(given))
   note(ctx, 'reading the image')
   const archive = input === '-' ? ctx.stdin : createReadStream(resolve(ctx.cwd, input))
   const images = await readImages(archive, ctx.signal).catch((cause: Error) => {
     const what = input === '-' ? 'what came on stdin' : input
-    throw new Failure(`${what} cannot be read as an image: ${cause.message}`, saving, { cause })
+    throw new Failure(`${what} cannot be read as an image: ${cause.message}`, saving(given), {
+      cause,
+    })
   })
   return inferPlan(selectImage(images, image), loadKnitenv(ctx))
 }
