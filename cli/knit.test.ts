@@ -1,11 +1,12 @@
-import { execFileSync, spawn } from 'node:child_process'
-import { copyFileSync, existsSync } from 'node:fs'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { copyFileSync, existsSync, mkdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
 import { stubOfTheWire } from '#shared/client/stub-of-the-wire.ts'
 import { idOf } from '#shared/client/wire-samples.ts'
+import { shellLine } from '#shared/domain/shell.ts'
 import manifest from '../package.json' with { type: 'json' }
 import { projectFor, tempDir } from './testing.ts'
 
@@ -57,6 +58,17 @@ test('interrupted is 130', async () => {
   await once(child.stderr, 'data')
   child.kill('SIGINT')
   expect(await once(child, 'exit')).toEqual([130, null])
+})
+
+test('in a directory that was deleted it says what is not there', async () => {
+  const dir = join(tempDir(), 'gone')
+  mkdirSync(dir)
+  const words = [process.execPath, launcher, 'data', 'push', 'set']
+  const line = `cd ${shellLine([dir])} && rmdir "$PWD" && exec ${shellLine(words)}`
+  const env = { ...process.env, KNIT_PROFILE_STORE: join(dir, 'store'), npm_lifecycle_event: '' }
+  const { status, stderr } = spawnSync('bash', ['-c', line], { env, encoding: 'utf8' })
+  expect(status).toBe(1)
+  expect(stderr).toMatch(/^there is no profile ".*gone" in .*store\ntry: .*\n$/)
 })
 
 const oldNode = (process.env.PATH ?? '')

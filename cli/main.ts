@@ -20,7 +20,7 @@ const { env, stdin, stdout, stderr } = process
 const world = {
   localProgram: localProgram(),
   env,
-  cwd: process.cwd(),
+  cwd: here(),
   home: homedir(),
   stdin,
   stdout,
@@ -30,3 +30,12 @@ process.exitCode = await runCommandLine(root, process.argv.slice(2), {
   ...world,
   signal: interrupt.signal,
 })
+
+/** A directory that was deleted meanwhile has only the name that the shell knows it by. */
+function here(): string {
+  try {
+    return process.cwd()
+  } catch {
+    return env['PWD'] ?? '/'
+  }
+}
