@@ -32,7 +32,11 @@ type Told = { what: string; next: Next; exitCode?: number }
 function tell(error: unknown, doing: Doing): Told | undefined {
   const help = `${doing.name} --help`
   if (error instanceof UsageError)
-    return { what: `usage error: ${error.message}`, next: error.next || help, exitCode: 2 }
+    return {
+      what: `usage error: ${error.message}`,
+      next: error.next || oneById(doing) || help,
+      exitCode: 2,
+    }
   if (error instanceof Invalid)
     return { what: `usage error: ${error.message}`, next: help, exitCode: 2 }
   if (error instanceof Failure) return { what: error.message, next: error.next }
@@ -44,6 +48,14 @@ function tell(error: unknown, doing: Doing): Told | undefined {
   const message = plainMessage(error as Error)
   const status = error instanceof ApiError ? ` (HTTP ${error.status})` : ''
   return { what: `${withoutKnit(positionalLine(doing))}: ${message}${status}`, next }
+}
+
+/** What leads to the one thing whose id somebody gave to a search, which takes none. */
+function oneById({ name, about: [id, ...others] }: Doing): string | undefined {
+  if (!name.endsWith(' find') || id === undefined || others.length > 0 || !isId(id))
+    return undefined
+  if (name === 'knit data find') return `${name} --tag knit#id:${id}`
+  return `${name.replace(/find$/, 'show')} ${id}`
 }
 
 function nextAfter(error: unknown, doing: Doing): Next | undefined {

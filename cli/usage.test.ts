@@ -120,6 +120,12 @@ test.each([
     'knit run --help',
   ],
   [['data', 'constructor'], 'there is no command "knit data constructor"', 'knit data --help'],
+  [['run', 'find', idOf('x')], `too many arguments: ${idOf('x')}`, `knit run show ${idOf('x')}`],
+  [
+    ['data', 'find', idOf('x')],
+    `too many arguments: ${idOf('x')}`,
+    `knit data find --tag knit#id:${idOf('x')}`,
+  ],
   [['-v'], 'unknown flag -v', 'knit --help'],
   [['data', '--outptu'], 'unknown flag --outptu', 'knit data --help'],
   [['--profiel=x'], 'unknown flag --profiel; did you mean --profile?', 'knit --help'],
