@@ -1,3 +1,4 @@
+import type { AuditEntry } from '#shared/domain/audit.ts'
 import type { Check } from '#shared/domain/check.ts'
 import type { DataDetail } from '#shared/domain/data.ts'
 import type { Garbage } from '#shared/domain/garbage.ts'
@@ -66,6 +67,16 @@ export const eventColumns: Column<RecordedEvent>[] = [
   ['SINCE', ({ dead }) => (dead ? localTime(dead.since) : '')],
   ['TIMES', ({ dead }) => String(dead?.times ?? '')],
   ['CAUSE', ({ dead }) => dead?.cause ?? ''],
+]
+
+export const auditColumns: Column<AuditEntry>[] = [
+  ['TIME', (entry) => localTime(entry.time)],
+  ['WHO', (entry) => entry.actor ?? ''],
+  ['FROM', (entry) => entry.address ?? ''],
+  ['WHAT', (entry) => entry.route],
+  ['STATUS', (entry) => String(entry.status)],
+  ['ABOUT', (entry) => entry.subjects.join(' ')],
+  ['REQUEST ID', (entry) => entry.requestId],
 ]
 
 export const checkColumns: Column<Check>[] = [

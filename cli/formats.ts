@@ -59,6 +59,27 @@ const LooseTime = z.string().transform((text, ctx) => {
   return z.NEVER
 })
 
+const units = { s: 1, m: 60, h: 3600, d: 86_400 }
+
+/** A length of time as people type it, in seconds: `90d`, `12h`, `30m`. */
+export const Span = z.string().transform((text, ctx) => {
+  const [, count, unit = ''] = /^(\d+)([smhd])$/.exec(text) ?? []
+  if (count !== undefined) return Number(count) * units[unit as keyof typeof units]
+  ctx.addIssue({ code: 'custom', message: `"${text}" is no length of time; write 90d, 12h or 30m` })
+  return z.NEVER
+})
+
+/** A time, or how long ago that is. */
+export const SinceTime = z.string().transform((text, ctx) => {
+  const span = Span.safeParse(text)
+  if (span.success) return new Date(Date.now() - span.data * 1000).toISOString()
+  const time = strictTime(text)
+  if (time) return time
+  const message = `"${text}" is neither a length of time, such as 2h, nor a date-time, such as 2026-01-31T12:34`
+  ctx.addIssue({ code: 'custom', message })
+  return z.NEVER
+})
+
 /** The window of time of a search. */
 export const windowArgs = {
   since: flag(LooseTime.optional().describe(windowQuery.since.description ?? ''), {

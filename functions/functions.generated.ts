@@ -1,4 +1,5 @@
 // Generated from the folders of functions/ by `npm run generate`.
+import adminAudit from './api/admin-audit/function.ts'
 import adminCheck from './api/admin-check/function.ts'
 import adminDrop from './api/admin-drop/function.ts'
 import adminEvents from './api/admin-events/function.ts'
@@ -37,6 +38,7 @@ import sweep from './steps/sweep/function.ts'
 
 /** Every route of the API. */
 export const routeFunctions = [
+  adminAudit,
   adminCheck,
   adminDrop,
   adminEvents,

@@ -1,15 +1,13 @@
 import * as z from 'zod'
+import type { Role } from '#shared/domain/role.ts'
 import type { ProblemCode } from './problems.ts'
-
-/** Who may call a route; each role may do what those before it may. */
-export const roles = ['viewer', 'user', 'admin'] as const
-export type Role = (typeof roles)[number]
 
 export type RouteSpec = {
   method: 'get' | 'post' | 'put' | 'delete'
   /** Below the root, with `:name` for parameters. */
   path: `/api/${string}`
   summary: string
+  /** The least that who calls it has to be. */
   role: Role
   params?: z.ZodObject
   /** Array properties are repeated parameters; of others the first counts, and an empty one is absent. */

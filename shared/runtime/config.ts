@@ -201,6 +201,11 @@ export const Config = z.object({
     'Days the history of a run that has ended is kept, and with it attempts that another followed. Lineage is kept for ever.',
   ),
   keepRequests: days(1).describe('Days the answer to a request with an `Idempotency-Key` is kept.'),
+  keepAudit: z.coerce
+    .number()
+    .min(30)
+    .default(365)
+    .describe('Days the audit is kept, 30 at the least: the database forgets none before.'),
   maxPlanBytes: count(64 * 1024).describe('Bytes a plan may have.'),
   maxBodyBytes: count(1024 * 1024).describe('Bytes any other JSON body may have.'),
   maxCombinations: count(100_000).describe(

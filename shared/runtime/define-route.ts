@@ -9,12 +9,15 @@ import type {
   Route,
   RouteSpec,
 } from '#shared/contracts/route.ts'
+import { recordAudit } from '#shared/database/audit.ts'
+import type { Tx } from '#shared/database/sql.ts'
 import { isId } from '#shared/domain/ids.ts'
 import type { ClusterCall } from '#shared/ports/cluster.ts'
 import { answerEarly } from './answer-early.ts'
+import { auditOf } from './audit.ts'
 import { contextFor, type Context, type World } from './context.ts'
 import { onceFor, requestKey, type Once } from './once.ts'
-import { identityHeader, mayAct, verifyIdentity, type Principal } from './identity.ts'
+import { checkRole, identityHeader, verifyIdentity, type Principal } from './identity.ts'
 import { readJson, readQuery, type NodeBindings } from './read-request.ts'
 import { jsonResponse, problemResponse, toProblem } from './respond.ts'
 import { followTrace, traceId } from './trace.ts'
@@ -85,7 +88,10 @@ export function defineRoute<S extends RouteSpec>(
       const { params, query, body } = input
       const asked = { params, query, body }
       const key = requestKey(contract, c.req.raw.headers, principal.name, asked)
-      const result = await handle(input, { ...ctx, ...onceFor(ctx, key), principal })
+      const who = { actor: principal.name, address: principal.address, requestId }
+      const record = (tx: Tx, answer: unknown) =>
+        recordAudit(tx, auditOf(contract, { ...who, trace: traceId(traceparent) }, asked, answer))
+      const result = await handle(input, { ...ctx, ...onceFor(ctx, key, record), principal })
       if (typeof contract.response === 'string') return done(result as Response)
       return answerEarly(done(answerOf(contract, result, c)), c.env ?? {})
     } catch (error) {
@@ -128,11 +134,7 @@ async function authorise(
       'unauthorized',
       'The request carries no valid identity; call the API through the gateway.',
     )
-  if (!mayAct(principal.role, contract.role))
-    throw new Problem(
-      'forbidden',
-      `${principal.name} is a ${principal.role}; this needs the role ${contract.role}.`,
-    )
+  checkRole(principal, contract)
   return principal
 }
 

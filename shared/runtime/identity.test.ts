@@ -1,6 +1,7 @@
 import { SignJWT, UnsecuredJWT, generateKeyPair } from 'jose'
 import { afterEach, expect, test, vi } from 'vitest'
-import { mayAct, signIdentity, verifyIdentity } from './identity.ts'
+import { mayAct } from '#shared/domain/role.ts'
+import { signIdentity, verifyIdentity } from './identity.ts'
 
 const key = 'a key for tests that is long enough to be one'
 const bytes = new TextEncoder().encode(key)

@@ -53,8 +53,10 @@ async function deadEvent({ sql }: TestWorld): Promise<{ eventIds: unknown[] }> {
 const planPath = async (ctx: TestWorld, more: { active: boolean }): Promise<string> =>
   `/api/plans/${await makePlan(ctx, { inputs: { '/in': ['again:2'] } }, more)}/active`
 
+type Row = Record<string, unknown>
+
 /** Everything there is, but for leases that come and go. */
-async function everything({ sql }: TestWorld): Promise<Record<string, unknown>> {
+async function everything({ sql }: TestWorld): Promise<Record<string, readonly Row[]>> {
   const tables = await sql<{ name: string }[]>`
     select tablename as name from pg_tables where schemaname = 'public' order by tablename`
   const rows = await Promise.all(
@@ -72,7 +74,7 @@ test('there is a request here for every route that changes something', () => {
 })
 
 test.for(writes.map((fn) => [fn.name, fn] as const))(
-  '%s asked again with its key is answered as the first time, and changes nothing',
+  '%s is recorded, and asked again with its key is answered as the first time and changes nothing',
   async ([name, fn], { ctx }) => {
     const asked = await requests[name]?.(ctx)
     const headers = { 'idempotency-key': randomUUID() }
@@ -85,6 +87,12 @@ test.for(writes.map((fn) => [fn.name, fn] as const))(
     expect(first.status).toBe(fn.contract.status ?? 200)
     const once = await everything(ctx)
     expect(once).not.toEqual(empty)
+    // It is in the audit, once, with who, where from and what it was about.
+    const recorded = once['audit']?.slice(empty['audit']?.length)
+    expect(recorded).toMatchObject([
+      { route: name, actor: 'ann', address: '192.0.2.1', status: first.status },
+    ])
+    expect(recorded?.[0]?.subjects).not.toEqual([])
     expect(await ask()).toEqual(first)
     expect(await everything(ctx)).toEqual(once)
   },

@@ -33,6 +33,7 @@ export async function callEverything(world: TestWorld, watch: Observer): Promise
   await askForRuns(scene)
   await moveRuns(scene)
   await operate(scene)
+  await askAudit(scene)
   await matchAndProject(scene)
   await executeRuns(scene)
   await loseRuns(scene)
@@ -206,6 +207,15 @@ async function operate({ world, ask }: Scene): Promise<void> {
   }
   for (const query of ['', '?open=true']) await ask('admin-hooks', `/api/admin/hooks${query}`)
   await ask('admin-garbage', '/api/admin/garbage')
+}
+
+async function askAudit({ ask }: Scene): Promise<void> {
+  const wishes = ['', 'actor=ann', 'subject=one', since, `actor=ann&${since}`, `actor=nobody`]
+  for (const wish of wishes) await ask('admin-audit', `/api/admin/audit?${wish}`)
+  const page = await ask('admin-audit', '/api/admin/audit?limit=1')
+  const [last] = (await page.json()) as { auditId: string }[]
+  for (const wish of ['', '&actor=ann', '&subject=one'])
+    await ask('admin-audit', `/api/admin/audit?after=${last?.auditId}${wish}`)
 }
 
 async function matchAndProject({ world, wake, ask }: Scene): Promise<void> {
