@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { routes } from '#shared/contracts/index.ts'
 import { Problem } from '#shared/contracts/problems.ts'
+import type { AuditRecord } from '#shared/database/audit.ts'
 import { identityHeader, signIdentity, verifyIdentity } from '#shared/runtime/identity.ts'
 import { signingKey } from '#tests/support/world.ts'
 import { gateway, type GatewayOptions } from './gateway.ts'
@@ -13,6 +14,8 @@ function open(changes: Partial<GatewayOptions> = {}) {
     routes,
     signingKey,
     authenticate: async () => ({ name: 'ann', role: 'user' }),
+    addressOf: () => '192.0.2.1',
+    refused: () => {},
     forward: async (route, request) =>
       Response.json({
         route: route.name,
@@ -65,6 +68,7 @@ test('who calls is signed for the route alone, and an identity from outside is n
     expect(await verifyIdentity(token, 'runs.show', signingKey)).toEqual({
       name: 'ann',
       role: 'user',
+      address: '192.0.2.1',
     })
     expect(await verifyIdentity(token, 'runs.find', signingKey)).toBeUndefined()
   }
@@ -181,6 +185,53 @@ test('who is not let in reaches no function', async () => {
     expect(await response.text()).toBe('{"message":"unauthorized\\nA token is needed."}\n')
   }
   expect(reached).toBe(0)
+})
+
+test('what somebody signs in with ends at the gateway', async () => {
+  const { headers } = await reach('/api/runs/x', {
+    headers: { authorization: 'Bearer a secret', cookie: 'a=secret' },
+  })
+  expect(JSON.stringify(headers)).not.toContain('secret')
+})
+
+test('who may not change what they wanted to is told of, with what that was; who only looks is not', async () => {
+  const told: AuditRecord[] = []
+  const app = open({
+    authenticate: async () => ({ name: 'eve', role: 'viewer' }),
+    refused: (attempt) => void told.push(attempt),
+  })
+  const ask = (path: string, init?: RequestInit) => app.request(`http://gate.local${path}`, init)
+  const trace = '0af7651916cd43dd8448eb211c80319c'
+  const headers = { traceparent: `00-${trace}-b7ad6b7169203331-00` }
+  const refused = await ask('/api/runs/r1/abort', { method: 'PUT', headers })
+  expect(refused.status).toBe(403)
+  expect(await refused.text()).toContain('eve is a viewer, and this needs the role user')
+  await ask('/api/admin/check')
+  await ask('/api/runs/r1/abort')
+  await ask('/api/none', { method: 'PUT' })
+  expect(told).toEqual([
+    {
+      actor: 'eve',
+      address: '192.0.2.1',
+      route: 'runs.abort',
+      subjects: ['r1'],
+      status: 403,
+      requestId: refused.headers.get('x-request-id'),
+      trace,
+    },
+  ])
+})
+
+test('who is not known is told of with where they come from; a failure of ours is nobody’s attempt', async () => {
+  const told: AuditRecord[] = []
+  const refused = (attempt: AuditRecord) => void told.push(attempt)
+  for (const error of [new Problem('unauthorized', 'no'), new Error('connect ECONNREFUSED')]) {
+    const app = open({ authenticate: () => Promise.reject(error), refused })
+    await app.request('http://gate.local/api/plans', { method: 'POST' })
+  }
+  expect(told).toMatchObject([
+    { actor: undefined, address: '192.0.2.1', route: 'plans.apply', subjects: [], status: 401 },
+  ])
 })
 
 test('a failure behind the gateway says nothing of its inside', async () => {

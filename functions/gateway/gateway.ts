@@ -1,21 +1,31 @@
 import { randomUUID } from 'node:crypto'
 import { Hono } from 'hono'
-import { Problem } from '#shared/contracts/problems.ts'
-import type { Route } from '#shared/contracts/route.ts'
-import { identityHeader, signIdentity } from '#shared/runtime/identity.ts'
+import { Problem, problems } from '#shared/contracts/problems.ts'
+import { isWrite, type Route } from '#shared/contracts/route.ts'
+import {
+  checkRole,
+  identityHeader,
+  signIdentity,
+  type Principal,
+} from '#shared/runtime/identity.ts'
 import type { NodeBindings } from '#shared/runtime/read-request.ts'
 import { answerEarly } from '#shared/runtime/answer-early.ts'
 import { jsonResponse, problemResponse, toProblem } from '#shared/runtime/respond.ts'
-import { followTrace } from '#shared/runtime/trace.ts'
+import { followTrace, traceId } from '#shared/runtime/trace.ts'
 import { answer, lightRequest } from '#shared/runtime/web.ts'
-import type { Authenticate } from './authenticate.ts'
+import type { AddressOf } from './client-address.ts'
 import { findRoute, pathTable } from './path-table.ts'
+import type { Refused } from './refusals.ts'
 
 export type GatewayOptions = {
   routes: readonly Route[]
   signingKey: string
-  /** Who a request is from; throws a `Problem` when that cannot be known. */
-  authenticate: Authenticate
+  /** Where a request comes from; undefined where there is no socket. */
+  addressOf: AddressOf
+  /** Who a request is from; throws a `Problem` when that cannot be known, or they are not to be served now. */
+  authenticate(request: Request, address: string | undefined): Promise<Principal>
+  /** Is told of those who would have changed something, and may not. */
+  refused: Refused
   /** Takes a request to the function that serves the route. */
   forward(route: Route, request: Request, bindings: NodeBindings): Promise<Response>
   /** The OpenAPI document of the routes. */
@@ -56,18 +66,60 @@ export function gateway(options: GatewayOptions): Hono<{ Bindings: NodeBindings 
       const { route } = found
       if (route === description)
         return jsonResponse(options.openapi, c.req.query('pretty') !== undefined)
-      const principal = await options.authenticate(c.req.raw)
+      const bindings = c.env ?? {}
       const headers = new Map(c.req.raw.headers)
+      const call = { route, requestId, traceparent: followTrace(headers.get('traceparent')) }
+      const principal = await letIn(options, c.req.raw, bindings, call)
       headers.set(identityHeader, await signIdentity(principal, route.name, options.signingKey))
       headers.set('x-request-id', requestId)
-      headers.set('traceparent', followTrace(headers.get('traceparent')))
-      const bindings = c.env ?? {}
+      headers.set('traceparent', call.traceparent)
+      // What somebody signs in with ends here.
+      for (const name of ['authorization', 'cookie']) headers.delete(name)
       return await options.forward(route, withHeaders(c.req.raw, headers, bindings), bindings)
     } catch (error) {
       return answerEarly(problemResponse(toProblem(error), c.req.raw, requestId), c.env ?? {})
     }
   })
   return app
+}
+
+type Call = { route: Route; requestId: string; traceparent: string }
+
+/** Who calls, when they may call this route. Who may not change what they wanted to is told of. */
+async function letIn(
+  { addressOf, authenticate, refused }: GatewayOptions,
+  request: Request,
+  bindings: NodeBindings,
+  { route, requestId, traceparent }: Call,
+): Promise<Principal> {
+  const address = addressOf(request, bindings)
+  let actor: string | undefined
+  try {
+    const principal = await authenticate(request, address)
+    actor = principal.name
+    checkRole(principal, route)
+    return { ...principal, address }
+  } catch (error) {
+    const { status } = problems[toProblem(error).code]
+    const trace = traceId(traceparent)
+    if (isWrite(route) && status < 500)
+      refused({
+        actor,
+        address,
+        route: route.name,
+        subjects: named(request, route),
+        status,
+        requestId,
+        trace,
+      })
+    throw error
+  }
+}
+
+/** What stands in the path for its parameters, as it was sent. */
+function named({ url }: Request, { path }: Route): string[] {
+  const given = new URL(url).pathname.split('/')
+  return path.split('/').flatMap((part, at) => (part.startsWith(':') ? (given[at] ?? '') : []))
 }
 
 function notAllowed(request: Request, requestId: string, allow: string): Response {

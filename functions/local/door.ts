@@ -8,9 +8,7 @@ import { closeServer, httpServer } from '#shared/runtime/http-server.ts'
 import { eventRequest } from '#shared/runtime/web.ts'
 import { clockSteps, type EventStep } from '#shared/workflow/triggers.ts'
 import { routeFunctions, stepFunctions } from '../functions.generated.ts'
-import { authenticator } from '../gateway/authenticate.ts'
-import { gateway } from '../gateway/gateway.ts'
-import openapi from '../gateway/openapi.generated.json' with { type: 'json' }
+import { openGateway } from '../gateway/open-gateway.ts'
 import { CannotStart } from './home.ts'
 
 /** Where a local home is entered: the gateway over HTTP, and the functions behind it in this process. */
@@ -38,16 +36,13 @@ export async function openDoor(world: World): Promise<Door> {
     return app.fetch(request)
   }
 
-  const front = gateway({
+  const front = openGateway(world, {
     routes: routeFunctions.map(({ contract }) => contract),
-    signingKey: world.config.signingKey,
-    authenticate: authenticator(world.config.token),
     forward: async (route, request, bindings) => {
       const target = routes.get(route.name)
       if (!target) throw new Error(`no function serves ${route.name}`)
       return target.fetch(request, bindings)
     },
-    openapi,
   })
 
   const server = httpServer(withHealth(world, front.fetch))

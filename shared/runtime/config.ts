@@ -21,6 +21,17 @@ const words = () =>
     .default('')
     .transform((text) => text.split(/\s+/).filter(Boolean))
 
+/** Addresses, and networks such as `10.0.0.0/8`, with spaces between them. */
+const networks = () =>
+  words().pipe(
+    z.array(
+      z.union(
+        [z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()],
+        'expected an address, or a network such as 10.0.0.0/8',
+      ),
+    ),
+  )
+
 function parsed(text: string, context: z.RefinementCtx): unknown {
   try {
     return JSON.parse(text)
@@ -70,6 +81,9 @@ export const Config = z.object({
     .describe(
       'Bearer token the gateway asks for. Without it only this machine is answered, and `KNIT_HOST` has to be of it: 127.0.0.1.',
     ),
+  trustedProxies: networks().describe(
+    'Proxies before the gateway, as addresses or networks such as `10.0.0.0/8`, separated by spaces: what they say in `X-Forwarded-For` is believed.',
+  ),
   functionUrl: z
     .string()
     .default('http://{function}')
