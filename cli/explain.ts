@@ -69,6 +69,8 @@ const nextByCode: Partial<Record<ProblemCode, Next>> = {
   'plan-not-found': 'knit plan find',
   'run-not-found': 'knit run find',
   'event-not-found': 'knit admin events --dead',
+  'token-not-found': 'knit admin token list',
+  'token-name-taken': 'knit admin token list',
   'move-prohibited': 'knit run show RUN_ID --output table',
   'run-deleted': 'knit run show RUN_ID --output table',
   'abort-instead': 'knit run stop --fail RUN_ID',

@@ -6,6 +6,7 @@ export const root = group('Data and plans in, models and their lineage out.', {
   plan: () => import('./commands/plan/index.ts'),
   run: () => import('./commands/run/index.ts'),
   admin: () => import('./commands/admin/index.ts'),
+  whoami: () => import('./commands/whoami.ts'),
   local: () => import('./commands/local/index.ts'),
   version: () => import('./commands/version.ts'),
 })

@@ -8,7 +8,7 @@ test('the root says what there is', async () => {
   expect(stderr).toMatchInlineSnapshot(`
     "Data and plans in, models and their lineage out. (knit)
 
-    USAGE knit init|data|plan|run|admin|local|version
+    USAGE knit init|data|plan|run|admin|whoami|local|version
 
     COMMANDS
 
@@ -17,6 +17,7 @@ test('the root says what there is', async () => {
          plan    Write, register and look at plans.
           run    Find runs, read their logs, wait for them; stop, retry and delete them.
         admin    Look after the system.
+       whoami    Say who you are, and what you may do.
         local    Run the whole system on this machine.
       version    Print the version of this program.
 

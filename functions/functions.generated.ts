@@ -1,4 +1,5 @@
 // Generated from the folders of functions/ by `npm run generate`.
+import accessWhoami from './api/access-whoami/function.ts'
 import adminAudit from './api/admin-audit/function.ts'
 import adminCheck from './api/admin-check/function.ts'
 import adminDrop from './api/admin-drop/function.ts'
@@ -24,6 +25,9 @@ import runsLog from './api/runs-log/function.ts'
 import runsRetry from './api/runs-retry/function.ts'
 import runsShow from './api/runs-show/function.ts'
 import runsTearoff from './api/runs-tearoff/function.ts'
+import tokensCreate from './api/tokens-create/function.ts'
+import tokensList from './api/tokens-list/function.ts'
+import tokensRevoke from './api/tokens-revoke/function.ts'
 import callHooks from './steps/call-hooks/function.ts'
 import cleanAgents from './steps/clean-agents/function.ts'
 import collectGarbage from './steps/collect-garbage/function.ts'
@@ -38,6 +42,7 @@ import sweep from './steps/sweep/function.ts'
 
 /** Every route of the API. */
 export const routeFunctions = [
+  accessWhoami,
   adminAudit,
   adminCheck,
   adminDrop,
@@ -63,6 +68,9 @@ export const routeFunctions = [
   runsRetry,
   runsShow,
   runsTearoff,
+  tokensCreate,
+  tokensList,
+  tokensRevoke,
 ]
 
 /** Every step of the workflow. */

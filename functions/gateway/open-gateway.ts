@@ -1,7 +1,7 @@
 import type { Hono } from 'hono'
 import type { World } from '#shared/runtime/context.ts'
 import type { NodeBindings } from '#shared/runtime/read-request.ts'
-import { authenticator } from './authenticate.ts'
+import { authenticator, waysIn } from './authenticate.ts'
 import { clientAddress } from './client-address.ts'
 import { gateway, type GatewayOptions } from './gateway.ts'
 import openapi from './openapi.generated.json' with { type: 'json' }
@@ -12,12 +12,12 @@ export function openGateway(
   world: Pick<World, 'config' | 'sql' | 'log'>,
   behind: Pick<GatewayOptions, 'routes' | 'forward'>,
 ): Hono<{ Bindings: NodeBindings }> {
-  const { signingKey, trustedProxies, token } = world.config
+  const { signingKey, trustedProxies } = world.config
   return gateway({
     ...behind,
     signingKey,
     addressOf: clientAddress(trustedProxies),
-    authenticate: authenticator(token),
+    authenticate: authenticator(waysIn(world)),
     refused: refusals(world),
     openapi,
   })

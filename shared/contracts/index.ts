@@ -1,10 +1,12 @@
+import { access } from './access.ts'
 import { admin } from './admin.ts'
 import { data } from './data.ts'
 import { plans } from './plans.ts'
 import type { Route } from './route.ts'
 import { runs } from './runs.ts'
+import { tokens } from './tokens.ts'
 
 /** Every route of the API. */
-export const routes: Route[] = [data, plans, runs, admin].flatMap((resource) =>
+export const routes: Route[] = [data, plans, runs, admin, tokens, access].flatMap((resource) =>
   Object.values<Route>(resource),
 )

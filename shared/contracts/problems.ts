@@ -20,6 +20,7 @@ export const problems = {
   'run-not-found': { status: 404, title: 'No such run', reason: 'not found' },
   'run-deleted': { status: 404, title: 'The run was deleted', reason: 'not found' },
   'event-not-found': { status: 404, title: 'No such event', reason: 'event is not found' },
+  'token-not-found': { status: 404, title: 'No such token', reason: 'token is not found' },
   'log-not-found': { status: 404, title: 'The run keeps no log', reason: 'not found' },
   'method-not-allowed': {
     status: 405,
@@ -75,6 +76,11 @@ export const problems = {
     status: 409,
     title: 'Somebody ended the upload',
     reason: 'the upload was ended',
+  },
+  'token-name-taken': {
+    status: 409,
+    title: 'A token of that name was made before',
+    reason: 'token name is taken',
   },
   'too-large': { status: 413, title: 'Larger than allowed', reason: 'bad request' },
   'key-refused': {

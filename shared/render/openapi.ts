@@ -28,7 +28,13 @@ export function openapi(routes: readonly Route[], version: string): Json {
     },
     servers: [{ url: '/' }],
     paths,
-    components: { schemas: { ...components(routes), ...errors } },
+    security: [{ token: [] }],
+    components: {
+      securitySchemes: {
+        token: { type: 'http', scheme: 'bearer', description: 'Of a token, or of the settings.' },
+      },
+      schemas: { ...components(routes), ...errors },
+    },
   }
 }
 

@@ -2,7 +2,7 @@ import type { Route } from '#shared/contracts/route.ts'
 import type { AuditRecord } from '#shared/database/audit.ts'
 
 /** Under these names requests and answers say which things they are about. */
-const named = ['knitId', 'planId', 'runId', 'eventIds']
+const named = ['knitId', 'planId', 'runId', 'eventIds', 'name']
 
 /** What is recorded of a request that has changed something. */
 export function auditOf(

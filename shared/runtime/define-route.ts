@@ -11,7 +11,6 @@ import type {
 } from '#shared/contracts/route.ts'
 import { recordAudit } from '#shared/database/audit.ts'
 import type { Tx } from '#shared/database/sql.ts'
-import { isId } from '#shared/domain/ids.ts'
 import type { ClusterCall } from '#shared/ports/cluster.ts'
 import { answerEarly } from './answer-early.ts'
 import { auditOf } from './audit.ts'
@@ -144,7 +143,7 @@ async function readInput<S extends RouteSpec>(
   world: World,
 ): Promise<RouteInput<S>> {
   const params = c.req.param()
-  checkIds(params)
+  checkIds(contract, params)
   const query = readQuery(contract.query, new URL(c.req.url).searchParams)
   const setting = contract.name === 'plans.apply' ? 'maxPlanBytes' : 'maxBodyBytes'
   const limit = { setting, bytes: world.config[setting] }
@@ -153,25 +152,31 @@ async function readInput<S extends RouteSpec>(
   return { params, query, body, request: c.req.raw, bindings } as unknown as RouteInput<S>
 }
 
-const absent = { planId: 'plan', runId: 'run', knitId: 'data' } as const
+const things = { planId: 'plan', runId: 'run', knitId: 'data', name: 'token' } as const
+
+/** What a parameter of a path names, and how. */
+function namedBy(parameter: string) {
+  const thing = things[parameter as keyof typeof things]
+  return thing && { thing, by: parameter === 'name' ? 'name' : 'id' }
+}
 
 /** Of the path of a contract, only one with an empty id is not found by the router. */
 function nothingThere({ params }: Route): Problem {
-  const [name] = Object.keys(params?.shape ?? {})
-  const thing = absent[name as keyof typeof absent]
-  return thing
-    ? new Problem(`${thing}-not-found`, `No ${thing} has an empty id.`)
+  const named = namedBy(Object.keys(params?.shape ?? {})[0] ?? '')
+  return named
+    ? new Problem(`${named.thing}-not-found`, `No ${named.thing} has an empty ${named.by}.`)
     : new Problem('route-not-found', 'This function serves another path.')
 }
 
 /** An id that cannot be one names nothing: it never reaches a query. */
-function checkIds(params: Record<string, string>): void {
-  for (const [name, value] of Object.entries(params)) {
-    const thing = absent[name as keyof typeof absent]
-    if (thing && !isId(value))
+function checkIds({ params: schema }: Route, params: Record<string, string>): void {
+  for (const [parameter, value] of Object.entries(params)) {
+    const named = namedBy(parameter)
+    const wrong = schema?.shape[parameter]?.safeParse(value).error?.issues[0]
+    if (named && wrong)
       throw new Problem(
-        `${thing}-not-found`,
-        `No ${thing} has the id "${value}"; ids are lower-case UUIDs.`,
+        `${named.thing}-not-found`,
+        `No ${named.thing} has the ${named.by} "${value}": ${wrong.message}.`,
       )
   }
 }

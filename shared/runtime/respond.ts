@@ -88,6 +88,7 @@ export function problemResponse(problem: Problem, request: Request, requestId: s
   const { status, title, reason } = problems[problem.code]
   const headers: Record<string, string> = { 'x-request-id': requestId }
   if (status === 503) headers['retry-after'] = '1'
+  if (status === 401) headers['www-authenticate'] = 'Bearer'
   const pretty = new URL(request.url).searchParams.has('pretty')
   if (request.headers.get('accept')?.includes('application/problem+json')) {
     headers['content-type'] = 'application/problem+json'

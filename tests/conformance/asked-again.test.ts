@@ -19,6 +19,16 @@ const requests: Record<string, (ctx: TestWorld) => Promise<Asked>> = {
     path: `/api/data/${await makeData(ctx)}`,
     body: { add: ['again:1'] },
   }),
+  'tokens.create': async () => ({
+    path: '/api/admin/tokens',
+    body: { name: 'again', role: 'user' },
+  }),
+  'tokens.revoke': async ({ sql }) => {
+    await sql`
+      insert into token (name, hash, role, created_by, expires_at)
+      values ('old', sha256('old'), 'user', 'ann', now() + interval '1 day')`
+    return { path: '/api/admin/tokens/old' }
+  },
   'plans.activate': async (ctx) => ({ path: await planPath(ctx, { active: false }) }),
   'plans.apply': async () => ({
     path: '/api/plans',

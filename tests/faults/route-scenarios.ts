@@ -178,6 +178,26 @@ export const routeScenarios: Record<string, Scenario[]> = {
     'done',
     'failed',
   ),
+  'tokens.create': [
+    {
+      of: 'a name that nobody has',
+      async arrange() {
+        const body = { name: 'new', role: 'user' }
+        return requestTo('tokens.create', { path: '/api/admin/tokens', body })
+      },
+    },
+  ],
+  'tokens.revoke': [
+    {
+      of: 'a token that is valid',
+      async arrange({ sql }) {
+        await sql`
+          insert into token (name, hash, role, created_by, expires_at)
+          values ('old', sha256('old'), 'user', 'ann', now() + interval '1 day')`
+        return requestTo('tokens.revoke', { path: '/api/admin/tokens/old' })
+      },
+    },
+  ],
   'admin.replay': onDead('admin.replay', '/api/admin/events/replay'),
   'admin.drop': onDead('admin.drop', '/api/admin/events/drop'),
 }

@@ -33,7 +33,7 @@ export async function callEverything(world: TestWorld, watch: Observer): Promise
   await askForRuns(scene)
   await moveRuns(scene)
   await operate(scene)
-  await askAudit(scene)
+  await askWho(scene)
   await matchAndProject(scene)
   await executeRuns(scene)
   await loseRuns(scene)
@@ -209,12 +209,17 @@ async function operate({ world, ask }: Scene): Promise<void> {
   await ask('admin-garbage', '/api/admin/garbage')
 }
 
-async function askAudit({ ask }: Scene): Promise<void> {
-  const wishes = ['', 'actor=ann', 'subject=one', since, `actor=ann&${since}`, `actor=nobody`]
+async function askWho({ ask }: Scene): Promise<void> {
+  const body = { name: 'every', role: 'user' }
+  await ask('tokens-create', '/api/admin/tokens', { body, ...withKey() })
+  await ask('tokens-list', '/api/admin/tokens')
+  await ask('tokens-revoke', '/api/admin/tokens/every', withKey())
+  await ask('access-whoami', '/api/whoami')
+  const wishes = ['', 'actor=ann', 'subject=every', since, `actor=ann&${since}`, `actor=nobody`]
   for (const wish of wishes) await ask('admin-audit', `/api/admin/audit?${wish}`)
   const page = await ask('admin-audit', '/api/admin/audit?limit=1')
   const [last] = (await page.json()) as { auditId: string }[]
-  for (const wish of ['', '&actor=ann', '&subject=one'])
+  for (const wish of ['', '&actor=ann', '&subject=every'])
     await ask('admin-audit', `/api/admin/audit?after=${last?.auditId}${wish}`)
 }
 
