@@ -1,6 +1,7 @@
 import { routes } from '#shared/contracts/index.ts'
 import { BadSettings } from '#shared/runtime/config.ts'
 import type { World } from '#shared/runtime/context.ts'
+import { capConnections } from '#shared/runtime/cap-connections.ts'
 import { isOpenToAll } from './authenticate.ts'
 import { forwardOverHttp } from './forward.ts'
 import { openGateway } from './open-gateway.ts'
@@ -18,4 +19,5 @@ export default {
       )
     return openGateway(world, { routes, forward: forwardOverHttp(config.functionUrl) })
   },
+  onServer: capConnections,
 }

@@ -234,6 +234,18 @@ test('who is not known is told of with where they come from; a failure of ours i
   ])
 })
 
+test('an answer that asks for patience says how long, one that asks who says how', async () => {
+  const answered = async (problem: Problem) => {
+    const app = open({ authenticate: () => Promise.reject(problem) })
+    return (await app.request('http://gate.local/api/data')).headers
+  }
+  const waiting = await answered(new Problem('too-many-requests', 'wait', { retryAfter: 1.2 }))
+  expect(waiting.get('retry-after')).toBe('2')
+  expect((await answered(new Problem('unauthorized', 'who'))).get('www-authenticate')).toBe(
+    'Bearer',
+  )
+})
+
 test('a failure behind the gateway says nothing of its inside', async () => {
   const app = open({
     forward: async () => {

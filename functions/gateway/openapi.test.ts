@@ -154,6 +154,7 @@ test('every planned failure of a route is among its answers, by status', () => {
       ...(isWrite(route) ? (['key-refused'] as const) : []),
       'unauthorized',
       'forbidden',
+      'too-many-requests',
       'unexpected',
       'unavailable',
     ] as const

@@ -3,6 +3,7 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { EventMessage } from '#shared/ports/event-bus.ts'
 import type { World } from '#shared/runtime/context.ts'
+import { capConnections } from '#shared/runtime/cap-connections.ts'
 import { withHealth } from '#shared/runtime/health.ts'
 import { closeServer, httpServer } from '#shared/runtime/http-server.ts'
 import { eventRequest } from '#shared/runtime/web.ts'
@@ -46,6 +47,7 @@ export async function openDoor(world: World): Promise<Door> {
   })
 
   const server = httpServer(withHealth(world, front.fetch))
+  capConnections(server, world.config)
   const port = await listen(server, world.config.host, world.config.port)
   return {
     apiRoot: `http://${world.config.host}:${port}/api`,

@@ -89,6 +89,11 @@ export const problems = {
     reason: 'bad request',
   },
   'event-refused': { status: 422, title: 'The event cannot be served', reason: 'bad request' },
+  'too-many-requests': {
+    status: 429,
+    title: 'Too many requests',
+    reason: 'too many requests',
+  },
   unexpected: { status: 500, title: 'Something unexpected happened', reason: 'unexpected error' },
   'volume-unreachable': {
     status: 502,
@@ -110,13 +115,18 @@ export const problems = {
 
 export type ProblemCode = keyof typeof problems
 
+type ProblemOptions = ErrorOptions & { retryAfter?: number }
+
 /** A failure we planned for. Anything else is a bug: 500. */
 export class Problem extends Error {
   override readonly name = 'Problem'
   readonly code: ProblemCode
+  /** Seconds after which asking again may help. */
+  readonly retryAfter?: number | undefined
 
-  constructor(code: ProblemCode, detail: string, options?: ErrorOptions) {
+  constructor(code: ProblemCode, detail: string, options?: ProblemOptions) {
     super(detail, options)
     this.code = code
+    this.retryAfter = options?.retryAfter
   }
 }

@@ -97,6 +97,7 @@ function refusals(route: Route): Json {
       ...route.problems,
       'unauthorized',
       'forbidden',
+      'too-many-requests',
       ...(isWrite(route) ? (['key-refused'] as const) : []),
       'unexpected',
       'unavailable',

@@ -84,6 +84,16 @@ export const Config = z.object({
   trustedProxies: networks().describe(
     'Proxies before the gateway, as addresses or networks such as `10.0.0.0/8`, separated by spaces: what they say in `X-Forwarded-For` is believed.',
   ),
+  maxRequestRate: count(1000).describe(
+    'Requests a second of one caller that a gateway passes on; ten times as many at once.',
+  ),
+  maxFailedSignIns: count(60).describe(
+    'Failures to sign in from one address within a minute, beyond which it has to wait, but for who has signed in before.',
+  ),
+  maxConnections: count(4096).describe('Connections a gateway has at the most.'),
+  maxConnectionsPerAddress: count(1024).describe(
+    'Connections a gateway has with one address at the most; `KNIT_TRUSTED_PROXIES` have no limit of their own.',
+  ),
   functionUrl: z
     .string()
     .default('http://{function}')

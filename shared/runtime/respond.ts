@@ -87,7 +87,8 @@ const isStorageFull = (error: unknown): boolean =>
 export function problemResponse(problem: Problem, request: Request, requestId: string): Response {
   const { status, title, reason } = problems[problem.code]
   const headers: Record<string, string> = { 'x-request-id': requestId }
-  if (status === 503) headers['retry-after'] = '1'
+  const retryAfter = problem.retryAfter ?? (status === 503 ? 1 : undefined)
+  if (retryAfter !== undefined) headers['retry-after'] = String(Math.ceil(retryAfter))
   if (status === 401) headers['www-authenticate'] = 'Bearer'
   const pretty = new URL(request.url).searchParams.has('pretty')
   if (request.headers.get('accept')?.includes('application/problem+json')) {

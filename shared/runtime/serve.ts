@@ -17,7 +17,12 @@ import { certificateIn, followCertificate } from './tls.ts'
 import { endsWithin } from './within.ts'
 
 /** What can be served: a route, a step, the gateway. */
-export type ServedFunction = { name: string; app(world: World): Hono<{ Bindings: NodeBindings }> }
+export type ServedFunction = {
+  name: string
+  app(world: World): Hono<{ Bindings: NodeBindings }>
+  /** What it does with its server before that listens. */
+  onServer?(server: Server | TlsServer, config: Config): void
+}
 
 /** Where volumes and workers are, as the settings say. */
 export type OpenCluster = (config: Config) => World['cluster'] & World['transfers']
@@ -41,6 +46,7 @@ function start(fn: ServedFunction, config: Config, openCluster?: OpenCluster): v
   const log = createLog({ format: config.logFormat, level: config.logLevel }, { function: fn.name })
   const world = worldOf(fn.name, config, log, openCluster)
   const server = serverOf(withHealth(world, fn.app(world).fetch), world)
+  fn.onServer?.(server, config)
   process.once('SIGTERM', () => void stop(server, world))
   // Without a host nothing has to be looked up, and a machine without IPv6 is served as well.
   const host = config.host === everywhere ? undefined : config.host
