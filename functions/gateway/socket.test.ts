@@ -28,7 +28,7 @@ const json = { 'content-type': 'application/json' }
 test('a slash at the end makes no difference on any route', async ({ front }) => {
   const knitId = await makeData(front.world)
   const planId = await makePlan(front.world, { inputs: { '/in': ['slash:1'] } })
-  for (const { method, path, name } of routes) {
+  for (const { method, path, name, body } of routes) {
     if (name === 'data.push' || name === 'data.pull') continue
     const filled = path
       .replace(':planId', planId)
@@ -36,7 +36,8 @@ test('a slash at the end makes no difference on any route', async ({ front }) =>
     const wish = {
       method: method.toUpperCase(),
       headers: json,
-      ...(method !== 'get' && { body: '{}' }),
+      // Node sends the body of a DELETE without its length: 400 would come before what the route says.
+      ...(body && { body: '{}' }),
     }
     const [plain, slash] = [
       await send(front, { ...wish, path: filled }),
