@@ -128,11 +128,12 @@ test('what is said of Postgres is found in it', () => {
   })
 })
 
-type Property = { type?: string; enum?: string[] }
+type Property = { type?: string; enum?: string[]; items?: { anyOf?: unknown[] } }
 
 /** A value that no setting has by itself. */
-const sampleOf = ({ type, enum: words }: Property): unknown => {
+const sampleOf = ({ type, enum: words, items }: Property): unknown => {
   if (words) return words.at(-1)
+  if (items?.anyOf) return ['10.0.0.0/8', 'fd00::1']
   if (type === 'array') return ['https://one.test/hook', 'https://two.test/hook']
   return type === 'string' ? 'sample' : 1_048_577
 }
