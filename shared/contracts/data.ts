@@ -63,6 +63,7 @@ export const data = resource('data', {
     role: 'user',
     params,
     body: TagChange,
+    anyType: true,
     response: DataDetail,
     problems: ['bad-request', 'bad-tag-change', 'too-large', 'data-not-found'],
   }),

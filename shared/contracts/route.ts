@@ -14,6 +14,8 @@ export type RouteSpec = {
   query?: z.ZodObject
   /** A JSON schema of the body, or the media type of a body that is streamed. */
   body?: z.ZodType | MediaType
+  /** The body is read as JSON whatever its content type says; otherwise that has to be application/json. */
+  anyType?: true
   /** Schema of the JSON answer (`z.void()`: an empty one), or the media type of an answer that is streamed. */
   response: z.ZodType | MediaType
   /** The status of success; 200 unless given. */

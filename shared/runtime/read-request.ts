@@ -3,6 +3,7 @@ import type { ReadableStream } from 'node:stream/web'
 import * as z from 'zod'
 import { Problem } from '#shared/contracts/problems.ts'
 import type { RouteSpec } from '#shared/contracts/route.ts'
+import { firstJson, withKnownKeys } from './lenient-json.ts'
 import { issues } from './respond.ts'
 import type { Asked } from './web.ts'
 
@@ -46,23 +47,27 @@ export async function readJson(
   bindings: NodeBindings,
   limit: BodyLimit,
 ): Promise<unknown> {
-  if (!(contract.body instanceof z.ZodType)) return undefined
-  const type = request.headers.get('content-type')
-  if (contract.method === 'post' && !/^application\/json\s*(;|$)/i.test(type ?? ''))
-    throw new Problem(
-      'bad-request',
-      `The content type should be application/json, but it is ${type ?? 'absent'}.`,
-    )
+  const { body: schema } = contract
+  if (!(schema instanceof z.ZodType)) return undefined
   const text = await readText(request, bindings, limit)
-  const absent = text === '' && contract.body.safeParse(undefined).success
-  const result = contract.body.safeParse(absent ? undefined : parseJson(text))
+  if (text === '' && schema.safeParse(undefined).success) return schema.parse(undefined)
+  if (!contract.anyType) checkType(request.headers.get('content-type'))
+  const result = schema.safeParse(withKnownKeys(schema, parseJson(text)))
   if (result.success) return result.data
   throw notUnderstood(issues(result.error), result.error)
 }
 
+function checkType(type: string | null): void {
+  if (!/^application\/json\s*(;|$)/i.test(type ?? ''))
+    throw new Problem(
+      'bad-request',
+      `The content type should be application/json, but it is ${type || 'absent'}.`,
+    )
+}
+
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return firstJson(text)
   } catch (error) {
     throw notUnderstood('the body is no JSON document.', error)
   }
