@@ -3,7 +3,7 @@ import { AnnotationText, sortAnnotations, type Annotation } from './annotation.t
 import { PlanId } from './ids.ts'
 import { parseImage, type Image } from './image.ts'
 import { Invalid } from './invalid.ts'
-import { checkedPath, checkOverlaps } from './mountpoint.ts'
+import { checkedPath, checkOverlap, inPathOrder } from './mountpoint.ts'
 import { checkedOnNode, LabelText, type OnNode } from './on-node.ts'
 import { Quantity } from './quantity.ts'
 import {
@@ -106,17 +106,12 @@ export function definePlan(spec: PlanSpec, limits: PlanLimits): PlanDefinition {
     image,
     entrypoint: spec.entrypoint ?? [],
     args: spec.args ?? [],
-    inputs: inputs.map((input) => defineInput(input.path, input.tags ?? [], limits)),
-    outputs: outputs.map((output) => ({
-      path: checkedPath(output.path),
-      tags: putTags(output.path, output.tags ?? [], limits),
-    })),
+    ...defineMounts(inputs, outputs, limits),
     onNode,
     resources: { cpu: '1', memory: '1Gi', ...spec.resources },
     annotations: sortAnnotations(spec.annotations ?? []),
     active: spec.active ?? true,
   }
-  checkOverlaps([...definition.inputs, ...definition.outputs].map(({ path }) => path))
   if (spec.log) definition.log = { tags: putTags('the log', spec.log.tags ?? [], limits) }
   if (spec.service_account) definition.serviceAccount = checkedServiceAccount(spec.service_account)
   checkTexts(definition)
@@ -133,6 +128,35 @@ function checkCount(what: string, count: number, limit: number, name: string): v
       'bad request',
       `the plan has ${count} ${what}; the limit (${name}) is ${limit}`,
     )
+}
+
+type MountSpec = z.infer<typeof MountpointIn>
+
+/** Each is checked whole before the next, also against those that are not checked yet. */
+function defineMounts(
+  inputs: readonly MountSpec[],
+  outputs: readonly MountSpec[],
+  limits: PlanLimits,
+): Pick<PlanDefinition, 'inputs' | 'outputs'> {
+  const all = [...inputs, ...outputs]
+  const alone = (mount: MountSpec): void =>
+    checkOverlap(
+      mount.path,
+      all.flatMap((other) => (other === mount ? [] : [other.path])),
+    )
+  return {
+    inputs: inPathOrder(inputs, (input) => {
+      const defined = defineInput(input.path, input.tags ?? [], limits)
+      alone(input)
+      return defined
+    }),
+    outputs: inPathOrder(outputs, (output) => {
+      const path = checkedPath(output.path)
+      const tags = putTags(output.path, output.tags ?? [], limits)
+      alone(output)
+      return { path, tags }
+    }),
+  }
 }
 
 function defineInput(path: string, tags: Tag[], limits: PlanLimits): InputDefinition {
