@@ -12,11 +12,14 @@ import dataPull from './api/data-pull/function.ts'
 import dataPush from './api/data-push/function.ts'
 import dataTag from './api/data-tag/function.ts'
 import plansActivate from './api/plans-activate/function.ts'
+import plansAnnotate from './api/plans-annotate/function.ts'
 import plansApply from './api/plans-apply/function.ts'
 import plansDeactivate from './api/plans-deactivate/function.ts'
 import plansFind from './api/plans-find/function.ts'
 import plansResource from './api/plans-resource/function.ts'
+import plansSetaccount from './api/plans-setaccount/function.ts'
 import plansShow from './api/plans-show/function.ts'
+import plansUnsetaccount from './api/plans-unsetaccount/function.ts'
 import runsAbort from './api/runs-abort/function.ts'
 import runsDelete from './api/runs-delete/function.ts'
 import runsFind from './api/runs-find/function.ts'
@@ -55,11 +58,14 @@ export const routeFunctions = [
   dataPush,
   dataTag,
   plansActivate,
+  plansAnnotate,
   plansApply,
   plansDeactivate,
   plansFind,
   plansResource,
+  plansSetaccount,
   plansShow,
+  plansUnsetaccount,
   runsAbort,
   runsDelete,
   runsFind,

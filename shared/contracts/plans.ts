@@ -1,6 +1,12 @@
 import * as z from 'zod'
+import { AnnotationChange } from '#shared/domain/annotation.ts'
 import { PlanId } from '#shared/domain/ids.ts'
-import { PlanDetail, PlanSpec, ResourceLimitChange } from '#shared/domain/plan.ts'
+import {
+  PlanDetail,
+  PlanSpec,
+  ResourceLimitChange,
+  SetServiceAccount,
+} from '#shared/domain/plan.ts'
 import { SoughtTagText } from '#shared/domain/tag.ts'
 import { resource, route } from './route.ts'
 
@@ -88,5 +94,34 @@ export const plans = resource('plans', {
     body: ResourceLimitChange,
     response: PlanDetail,
     problems: ['bad-request', 'too-large', 'plan-not-found'],
+  }),
+  annotate: route({
+    method: 'put',
+    path: '/api/plans/:planId/annotations',
+    summary: 'Change the annotations of a plan.',
+    role: 'user',
+    params,
+    body: AnnotationChange,
+    response: PlanDetail,
+    problems: ['bad-request', 'too-large', 'plan-not-found'],
+  }),
+  setaccount: route({
+    method: 'put',
+    path: '/api/plans/:planId/serviceaccount',
+    summary: 'Say which service account runs of a plan have, from the next one that begins on.',
+    role: 'user',
+    params,
+    body: SetServiceAccount,
+    response: PlanDetail,
+    problems: ['bad-request', 'too-large', 'plan-not-found'],
+  }),
+  unsetaccount: route({
+    method: 'delete',
+    path: '/api/plans/:planId/serviceaccount',
+    summary: 'Give runs of a plan the usual service account again.',
+    role: 'user',
+    params,
+    response: PlanDetail,
+    problems: ['plan-not-found'],
   }),
 })

@@ -198,7 +198,8 @@ function putTags(where: string, tags: Tag[], limits: PlanLimits): Tag[] {
   return sorted
 }
 
-function checkedServiceAccount(name: string): string {
+/** The name of a service account, as Kubernetes would take it. Throws `Invalid`. */
+export function checkedServiceAccount(name: string): string {
   if (name.length <= 63 && /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(name)) return name
   throw new Invalid(
     'bad service account',
@@ -210,7 +211,6 @@ function checkTexts(plan: PlanDefinition): void {
   const texts: [string, string[]][] = [
     ['entrypoint', plan.entrypoint],
     ['args', plan.args],
-    ['annotations', plan.annotations.flatMap(({ key, value }) => [key, value])],
     ['resources', Object.keys(plan.resources)],
   ]
   for (const [where, values] of texts) {
@@ -263,6 +263,17 @@ export const ResourceLimitChange = z
   .nullish()
   .meta({ id: 'ResourceLimitChange' })
 export type ResourceLimitChange = z.infer<typeof ResourceLimitChange>
+
+/** The service account of a plan; an empty one is none. */
+export const SetServiceAccount = z
+  .object({
+    service_account: z
+      .string()
+      .nullish()
+      .describe('Kubernetes service account of workers; empty: the usual one.'),
+  })
+  .nullish()
+  .meta({ id: 'SetServiceAccount' })
 
 export const PlanSummary = z
   .object({

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { expect } from 'vitest'
 import { isWrite } from '#shared/contracts/route.ts'
+import type { PlanSpec } from '#shared/domain/plan.ts'
 import { keepDeadLetter } from '#shared/database/dead-letters.ts'
 import { test } from '#tests/support/api.ts'
 import { makeData, makePlan } from '#tests/support/makers.ts'
@@ -39,6 +40,17 @@ const requests: Record<string, (ctx: TestWorld) => Promise<Asked>> = {
     path: `/api/plans/${(await makeRun(ctx)).planId}/resources`,
     body: { set: { cpu: '2' } },
   }),
+  'plans.annotate': async (ctx) => ({
+    path: `/api/plans/${await newPlan(ctx)}/annotations`,
+    body: { add: ['a=1'] },
+  }),
+  'plans.setaccount': async (ctx) => ({
+    path: `/api/plans/${await newPlan(ctx)}/serviceaccount`,
+    body: { service_account: 'trainer' },
+  }),
+  'plans.unsetaccount': async (ctx) => ({
+    path: `/api/plans/${await newPlan(ctx, { service_account: 'trainer' })}/serviceaccount`,
+  }),
   'runs.abort': async (ctx) => ({
     path: `/api/runs/${(await makeRun(ctx, { status: 'running' })).runId}/abort`,
   }),
@@ -60,8 +72,11 @@ async function deadEvent({ sql }: TestWorld): Promise<{ eventIds: unknown[] }> {
   return { eventIds: [letter?.['id']] }
 }
 
+const newPlan = (ctx: TestWorld, more: Partial<PlanSpec> = {}): Promise<string> =>
+  makePlan(ctx, { inputs: { '/in': ['again:2'] } }, more)
+
 const planPath = async (ctx: TestWorld, more: { active: boolean }): Promise<string> =>
-  `/api/plans/${await makePlan(ctx, { inputs: { '/in': ['again:2'] } }, more)}/active`
+  `/api/plans/${await newPlan(ctx, more)}/active`
 
 type Row = Record<string, unknown>
 

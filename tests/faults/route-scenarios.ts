@@ -44,6 +44,18 @@ async function planWithRun(world: QuietWorld, active: boolean): Promise<string> 
   return planId
 }
 
+const ofAccount = (name: string, body?: unknown): Scenario[] => [
+  {
+    of: 'a plan with a service account',
+    async arrange(world) {
+      const more = { service_account: 'another' }
+      const planId = await makePlan(world, { inputs: { '/in': ['kind:a'] } }, more)
+      const path = `/api/plans/${planId}/serviceaccount`
+      return requestTo(name, { path, ...(body !== undefined && { body }) })
+    },
+  },
+]
+
 const ofRun = (
   name: string,
   path: (runId: string) => Request,
@@ -152,6 +164,19 @@ export const routeScenarios: Record<string, Scenario[]> = {
       },
     },
   ],
+  'plans.annotate': [
+    {
+      of: 'a plan with annotations',
+      async arrange(world) {
+        const more = { annotations: [{ key: 'a', value: '1' }] }
+        const planId = await makePlan(world, { inputs: { '/in': ['kind:a'] } }, more)
+        const body = { add: ['b=1'], remove_key: ['a'] }
+        return requestTo('plans.annotate', { path: `/api/plans/${planId}/annotations`, body })
+      },
+    },
+  ],
+  'plans.setaccount': ofAccount('plans.setaccount', { service_account: 'trainer' }),
+  'plans.unsetaccount': ofAccount('plans.unsetaccount'),
   'runs.abort': ofRun(
     'runs.abort',
     (runId) => ({ path: `/api/runs/${runId}/abort` }),

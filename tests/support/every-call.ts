@@ -150,6 +150,12 @@ async function askForPlans({ world, ask }: Scene): Promise<void> {
   await ask('plans-activate', `/api/plans/${first}/active?allow=10`, withKey())
   const limits = { set: { cpu: '2' }, unset: ['memory'] }
   await ask('plans-resource', `/api/plans/${first}/resources`, { body: limits, ...withKey() })
+  const annotations = { add: ['a=1'], remove: ['b=1'], remove_key: ['c'] }
+  const annotate = { body: annotations, ...withKey() }
+  await ask('plans-annotate', `/api/plans/${first}/annotations`, annotate)
+  const account = { body: { service_account: 'trainer' }, ...withKey() }
+  await ask('plans-setaccount', `/api/plans/${first}/serviceaccount`, account)
+  await ask('plans-unsetaccount', `/api/plans/${first}/serviceaccount`, withKey())
 }
 
 /** Nobody can ask for tombstones, and whoever asks for all that is done asks for nearly all runs. */
