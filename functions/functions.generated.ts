@@ -10,6 +10,7 @@ import adminReplay from './api/admin-replay/function.ts'
 import dataFind from './api/data-find/function.ts'
 import dataPull from './api/data-pull/function.ts'
 import dataPush from './api/data-push/function.ts'
+import dataShow from './api/data-show/function.ts'
 import dataTag from './api/data-tag/function.ts'
 import plansActivate from './api/plans-activate/function.ts'
 import plansAnnotate from './api/plans-annotate/function.ts'
@@ -20,6 +21,7 @@ import plansResource from './api/plans-resource/function.ts'
 import plansSetaccount from './api/plans-setaccount/function.ts'
 import plansShow from './api/plans-show/function.ts'
 import plansUnsetaccount from './api/plans-unsetaccount/function.ts'
+import plansUsage from './api/plans-usage/function.ts'
 import runsAbort from './api/runs-abort/function.ts'
 import runsDelete from './api/runs-delete/function.ts'
 import runsFind from './api/runs-find/function.ts'
@@ -56,6 +58,7 @@ export const routeFunctions = [
   dataFind,
   dataPull,
   dataPush,
+  dataShow,
   dataTag,
   plansActivate,
   plansAnnotate,
@@ -66,6 +69,7 @@ export const routeFunctions = [
   plansSetaccount,
   plansShow,
   plansUnsetaccount,
+  plansUsage,
   runsAbort,
   runsDelete,
   runsFind,

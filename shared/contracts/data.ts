@@ -56,6 +56,15 @@ export const data = resource('data', {
     response: 'application/tar+gzip',
     problems: ['data-not-found', 'not-yet', 'volume-unreachable'],
   }),
+  show: route({
+    method: 'get',
+    path: '/api/data/:knitId/metadata',
+    summary: 'Show one data: its tags, what made it, what reads it, and the room it takes.',
+    role: 'viewer',
+    params,
+    response: DataDetail,
+    problems: ['data-not-found'],
+  }),
   tag: route({
     method: 'put',
     path: '/api/data/:knitId',

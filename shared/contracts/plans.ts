@@ -4,6 +4,7 @@ import { PlanId } from '#shared/domain/ids.ts'
 import {
   PlanDetail,
   PlanSpec,
+  PlanUsage,
   ResourceLimitChange,
   SetServiceAccount,
 } from '#shared/domain/plan.ts'
@@ -56,6 +57,15 @@ export const plans = resource('plans', {
     role: 'viewer',
     params,
     response: PlanDetail,
+    problems: ['plan-not-found'],
+  }),
+  usage: route({
+    method: 'get',
+    path: '/api/plans/:planId/usage',
+    summary: 'Show how much room it takes what runs of a plan have written.',
+    role: 'viewer',
+    params,
+    response: PlanUsage,
     problems: ['plan-not-found'],
   }),
   activate: route({

@@ -15,7 +15,10 @@ type DataRow = {
   tags: number[]
   ended_at: Date | null
   status: RunStatus
-}
+} & ContentRow
+
+/** Either all of it is known or nothing; numbers come as text, as they may be larger than any. */
+type ContentRow = { bytes: string; files: string; digest: string } | { digest: null }
 
 type Use = { knitId: string; planId: string; inputId: number; runId: string | null }
 
@@ -24,7 +27,8 @@ export async function showData(sql: Queryable, ids: readonly string[]): Promise<
   if (ids.length === 0) return []
   const [rows, uses] = await Promise.all([
     sql<DataRow[]>`
-      select data.id, data.plan_id, data.run_id, data.output_id, data.tags, data.ended_at, run.status
+      select data.id, data.plan_id, data.run_id, data.output_id, data.tags, data.ended_at, run.status,
+             data.bytes, data.files, data.digest
         from data
         join run on run.id = data.run_id
        where data.id = any (${[...ids]}::uuid[])`,
@@ -83,11 +87,18 @@ export async function showData(sql: Queryable, ids: readonly string[]): Promise<
           const mount = mountOf.get(`input ${inputId}`)
           return runId === null && plan && mount ? [{ ...mountpointOf(mount), plan }] : []
         }),
+        ...contentOf(row),
       },
     ]
   }
   const shown = new Map(rows.flatMap((row) => show(row).map((detail) => [row.id, detail] as const)))
   return ids.flatMap((id) => shown.get(id) ?? [])
+}
+
+function contentOf(row: ContentRow): Pick<DataDetail, 'content'> {
+  if (row.digest === null) return {}
+  const { bytes, files, digest } = row
+  return { content: { bytes: Number(bytes), files: Number(files), digest } }
 }
 
 function tagsOf(row: DataRow, byId: ReadonlyMap<number, Tag>): Tag[] {

@@ -1,6 +1,12 @@
 import { formatAnnotation, type Annotation } from '#shared/domain/annotation.ts'
 import { formatLabel, onNodeModes, type OnNode } from '#shared/domain/on-node.ts'
-import type { Downstream, PlanDetail, PlanSummary, Upstream } from '#shared/domain/plan.ts'
+import type {
+  Downstream,
+  PlanDetail,
+  PlanSummary,
+  PlanUsage,
+  Upstream,
+} from '#shared/domain/plan.ts'
 import { readTagQuery, shownMountTags, type Tag } from '#shared/domain/tag.ts'
 import { showTags, type LogPoint, type Mountpoint } from '#shared/domain/wire.ts'
 import type { Queryable } from './sql.ts'
@@ -249,4 +255,27 @@ export async function findPlanIds(sql: Queryable, filter: PlanFilter): Promise<s
        and ${outQuery.user.length > 0 ? sql`exists (select from output where plan_id = plan.id and tags @> ${allTagIds(sql, outQuery.user)})` : sql`true`}
      order by id`
   return rows.map(({ id }) => id)
+}
+
+/** The room that what runs of a plan have written takes; undefined when there is no such plan. */
+export async function planUsage(sql: Queryable, planId: string): Promise<PlanUsage | undefined> {
+  const [row] = await sql<Record<'runs' | 'data' | 'files' | 'bytes', string>[]>`
+    select count(distinct run.id) as runs,
+           count(data.id) as data,
+           coalesce(sum(data.files), 0) as files,
+           coalesce(sum(data.bytes), 0) as bytes
+      from plan
+      left join run on run.plan_id = plan.id
+      left join data on data.run_id = run.id
+     where plan.id = ${planId}
+     group by plan.id`
+  if (!row) return undefined
+  // Sums come as text, as they may be larger than any number.
+  return {
+    planId,
+    runs: Number(row.runs),
+    data: Number(row.data),
+    files: Number(row.files),
+    bytes: Number(row.bytes),
+  }
 }

@@ -102,7 +102,13 @@ export async function attemptsOf(
   return new Map([...byRun].map(([runId, own]) => [runId, own.map(({ attempt }) => attempt)]))
 }
 
-type Fill = { runId: string; kind: 'input' | 'output'; mountId: number; knitId: string }
+type Fill = {
+  runId: string
+  kind: 'input' | 'output'
+  mountId: number
+  knitId: string
+  bytes: string | null
+}
 
 /** Runs as the API shows them, in the order of the ids; what does not exist is left out. */
 export async function showRuns(sql: Queryable, ids: readonly string[]): Promise<RunDetail[]> {
@@ -111,11 +117,11 @@ export async function showRuns(sql: Queryable, ids: readonly string[]): Promise<
     runRows(sql, ids),
     attemptsOf(sql, ids),
     sql<Fill[]>`
-      select run_id as "runId", 'input' as kind, input_id as "mountId", knit_id as "knitId"
+      select run_id as "runId", 'input' as kind, input_id as "mountId", knit_id as "knitId", null as bytes
         from assign
        where run_id = any (${[...ids]}::uuid[])
        union all
-      select run_id, 'output', output_id, id
+      select run_id, 'output', output_id, id, bytes
         from data
        where run_id = any (${[...ids]}::uuid[])`,
   ])
@@ -127,6 +133,7 @@ export async function showRuns(sql: Queryable, ids: readonly string[]): Promise<
   const knitIds = new Map(
     fills.map((fill) => [`${fill.runId} ${fill.kind} ${fill.mountId}`, fill.knitId]),
   )
+  const fillsOf = Map.groupBy(fills, ({ runId }) => runId)
   const byPlan = Map.groupBy(mounts, ({ planId }) => planId)
   const shown = new Map(
     rows.map((row): [string, RunDetail] => {
@@ -148,11 +155,18 @@ export async function showRuns(sql: Queryable, ids: readonly string[]): Promise<
           log: log ? { ...logPointOf(log), ...log.data } : null,
           ...progressOf(row),
           attempts: attempts.get(row.id) ?? [],
+          ...bytesOf(fillsOf.get(row.id) ?? []),
         },
       ]
     }),
   )
   return ids.flatMap((id) => shown.get(id) ?? [])
+}
+
+/** The room that all of it takes which is known. */
+function bytesOf(fills: readonly Fill[]): Pick<RunDetail, 'bytes'> {
+  const known = fills.flatMap(({ bytes }) => (bytes === null ? [] : [Number(bytes)]))
+  return known.length > 0 ? { bytes: known.reduce((sum, one) => sum + one) } : {}
 }
 
 function progressOf(row: RunRow) {

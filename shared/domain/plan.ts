@@ -301,6 +301,18 @@ const Downstream = z
   .meta({ id: 'Downstream' })
 export type Downstream = z.infer<typeof Downstream>
 
+/** The room that what runs of a plan have written takes. */
+export const PlanUsage = z
+  .object({
+    planId: PlanId,
+    runs: z.int().describe('Runs of the plan.'),
+    data: z.int().describe('Data that they have written, or will.'),
+    files: z.int().describe('Files of these data, as far as they are known.'),
+    bytes: z.int().describe('Bytes of these files.'),
+  })
+  .meta({ id: 'PlanUsage' })
+export type PlanUsage = z.infer<typeof PlanUsage>
+
 export const PlanDetail = z
   .object({
     ...PlanSummary.shape,

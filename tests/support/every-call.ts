@@ -108,6 +108,7 @@ async function askForData({ world, ask }: Scene): Promise<void> {
   ]
   for (const query of queries) await ask('data-find', `/api/data?${query}`)
   await ask('data-pull', `/api/data/${knitId}`)
+  await ask('data-show', `/api/data/${knitId}/metadata`)
 }
 
 const withKey = () => ({ headers: { 'idempotency-key': randomUUID() } })
@@ -135,6 +136,7 @@ async function askForPlans({ world, ask }: Scene): Promise<void> {
   ]
   for (const query of queries) await ask('plans-find', `/api/plans?${query}`)
   await ask('plans-show', `/api/plans/${first}`)
+  await ask('plans-usage', `/api/plans/${first}/usage`)
   const body = {
     image: 'example.test/applied:1',
     entrypoint: ['true'],

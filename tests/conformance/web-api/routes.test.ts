@@ -29,6 +29,11 @@ const rows: Row[] = [
     body: () => ({ add: ['a:1'] }),
     answers: 'DataDetail',
   },
+  {
+    line: 'GET /api/data/:knitId/metadata',
+    of: (world) => makeData(world),
+    answers: 'DataDetail',
+  },
   { line: 'GET /api/plans', answers: 'PlanDetail[]' },
   { line: 'POST /api/plans', body: planSpec, answers: 'PlanDetail' },
   { line: 'GET /api/plans/:planId', of: plan, answers: 'PlanDetail' },
