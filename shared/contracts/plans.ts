@@ -9,6 +9,7 @@ import {
   SetServiceAccount,
 } from '#shared/domain/plan.ts'
 import { SoughtTagText } from '#shared/domain/tag.ts'
+import { pageQuery } from './page.ts'
 import { resource, route } from './route.ts'
 
 const params = z.object({ planId: PlanId.describe('Id of the plan.') })
@@ -37,6 +38,7 @@ export const plans = resource('plans', {
         .array(SoughtTagText)
         .default([])
         .describe('A tag; one output, or the log, must put all of them.'),
+      ...pageQuery(PlanId),
     }),
     response: z.array(PlanDetail),
     problems: ['bad-request'],

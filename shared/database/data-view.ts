@@ -3,6 +3,7 @@ import { runStates, runStatuses, type RunStatus } from '#shared/domain/run-state
 import { readTagQuery, shownTags, type Tag } from '#shared/domain/tag.ts'
 import { showTags } from '#shared/domain/wire.ts'
 import { logPointOf, mountpointOf, mountsOfPlans, planSummaries } from './plan-view.ts'
+import type { Page } from './page.ts'
 import { inWindow, runSummaries, type TimeWindow } from './run-view.ts'
 import type { Fragment, Queryable } from './sql.ts'
 import { allTagIds, digestOf, pickTags, tagsById, tagStatistics } from './tags.ts'
@@ -111,8 +112,14 @@ function tagsOf(row: DataRow, byId: ReadonlyMap<number, Tag>): Tag[] {
   })
 }
 
-/** A page of a list that begins with the newest: at most so many, from behind the last one of the page before. */
-export type Page = { limit: number; after?: { endedAt: Date | null; id: string } | undefined }
+/** Where a data stands in the list of all: those that have not ended have no time. */
+export type DataPlace = { endedAt: Date | null; id: string }
+
+export async function findDataPlace(sql: Queryable, id: string): Promise<DataPlace | undefined> {
+  const [place] = await sql<DataPlace[]>`
+    select id, ended_at as "endedAt" from data where id = ${id}`
+  return place
+}
 
 /**
  * Ids of data that carry all the tags, the last ended last, those that have not ended after them. With a page it is the other
@@ -122,13 +129,13 @@ export async function findDataIds(
   sql: Queryable,
   tags: readonly Tag[],
   window: TimeWindow = {},
-  page?: Page,
+  page?: Page<DataPlace>,
 ): Promise<string[]> {
   const query = readTagQuery(tags)
   if (query.impossible) return []
   const statuses = runStatuses.filter((status) => runStates[status].data === query.transient)
   const { source, condition, order } = page
-    ? await pageOf(sql, query.user, page)
+    ? await searchOf(sql, query.user, page)
     : {
         source: sql`data`,
         condition: carriesAll(sql, query.user),
@@ -165,7 +172,7 @@ const fewData = 2000
  * sees all that carry them. Decided here, because a prepared statement is planned for any tags and so for none; `is true`
  * and `offset 0` keep the other index out.
  */
-async function pageOf(sql: Queryable, tags: readonly Tag[], { limit, after }: Page) {
+async function searchOf(sql: Queryable, tags: readonly Tag[], { limit, after }: Page<DataPlace>) {
   const order = sql`order by data.ended_at desc, data.id desc limit ${limit}`
   const behind = after ? isBehind(sql, after) : sql`true`
   const { data, shares, bound } = await tagStatistics(sql)
@@ -192,7 +199,7 @@ const carriesAll = (sql: Queryable, tags: readonly Tag[]): Fragment =>
   tags.length > 0 ? sql`data.tags @> ${allTagIds(sql, tags)}` : sql`true`
 
 /** Those that have not ended come first, and have no time that could be compared. */
-const isBehind = (sql: Queryable, { endedAt, id }: NonNullable<Page['after']>) =>
+const isBehind = (sql: Queryable, { endedAt, id }: DataPlace) =>
   endedAt
     ? sql`(data.ended_at, data.id) < (${endedAt}::timestamptz, ${id}::uuid)`
     : sql`(data.ended_at is not null or data.id < ${id}::uuid)`

@@ -9,6 +9,7 @@ import type {
 } from '#shared/domain/plan.ts'
 import { readTagQuery, shownMountTags, type Tag } from '#shared/domain/tag.ts'
 import { showTags, type LogPoint, type Mountpoint } from '#shared/domain/wire.ts'
+import type { Page } from './page.ts'
 import type { Queryable } from './sql.ts'
 import { allTagIds, pickTags, tagsById } from './tags.ts'
 
@@ -237,8 +238,15 @@ export type PlanFilter = {
   outTags: readonly Tag[]
 }
 
-/** Ids of plans, in order: one input asks for all of `inTags`, one output or the log puts all of `outTags`. */
-export async function findPlanIds(sql: Queryable, filter: PlanFilter): Promise<string[]> {
+/**
+ * Ids of plans, in order: one input asks for all of `inTags`, one output or the log puts all of `outTags`. With a page it is the
+ * other way round, and no more than that page.
+ */
+export async function findPlanIds(
+  sql: Queryable,
+  filter: PlanFilter,
+  page?: Page<string>,
+): Promise<string[]> {
   const inQuery = readTagQuery(filter.inTags)
   const outQuery = readTagQuery(filter.outTags)
   if (inQuery.impossible || inQuery.transient || outQuery.impossible) return []
@@ -253,7 +261,8 @@ export async function findPlanIds(sql: Queryable, filter: PlanFilter): Promise<s
        and ${inQuery.knitId ? sql`exists (select from input where plan_id = plan.id and knit_id = ${inQuery.knitId})` : sql`true`}
        and ${inQuery.timestamp ? sql`exists (select from input where plan_id = plan.id and knit_timestamp = ${inQuery.timestamp})` : sql`true`}
        and ${outQuery.user.length > 0 ? sql`exists (select from output where plan_id = plan.id and tags @> ${allTagIds(sql, outQuery.user)})` : sql`true`}
-     order by id`
+       and ${page?.after === undefined ? sql`true` : sql`id < ${page.after}`}
+     ${page ? sql`order by id desc limit ${page.limit}` : sql`order by id`}`
   return rows.map(({ id }) => id)
 }
 

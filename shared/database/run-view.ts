@@ -3,6 +3,7 @@ import { reasonOf } from '#shared/domain/run-reason.ts'
 import type { RunStatus } from '#shared/domain/run-states.ts'
 import { formatTime } from '#shared/domain/time.ts'
 import { isPutBack } from './admission.ts'
+import type { Page } from './page.ts'
 import { logPointOf, mountpointOf, mountsOfPlans, planSummaries } from './plan-view.ts'
 import type { Queryable } from './sql.ts'
 
@@ -200,8 +201,21 @@ export type RunFilter = TimeWindow & {
   statuses?: readonly RunStatus[] | undefined
 }
 
-/** Ids of runs, the last updated last. */
-export async function findRunIds(sql: Queryable, filter: RunFilter): Promise<string[]> {
+/** Where a run stands in the list of all. */
+export type RunPlace = { updatedAt: Date; id: string }
+
+export async function findRunPlace(sql: Queryable, id: string): Promise<RunPlace | undefined> {
+  const [place] = await sql<RunPlace[]>`
+    select id, updated_at as "updatedAt" from run where id = ${id}`
+  return place
+}
+
+/** Ids of runs, the last updated last; with a page it is the other way round, and no more than that page. */
+export async function findRunIds(
+  sql: Queryable,
+  filter: RunFilter,
+  page?: Page<RunPlace>,
+): Promise<string[]> {
   const { planIds, inputIds, outputIds, statuses } = filter
   const rows = await sql<{ id: string }[]>`
     select id
@@ -211,7 +225,8 @@ export async function findRunIds(sql: Queryable, filter: RunFilter): Promise<str
        and ${outputIds ? sql`id in (select run_id from data where id = any (${[...outputIds]}::uuid[]))` : sql`true`}
        and ${statuses ? sql`status = any (${[...statuses]}::text[])` : sql`true`}
        and ${inWindow(sql, sql`updated_at`, filter)}
-     order by updated_at, id`
+       and ${page?.after ? sql`(updated_at, id) < (${page.after.updatedAt}::timestamptz, ${page.after.id}::uuid)` : sql`true`}
+     ${page ? sql`order by updated_at desc, id desc limit ${page.limit}` : sql`order by updated_at, id`}`
   return rows.map(({ id }) => id)
 }
 

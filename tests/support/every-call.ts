@@ -107,6 +107,8 @@ async function askForData({ world, ask }: Scene): Promise<void> {
     ...windows.map((window) => `tag=${text('knit#transient:failed')}&${window}`),
   ]
   for (const query of queries) await ask('data-find', `/api/data?${query}`)
+  for (const page of ['limit=10', `limit=10&after=${knitId}`])
+    for (const query of [page, `tag=find:one&${page}`]) await ask('data-find', `/api/data?${query}`)
   await ask('data-pull', `/api/data/${knitId}`)
   await ask('data-show', `/api/data/${knitId}/metadata`)
 }
@@ -134,7 +136,8 @@ async function askForPlans({ world, ask }: Scene): Promise<void> {
     `in_tag=${text('knit#timestamp:2026-01-01T00:00:00.000+00:00')}`,
     'out_tag=b:1',
   ]
-  for (const query of queries) await ask('plans-find', `/api/plans?${query}`)
+  for (const query of [...queries, 'limit=10', `limit=10&after=${first}`])
+    await ask('plans-find', `/api/plans?${query}`)
   await ask('plans-show', `/api/plans/${first}`)
   await ask('plans-usage', `/api/plans/${first}/usage`)
   const body = {
@@ -178,7 +181,8 @@ async function askForRuns({ world, ask }: Scene): Promise<void> {
     ...windows.map((window) => `status=failed&${window}`),
     ...windows.map((window) => `plan=${run.planId}&${window}`),
   ]
-  for (const query of queries) await ask('runs-find', `/api/runs?${query}`)
+  for (const query of [...queries, 'limit=10', `limit=10&after=${run.runId}`])
+    await ask('runs-find', `/api/runs?${query}`)
   await ask('runs-show', `/api/runs/${run.runId}`)
   await ask('runs-show', `/api/runs/${waiting.runId}`)
   await ask('runs-log', `/api/runs/${run.runId}/log`)
