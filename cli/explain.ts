@@ -68,6 +68,7 @@ const nextByCode: Partial<Record<ProblemCode, Next>> = {
   'data-not-found': 'knit data find',
   'plan-not-found': 'knit plan find',
   'run-not-found': 'knit run find',
+  'thing-not-found': 'knit data find',
   'event-not-found': 'knit admin events --dead',
   'token-not-found': 'knit admin token list',
   'token-name-taken': 'knit admin token list',

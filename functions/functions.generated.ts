@@ -12,6 +12,7 @@ import dataPull from './api/data-pull/function.ts'
 import dataPush from './api/data-push/function.ts'
 import dataShow from './api/data-show/function.ts'
 import dataTag from './api/data-tag/function.ts'
+import lineageShow from './api/lineage-show/function.ts'
 import plansActivate from './api/plans-activate/function.ts'
 import plansAnnotate from './api/plans-annotate/function.ts'
 import plansApply from './api/plans-apply/function.ts'
@@ -60,6 +61,7 @@ export const routeFunctions = [
   dataPush,
   dataShow,
   dataTag,
+  lineageShow,
   plansActivate,
   plansAnnotate,
   plansApply,

@@ -1,12 +1,13 @@
 import { access } from './access.ts'
 import { admin } from './admin.ts'
 import { data } from './data.ts'
+import { lineage } from './lineage.ts'
 import { plans } from './plans.ts'
 import type { Route } from './route.ts'
 import { runs } from './runs.ts'
 import { tokens } from './tokens.ts'
 
 /** Every route of the API. */
-export const routes: Route[] = [data, plans, runs, admin, tokens, access].flatMap((resource) =>
-  Object.values<Route>(resource),
+export const routes: Route[] = [data, plans, runs, lineage, admin, tokens, access].flatMap(
+  (resource) => Object.values<Route>(resource),
 )

@@ -18,6 +18,7 @@ export const problems = {
   'data-not-found': { status: 404, title: 'No such data', reason: 'not found' },
   'plan-not-found': { status: 404, title: 'No such plan', reason: 'not found' },
   'run-not-found': { status: 404, title: 'No such run', reason: 'not found' },
+  'thing-not-found': { status: 404, title: 'No such data or run', reason: 'not found' },
   'run-deleted': { status: 404, title: 'The run was deleted', reason: 'not found' },
   'event-not-found': { status: 404, title: 'No such event', reason: 'event is not found' },
   'token-not-found': { status: 404, title: 'No such token', reason: 'token is not found' },

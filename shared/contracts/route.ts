@@ -18,6 +18,8 @@ export type RouteSpec = {
   anyType?: true
   /** Schema of the JSON answer (`z.void()`: an empty one), or the media type of an answer that is streamed. */
   response: z.ZodType | MediaType
+  /** Another form of the answer, for who asks for that. */
+  also?: MediaType
   /** The status of success; 200 unless given. */
   status?: 204
   problems: readonly ProblemCode[]

@@ -54,7 +54,10 @@ function operation(route: Route): Json {
       [route.status ?? 200]: {
         description: 'Done.',
         ...(!(route.response instanceof z.ZodVoid) && {
-          content: content(route.response, 'output'),
+          content: {
+            ...content(route.response, 'output'),
+            ...(route.also && content(route.also, 'output')),
+          },
         }),
       },
       ...refusals(route),

@@ -20,7 +20,7 @@ import { checkRole, identityHeader, verifyIdentity, type Principal } from './ide
 import { readJson, readQuery, type NodeBindings } from './read-request.ts'
 import { jsonResponse, problemResponse, toProblem } from './respond.ts'
 import { followTrace, traceId } from './trace.ts'
-import { answer, type Asked } from './web.ts'
+import { answer, LightResponse, type Asked } from './web.ts'
 
 /** How a function wants to be deployed; what it leaves out is the platform's default. */
 export type Deploy = {
@@ -48,6 +48,9 @@ export type RouteInput<S extends RouteSpec> = {
   bindings: NodeBindings
 }
 
+/** What a handler gives back: what is sent as JSON, or whole answers where there is another form of it. */
+type AnswerOf<S extends RouteSpec> = ResponseOf<S> | (S extends { also: string } ? Response : never)
+
 export type RouteContext = Context & Once & { principal: Principal }
 
 /** A route of the API: what the contract says, and how it is done. */
@@ -66,7 +69,7 @@ export type RouteFunction = {
  */
 export function defineRoute<S extends RouteSpec>(
   contract: Route<S>,
-  handle: (input: RouteInput<S>, ctx: RouteContext) => Promise<ResponseOf<S>>,
+  handle: (input: RouteInput<S>, ctx: RouteContext) => Promise<AnswerOf<S>>,
   deploy: Deploy = {},
 ): RouteFunction {
   const serve = async (c: RouteCall, world: World): Promise<Response> => {
@@ -92,7 +95,8 @@ export function defineRoute<S extends RouteSpec>(
         recordAudit(tx, auditOf(contract, { ...who, trace: traceId(traceparent) }, asked, answer))
       const result = await handle(input, { ...ctx, ...onceFor(ctx, key, record), principal })
       if (typeof contract.response === 'string') return done(result as Response)
-      return answerEarly(done(answerOf(contract, result, c)), c.env ?? {})
+      const shown = result instanceof LightResponse ? result : answerOf(contract, result, c)
+      return answerEarly(done(shown as Response), c.env ?? {})
     } catch (error) {
       const problem = toProblem(error)
       if (problem.code === 'unexpected') log.error('request failed', { error })
@@ -152,7 +156,13 @@ async function readInput<S extends RouteSpec>(
   return { params, query, body, request: c.req.raw, bindings } as unknown as RouteInput<S>
 }
 
-const things = { planId: 'plan', runId: 'run', knitId: 'data', name: 'token' } as const
+const things = {
+  planId: 'plan',
+  runId: 'run',
+  knitId: 'data',
+  name: 'token',
+  id: 'thing',
+} as const
 
 /** What a parameter of a path names, and how. */
 function namedBy(parameter: string) {

@@ -186,6 +186,9 @@ async function askForRuns({ world, ask }: Scene): Promise<void> {
   await ask('runs-show', `/api/runs/${run.runId}`)
   await ask('runs-show', `/api/runs/${waiting.runId}`)
   await ask('runs-log', `/api/runs/${run.runId}/log`)
+  const ways = ['', '?direction=up', '?depth=2', '?limit=1', `?after=${run.runId}`]
+  for (const id of [run.inputs[0], run.runId])
+    for (const query of ways) await ask('lineage-show', `/api/lineage/${id}${query}`)
   for (const { runId } of [run, waiting]) await ask('runs-history', `/api/runs/${runId}/history`)
 }
 
