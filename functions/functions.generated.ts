@@ -12,6 +12,7 @@ import dataPull from './api/data-pull/function.ts'
 import dataPush from './api/data-push/function.ts'
 import dataShow from './api/data-show/function.ts'
 import dataTag from './api/data-tag/function.ts'
+import eventsWatch from './api/events-watch/function.ts'
 import lineageShow from './api/lineage-show/function.ts'
 import plansActivate from './api/plans-activate/function.ts'
 import plansAnnotate from './api/plans-annotate/function.ts'
@@ -61,6 +62,7 @@ export const routeFunctions = [
   dataPush,
   dataShow,
   dataTag,
+  eventsWatch,
   lineageShow,
   plansActivate,
   plansAnnotate,

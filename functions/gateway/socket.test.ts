@@ -29,13 +29,14 @@ test('a slash at the end makes no difference on any route', async ({ front }) =>
   const knitId = await makeData(front.world)
   const planId = await makePlan(front.world, { inputs: { '/in': ['slash:1'] } })
   for (const { method, path, name, body } of routes) {
-    if (name === 'data.push' || name === 'data.pull') continue
+    if (['data.push', 'data.pull', 'events.watch'].includes(name)) continue
     const filled = path
       .replace(':planId', planId)
       .replace(/:\w+/, name === 'data.tag' ? knitId : randomUUID())
     const wish = {
       method: method.toUpperCase(),
-      headers: json,
+      // What makes something new makes it once.
+      headers: { ...json, 'idempotency-key': randomUUID() },
       // Node sends the body of a DELETE without its length: 400 would come before what the route says.
       ...(body && { body: '{}' }),
     }

@@ -6,8 +6,9 @@ import { plans } from './plans.ts'
 import type { Route } from './route.ts'
 import { runs } from './runs.ts'
 import { tokens } from './tokens.ts'
+import { events } from './watch.ts'
 
 /** Every route of the API. */
-export const routes: Route[] = [data, plans, runs, lineage, admin, tokens, access].flatMap(
+export const routes: Route[] = [data, plans, runs, lineage, events, admin, tokens, access].flatMap(
   (resource) => Object.values<Route>(resource),
 )

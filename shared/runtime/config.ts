@@ -177,6 +177,7 @@ export const Config = z.object({
   sweepInterval: seconds(10).describe(
     'Seconds between two looks of the local home for work that no event woke.',
   ),
+  watchInterval: seconds(1).describe('Seconds between two looks for what to tell those who watch.'),
   uploadLease: seconds(60).describe(
     'Seconds without a sign of life after which an upload, or a download, is given up.',
   ),

@@ -8,6 +8,7 @@ import { sent } from './web.ts'
 export type StreamOptions = {
   /** Media type of the answer. */
   type: string
+  headers?: Record<string, string>
   log: Log
   /** Sent after the last byte, and only then: its absence tells that the answer is not whole. */
   trailer?: { name: string; value: () => string }
@@ -27,10 +28,11 @@ export function streamResponse(
   const { outgoing } = bindings
   if (!outgoing)
     return new Response(Readable.toWeb(body) as ReadableStream as never, {
-      headers: { 'content-type': options.type },
+      headers: { 'content-type': options.type, ...options.headers },
     })
   outgoing.writeHead(200, {
     'content-type': options.type,
+    ...options.headers,
     ...(options.trailer && { trailer: options.trailer.name }),
   })
   outgoing.flushHeaders()

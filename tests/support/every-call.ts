@@ -31,6 +31,7 @@ export async function callEverything(world: TestWorld, watch: Observer): Promise
   await changeData(scene)
   await askForPlans(scene)
   await askForRuns(scene)
+  await watchRuns(scene)
   await moveRuns(scene)
   await operate(scene)
   await askWho(scene)
@@ -44,6 +45,8 @@ type Scene = {
   world: TestWorld
   /** Calls a route by its folder; what it answers must be a success. */
   ask(folder: string, path: string, options?: CallOptions): Promise<Response>
+  /** The same for a route whose answer never ends: so many pieces of it are heard. */
+  listen(folder: string, path: string, pieces: number): Promise<void>
   /** Gives an event to a step. */
   wake<E extends EventName>(
     step: string,
@@ -77,6 +80,14 @@ function sceneOf(world: TestWorld, watch: Observer): Scene {
         // What is streamed goes on after the answer has begun.
         return new Response((await response.text()) || null, response)
       }),
+    listen: async (folder, path, pieces) =>
+      void (await succeed(`${found(routes, folder).name} ${path}`, async () => {
+        const response = await call(found(routes, folder), world, path)
+        const reader = response.body?.getReader()
+        for (let piece = 0; piece < pieces; piece += 1) await reader?.read()
+        await reader?.cancel()
+        return new Response(null, response)
+      })),
     wake: async (step, name, data, more) =>
       void (await succeed(`${step} ${name}`, () =>
         deliver(found(steps, step), world, name, data, more),
@@ -190,6 +201,12 @@ async function askForRuns({ world, ask }: Scene): Promise<void> {
   for (const id of [run.inputs[0], run.runId])
     for (const query of ways) await ask('lineage-show', `/api/lineage/${id}${query}`)
   for (const { runId } of [run, waiting]) await ask('runs-history', `/api/runs/${runId}/history`)
+}
+
+async function watchRuns({ world, listen }: Scene): Promise<void> {
+  const [first] = await world.sql<{ id: string }[]>`select min(id) as id from run_history`
+  await listen('events-watch', '/api/events', 1)
+  await listen('events-watch', `/api/events?after=${first?.id}`, 2)
 }
 
 async function moveRuns({ world, ask }: Scene): Promise<void> {
