@@ -38,6 +38,10 @@ export const plans = resource('plans', {
         .array(SoughtTagText)
         .default([])
         .describe('A tag; one output, or the log, must put all of them.'),
+      dryRun: z
+        .string()
+        .optional()
+        .describe('Present: each plan tells what it would start now, and why not more.'),
       ...pageQuery(PlanId),
     }),
     response: z.array(PlanDetail),
@@ -48,6 +52,14 @@ export const plans = resource('plans', {
     path: '/api/plans',
     summary: 'Register a plan.',
     role: 'user',
+    query: z.object({
+      dryRun: z
+        .string()
+        .optional()
+        .describe(
+          'Present: nothing is registered; the answer is the plan as it would be, with what it would start now. Its id is of no plan.',
+        ),
+    }),
     body: PlanSpec,
     response: PlanDetail,
     problems: ['bad-request', 'too-large', 'plan-equivalent', 'plan-cycle'],

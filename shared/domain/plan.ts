@@ -5,6 +5,7 @@ import { parseImage, type Image } from './image.ts'
 import { Invalid } from './invalid.ts'
 import { checkedPath, checkOverlap, inPathOrder } from './mountpoint.ts'
 import { checkedOnNode, LabelText, type OnNode } from './on-node.ts'
+import { PlanPreview } from './preview.ts'
 import { Quantity } from './quantity.ts'
 import {
   checkTagLimits,
@@ -346,6 +347,7 @@ export const PlanDetail = z
       })
       .optional()
       .describe('Present while no runs are created, because they would be very many.'),
+    dryRun: PlanPreview.optional().describe('What it would start; where that was asked for.'),
   })
   .meta({ id: 'PlanDetail' })
 export type PlanDetail = z.infer<typeof PlanDetail>

@@ -13,13 +13,15 @@ export type NodeBindings = {
   outgoing?: import('node:http').ServerResponse
 }
 
+const countsByPresence = new Set(['follow', 'dryRun'])
+
 /** Query parameters as a contract's schema wants them: arrays for repeated ones, the first of the others. */
 export function readQuery(schema: z.ZodObject | undefined, params: URLSearchParams): unknown {
   if (!schema) return {}
   const given = Object.entries(schema.shape).flatMap(([name, property]): [string, unknown][] => {
     if (isArray(property)) return params.has(name) ? [[name, params.getAll(name)]] : []
     const value = params.get(name)
-    const absent = value === null || (value === '' && name !== 'follow')
+    const absent = value === null || (value === '' && !countsByPresence.has(name))
     return absent ? [] : [[name, value]]
   })
   const result = schema.safeParse(Object.fromEntries(given))

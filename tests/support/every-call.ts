@@ -147,7 +147,7 @@ async function askForPlans({ world, ask }: Scene): Promise<void> {
     `in_tag=${text('knit#timestamp:2026-01-01T00:00:00.000+00:00')}`,
     'out_tag=b:1',
   ]
-  for (const query of [...queries, 'limit=10', `limit=10&after=${first}`])
+  for (const query of [...queries, 'limit=10', `limit=10&after=${first}`, 'dryRun&in_tag=a:1'])
     await ask('plans-find', `/api/plans?${query}`)
   await ask('plans-show', `/api/plans/${first}`)
   await ask('plans-usage', `/api/plans/${first}/usage`)
@@ -161,6 +161,7 @@ async function askForPlans({ world, ask }: Scene): Promise<void> {
     outputs: [{ path: '/out', tags: ['c:1'] }],
     log: { tags: ['c:log'] },
   }
+  await ask('plans-apply', '/api/plans?dryRun', { body })
   await ask('plans-apply', '/api/plans', { body, ...withKey() })
   await ask('plans-deactivate', `/api/plans/${first}/active`, withKey())
   await ask('plans-activate', `/api/plans/${first}/active?allow=10`, withKey())
