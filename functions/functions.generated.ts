@@ -13,6 +13,7 @@ import dataPush from './api/data-push/function.ts'
 import dataShow from './api/data-show/function.ts'
 import dataTag from './api/data-tag/function.ts'
 import eventsWatch from './api/events-watch/function.ts'
+import explainShow from './api/explain-show/function.ts'
 import lineageShow from './api/lineage-show/function.ts'
 import plansActivate from './api/plans-activate/function.ts'
 import plansAnnotate from './api/plans-annotate/function.ts'
@@ -63,6 +64,7 @@ export const routeFunctions = [
   dataShow,
   dataTag,
   eventsWatch,
+  explainShow,
   lineageShow,
   plansActivate,
   plansAnnotate,

@@ -1,6 +1,7 @@
 import { access } from './access.ts'
 import { admin } from './admin.ts'
 import { data } from './data.ts'
+import { explain } from './explain.ts'
 import { lineage } from './lineage.ts'
 import { plans } from './plans.ts'
 import type { Route } from './route.ts'
@@ -9,6 +10,14 @@ import { tokens } from './tokens.ts'
 import { events } from './watch.ts'
 
 /** Every route of the API. */
-export const routes: Route[] = [data, plans, runs, lineage, events, admin, tokens, access].flatMap(
-  (resource) => Object.values<Route>(resource),
-)
+export const routes: Route[] = [
+  data,
+  plans,
+  runs,
+  lineage,
+  explain,
+  events,
+  admin,
+  tokens,
+  access,
+].flatMap((resource) => Object.values<Route>(resource))

@@ -198,6 +198,8 @@ async function askForRuns({ world, ask }: Scene): Promise<void> {
   await ask('runs-show', `/api/runs/${run.runId}`)
   await ask('runs-show', `/api/runs/${waiting.runId}`)
   await ask('runs-log', `/api/runs/${run.runId}/log`)
+  const asked = [`data=${run.inputs[0]}`, `run=${run.runId}`, `run=${waiting.runId}`]
+  for (const query of asked) await ask('explain-show', `/api/explain?plan=${run.planId}&${query}`)
   const ways = ['', '?direction=up', '?depth=2', '?limit=1', `?after=${run.runId}`]
   for (const id of [run.inputs[0], run.runId])
     for (const query of ways) await ask('lineage-show', `/api/lineage/${id}${query}`)
