@@ -14,6 +14,8 @@ import dataShow from './api/data-show/function.ts'
 import dataTag from './api/data-tag/function.ts'
 import eventsWatch from './api/events-watch/function.ts'
 import explainShow from './api/explain-show/function.ts'
+import importsBegin from './api/imports-begin/function.ts'
+import importsEnd from './api/imports-end/function.ts'
 import lineageShow from './api/lineage-show/function.ts'
 import plansActivate from './api/plans-activate/function.ts'
 import plansAnnotate from './api/plans-annotate/function.ts'
@@ -65,6 +67,8 @@ export const routeFunctions = [
   dataTag,
   eventsWatch,
   explainShow,
+  importsBegin,
+  importsEnd,
   lineageShow,
   plansActivate,
   plansAnnotate,

@@ -101,6 +101,8 @@ test('there are routes that a viewer may not call', () => {
     'admin.replay',
     'data.push',
     'data.tag',
+    'imports.begin',
+    'imports.end',
     'plans.activate',
     'plans.annotate',
     'plans.apply',

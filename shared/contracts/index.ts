@@ -2,6 +2,7 @@ import { access } from './access.ts'
 import { admin } from './admin.ts'
 import { data } from './data.ts'
 import { explain } from './explain.ts'
+import { imports } from './imports.ts'
 import { lineage } from './lineage.ts'
 import { plans } from './plans.ts'
 import type { Route } from './route.ts'
@@ -14,6 +15,7 @@ export const routes: Route[] = [
   data,
   plans,
   runs,
+  imports,
   lineage,
   explain,
   events,

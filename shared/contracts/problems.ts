@@ -13,6 +13,11 @@ export const problems = {
     reason: 'hash is not match.',
   },
   unauthorized: { status: 401, title: 'Who are you?', reason: 'unauthorized' },
+  'bad-import-token': {
+    status: 401,
+    title: 'The token ends no import',
+    reason: 'invalid token',
+  },
   forbidden: { status: 403, title: 'You may not do that', reason: 'forbidden' },
   'route-not-found': { status: 404, title: 'No such path', reason: 'Not Found' },
   'data-not-found': { status: 404, title: 'No such data', reason: 'not found' },
@@ -77,6 +82,21 @@ export const problems = {
     status: 409,
     title: 'Somebody ended the upload',
     reason: 'the upload was ended',
+  },
+  'volume-missing': {
+    status: 400,
+    title: 'The volume of the import is not there',
+    reason: 'bad request',
+  },
+  'import-missing': {
+    status: 409,
+    title: 'The import was deleted',
+    reason: 'missing Run',
+  },
+  'import-over': {
+    status: 409,
+    title: 'The import is over',
+    reason: 'the import is not in progress',
   },
   'token-name-taken': {
     status: 409,

@@ -4,6 +4,7 @@ import { isWrite } from '#shared/contracts/route.ts'
 import type { PlanSpec } from '#shared/domain/plan.ts'
 import { keepDeadLetter } from '#shared/database/dead-letters.ts'
 import { test } from '#tests/support/api.ts'
+import { makeImport } from '#tests/support/imports.ts'
 import { makeData, makePlan } from '#tests/support/makers.ts'
 import { makeRun } from '#tests/support/runs.ts'
 import { call, type CallOptions, type TestWorld } from '#tests/support/world.ts'
@@ -19,6 +20,12 @@ const requests: Record<string, (ctx: TestWorld) => Promise<Asked>> = {
   'data.tag': async (ctx) => ({
     path: `/api/data/${await makeData(ctx)}`,
     body: { add: ['again:1'] },
+  }),
+  'imports.begin': async () => ({ path: '/api/backend/data/import/begin' }),
+  'imports.end': async (ctx) => ({
+    path: '/api/backend/data/import/end',
+    body: await makeImport(ctx),
+    headers: { 'content-type': 'application/jwt' },
   }),
   'tokens.create': async () => ({
     path: '/api/admin/tokens',
@@ -102,7 +109,7 @@ test.for(writes.map((fn) => [fn.name, fn] as const))(
   '%s is recorded, and asked again with its key is answered as the first time and changes nothing',
   async ([name, fn], { ctx }) => {
     const asked = await requests[name]?.(ctx)
-    const headers = { 'idempotency-key': randomUUID() }
+    const headers = { ...asked?.headers, 'idempotency-key': randomUUID() }
     const ask = async () => {
       const response = await call(fn, ctx, asked?.path ?? '', { ...asked, headers })
       return { status: response.status, text: await response.text() }

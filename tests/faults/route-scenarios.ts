@@ -4,6 +4,7 @@ import { keepDeadLetter } from '#shared/database/dead-letters.ts'
 import { setPlanActive } from '#shared/database/plans.ts'
 import type { World } from '#shared/runtime/context.ts'
 import type { RouteFunction } from '#shared/runtime/define-route.ts'
+import { makeImport } from '#tests/support/imports.ts'
 import { makePlan } from '#tests/support/makers.ts'
 import { call, deliver } from '#tests/support/functions.ts'
 import { routeFunctions } from '../../functions/functions.generated.ts'
@@ -91,6 +92,22 @@ export const routeScenarios: Record<string, Scenario[]> = {
       async arrange(world) {
         await makePlan(world, { inputs: { '/in': ['kind:a'] } })
         return requestTo('data.push', { path: '/api/data?tag=kind:a&tag=new:one', ...archive })
+      },
+    },
+  ],
+  'imports.begin': [
+    {
+      of: 'an import',
+      arrange: async () => requestTo('imports.begin', { path: '/api/backend/data/import/begin' }),
+    },
+  ],
+  'imports.end': [
+    {
+      of: 'an import whose volume is there',
+      async arrange(world) {
+        const body = await makeImport(world)
+        const headers = { 'content-type': 'application/jwt' }
+        return requestTo('imports.end', { path: '/api/backend/data/import/end', body, headers })
       },
     },
   ],

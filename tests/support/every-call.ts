@@ -16,6 +16,7 @@ import { runStatuses, type RunStatus } from '#shared/domain/run-states.ts'
 import type { RouteFunction } from '#shared/runtime/define-route.ts'
 import { createRelay } from '#shared/runtime/relay.ts'
 import { routeFunctions, stepFunctions } from '../../functions/functions.generated.ts'
+import { makeImport } from './imports.ts'
 import { makeData, makePlan } from './makers.ts'
 import { makeReader, makeRun, makeRunsDue, makeSimplePlan, passTime, type MadeRun } from './runs.ts'
 import { failed, succeeded } from './scripted-cluster.ts'
@@ -131,6 +132,10 @@ async function changeData({ world, ask }: Scene): Promise<void> {
   const body = { add: ['change:three'], remove: ['change:one'], remove_key: ['change:two'] }
   await ask('data-tag', `/api/data/${knitId}`, { body, ...withKey() })
   const headers = { 'content-type': 'application/tar+gzip', ...withKey().headers }
+  const asJwt = { 'content-type': 'application/jwt', ...withKey().headers }
+  await ask('imports-begin', '/api/backend/data/import/begin', withKey())
+  const token = { body: await makeImport(world), headers: asJwt }
+  await ask('imports-end', '/api/backend/data/import/end', token)
   await ask('data-push', `/api/data?tag=pushed:${randomUUID()}`, { body: 'an archive', headers })
 }
 

@@ -56,6 +56,11 @@ export function claimsIn(api: Api, settings: ClusterSettings, claims: ClaimSetti
         await pause(lookAgain)
       }
     },
+    async findVolume(name) {
+      const claim = await findClaim(api, namespace, name)
+      if (!claim) return 'absent'
+      return claim.status?.phase === 'Bound' ? 'ready' : 'pending'
+    },
     async listVolumes() {
       const labelSelector = selectorOf('data')
       const claims = await askForAll('the volumes cannot be listed', (page) =>

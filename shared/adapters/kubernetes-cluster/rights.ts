@@ -24,6 +24,7 @@ export const rights: Record<ClusterCall, readonly Rule[]> = {
     { group: '', resources: ['persistentvolumeclaims'], verbs: ['delete', 'get'] },
     { group: '', resources: ['pods'], verbs: ['delete', 'list'] },
   ],
+  findVolume: [{ group: '', resources: ['persistentvolumeclaims'], verbs: ['get'] }],
   listVolumes: [{ group: '', resources: ['persistentvolumeclaims'], verbs: ['list'] }],
   measureVolume: agents,
   ensureWorker: [
@@ -57,6 +58,7 @@ export const rightsShared: typeof rights = {
   ...rights,
   ensureVolume: [],
   deleteVolume: [],
+  findVolume: [],
   listVolumes: [],
   measureVolume: [],
   receive: [],

@@ -192,3 +192,42 @@ test('data of a failed run have a timestamp, and can be downloaded', async ({ as
   await mkdir(front.volumes.place(volumeOf(outputs[0] ?? '')))
   expect((await ask(`GET /api/data/${outputs[0]}`)).status).toBe(200)
 })
+
+test('import: begun with a token that names the volume, ended by it, and done by itself', async ({
+  ask,
+  world,
+}) => {
+  const begun = await ask('POST /api/backend/data/import/begin')
+  expect(begun.status).toBe(200)
+  expect(begun.headers['content-type']).toBe('application/jwt')
+  const [, claims = ''] = begun.text.split('.')
+  const { sub } = JSON.parse(Buffer.from(claims, 'base64url').toString()) as { sub: string }
+  expect(sub).toMatch(/^data-knitid-[0-9a-f-]{36}$/)
+  const headers = { 'content-type': 'application/jwt' }
+  const end = (token: string) => ask('POST /api/backend/data/import/end', token, headers)
+  expectError(await end(begun.text), 400, 'bad request')
+  world.cluster.volumes.set(sub, { bytes: 1, files: 1, digest: 'd' })
+  const ended = await end(`${begun.text}\n`)
+  expect(ended.json).toMatchObject({ upstream: { run: { status: 'running' } } })
+  expect((await end(begun.text)).status).toBe(200)
+})
+
+test('import: a token that is none, or was changed, is 401', async ({ ask }) => {
+  const headers = { 'content-type': 'application/jwt' }
+  const { text } = await ask('POST /api/backend/data/import/begin')
+  for (const token of ['none', '', `${text}x`, `${text} `])
+    expectError(
+      await ask('POST /api/backend/data/import/end', token, headers),
+      401,
+      'invalid token',
+    )
+})
+
+test('import: another content type is 400', async ({ ask }) => {
+  for (const type of ['application/json', 'text/plain', 'application/jwt; charset=utf-8'])
+    expectError(
+      await ask('POST /api/backend/data/import/end', 'none', { 'content-type': type }),
+      400,
+      'bad request',
+    )
+})
