@@ -14,6 +14,7 @@ import { jsonResponse, problemResponse, toProblem } from '#shared/runtime/respon
 import { followTrace, traceId } from '#shared/runtime/trace.ts'
 import { answer, lightRequest } from '#shared/runtime/web.ts'
 import type { AddressOf } from './client-address.ts'
+import type { FindOutside } from './extra-apis.ts'
 import { findRoute, pathTable } from './path-table.ts'
 import type { Refused } from './refusals.ts'
 
@@ -28,6 +29,8 @@ export type GatewayOptions = {
   refused: Refused
   /** Takes a request to the function that serves the route. */
   forward(route: Route, request: Request, bindings: NodeBindings): Promise<Response>
+  /** What the admin has named at paths that are not ours. */
+  outside?: FindOutside
   /** The OpenAPI document of the routes. */
   openapi: object
 }
@@ -58,17 +61,19 @@ export function gateway(options: GatewayOptions): Hono<{ Bindings: NodeBindings 
         return answer(null, { status: 204, headers: { allow: found.allow } })
       if (found.kind === 'method')
         return await answerEarly(notAllowed(c.req.raw, requestId, found.allow), c.env ?? {})
-      if (found.kind === 'absent')
-        throw new Problem(
-          'route-not-found',
-          `There is nothing at ${c.req.path}; /api/openapi.json lists what there is.`,
-        )
+      const bindings = c.env ?? {}
+      const headers = new Map(c.req.raw.headers)
+      const traceparent = followTrace(headers.get('traceparent'))
+      if (found.kind === 'absent') {
+        const outside = options.outside?.(c.req.raw.method, new URL(c.req.url))
+        if (!outside) throw nothingAt(c.req.path)
+        await letIn(options, c.req.raw, bindings, { route: outside.route, requestId, traceparent })
+        return await outside.forward(c.req.raw, bindings)
+      }
       const { route } = found
       if (route === description)
         return jsonResponse(options.openapi, c.req.query('pretty') !== undefined)
-      const bindings = c.env ?? {}
-      const headers = new Map(c.req.raw.headers)
-      const call = { route, requestId, traceparent: followTrace(headers.get('traceparent')) }
+      const call = { route, requestId, traceparent }
       const principal = await letIn(options, c.req.raw, bindings, call)
       headers.set(identityHeader, await signIdentity(principal, route.name, options.signingKey))
       headers.set('x-request-id', requestId)
@@ -82,6 +87,12 @@ export function gateway(options: GatewayOptions): Hono<{ Bindings: NodeBindings 
   })
   return app
 }
+
+const nothingAt = (path: string): Problem =>
+  new Problem(
+    'route-not-found',
+    `There is nothing at ${path}; /api/openapi.json lists what there is.`,
+  )
 
 type Call = { route: Route; requestId: string; traceparent: string }
 

@@ -4,6 +4,7 @@ import type { NodeBindings } from '#shared/runtime/read-request.ts'
 import { allowance } from './allowance.ts'
 import { authenticator, waysIn } from './authenticate.ts'
 import { clientAddress } from './client-address.ts'
+import { extraApis } from './extra-apis.ts'
 import { gateway, type GatewayOptions } from './gateway.ts'
 import openapi from './openapi.generated.json' with { type: 'json' }
 import { refusals } from './refusals.ts'
@@ -24,6 +25,7 @@ export function openGateway(
       failures: allowance({ times: maxFailedSignIns, seconds: 60 }),
     }),
     refused: refusals(world),
+    outside: extraApis(world.config),
     openapi,
   })
 }

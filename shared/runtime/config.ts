@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { readExtraApi } from '#shared/domain/extra-api.ts'
 import { plainWords } from '#shared/domain/plain-words.ts'
 
 const count = (fallback: number) => z.coerce.number().int().positive().default(fallback)
@@ -29,6 +30,20 @@ const networks = () =>
         [z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()],
         'expected an address, or a network such as 10.0.0.0/8',
       ),
+    ),
+  )
+
+/** `PATH=URL`, with spaces between them. */
+const extraApis = () =>
+  words().pipe(
+    z.array(
+      z.string().superRefine((text, ctx) => {
+        try {
+          readExtraApi(text)
+        } catch (error) {
+          ctx.addIssue({ code: 'custom', message: (error as Error).message })
+        }
+      }),
     ),
   )
 
@@ -93,6 +108,15 @@ export const Config = z.object({
   maxConnections: count(4096).describe('Connections a gateway has at the most.'),
   maxConnectionsPerAddress: count(1024).describe(
     'Connections a gateway has with one address at the most; `KNIT_TRUSTED_PROXIES` have no limit of their own.',
+  ),
+  extraApis: extraApis().describe(
+    'APIs of others that the gateway passes requests on to, as `/PATH=http://HOST/BASE`, separated by spaces.',
+  ),
+  extraApiTimeout: seconds(30).describe(
+    'Seconds an extra API may take to begin its answer, and be silent while it is given.',
+  ),
+  maxExtraApiBytes: count(1024 ** 3).describe(
+    'Bytes that a request to an extra API, or its answer, may have.',
   ),
   functionUrl: z
     .string()

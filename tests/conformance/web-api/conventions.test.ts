@@ -110,6 +110,33 @@ test('500: the reason is "unexpected error", and nothing of the inside is told',
   expect(reply.text).not.toContain('secret')
 })
 
+test('who accepts problem details is told in them, of every kind of failure', async ({
+  ask,
+  world,
+}) => {
+  const { runId } = await makeRun(world, { status: 'done' })
+  const headers = { accept: 'application/json, application/problem+json' }
+  for (const [line, status, code] of [
+    ['GET /api/runs?status=none', 400, 'bad-request'],
+    [`GET /api/runs/${nobody}`, 404, 'run-not-found'],
+    ['GET /api/nothing', 404, 'route-not-found'],
+    ['PATCH /api/runs', 405, 'method-not-allowed'],
+    [`PUT /api/runs/${runId}/abort`, 409, 'move-prohibited'],
+  ] as const) {
+    const reply = await ask(line, undefined, headers)
+    expect(reply.status).toBe(status)
+    expect(reply.headers['content-type']).toBe('application/problem+json')
+    expect(JSON.parse(reply.text)).toEqual({
+      type: `urn:knitfab:problem:${code}`,
+      title: expect.any(String),
+      status,
+      detail: expect.any(String),
+      code,
+      requestId: reply.headers['x-request-id'],
+    })
+  }
+})
+
 test.for(['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'])(
   'unknown path: %s is 404 "Not Found", of which that is all',
   async (method, { ask }) => {
