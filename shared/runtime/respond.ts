@@ -71,13 +71,17 @@ function codeInCluster(error: unknown): ProblemCode | undefined {
 const sentence = ({ subject, message }: Invalid): string =>
   subject === problems['bad-request'].reason ? message : `${subject}: ${message}`
 
-/** What is wrong with a value, and where in it. */
+const mostIssues = 10
+const longestIssue = 500
+
+/** What is wrong with a value, and where in it. However much that is, a caller is not sent back what it has sent. */
 export function issues(error: ZodError): string {
-  return error.issues
-    .map((issue) =>
-      issue.path.length > 0 ? `${issue.path.join('.')}: ${issue.message}` : issue.message,
-    )
-    .join('\n')
+  const told = error.issues.slice(0, mostIssues).map(({ path, message }) => {
+    const text = path.length > 0 ? `${path.join('.')}: ${message}` : message
+    return text.length > longestIssue ? `${text.slice(0, longestIssue)}…` : text
+  })
+  const more = error.issues.length - told.length
+  return [...told, ...(more > 0 ? [`… and ${more} more`] : [])].join('\n')
 }
 
 const isStorageFull = (error: unknown): boolean =>
