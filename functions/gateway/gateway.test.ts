@@ -269,3 +269,13 @@ test('the description of the API is for everybody, with a slash at the end and p
   const pretty = await app.request('http://gate.local/api/openapi.json/?pretty')
   expect(await pretty.json()).toEqual(openapi)
 })
+
+test('the same is there as a page for people, which may load and execute nothing', async () => {
+  for (const path of ['/api/docs', '/api/docs/']) {
+    const response = await open().request(`http://gate.local${path}`)
+    expect(response.status).toBe(200)
+    expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8')
+    expect(response.headers.get('content-security-policy')).toMatch(/^default-src 'none';/)
+    expect(await response.text()).toContain('<title>&lt;&amp;&gt; API</title>')
+  }
+})

@@ -14,6 +14,7 @@ import { jsonResponse, problemResponse, toProblem } from '#shared/runtime/respon
 import { followTrace, traceId } from '#shared/runtime/trace.ts'
 import { answer, lightRequest } from '#shared/runtime/web.ts'
 import type { AddressOf } from './client-address.ts'
+import { docsPage } from './docs-page.ts'
 import type { FindOutside } from './extra-apis.ts'
 import { findRoute, pathTable } from './path-table.ts'
 import type { Refused } from './refusals.ts'
@@ -35,7 +36,7 @@ export type GatewayOptions = {
   openapi: object
 }
 
-/** The one thing at a path that no function serves. Everybody may read it. */
+/** What no function serves: what there is, for programs and for people. Everybody may read it. */
 const description: Route = {
   name: 'openapi',
   method: 'get',
@@ -45,13 +46,20 @@ const description: Route = {
   response: 'application/json',
   problems: [],
 }
+const docs: Route = { ...description, name: 'docs', path: '/api/docs', response: 'text/html' }
+
+const ofPage = {
+  'content-type': 'text/html; charset=utf-8',
+  'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'",
+  'x-content-type-options': 'nosniff',
+}
 
 /**
  * The front door: the only thing that outside clients reach. It finds the route, finds out who calls, and passes the request
  * on with a signed identity; headers that speak for our own functions are taken away from what comes from outside.
  */
 export function gateway(options: GatewayOptions): Hono<{ Bindings: NodeBindings }> {
-  const table = pathTable([...options.routes, description])
+  const table = pathTable([...options.routes, description, docs])
   const app = new Hono<{ Bindings: NodeBindings }>()
   app.all('*', async (c) => {
     const requestId = randomUUID()
@@ -73,6 +81,7 @@ export function gateway(options: GatewayOptions): Hono<{ Bindings: NodeBindings 
       const { route } = found
       if (route === description)
         return jsonResponse(options.openapi, c.req.query('pretty') !== undefined)
+      if (route === docs) return answer(docsPage(options.openapi), { headers: ofPage })
       const call = { route, requestId, traceparent }
       const principal = await letIn(options, c.req.raw, bindings, call)
       headers.set(identityHeader, await signIdentity(principal, route.name, options.signingKey))
