@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { problems } from '#shared/contracts/problems.ts'
+import { problems, type ProblemCode } from '#shared/contracts/problems.ts'
 import {
   idempotencyHeader,
   isWrite,
@@ -7,6 +7,7 @@ import {
   type MediaType,
   type Route,
 } from '#shared/contracts/route.ts'
+import { exampleOf, examples, problemExampleOf } from './examples.ts'
 
 type Json = Record<string, unknown>
 
@@ -34,6 +35,7 @@ export function openapi(routes: readonly Route[], version: string): Json {
         token: { type: 'http', scheme: 'bearer', description: 'Of a token, or of the settings.' },
       },
       schemas: { ...components(routes), ...errors },
+      examples: failures(),
     },
   }
 }
@@ -113,13 +115,31 @@ function refusals(route: Route): Json {
       {
         description: same.map((code) => `${code}: ${problems[code].title}`).join('; '),
         content: {
-          'application/json': { schema: { $ref: '#/components/schemas/ApiError' } },
-          'application/problem+json': { schema: { $ref: '#/components/schemas/ProblemDetails' } },
+          'application/json': {
+            schema: { $ref: '#/components/schemas/ApiError' },
+            examples: referTo(same),
+          },
+          'application/problem+json': {
+            schema: { $ref: '#/components/schemas/ProblemDetails' },
+            examples: referTo(same, '.problem'),
+          },
         },
       },
     ]),
   )
 }
+
+const referTo = (codes: readonly ProblemCode[], form = ''): Json =>
+  Object.fromEntries(codes.map((code) => [code, { $ref: `#/components/examples/${code}${form}` }]))
+
+/** Every failure in both its forms, written once. */
+const failures = (): Json =>
+  Object.fromEntries(
+    (Object.keys(problems) as ProblemCode[]).flatMap((code) => [
+      [code, { value: exampleOf(code) }],
+      [`${code}.problem`, { value: problemExampleOf(code) }],
+    ]),
+  )
 
 const errors = {
   ApiError: {
@@ -163,6 +183,8 @@ function components(routes: readonly Route[]): Json {
       if (id !== undefined && !(id in $defs)) found[id] = relocate(withoutId(json))
     }
   }
+  for (const [id, example] of Object.entries(examples))
+    if (found[id]) Object.assign(found[id], { examples: [example] })
   return Object.fromEntries(Object.entries(found).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
