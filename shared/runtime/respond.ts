@@ -3,6 +3,7 @@ import { Problem, problems, type ProblemCode } from '#shared/contracts/problems.
 import { isUnavailable } from '#shared/database/sql.ts'
 import { Away, NoRoomNow, NoSuchVolume, Unreachable } from '#shared/ports/cluster.ts'
 import { Invalid } from '#shared/domain/invalid.ts'
+import { wantsProblem } from './wants-problem.ts'
 import { answer } from './web.ts'
 
 const escapes: Record<string, string> = {
@@ -95,7 +96,7 @@ export function problemResponse(problem: Problem, request: Request, requestId: s
   if (retryAfter !== undefined) headers['retry-after'] = String(Math.ceil(retryAfter))
   if (status === 401) headers['www-authenticate'] = 'Bearer'
   const pretty = new URL(request.url).searchParams.has('pretty')
-  if (request.headers.get('accept')?.includes('application/problem+json')) {
+  if (wantsProblem(request.headers.get('accept'))) {
     headers['content-type'] = 'application/problem+json'
     const body = {
       type: `urn:knitfab:problem:${problem.code}`,
