@@ -3,6 +3,7 @@ import { decodeJwt } from 'jose'
 import { expect } from 'vitest'
 import * as z from 'zod'
 import { entry, tgz } from '#shared/archive/test-archives.ts'
+import { labelsFor } from '#shared/adapters/kubernetes-cluster/labels.ts'
 import { data } from '#shared/contracts/data.ts'
 import { events } from '#shared/contracts/watch.ts'
 import { routes } from '#shared/contracts/index.ts'
@@ -176,5 +177,7 @@ test('a claim that somebody makes is imported, and becomes data', async ({
     return answer.upstream.run.status === 'done' ? answer : undefined
   })
   expect(shown.content).toMatchObject({ bytes: 0, files: 0 })
+  const claim = await core.readNamespacedPersistentVolumeClaim({ namespace, name })
+  expect(claim.metadata?.labels).toMatchObject(labelsFor('data', name, {}))
   expect((await end()).status).toBe(401)
 })

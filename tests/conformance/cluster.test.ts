@@ -138,12 +138,12 @@ suite.each(adapters)('the cluster of a home with $name', ({ name, image, open, k
       expect(new Set(await cluster.listVolumes())).toEqual(new Set(kept))
     })
 
-    test('a volume is found when it is there', async ({ world }) => {
+    test('a volume is adopted when it is there', async ({ world }) => {
       const { cluster } = world
       const name = await world.volume({ a: 'x' })
-      expect(await cluster.findVolume(name)).toBe('ready')
+      expect(await cluster.adoptVolume(name)).toBe('ready')
       await cluster.deleteVolume(name)
-      expect(await cluster.findVolume(name)).toBe('absent')
+      expect(await cluster.adoptVolume(name)).toBe('absent')
     })
 
     test('a volume is measured as what was received', async ({ world, scratch }) => {

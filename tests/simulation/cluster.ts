@@ -47,7 +47,7 @@ export class SimulatedCluster implements Cluster, Transfers {
     this.volumes.delete(name)
   }
 
-  async findVolume(name: string): Promise<'ready' | 'absent'> {
+  async adoptVolume(name: string): Promise<'ready' | 'absent'> {
     return this.volumes.has(name) ? 'ready' : 'absent'
   }
 

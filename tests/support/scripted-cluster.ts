@@ -52,8 +52,8 @@ export class ScriptedCluster implements Cluster, Transfers {
   /** Volumes that are made and have no room yet. */
   readonly pending = new Set<string>()
 
-  async findVolume(name: string): Promise<'ready' | 'pending' | 'absent'> {
-    await this.#call('findVolume', name)
+  async adoptVolume(name: string): Promise<'ready' | 'pending' | 'absent'> {
+    await this.#call('adoptVolume', name)
     if (this.pending.has(name)) return 'pending'
     return this.volumes.has(name) ? 'ready' : 'absent'
   }

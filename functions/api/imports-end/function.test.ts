@@ -115,7 +115,7 @@ test('a volume that is not bound is waited for, and not for long', async ({ ctx 
   ctx.cluster.pending.add(volume)
   let looks = 0
   ctx.cluster.before = (operation) => {
-    if (operation !== 'findVolume') return
+    if (operation !== 'adoptVolume') return
     looks += 1
     if (looks === 2) ctx.cluster.pending.delete(volume)
   }

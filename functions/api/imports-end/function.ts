@@ -28,7 +28,7 @@ export default defineRoute(
     await waitForVolume(ctx, volumeOf(ticket.knitId))
     return ctx.once((tx) => end(tx, ticket, ctx), createHash('sha256').update(token).digest())
   },
-  { uses: ['findVolume'] },
+  { uses: ['adoptVolume'] },
 )
 
 async function readToken({ request, bindings }: RouteInput<typeof imports.end>): Promise<string> {
@@ -48,7 +48,7 @@ const [patience, lookAgain] = [3000, 250]
 async function waitForVolume({ cluster, clock }: Context, volume: string): Promise<void> {
   const begin = clock.now().getTime()
   for (;;) {
-    const state = await cluster.findVolume(volume)
+    const state = await cluster.adoptVolume(volume)
     if (state === 'ready') return
     if (state === 'absent' || clock.now().getTime() - begin > patience)
       throw noVolume(volume, state)

@@ -37,7 +37,7 @@ export function directoriesIn(
     ...transfersBy((volume, _mode, what) => call(volume, what)),
     ensureVolume: ({ name }) => tell(name, { method: 'PUT' }),
     deleteVolume: (name) => tell(name, { method: 'DELETE' }),
-    async findVolume(name) {
+    async adoptVolume(name) {
       try {
         await requireVolume(name)
         return 'ready'

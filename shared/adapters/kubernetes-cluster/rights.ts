@@ -24,7 +24,7 @@ export const rights: Record<ClusterCall, readonly Rule[]> = {
     { group: '', resources: ['persistentvolumeclaims'], verbs: ['delete', 'get'] },
     { group: '', resources: ['pods'], verbs: ['delete', 'list'] },
   ],
-  findVolume: [{ group: '', resources: ['persistentvolumeclaims'], verbs: ['get'] }],
+  adoptVolume: [{ group: '', resources: ['persistentvolumeclaims'], verbs: ['get', 'patch'] }],
   listVolumes: [{ group: '', resources: ['persistentvolumeclaims'], verbs: ['list'] }],
   measureVolume: agents,
   ensureWorker: [
@@ -58,7 +58,7 @@ export const rightsShared: typeof rights = {
   ...rights,
   ensureVolume: [],
   deleteVolume: [],
-  findVolume: [],
+  adoptVolume: [],
   listVolumes: [],
   measureVolume: [],
   receive: [],

@@ -72,7 +72,7 @@ const callsOfAll: readonly ClusterCall[] = [
   ...agentCalls,
   'ensureVolume',
   'deleteVolume',
-  'findVolume',
+  'adoptVolume',
   'listVolumes',
   'ensureWorker',
 ]
