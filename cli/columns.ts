@@ -1,3 +1,4 @@
+import type { AuditEntry } from '#shared/domain/audit.ts'
 import type { Check } from '#shared/domain/check.ts'
 import type { DataDetail } from '#shared/domain/data.ts'
 import type { Garbage } from '#shared/domain/garbage.ts'
@@ -5,6 +6,7 @@ import type { HookDelivery } from '#shared/domain/hook.ts'
 import type { PlanDetail, PlanSummary } from '#shared/domain/plan.ts'
 import type { RecordedEvent } from '#shared/domain/recorded-event.ts'
 import type { RunDetail } from '#shared/domain/run.ts'
+import type { Token } from '#shared/domain/token.ts'
 import { between, localTime } from './formats.ts'
 import type { Column } from './output.ts'
 
@@ -66,6 +68,26 @@ export const eventColumns: Column<RecordedEvent>[] = [
   ['SINCE', ({ dead }) => (dead ? localTime(dead.since) : '')],
   ['TIMES', ({ dead }) => String(dead?.times ?? '')],
   ['CAUSE', ({ dead }) => dead?.cause ?? ''],
+]
+
+export const tokenColumns: Column<Token>[] = [
+  ['NAME', (token) => token.name],
+  ['ROLE', (token) => token.role],
+  ['STATE', (token) => token.state],
+  ['EXPIRES', (token) => localTime(token.expiresAt)],
+  ['LAST USED', ({ lastUsedAt }) => (lastUsedAt ? localTime(lastUsedAt) : '')],
+  ['MADE BY', (token) => token.createdBy],
+  ['REVOKED BY', (token) => token.revokedBy ?? ''],
+]
+
+export const auditColumns: Column<AuditEntry>[] = [
+  ['TIME', (entry) => localTime(entry.time)],
+  ['WHO', (entry) => entry.actor ?? ''],
+  ['FROM', (entry) => entry.address ?? ''],
+  ['WHAT', (entry) => entry.route],
+  ['STATUS', (entry) => String(entry.status)],
+  ['ABOUT', (entry) => entry.subjects.join(' ')],
+  ['REQUEST ID', (entry) => entry.requestId],
 ]
 
 export const checkColumns: Column<Check>[] = [

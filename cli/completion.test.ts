@@ -36,6 +36,7 @@ const groups = [
   'run',
   'admin',
   'profile',
+  'whoami',
   'local',
   'completion',
   'license',

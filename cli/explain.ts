@@ -80,7 +80,11 @@ const nextByCode: Partial<Record<ProblemCode, Next>> = {
   'data-not-found': 'knit data find',
   'plan-not-found': 'knit plan find',
   'run-not-found': 'knit run find',
+  'thing-not-found': 'knit data find',
   'event-not-found': 'knit admin events --dead',
+  'token-not-found': 'knit admin token list',
+  'token-name-taken': 'knit admin token list',
+  'too-many-requests': first('wait a while'),
   'move-prohibited': 'knit run show RUN_ID --output table',
   'run-deleted': 'knit run show RUN_ID --output table',
   'abort-instead': 'knit run stop --fail RUN_ID',
@@ -120,7 +124,7 @@ function nextByStatus(status: number, noun: string, id: string | undefined): Nex
   if (status === 404) return `knit ${noun} find`
   // Something in its state stands in the way.
   if (status === 409 && id && noun !== 'data') return `knit ${noun} show ${id}`
-  if (status === 503) return first('wait a while')
+  if (status === 429 || status === 503) return first('wait a while')
   if (status >= 500) return first('tell the administrator if it stays')
   return mended
 }

@@ -70,6 +70,14 @@ export const SinceTime = z.string().transform((text, ctx) => {
   return z.NEVER
 })
 
+/** A length of time, in seconds: `90d`, `12h`, `1h30m`. */
+export const Span = z.string().transform((text, ctx) => {
+  const millis = parseDuration(inHours(text))
+  if (millis !== undefined) return Math.round(millis / 1000)
+  ctx.addIssue({ code: 'custom', message: `"${text}" is no length of time; write 90d, 12h or 30m` })
+  return z.NEVER
+})
+
 /** The window of time of a search. */
 export const windowArgs = {
   since: flag(

@@ -33,10 +33,11 @@ test('the help of init', async () => {
 
     ARGUMENTS
 
-      KNIT_PROFILE_FILE    A YAML file with apiRoot and cert. (Required)
+      KNIT_PROFILE_FILE    A YAML file with apiRoot and cert, and a token if there is one. (Required)
 
     OPTIONS
 
+         --token-file=<FILE>    File with the token to sign in with; - is stdin.
                    -y, --yes    Do not ask. Without a terminal nobody is asked anyway."
   `)
 })

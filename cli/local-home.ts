@@ -12,6 +12,7 @@ const Running = z.object({
   startTime: z.coerce.string(),
   apiRoot: z.string(),
   engine: z.string(),
+  auth: z.boolean().optional(),
   home: z.string(),
   startedAt: z.string(),
 })

@@ -23,6 +23,23 @@ test('init saves the profile under the path of the directory, for its owner alon
   expect(statSync(join(dir, '.knitprofile')).mode & 0o777).toBe(0o600)
 })
 
+test('init keeps a token that is read from a file, or from stdin, or stands in the profile', async () => {
+  const dir = tempDir()
+  writeFileSync(join(dir, 'given'), profile)
+  writeFileSync(join(dir, 'secret'), 'of a file\n')
+  await knit(['init', 'given', '--token-file', 'secret'], dir)
+  expect(storeOf(dir)).toMatchObject({ [dir]: { token: 'of a file' } })
+  const stdin = Readable.from(['of stdin\n'])
+  await knit(['init', 'given', '--token-file', '-'], dir, { stdin })
+  expect(storeOf(dir)).toMatchObject({ [dir]: { token: 'of stdin' } })
+  writeFileSync(join(dir, 'given'), `${profile}token: of the profile\n`)
+  await knit(['init', 'given'], dir)
+  expect(storeOf(dir)).toMatchObject({ [dir]: { token: 'of the profile' } })
+  writeFileSync(join(dir, 'secret'), '\n')
+  const empty = await knit(['init', 'given', '--token-file', 'secret'], dir)
+  expect(empty).toMatchObject({ code: 1, stderr: expect.stringContaining('secret of a token') })
+})
+
 test('init below a project leaves the profile of that project alone', async () => {
   const dir = projectFor({ apiRoot: 'http://127.0.0.1:1/api' })
   const below = join(dir, 'below')

@@ -18,7 +18,7 @@ export const Profile = z.object({
     .object({ ca: z.string().transform(decodeCa).optional() })
     .nullish()
     .transform((cert) => cert ?? {}),
-  token: z.string().optional(),
+  token: z.string().min(1, 'expected the secret of a token').optional(),
 })
 export type Profile = z.output<typeof Profile>
 

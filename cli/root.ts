@@ -7,6 +7,7 @@ export const root = group('Data and plans in, models and their lineage out.', {
   run: () => import('./commands/run/index.ts'),
   admin: () => import('./commands/admin/index.ts'),
   profile: () => import('./commands/profile/index.ts'),
+  whoami: () => import('./commands/whoami.ts'),
   local: () => import('./commands/local/index.ts'),
   completion: () => import('./commands/completion.ts'),
   __complete: () => import('./commands/complete.ts'),

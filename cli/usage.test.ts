@@ -8,7 +8,7 @@ test('the root says what there is', async () => {
   expect(stderr).toMatchInlineSnapshot(`
     "Data and plans in, models and their lineage out. (knit)
 
-    USAGE knit init|data|plan|run|admin|profile|local|completion|license|version
+    USAGE knit init|data|plan|run|admin|profile|whoami|local|completion|license|version
 
     COMMANDS
 
@@ -18,6 +18,7 @@ test('the root says what there is', async () => {
              run    Find runs, read their logs, wait for them; stop, retry and delete them.
            admin    Look after the system.
          profile    List, choose and forget the systems this machine knows.
+          whoami    Say who you are, and what you may do.
            local    Run the whole system on this machine.
       completion    Print what teaches a shell to complete commands, flags, ids and tags.
          license    Print the licence of this program, and those of what it is made of.

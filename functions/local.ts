@@ -9,8 +9,8 @@ import { welcome } from './local/welcome.ts'
 
 const text = { type: 'string' } as const
 const engines = localStart.engine.unwrap().options.join('|')
-const hints = { home: 'DIR', port: 'PORT', engine: engines, database: 'URL' }
-const flags = Object.entries(hints).map(([name, hint]) => `--${name} ${hint}`)
+const hints = { home: ' DIR', port: ' PORT', engine: ` ${engines}`, database: ' URL', auth: '' }
+const flags = Object.entries(hints).map(([name, hint]) => `--${name}${hint}`)
 const abouts = Object.values(localStart).map(({ description = '' }) => description)
 const width = Math.max(...flags.map(({ length }) => length))
 
@@ -22,7 +22,7 @@ Every function in one process: starts the system on this machine, and ends it wi
 ${flags.map((flag, index) => `  ${flag.padEnd(width)}  ${abouts[index]}\n`).join('')}\
   ${'--help'.padEnd(width)}  Show this.
 `,
-  options: { home: text, port: text, engine: text, database: text },
+  options: { home: text, port: text, engine: text, database: text, auth: { type: 'boolean' } },
   async run(values) {
     const stop = new AbortController()
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
@@ -34,7 +34,7 @@ ${flags.map((flag, index) => `  ${flag.padEnd(width)}  ${abouts[index]}\n`).join
     }
     await home?.stop()
   },
-} satisfies Program<Record<keyof LocalStart, typeof text>>
+} satisfies Program<Record<keyof LocalStart, { type: 'string' | 'boolean' }>>
 
 function checked(values: Record<string, unknown>): LocalStart {
   const { data, error } = LocalStart.safeParse(values, { error: plainWords })

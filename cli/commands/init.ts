@@ -1,10 +1,12 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { isDeepStrictEqual } from 'node:util'
 import * as z from 'zod'
-import { positional } from '../args.ts'
+import { flag, positional } from '../args.ts'
 import { confirmed, yesArgs } from '../ask.ts'
 import { command } from '../command.ts'
+import type { Context } from '../context.ts'
 import { Failure } from '../failure.ts'
 import { note } from '../output.ts'
 import {
@@ -21,7 +23,13 @@ import {
 export default command({
   about: 'Make this directory a project of the system that a profile file describes.',
   args: {
-    knitProfileFile: positional(z.string().describe('A YAML file with apiRoot and cert.')),
+    knitProfileFile: positional(
+      z.string().describe('A YAML file with apiRoot and cert, and a token if there is one.'),
+    ),
+    'token-file': flag(
+      z.string().optional().describe('File with the token to sign in with; - is stdin.'),
+      { hint: 'FILE' },
+    ),
     ...yesArgs,
   },
   async run(args, ctx) {
@@ -31,7 +39,7 @@ export default command({
         `there is no file ${file}`,
         'ask the administrator for one, or start a system here: knit local start --detach',
       )
-    const profile = readMapping(file)
+    const profile = { ...readMapping(file), ...(await tokenIn(args['token-file'], ctx)) }
     checkProfile(profile, `the profile in ${file}`)
 
     const name = ownProfileName(ctx)
@@ -48,3 +56,10 @@ export default command({
     note(ctx, `${verb} the profile "${name}" in ${store}`)
   },
 })
+
+/** Not from the command line, which others on this machine can see. */
+async function tokenIn(file: string | undefined, ctx: Context): Promise<{ token?: string }> {
+  if (file === undefined) return {}
+  if (file === '-') return { token: (await text(ctx.stdin)).trim() }
+  return { token: readFileSync(resolve(ctx.cwd, file), 'utf8').trim() }
+}

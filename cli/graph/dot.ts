@@ -1,10 +1,7 @@
+import { quoted } from '#shared/domain/dot.ts'
 import { visible } from '#shared/domain/visible.ts'
 
 /** Pieces of a Graphviz document. */
-
-/** A quoted name, or the lines of a label. */
-export const quoted = (...lines: string[]): string =>
-  `"${lines.map((line) => visible(line).replace(/["\\]/g, '\\$&')).join('\\n')}"`
 
 /** Text within a label that is written like HTML. */
 export const escaped = (text: string): string =>

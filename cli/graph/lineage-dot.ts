@@ -1,9 +1,10 @@
 import type { DataDetail } from '#shared/domain/data.ts'
+import { quoted } from '#shared/domain/dot.ts'
 import type { RunDetail } from '#shared/domain/run.ts'
 import type { RunStatus } from '#shared/domain/run-states.ts'
 import type { Tag } from '#shared/domain/tag.ts'
 import { localTime } from '../formats.ts'
-import { badge, bold, cell, coloured, digraph, escaped, quoted, small, tableNode } from './dot.ts'
+import { badge, bold, cell, coloured, digraph, escaped, small, tableNode } from './dot.ts'
 import type { LineageEdge, LineageGraph, LineageNode } from './lineage.ts'
 
 const green = '#1c9930'

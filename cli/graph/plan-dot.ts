@@ -1,5 +1,6 @@
+import { quoted } from '#shared/domain/dot.ts'
 import type { PlanDetail } from '#shared/domain/plan.ts'
-import { badge, bold, cell, coloured, digraph, escaped, quoted, tableNode } from './dot.ts'
+import { badge, bold, cell, coloured, digraph, escaped, tableNode } from './dot.ts'
 import type { PlanGraph, Port } from './plan-graph.ts'
 
 const golden = '#DAA520'

@@ -1,15 +1,34 @@
 import { expect, test } from 'vitest'
-import { authenticator, isOpenToAll } from './authenticate.ts'
+import { authenticator, isOpenToAll, ownerOfThisMachine, settingsToken } from './authenticate.ts'
 
 const asked = (headers: Record<string, string>) => new Request('http://home.local/', { headers })
 const token = 'a token that nobody guesses'
+const withToken = authenticator([settingsToken(token)])
+const without = authenticator([ownerOfThisMachine])
+const basic = (userinfo: string) => `Basic ${Buffer.from(userinfo).toString('base64')}`
 
 test('with a token, its holder is let in, whatever the host', async () => {
-  const authenticate = authenticator(token)
   for (const authorization of [`Bearer ${token}`, `bearer ${token}`])
-    expect(await authenticate(asked({ authorization, host: 'knit.example' }))).toMatchObject({
+    expect(await withToken(asked({ authorization, host: 'knit.example' }))).toMatchObject({
       role: 'admin',
     })
+})
+
+test.for([`any:${token}`, `:${token}`, `${token}:`])(
+  'a client that knows no tokens brings one in its URL, as %s',
+  async (userinfo) => {
+    const principal = await withToken(asked({ authorization: basic(userinfo) }))
+    expect(principal).toEqual({ name: 'token', role: 'admin' })
+  },
+)
+
+test('ways in are asked in their order, until one knows who it is', async () => {
+  const way = (name: string) => () => (name ? ({ name, role: 'user' } as const) : undefined)
+  expect(await authenticator([way(''), way('one'), way('two')])(asked({}))).toMatchObject({
+    name: 'one',
+  })
+  await expect(authenticator([way('')])(asked({}))).rejects.toMatchObject({ code: 'unauthorized' })
+  await expect(authenticator([])(asked({}))).rejects.toMatchObject({ code: 'unauthorized' })
 })
 
 test.for([
@@ -21,11 +40,20 @@ test.for([
   { authorization: `Bearer ${token.slice(1)}` },
   { authorization: `Bearer ${token.toUpperCase()}` },
   { authorization: `Basic ${token}` },
+  { authorization: basic(token) },
+  { authorization: basic(`any:${token}x`) },
+  { authorization: basic(`any:x${token}`) },
+  { authorization: basic(`${token}:any`) },
+  { authorization: basic(':') },
+  { authorization: basic(`any:${token}`), origin: 'https://evil.example' },
+  { authorization: basic(`any:${token}`), origin: 'null' },
+  { authorization: basic(`any:${token}`), 'sec-fetch-site': 'cross-site' },
+  { authorization: basic(`any:${token}`), 'sec-fetch-site': 'none' },
   { authorization: token },
   { host: '127.0.0.1' },
   { 'x-knit-identity': token },
 ] as Record<string, string>[])('with a token, %j is not let in', async (headers) => {
-  await expect(authenticator(token)(asked(headers))).rejects.toMatchObject({ code: 'unauthorized' })
+  await expect(withToken(asked(headers))).rejects.toMatchObject({ code: 'unauthorized' })
 })
 
 test.for([
@@ -36,10 +64,9 @@ test.for([
   '127.1.2.3:1',
   '[::1]:30803',
 ])('without a token, this machine is let in as %s, also from a page of its own', async (host) => {
-  const authenticate = authenticator(undefined)
-  expect(await authenticate(asked({ host }))).toEqual({ name: 'local', role: 'admin' })
+  expect(await without(asked({ host }))).toEqual({ name: 'local', role: 'admin' })
   const origin = `http://${host.toLowerCase()}`
-  expect(await authenticate(asked({ host: host.toLowerCase(), origin }))).toMatchObject({
+  expect(await without(asked({ host: host.toLowerCase(), origin }))).toMatchObject({
     name: 'local',
   })
 })
@@ -57,7 +84,7 @@ test.for([
   { host: 'localhost:1', origin: 'http://localhost:2' },
   { host: 'evil.example', origin: 'http://evil.example' },
 ] as Record<string, string>[])('without a token, %j is not let in', async (headers) => {
-  await expect(authenticator(undefined)(asked(headers))).rejects.toMatchObject({
+  await expect(without(asked(headers))).rejects.toMatchObject({
     code: 'forbidden',
   })
 })

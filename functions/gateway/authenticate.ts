@@ -1,6 +1,10 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
 import { Problem } from '#shared/contracts/problems.ts'
+import type { World } from '#shared/runtime/context.ts'
 import type { Principal } from '#shared/runtime/identity.ts'
+import { hashOf } from '#shared/runtime/token-secret.ts'
+import { credentialOf } from './credential.ts'
+import { storedTokens } from './stored-tokens.ts'
 
 const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i
 
@@ -13,20 +17,37 @@ export const isOpenToAll = ({
   token?: string | undefined
 }): boolean => token === undefined && !loopback.test(host === '::1' ? '[::1]' : host)
 
+/** Who a request is from. Throws a `Problem` when that cannot be known. */
 export type Authenticate = (request: Request) => Promise<Principal>
 
+/** One way to sign in: undefined for requests that come another way, a `Problem` for those that come this way and may not. */
+export type WayIn = (request: Request) => Principal | undefined | Promise<Principal | undefined>
+
+/** Asks each way in, in their order; who has come none of them is not let in. */
+export const authenticator =
+  (ways: readonly WayIn[]): Authenticate =>
+  async (request) => {
+    for (const way of ways) {
+      const principal = await way(request)
+      if (principal) return principal
+    }
+    throw new Problem(
+      'unauthorized',
+      'A valid token is needed: Authorization: Bearer TOKEN. Administrators make them: knit admin token create NAME',
+    )
+  }
+
+/** The ways there are: without a token in the settings, everybody on this machine is its owner. */
+export const waysIn = ({ config: { token }, sql }: Pick<World, 'config' | 'sql'>): WayIn[] =>
+  token === undefined ? [ownerOfThisMachine] : [settingsToken(token), storedTokens(sql)]
+
 /**
- * How a gateway knows who calls. With a token, by that alone. Without one everybody on this machine is its owner, and nobody
- * else is let in: a web page of another site, whose requests a browser here may carry, is told apart by the names it was
+ * Nobody else is let in: a web page of another site, whose requests a browser here may carry, is told apart by the names it was
  * called and calls by.
  */
-export function authenticator(token: string | undefined): Authenticate {
-  return async (request) => (token === undefined ? ownerOf(request) : holderOf(token, request))
-}
-
-function ownerOf(request: Request): Principal {
-  const host = request.headers.get('host') ?? ''
-  const origin = request.headers.get('origin')
+export const ownerOfThisMachine: WayIn = ({ headers }) => {
+  const host = headers.get('host') ?? ''
+  const origin = headers.get('origin')
   if (!loopback.test(host) || (origin !== null && hostOf(origin) !== host))
     throw new Problem(
       'forbidden',
@@ -38,15 +59,11 @@ function ownerOf(request: Request): Principal {
 const hostOf = (origin: string): string | undefined =>
   URL.canParse(origin) ? new URL(origin).host : undefined
 
-function holderOf(token: string, request: Request): Principal {
-  const [, given = ''] = /^Bearer (.+)$/i.exec(request.headers.get('authorization') ?? '') ?? []
-  if (!timingSafeEqual(digest(given), digest(token)))
-    throw new Problem(
-      'unauthorized',
-      'A valid bearer token is needed: Authorization: Bearer TOKEN.',
-    )
-  return { name: 'token', role: 'admin' }
+/** The token of the settings: who installs a system makes the first real tokens with it. */
+export function settingsToken(token: string): WayIn {
+  const hash = hashOf(token)
+  // Of equal length whatever was given, so that comparing tells nothing by its time.
+  const isIt = (given: string) => timingSafeEqual(hashOf(given), hash)
+  return (request) =>
+    isIt(credentialOf(request) ?? '') ? { name: 'token', role: 'admin' } : undefined
 }
-
-// Of equal length whatever was given, so that comparing tells nothing by its time.
-const digest = (text: string): Buffer => createHash('sha256').update(text).digest()

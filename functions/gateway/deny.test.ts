@@ -1,10 +1,15 @@
 import { SignJWT, UnsecuredJWT } from 'jose'
 import { expect } from 'vitest'
-import { roles } from '#shared/contracts/route.ts'
+import { routes } from '#shared/contracts/index.ts'
+import type { Route } from '#shared/contracts/route.ts'
+import { mayAct, roles } from '#shared/domain/role.ts'
 import { identityHeader, signIdentity } from '#shared/runtime/identity.ts'
+import { hashOf, newSeed, secretOf as secretFrom } from '#shared/runtime/token-secret.ts'
 import { test } from '#tests/support/api.ts'
+import { makeToken } from '#tests/support/tokens.ts'
 import { signingKey, type TestWorld } from '#tests/support/world.ts'
 import { routeFunctions } from '../functions.generated.ts'
+import { openGateway } from './open-gateway.ts'
 
 const key = new TextEncoder().encode(signingKey)
 const jwt = (claims: object, audience: string) =>
@@ -87,6 +92,7 @@ const tooLow = routeFunctions.flatMap((fn) =>
 
 test('there are routes that a viewer may not call', () => {
   expect([...new Set(tooLow.map(([name]) => name))]).toEqual([
+    'admin.audit',
     'admin.check',
     'admin.drop',
     'admin.events',
@@ -95,14 +101,22 @@ test('there are routes that a viewer may not call', () => {
     'admin.replay',
     'data.push',
     'data.tag',
+    'imports.begin',
+    'imports.end',
     'plans.activate',
+    'plans.annotate',
     'plans.apply',
     'plans.deactivate',
     'plans.resource',
+    'plans.setaccount',
+    'plans.unsetaccount',
     'runs.abort',
     'runs.delete',
     'runs.retry',
     'runs.tearoff',
+    'tokens.create',
+    'tokens.list',
+    'tokens.revoke',
   ])
 })
 
@@ -116,6 +130,86 @@ test.for(tooLow)('%s refuses a %s', async ([name, role], { ctx }) => {
   )
   expect(response.status).toBe(403)
   expect(await response.text()).toContain(fn.contract.role)
+})
+
+/** Each is a credential that lets nobody in, whatever they ask for. */
+const useless: Record<string, (ctx: TestWorld) => string | Promise<string>> = {
+  'no credential': () => '',
+  'a scheme that is not known': async (ctx) => `Token ${await makeToken(ctx, 'scheme')}`,
+  'a secret without scheme': async (ctx) => makeToken(ctx, 'bare'),
+  'no secret': () => 'Bearer ',
+  'a secret of another form': () => 'Bearer admin',
+  'a secret that was cut': async (ctx) => `Bearer ${(await makeToken(ctx, 'cut')).slice(0, -1)}`,
+  'a secret that nobody was given': () => `Bearer ${secretFrom(newSeed(), signingKey)}`,
+  'the hash of a secret': async (ctx) =>
+    `Bearer ${hashOf(await makeToken(ctx, 'hash')).toString('hex')}`,
+  'an expired token': async (ctx) =>
+    `Bearer ${await makeToken(ctx, 'old', { role: 'admin', state: 'expired' })}`,
+  'a revoked token': async (ctx) =>
+    `Bearer ${await makeToken(ctx, 'bad', { role: 'admin', state: 'revoked' })}`,
+  'two tokens': async (ctx) =>
+    `Bearer ${await makeToken(ctx, 'one')}, Bearer ${await makeToken(ctx, 'two')}`,
+  'an identity between functions': async () =>
+    `Bearer ${await signIdentity({ name: 'eve', role: 'admin' }, 'runs.show', signingKey)}`,
+  'a signed token of another kind': async () =>
+    `Bearer ${await jwt({}, 'gateway').setExpirationTime('1m').sign(key)}`,
+  'the key that signs': () => `Bearer ${signingKey}`,
+}
+
+/** The gateway, with the token of the settings and those of the database; what it lets through is answered 200. */
+const gateOf = (ctx: TestWorld) =>
+  openGateway(
+    {
+      ...ctx,
+      config: { ...ctx.config, token: 'the token of the settings', maxFailedSignIns: 1e6 },
+    },
+    { routes, forward: async () => new Response('reached') },
+  )
+
+async function knock(ctx: TestWorld, { method, path }: Route, authorization: string) {
+  const url = `http://gate.local${path.replace(/:\w+/g, 'x')}`
+  const headers = authorization === '' ? {} : { authorization }
+  return gateOf(ctx).request(url, { method: method.toUpperCase(), headers })
+}
+
+test.for(Object.keys(useless))(
+  'the gateway lets nobody in by %s, on any route',
+  async (what, { ctx }) => {
+    await ctx.sql`delete from token`
+    const authorization = (await useless[what]?.(ctx)) ?? ''
+    for (const route of routes) {
+      const response = await knock(ctx, route, authorization)
+      expect({ route: route.name, status: response.status }).toEqual({
+        route: route.name,
+        status: 401,
+      })
+      expect(await response.text()).toMatch(/^\{"message":"unauthorized\\n/)
+    }
+  },
+)
+
+test.for(roles)(
+  'the gateway lets a token of a %s through to what its role may do, and to nothing else',
+  async (role, { ctx }) => {
+    const authorization = `Bearer ${await makeToken(ctx, `a-${role}`, { role })}`
+    for (const route of routes) {
+      const response = await knock(ctx, route, authorization)
+      const status = mayAct(role, route.role) ? 200 : 403
+      expect({ route: route.name, status: response.status }).toEqual({ route: route.name, status })
+    }
+  },
+)
+
+test('the token of the settings may do everything', async ({ ctx }) => {
+  for (const route of routes)
+    expect((await knock(ctx, route, 'Bearer the token of the settings')).status).toBe(200)
+})
+
+test('what reads is for viewers, what changes something is not, and what is of admins is for them alone', () => {
+  for (const { name, role, path, method } of routes) {
+    const needed = path.startsWith('/api/admin/') ? 'admin' : method === 'get' ? 'viewer' : 'user'
+    expect({ name, role }).toEqual({ name, role: needed })
+  }
 })
 
 test('a route serves its own method and path, and nothing else', async ({ ctx }) => {

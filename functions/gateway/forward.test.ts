@@ -36,6 +36,8 @@ const gate = (template: string) =>
       routes,
       signingKey,
       authenticate: async () => ({ name: 'ann', role: 'user' }),
+      addressOf: () => undefined,
+      refused: () => {},
       forward: forwardOverHttp(template),
       openapi: {},
       metrics: { time: () => {} },

@@ -40,17 +40,27 @@ export function forwardOverHttp(template: string) {
     // What has no body by contract is sent without one, whatever the caller sends.
     if (!route.body) delete headers['content-length']
     const onward = http.request(target, { agent, method: request.method, headers })
-    const answered = answerOf(onward)
+    const answered = answerOf(onward, functionAway)
     if (route.body) passBody(incoming, onward)
     else onward.end()
-    await passOn(await answered, outgoing, async () => {
-      // Refused while it is being sent: the function has no use for the rest, but the caller must find the line open.
-      incoming.unpipe(onward)
-      if (!onward.writableEnded) onward.destroy()
-      await passedOver(incoming)
-    })
+    await passOn(await answered, outgoing, () => heardOut(incoming, onward))
     return sent
   }
+}
+
+const functionAway = (cause: Error): Problem =>
+  new Problem('unavailable', 'The function that serves this is away; try again in a moment.', {
+    cause,
+  })
+
+/** Answered while it is being sent: nobody has use for the rest, but the caller must find the line open. */
+export async function heardOut(
+  incoming: IncomingMessage,
+  onward: http.ClientRequest,
+): Promise<void> {
+  incoming.unpipe(onward)
+  if (!onward.writableEnded) onward.destroy()
+  await passedOver(incoming)
 }
 
 /** Not by `pipeline`: that would cut the caller's line, and with it the answer, when the function takes no more. */
@@ -65,22 +75,19 @@ function passBody(incoming: IncomingMessage, onward: http.ClientRequest): void {
   })
 }
 
-function answerOf(onward: http.ClientRequest): Promise<IncomingMessage> {
+/** The answer to a request that is passed on; when there is none, the problem that `away` makes of why. */
+export function answerOf(
+  onward: http.ClientRequest,
+  away: (cause: Error) => Problem,
+): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     onward.once('response', resolve)
-    onward.on('error', (cause) =>
-      reject(
-        new Problem(
-          'unavailable',
-          'The function that serves this is away; try again in a moment.',
-          { cause },
-        ),
-      ),
-    )
+    onward.on('error', (cause) => reject(away(cause)))
   })
 }
 
-async function passOn(
+/** Gives an answer as it comes, with its trailers. One that breaks off is cut. */
+export async function passOn(
   answer: IncomingMessage,
   outgoing: ServerResponse,
   heardOut: () => Promise<void>,
@@ -97,5 +104,6 @@ async function passOn(
   }
 }
 
-const endToEnd = (headers: NodeJS.Dict<string | string[]>): NodeJS.Dict<string | string[]> =>
+/** Headers for whoever is behind us: neither those of one connection, nor those of who asks. */
+export const endToEnd = (headers: NodeJS.Dict<string | string[]>): NodeJS.Dict<string | string[]> =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => !notPassedOn.has(name)))

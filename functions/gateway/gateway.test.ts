@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { routes } from '#shared/contracts/index.ts'
 import { Problem } from '#shared/contracts/problems.ts'
-import type { Role } from '#shared/contracts/route.ts'
+import type { AuditRecord } from '#shared/database/audit.ts'
+import type { Role } from '#shared/domain/role.ts'
 import { identityHeader, signIdentity, verifyIdentity } from '#shared/runtime/identity.ts'
 import { signingKey } from '#tests/support/world.ts'
 import { gateway, type GatewayOptions } from './gateway.ts'
@@ -14,6 +15,8 @@ function open(changes: Partial<GatewayOptions> = {}) {
     routes,
     signingKey,
     authenticate: async () => ({ name: 'ann', role: 'user' }),
+    addressOf: () => '192.0.2.1',
+    refused: () => {},
     forward: async (route, request) =>
       Response.json({
         route: route.name,
@@ -67,6 +70,7 @@ test('who calls is signed for the route alone, and an identity from outside is n
     expect(await verifyIdentity(token, 'runs.show', signingKey)).toEqual({
       name: 'ann',
       role: 'user',
+      address: '192.0.2.1',
     })
     expect(await verifyIdentity(token, 'runs.find', signingKey)).toBeUndefined()
   }
@@ -185,6 +189,65 @@ test('who is not let in reaches no function', async () => {
   expect(reached).toBe(0)
 })
 
+test('what somebody signs in with ends at the gateway', async () => {
+  const { headers } = await reach('/api/runs/x', {
+    headers: { authorization: 'Bearer a secret', cookie: 'a=secret' },
+  })
+  expect(JSON.stringify(headers)).not.toContain('secret')
+})
+
+test('who may not change what they wanted to is told of, with what that was; who only looks is not', async () => {
+  const told: AuditRecord[] = []
+  const app = open({
+    authenticate: async () => ({ name: 'eve', role: 'viewer' }),
+    refused: (attempt) => void told.push(attempt),
+  })
+  const ask = (path: string, init?: RequestInit) => app.request(`http://gate.local${path}`, init)
+  const trace = '0af7651916cd43dd8448eb211c80319c'
+  const headers = { traceparent: `00-${trace}-b7ad6b7169203331-00` }
+  const refused = await ask('/api/runs/r1/abort', { method: 'PUT', headers })
+  expect(refused.status).toBe(403)
+  expect(await refused.text()).toContain('eve is a viewer, and this needs the role user')
+  await ask('/api/admin/check')
+  await ask('/api/runs/r1/abort')
+  await ask('/api/none', { method: 'PUT' })
+  expect(told).toEqual([
+    {
+      actor: 'eve',
+      address: '192.0.2.1',
+      route: 'runs.abort',
+      subjects: ['r1'],
+      status: 403,
+      requestId: refused.headers.get('x-request-id'),
+      trace,
+    },
+  ])
+})
+
+test('who is not known is told of with where they come from; a failure of ours is nobody’s attempt', async () => {
+  const told: AuditRecord[] = []
+  const refused = (attempt: AuditRecord) => void told.push(attempt)
+  for (const error of [new Problem('unauthorized', 'no'), new Error('connect ECONNREFUSED')]) {
+    const app = open({ authenticate: () => Promise.reject(error), refused })
+    await app.request('http://gate.local/api/plans', { method: 'POST' })
+  }
+  expect(told).toMatchObject([
+    { actor: undefined, address: '192.0.2.1', route: 'plans.apply', subjects: [], status: 401 },
+  ])
+})
+
+test('an answer that asks for patience says how long, one that asks who says how', async () => {
+  const answered = async (problem: Problem) => {
+    const app = open({ authenticate: () => Promise.reject(problem) })
+    return (await app.request('http://gate.local/api/data')).headers
+  }
+  const waiting = await answered(new Problem('too-many-requests', 'wait', { retryAfter: 1.2 }))
+  expect(waiting.get('retry-after')).toBe('2')
+  expect((await answered(new Problem('unauthorized', 'who'))).get('www-authenticate')).toBe(
+    'Bearer',
+  )
+})
+
 test('metrics are told to admins alone, and nowhere that has none to tell', async () => {
   const get = (role: Role, changes: Partial<GatewayOptions> = {}) =>
     open({
@@ -250,4 +313,14 @@ test('the description of the API is for everybody, with a slash at the end and p
   expect(await plain.text()).toBe('{"openapi":"3.1.0","info":{"title":"\\u003c\\u0026\\u003e"}}\n')
   const pretty = await app.request('http://gate.local/api/openapi.json/?pretty')
   expect(await pretty.json()).toEqual(openapi)
+})
+
+test('the same is there as a page for people, which may load and execute nothing', async () => {
+  for (const path of ['/api/docs', '/api/docs/']) {
+    const response = await open().request(`http://gate.local${path}`)
+    expect(response.status).toBe(200)
+    expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8')
+    expect(response.headers.get('content-security-policy')).toMatch(/^default-src 'none';/)
+    expect(await response.text()).toContain('<title>&lt;&amp;&gt; API</title>')
+  }
 })

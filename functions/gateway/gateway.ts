@@ -1,25 +1,39 @@
 import { randomUUID } from 'node:crypto'
 import { Hono, type Context as HonoContext } from 'hono'
-import { Problem } from '#shared/contracts/problems.ts'
-import type { Route } from '#shared/contracts/route.ts'
-import { checkRole, identityHeader, signIdentity } from '#shared/runtime/identity.ts'
+import { Problem, problems } from '#shared/contracts/problems.ts'
+import { isWrite, type Route } from '#shared/contracts/route.ts'
+import {
+  checkRole,
+  identityHeader,
+  signIdentity,
+  type Principal,
+} from '#shared/runtime/identity.ts'
 import { statusClass, type Metrics } from '#shared/runtime/metrics.ts'
 import type { NodeBindings } from '#shared/runtime/read-request.ts'
 import { answerEarly } from '#shared/runtime/answer-early.ts'
 import { jsonResponse, problemResponse, toProblem } from '#shared/runtime/respond.ts'
 import type { TellMetrics } from '#shared/runtime/tell-metrics.ts'
-import { followTrace } from '#shared/runtime/trace.ts'
+import { followTrace, traceId } from '#shared/runtime/trace.ts'
 import { answer, lightRequest } from '#shared/runtime/web.ts'
-import type { Authenticate } from './authenticate.ts'
+import type { AddressOf } from './client-address.ts'
+import { docsPage } from './docs-page.ts'
+import type { FindOutside } from './extra-apis.ts'
 import { findRoute, pathTable, type Found } from './path-table.ts'
+import type { Refused } from './refusals.ts'
 
 export type GatewayOptions = {
   routes: readonly Route[]
   signingKey: string
-  /** Who a request is from; throws a `Problem` when that cannot be known. */
-  authenticate: Authenticate
+  /** Where a request comes from; undefined where there is no socket. */
+  addressOf: AddressOf
+  /** Who a request is from; throws a `Problem` when that cannot be known, or they are not to be served now. */
+  authenticate(request: Request, address: string | undefined): Promise<Principal>
+  /** Is told of those who would have changed something, and may not. */
+  refused: Refused
   /** Takes a request to the function that serves the route. */
   forward(route: Route, request: Request, bindings: NodeBindings): Promise<Response>
+  /** What the admin has named at paths that are not ours. */
+  outside?: FindOutside
   /** The OpenAPI document of the routes. */
   openapi: object
   /** Where it is told what requests took. */
@@ -28,7 +42,7 @@ export type GatewayOptions = {
   tellMetrics?: TellMetrics
 }
 
-/** The one thing at a path that no function serves. Everybody may read it. */
+/** What no function serves: what there is, for programs and for people. Everybody may read it. */
 const description: Route = {
   name: 'openapi',
   method: 'get',
@@ -37,6 +51,13 @@ const description: Route = {
   role: 'viewer',
   response: 'application/json',
   problems: [],
+}
+const docs: Route = { ...description, name: 'docs', path: '/api/docs', response: 'text/html' }
+
+const ofPage = {
+  'content-type': 'text/html; charset=utf-8',
+  'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'",
+  'x-content-type-options': 'nosniff',
 }
 
 const metrics: Route = {
@@ -54,7 +75,7 @@ const metrics: Route = {
  * on with a signed identity; headers that speak for our own functions are taken away from what comes from outside.
  */
 export function gateway(options: GatewayOptions): Hono<{ Bindings: NodeBindings }> {
-  const own = options.tellMetrics ? [description, metrics] : [description]
+  const own = [description, docs, ...(options.tellMetrics ? [metrics] : [])]
   const table = pathTable([...options.routes, ...own])
   const app = new Hono<{ Bindings: NodeBindings }>()
   app.all('*', async (c) => {
@@ -78,35 +99,86 @@ async function answerTo(found: Found, c: Call, options: GatewayOptions): Promise
       return answer(null, { status: 204, headers: { allow: found.allow } })
     if (found.kind === 'method')
       return await answerEarly(notAllowed(c.req.raw, requestId, found.allow), c.env ?? {})
-    if (found.kind === 'absent')
-      throw new Problem(
-        'route-not-found',
-        `There is nothing at ${c.req.path}; /api/openapi.json lists what there is.`,
-      )
-    return await serve(found.route, c, requestId, options)
+    const traceparent = followTrace(c.req.header('traceparent'))
+    if (found.kind === 'absent') return await passOutside(c, { requestId, traceparent }, options)
+    return await serve(c, { route: found.route, requestId, traceparent }, options)
   } catch (error) {
     return answerEarly(problemResponse(toProblem(error), c.req.raw, requestId), c.env ?? {})
   }
 }
 
-async function serve(
-  route: Route,
+async function passOutside(
   c: Call,
-  requestId: string,
-  { openapi, tellMetrics, authenticate, signingKey, forward }: GatewayOptions,
+  asked: Omit<Asked, 'route'>,
+  options: GatewayOptions,
 ): Promise<Response> {
+  const outside = options.outside?.(c.req.raw.method, new URL(c.req.url))
+  if (!outside) throw nothingAt(c.req.path)
+  const bindings = c.env ?? {}
+  await letIn(options, c.req.raw, bindings, { ...asked, route: outside.route })
+  return outside.forward(c.req.raw, bindings)
+}
+
+async function serve(c: Call, asked: Asked, options: GatewayOptions): Promise<Response> {
+  const { route, requestId, traceparent } = asked
+  const { openapi, tellMetrics, signingKey, forward } = options
   if (route === description) return jsonResponse(openapi, c.req.query('pretty') !== undefined)
-  const principal = await authenticate(c.req.raw)
-  if (route === metrics && tellMetrics) {
-    checkRole(principal, route.role)
-    return tellMetrics()
-  }
+  if (route === docs) return answer(docsPage(openapi), { headers: ofPage })
+  const bindings = c.env ?? {}
+  const principal = await letIn(options, c.req.raw, bindings, asked)
+  if (route === metrics && tellMetrics) return tellMetrics()
   const headers = new Map(c.req.raw.headers)
   headers.set(identityHeader, await signIdentity(principal, route.name, signingKey))
   headers.set('x-request-id', requestId)
-  headers.set('traceparent', followTrace(headers.get('traceparent')))
-  const bindings = c.env ?? {}
+  headers.set('traceparent', traceparent)
+  // What somebody signs in with ends here.
+  for (const name of ['authorization', 'cookie']) headers.delete(name)
   return forward(route, withHeaders(c.req.raw, headers, bindings), bindings)
+}
+
+const nothingAt = (path: string): Problem =>
+  new Problem(
+    'route-not-found',
+    `There is nothing at ${path}; /api/openapi.json lists what there is.`,
+  )
+
+type Asked = { route: Route; requestId: string; traceparent: string }
+
+/** Who calls, when they may call this route. Who may not change what they wanted to is told of. */
+async function letIn(
+  { addressOf, authenticate, refused }: GatewayOptions,
+  request: Request,
+  bindings: NodeBindings,
+  { route, requestId, traceparent }: Asked,
+): Promise<Principal> {
+  const address = addressOf(request, bindings)
+  let actor: string | undefined
+  try {
+    const principal = await authenticate(request, address)
+    actor = principal.name
+    checkRole(principal, route)
+    return { ...principal, address }
+  } catch (error) {
+    const { status } = problems[toProblem(error).code]
+    const trace = traceId(traceparent)
+    if (isWrite(route) && status < 500)
+      refused({
+        actor,
+        address,
+        route: route.name,
+        subjects: named(request, route),
+        status,
+        requestId,
+        trace,
+      })
+    throw error
+  }
+}
+
+/** What stands in the path for its parameters, as it was sent. */
+function named({ url }: Request, { path }: Route): string[] {
+  const given = new URL(url).pathname.split('/')
+  return path.split('/').flatMap((part, at) => (part.startsWith(':') ? (given[at] ?? '') : []))
 }
 
 /** What is forwarded has been written by the time it is known here. */

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
+import * as z from 'zod'
 import { routes } from '#shared/contracts/index.ts'
-import { problems } from '#shared/contracts/problems.ts'
+import { problems, type ProblemCode } from '#shared/contracts/problems.ts'
 import { isWrite, routeFolder } from '#shared/contracts/route.ts'
+import { examples } from '#shared/render/examples.ts'
 import { routeFunctions } from '../functions.generated.ts'
 import openapi from './openapi.generated.json' with { type: 'json' }
 
@@ -79,7 +81,7 @@ test('every reference leads to something, and every schema is referred to', () =
   )
   expect(refs.length).toBeGreaterThan(20)
   for (const ref of refs) {
-    expect(ref).toMatch(/^#\/components\/schemas\//)
+    expect(ref).toMatch(/^#\/components\/(schemas|examples)\//)
     expect(resolve(ref), ref).toBeDefined()
   }
   const schemas = Object.keys(object(object(document['components'])['schemas']))
@@ -154,6 +156,7 @@ test('every planned failure of a route is among its answers, by status', () => {
       ...(isWrite(route) ? (['key-refused'] as const) : []),
       'unauthorized',
       'forbidden',
+      'too-many-requests',
       'unexpected',
       'unavailable',
     ] as const
@@ -180,7 +183,7 @@ test('a request that changes something may have a key, and no other', () => {
 test('schemas are JSON Schema 2020-12: known types, required properties that exist, no leftovers', () => {
   const types = ['object', 'array', 'string', 'number', 'integer', 'boolean', 'null']
   for (const [at, one] of objectsIn(document)) {
-    if (!at.includes('/schema') || /\/(properties|schemas)$/.test(at)) continue
+    if (!at.includes('/schema') || /\/(properties|schemas)$|\/examples\//.test(at)) continue
     for (const left of ['nullable', '$schema', '$defs', 'id'])
       expect(one, at).not.toHaveProperty(left)
     const { type, required, items, properties, $ref, pattern } = one
@@ -193,4 +196,37 @@ test('schemas are JSON Schema 2020-12: known types, required properties that exi
       expect(Object.keys(object(properties)), at).toEqual(expect.arrayContaining(required))
     if (typeof pattern === 'string') expect(() => new RegExp(pattern), at).not.toThrow()
   }
+})
+
+test('what things look like is shown as they are: by their own schemas', () => {
+  const schemas = new Map<string, z.ZodType>()
+  for (const { body, response } of routes)
+    for (const schema of [body, response instanceof z.ZodArray ? response.element : response])
+      if (schema instanceof z.ZodType) schemas.set(schema.meta()?.id ?? '', schema)
+  for (const [name, example] of Object.entries(examples)) {
+    const { success, error } = schemas.get(name)?.safeParse(example) ?? {}
+    expect({ name, success, error }).toEqual({ name, success: true, error: undefined })
+    expect(object(resolve(`#/components/schemas/${name}`))['examples']).toEqual([example])
+  }
+  // Whatever is sent has an example.
+  const sent = routes.flatMap(({ body }) =>
+    body instanceof z.ZodType ? (body.meta()?.id ?? []) : [],
+  )
+  expect(Object.keys(examples)).toEqual(expect.arrayContaining(sent))
+})
+
+test('every failure is shown in both forms, by its code', () => {
+  for (const { operation } of operations)
+    for (const [status, answer] of Object.entries(object(operation['responses']))) {
+      if (Number(status) < 400) continue
+      for (const media of Object.values(object(object(answer)['content']))) {
+        const shown = object(object(media)['examples'])
+        for (const [code, reference] of Object.entries(shown)) {
+          expect(problems[code as ProblemCode]).toMatchObject({ status: Number(status) })
+          const { value } = object(resolve(String(object(reference)['$ref'])))
+          expect(object(value)['message'] ?? object(value)['code']).toBeTypeOf('string')
+        }
+        expect(Object.keys(shown).length).toBeGreaterThan(0)
+      }
+    }
 })

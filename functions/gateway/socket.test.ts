@@ -28,16 +28,17 @@ const json = { 'content-type': 'application/json' }
 test('a slash at the end makes no difference on any route', async ({ front }) => {
   const knitId = await makeData(front.world)
   const planId = await makePlan(front.world, { inputs: { '/in': ['slash:1'] } })
-  for (const { method, path, name } of routes) {
-    if (name === 'data.push' || name === 'data.pull') continue
+  for (const { method, path, name, body } of routes) {
+    if (['data.push', 'data.pull', 'events.watch'].includes(name)) continue
     const filled = path
       .replace(':planId', planId)
       .replace(/:\w+/, name === 'data.tag' ? knitId : randomUUID())
     const wish = {
       method: method.toUpperCase(),
-      headers: json,
+      // What makes something new makes it once.
+      headers: { ...json, 'idempotency-key': randomUUID() },
       // Node does not say how long the body of a DELETE is: it would be taken for a request, and refused.
-      ...(['post', 'put'].includes(method) && { body: '{}' }),
+      ...(['post', 'put'].includes(method) && body && { body: '{}' }),
     }
     const [plain, slash] = [
       await send(front, { ...wish, path: filled }),

@@ -3,15 +3,14 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { EventMessage } from '#shared/ports/event-bus.ts'
 import type { World } from '#shared/runtime/context.ts'
+import { capConnections } from '#shared/runtime/cap-connections.ts'
 import { withHealth } from '#shared/runtime/health.ts'
 import { closeServer, httpServer } from '#shared/runtime/http-server.ts'
 import { tellMetrics } from '#shared/runtime/tell-metrics.ts'
 import { eventRequest } from '#shared/runtime/web.ts'
 import { clockSteps, type EventStep } from '#shared/workflow/triggers.ts'
 import { routeFunctions, stepFunctions } from '../functions.generated.ts'
-import { authenticator } from '../gateway/authenticate.ts'
-import { gateway } from '../gateway/gateway.ts'
-import openapi from '../gateway/openapi.generated.json' with { type: 'json' }
+import { openGateway } from '../gateway/open-gateway.ts'
 import { CannotStart } from './home.ts'
 
 /** Where a local home is entered: the gateway over HTTP, and the functions behind it in this process. */
@@ -39,21 +38,18 @@ export async function openDoor(world: World): Promise<Door> {
     return app.fetch(request)
   }
 
-  const front = gateway({
+  const front = openGateway(world, {
     routes: routeFunctions.map(({ contract }) => contract),
-    signingKey: world.config.signingKey,
-    authenticate: authenticator(world.config.token),
     forward: async (route, request, bindings) => {
       const target = routes.get(route.name)
       if (!target) throw new Error(`no function serves ${route.name}`)
       return target.fetch(request, bindings)
     },
-    openapi,
-    metrics: world.metrics,
     tellMetrics: tellMetrics(world, { ofSystem: true }),
   })
 
   const server = httpServer(withHealth(world, front.fetch))
+  capConnections(server, world.config)
   const port = await listen(server, world.config.host, world.config.port)
   return {
     apiRoot: `http://${world.config.host}:${port}/api`,

@@ -44,8 +44,8 @@ export function openHome(folder: string): Home {
 }
 
 /**
- * A secret of this home, made once, readable only by its owner. What is signed with it lives for a minute, so one that a
- * crash or a full disk has spoiled is made again.
+ * A secret of this home, made once, readable only by its owner. What is signed with the key lives for a minute, and a token is
+ * read from the profile, so one that a crash or a full disk has spoiled is made again.
  */
 export function secretOf(home: Home, name: string): string {
   const path = home.path(name)

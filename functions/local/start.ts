@@ -83,7 +83,7 @@ export async function startLocalHome(
   started.defer(() => door.close())
 
   const clock = everySoOften(config.sweepInterval * 1000, () => door.tick())
-  announce(home, door.apiRoot, cluster.engine)
+  announce(home, door.apiRoot, { engine: cluster.engine, token: config.token })
   started.defer(() => rmSync(home.path('local.json'), { force: true }))
 
   const running = started.move()
@@ -123,7 +123,7 @@ type Surroundings = {
 }
 
 function settingsOf(options: LocalStart, home: Home, env: NodeJS.ProcessEnv): Config {
-  const { port, database } = options
+  const { port, database, auth } = options
   const config = configFrom({
     KNIT_LOG_FORMAT: 'text',
     KNIT_HOST: '127.0.0.1',
@@ -132,10 +132,11 @@ function settingsOf(options: LocalStart, home: Home, env: NodeJS.ProcessEnv): Co
     ...(port !== undefined && { KNIT_PORT: port }),
     [variableOf('databaseUrl')]: database ?? 'embedded',
     [variableOf('signingKey')]: secretOf(home, 'signing-key'),
+    ...(auth && { KNIT_TOKEN: env['KNIT_TOKEN'] || secretOf(home, 'token') }),
   })
   if (isOpenToAll(config))
     throw new CannotStart(
-      `Listening on ${config.host} would let everybody in.\nSet KNIT_TOKEN, which callers then have to know, or listen on 127.0.0.1.`,
+      `Listening on ${config.host} would let everybody in.\nAsk for a token: knit local start --auth, or listen on 127.0.0.1.`,
     )
   return config
 }
@@ -169,13 +170,19 @@ function everySoOften(interval: number, tick: () => Promise<void>): { stop(): Pr
 }
 
 /** Writes where the home is to be found: for `knit local status`, and for `knit init`. */
-function announce(home: Home, apiRoot: string, engine: string): void {
-  home.write('knitprofile', `apiRoot: ${apiRoot}\n`)
+function announce(
+  home: Home,
+  apiRoot: string,
+  { engine, token }: { engine: string; token: string | undefined },
+): void {
+  const credential = token === undefined ? '' : `token: ${JSON.stringify(token)}\n`
+  home.write('knitprofile', `apiRoot: ${apiRoot}\n${credential}`)
   const status = {
     pid: process.pid,
     startTime: ownProcess().since,
     apiRoot,
     engine,
+    auth: token !== undefined,
     home: home.folder,
     startedAt: new Date().toISOString(),
   }

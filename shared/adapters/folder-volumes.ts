@@ -17,7 +17,7 @@ export type VolumeFolders = WithTrash & { volumes: string }
 /** Volumes that are folders, and how bytes get into them and out. */
 export type FolderVolumes = Pick<
   Cluster,
-  'ensureVolume' | 'deleteVolume' | 'listVolumes' | 'measureVolume'
+  'ensureVolume' | 'deleteVolume' | 'adoptVolume' | 'listVolumes' | 'measureVolume'
 > &
   Omit<Transfers, 'followLog' | 'tidyTransfers'> & {
     /** Throws `NoSuchVolume`. */
@@ -58,6 +58,8 @@ export function folderVolumes(
       makeVolume(folders, name, onMade)
     },
     deleteVolume: (name) => together(removals, name, () => removeVolume(folders, name)),
+    adoptVolume: async (name) =>
+      (await isThere(volumeFolder(folders, name))) ? 'ready' : 'absent',
     listVolumes: () => readdir(folders.volumes),
     async requireVolume(name) {
       await existing(name)

@@ -46,9 +46,9 @@ test('no patience helps where a host is unknown', async () => {
   expect(ask).toHaveBeenCalledTimes(1)
 })
 
-test('a server that asks for patience is asked four times', async () => {
-  const ask = vi.fn(() => Promise.reject(new ApiError('runs.show', 503, { detail: 'later' }, 2)))
+test.for([429, 503])('a server that asks for patience (%d) is asked four times', async (status) => {
+  const ask = vi.fn(() => Promise.reject(new ApiError('runs.show', status, { detail: 'later' }, 2)))
   const { error, after } = await settled(() => retried(ask))
-  expect(error).toMatchObject({ status: 503 })
+  expect(error).toMatchObject({ status })
   expect({ after, tries: ask.mock.calls.length }).toEqual({ after: 6000, tries: 4 })
 })

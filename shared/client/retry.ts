@@ -3,6 +3,7 @@ import { ApiError, ConnectionError } from './api-error.ts'
 // Five seconds: as long as a home, or its door, takes to start again, and not longer than people wait for one that is down.
 const away = [100, 200, 400, 800, 1500, 2000]
 const passing = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE'])
+const asksForPatience = new Set([429, 503])
 const maxTries = 4
 const longestWait = 10_000
 
@@ -36,7 +37,8 @@ const sum = (numbers: number[]): number => numbers.reduce((one, other) => one + 
 /** Milliseconds to wait before the next try; undefined when there is no use in one. */
 function waitAfter(error: unknown, tries: number): number | undefined {
   if (error instanceof ConnectionError && passing.has(error.code)) return away[tries - 1]
-  if (!(error instanceof ApiError) || error.status !== 503 || tries >= maxTries) return undefined
+  if (!(error instanceof ApiError) || !asksForPatience.has(error.status) || tries >= maxTries)
+    return undefined
   const wait = (error.retryAfter ?? Infinity) * 1000
   return wait <= longestWait ? wait : undefined
 }

@@ -1,17 +1,15 @@
 import * as z from 'zod'
+import { AuditEntry } from '#shared/domain/audit.ts'
 import { Check } from '#shared/domain/check.ts'
 import { Garbage } from '#shared/domain/garbage.ts'
 import { HookDelivery } from '#shared/domain/hook.ts'
 import { RecordedEvent } from '#shared/domain/recorded-event.ts'
+import { TimeParam } from '#shared/domain/time.ts'
+import { limit } from './limit.ts'
 import { resource, route } from './route.ts'
 
-const limit = z.coerce
-  .number()
-  .int()
-  .min(1)
-  .max(1000)
-  .default(100)
-  .describe('How many at the most.')
+/** What PostgreSQL can compare with. */
+const text = z.string().refine((given) => !given.includes('\0'), 'expected text without NUL')
 
 const DeadEvents = z.object({
   eventIds: z.array(z.string()).min(1).max(1000).describe('Ids of dead events.'),
@@ -104,5 +102,20 @@ export const admin = resource('admin', {
     body: DeadEvents,
     response: z.object({ dropped: z.int().describe('How many events were forgotten.') }),
     problems: ['bad-request', 'event-not-found'],
+  }),
+  audit: route({
+    method: 'get',
+    path: '/api/admin/audit',
+    summary: 'List who has changed what, and who was not allowed to, the newest first.',
+    role: 'admin',
+    query: z.object({
+      actor: text.optional().describe('Only by this one.'),
+      subject: text.optional().describe('Only about the thing with this id, or name.'),
+      since: TimeParam.optional().describe('Only at or after this time.'),
+      after: z.uuid().optional().describe('`auditId` of the last one of the page before.'),
+      limit,
+    }),
+    response: z.array(AuditEntry),
+    problems: ['bad-request'],
   }),
 })

@@ -3,6 +3,7 @@ import { DataDetail, TagChange } from '#shared/domain/data.ts'
 import { KnitId } from '#shared/domain/ids.ts'
 import { TagText } from '#shared/domain/tag.ts'
 import { DurationParam, TimeParam } from '#shared/domain/time.ts'
+import { pageQuery } from './page.ts'
 import { resource, route } from './route.ts'
 
 const params = z.object({ knitId: KnitId.describe('Id of the data.') })
@@ -22,6 +23,7 @@ export const data = resource('data', {
     query: z.object({
       tag: z.array(TagText).default([]).describe('A tag the data must carry; repeat it for more.'),
       ...windowQuery,
+      ...pageQuery(KnitId),
     }),
     response: z.array(DataDetail),
     problems: ['bad-request'],
@@ -56,6 +58,15 @@ export const data = resource('data', {
     response: 'application/tar+gzip',
     problems: ['data-not-found', 'not-yet', 'volume-unreachable'],
   }),
+  show: route({
+    method: 'get',
+    path: '/api/data/:knitId/metadata',
+    summary: 'Show one data: its tags, what made it, what reads it, and the room it takes.',
+    role: 'viewer',
+    params,
+    response: DataDetail,
+    problems: ['data-not-found'],
+  }),
   tag: route({
     method: 'put',
     path: '/api/data/:knitId',
@@ -63,6 +74,7 @@ export const data = resource('data', {
     role: 'user',
     params,
     body: TagChange,
+    anyType: true,
     response: DataDetail,
     problems: ['bad-request', 'bad-tag-change', 'too-large', 'data-not-found'],
   }),

@@ -1,10 +1,25 @@
+import { access } from './access.ts'
 import { admin } from './admin.ts'
 import { data } from './data.ts'
+import { explain } from './explain.ts'
+import { imports } from './imports.ts'
+import { lineage } from './lineage.ts'
 import { plans } from './plans.ts'
 import type { Route } from './route.ts'
 import { runs } from './runs.ts'
+import { tokens } from './tokens.ts'
+import { events } from './watch.ts'
 
 /** Every route of the API. */
-export const routes: Route[] = [data, plans, runs, admin].flatMap((resource) =>
-  Object.values<Route>(resource),
-)
+export const routes: Route[] = [
+  data,
+  plans,
+  runs,
+  imports,
+  lineage,
+  explain,
+  events,
+  admin,
+  tokens,
+  access,
+].flatMap((resource) => Object.values<Route>(resource))

@@ -1,7 +1,15 @@
 import * as z from 'zod'
+import { AnnotationChange } from '#shared/domain/annotation.ts'
 import { PlanId } from '#shared/domain/ids.ts'
-import { PlanDetail, PlanSpec, ResourceLimitChange } from '#shared/domain/plan.ts'
+import {
+  PlanDetail,
+  PlanSpec,
+  PlanUsage,
+  ResourceLimitChange,
+  SetServiceAccount,
+} from '#shared/domain/plan.ts'
 import { SoughtTagText } from '#shared/domain/tag.ts'
+import { pageQuery } from './page.ts'
 import { resource, route } from './route.ts'
 
 const params = z.object({ planId: PlanId.describe('Id of the plan.') })
@@ -30,6 +38,11 @@ export const plans = resource('plans', {
         .array(SoughtTagText)
         .default([])
         .describe('A tag; one output, or the log, must put all of them.'),
+      dryRun: z
+        .string()
+        .optional()
+        .describe('Present: each plan tells what it would start now, and why not more.'),
+      ...pageQuery(PlanId),
     }),
     response: z.array(PlanDetail),
     problems: ['bad-request'],
@@ -39,6 +52,14 @@ export const plans = resource('plans', {
     path: '/api/plans',
     summary: 'Register a plan.',
     role: 'user',
+    query: z.object({
+      dryRun: z
+        .string()
+        .optional()
+        .describe(
+          'Present: nothing is registered; the answer is the plan as it would be, with what it would start now. Its id is of no plan.',
+        ),
+    }),
     body: PlanSpec,
     response: PlanDetail,
     problems: ['bad-request', 'too-large', 'plan-equivalent', 'plan-cycle'],
@@ -50,6 +71,15 @@ export const plans = resource('plans', {
     role: 'viewer',
     params,
     response: PlanDetail,
+    problems: ['plan-not-found'],
+  }),
+  usage: route({
+    method: 'get',
+    path: '/api/plans/:planId/usage',
+    summary: 'Show how much room it takes what runs of a plan have written.',
+    role: 'viewer',
+    params,
+    response: PlanUsage,
     problems: ['plan-not-found'],
   }),
   activate: route({
@@ -88,5 +118,34 @@ export const plans = resource('plans', {
     body: ResourceLimitChange,
     response: PlanDetail,
     problems: ['bad-request', 'too-large', 'plan-not-found'],
+  }),
+  annotate: route({
+    method: 'put',
+    path: '/api/plans/:planId/annotations',
+    summary: 'Change the annotations of a plan.',
+    role: 'user',
+    params,
+    body: AnnotationChange,
+    response: PlanDetail,
+    problems: ['bad-request', 'too-large', 'plan-not-found'],
+  }),
+  setaccount: route({
+    method: 'put',
+    path: '/api/plans/:planId/serviceaccount',
+    summary: 'Say which service account runs of a plan have, from the next one that begins on.',
+    role: 'user',
+    params,
+    body: SetServiceAccount,
+    response: PlanDetail,
+    problems: ['bad-request', 'too-large', 'plan-not-found'],
+  }),
+  unsetaccount: route({
+    method: 'delete',
+    path: '/api/plans/:planId/serviceaccount',
+    summary: 'Give runs of a plan the usual service account again.',
+    role: 'user',
+    params,
+    response: PlanDetail,
+    problems: ['plan-not-found'],
   }),
 })

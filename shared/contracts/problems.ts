@@ -13,13 +13,20 @@ export const problems = {
     reason: 'hash is not match.',
   },
   unauthorized: { status: 401, title: 'Who are you?', reason: 'unauthorized' },
+  'bad-import-token': {
+    status: 401,
+    title: 'The token ends no import',
+    reason: 'invalid token',
+  },
   forbidden: { status: 403, title: 'You may not do that', reason: 'forbidden' },
   'route-not-found': { status: 404, title: 'No such path', reason: 'Not Found' },
   'data-not-found': { status: 404, title: 'No such data', reason: 'not found' },
   'plan-not-found': { status: 404, title: 'No such plan', reason: 'not found' },
   'run-not-found': { status: 404, title: 'No such run', reason: 'not found' },
+  'thing-not-found': { status: 404, title: 'No such data or run', reason: 'not found' },
   'run-deleted': { status: 404, title: 'The run was deleted', reason: 'not found' },
   'event-not-found': { status: 404, title: 'No such event', reason: 'event is not found' },
+  'token-not-found': { status: 404, title: 'No such token', reason: 'token is not found' },
   'log-not-found': { status: 404, title: 'The run keeps no log', reason: 'not found' },
   'method-not-allowed': {
     status: 405,
@@ -76,6 +83,26 @@ export const problems = {
     title: 'Somebody ended the upload',
     reason: 'the upload was ended',
   },
+  'volume-missing': {
+    status: 400,
+    title: 'The volume of the import is not there',
+    reason: 'bad request',
+  },
+  'import-missing': {
+    status: 409,
+    title: 'The import was deleted',
+    reason: 'missing Run',
+  },
+  'import-over': {
+    status: 409,
+    title: 'The import is over',
+    reason: 'the import is not in progress',
+  },
+  'token-name-taken': {
+    status: 409,
+    title: 'A token of that name was made before',
+    reason: 'token name is taken',
+  },
   'too-large': { status: 413, title: 'Larger than allowed', reason: 'bad request' },
   'key-refused': {
     status: 422,
@@ -83,6 +110,11 @@ export const problems = {
     reason: 'bad request',
   },
   'event-refused': { status: 422, title: 'The event cannot be served', reason: 'bad request' },
+  'too-many-requests': {
+    status: 429,
+    title: 'Too many requests',
+    reason: 'too many requests',
+  },
   unexpected: { status: 500, title: 'Something unexpected happened', reason: 'unexpected error' },
   'volume-unreachable': {
     status: 502,
@@ -104,13 +136,18 @@ export const problems = {
 
 export type ProblemCode = keyof typeof problems
 
+type ProblemOptions = ErrorOptions & { retryAfter?: number }
+
 /** A failure we planned for. Anything else is a bug: 500. */
 export class Problem extends Error {
   override readonly name = 'Problem'
   readonly code: ProblemCode
+  /** Seconds after which asking again may help. */
+  readonly retryAfter?: number | undefined
 
-  constructor(code: ProblemCode, detail: string, options?: ErrorOptions) {
+  constructor(code: ProblemCode, detail: string, options?: ProblemOptions) {
     super(detail, options)
     this.code = code
+    this.retryAfter = options?.retryAfter
   }
 }

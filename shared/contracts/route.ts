@@ -1,23 +1,25 @@
 import * as z from 'zod'
+import type { Role } from '#shared/domain/role.ts'
 import type { ProblemCode } from './problems.ts'
-
-/** Who may call a route; each role may do what those before it may. */
-export const roles = ['viewer', 'user', 'admin'] as const
-export type Role = (typeof roles)[number]
 
 export type RouteSpec = {
   method: 'get' | 'post' | 'put' | 'delete'
   /** Below the root, with `:name` for parameters. */
   path: `/api/${string}` | '/metrics'
   summary: string
+  /** The least that who calls it has to be. */
   role: Role
   params?: z.ZodObject
   /** Array properties are repeated parameters; of others the first counts, and an empty one is absent. */
   query?: z.ZodObject
   /** A JSON schema of the body, or the media type of a body that is streamed. */
   body?: z.ZodType | MediaType
+  /** The body is read as JSON whatever its content type says; otherwise that has to be application/json. */
+  anyType?: true
   /** Schema of the JSON answer (`z.void()`: an empty one), or the media type of an answer that is streamed. */
   response: z.ZodType | MediaType
+  /** Another form of the answer, for who asks for that. */
+  also?: MediaType
   /** The status of success; 200 unless given. */
   status?: 204
   problems: readonly ProblemCode[]

@@ -4,6 +4,7 @@ import { RunDetail } from '#shared/domain/run.ts'
 import { RunHistory } from '#shared/domain/run-history.ts'
 import { runStatuses } from '#shared/domain/run-states.ts'
 import { windowQuery } from './data.ts'
+import { pageQuery } from './page.ts'
 import { commaList, resource, route } from './route.ts'
 
 const params = z.object({ runId: RunId.describe('Id of the run.') })
@@ -42,6 +43,7 @@ export const runs = resource('runs', {
         .optional()
         .describe('Statuses, any of them.'),
       ...windowQuery,
+      ...pageQuery(RunId),
     }),
     response: z.array(RunDetail),
     problems: ['bad-request'],

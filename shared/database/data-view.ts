@@ -3,6 +3,7 @@ import { runStates, runStatuses, type RunStatus } from '#shared/domain/run-state
 import { readTagQuery, shownTags, type Tag } from '#shared/domain/tag.ts'
 import { showTags } from '#shared/domain/wire.ts'
 import { logPointOf, mountpointOf, mountsOfPlans, planSummaries } from './plan-view.ts'
+import type { Page } from './page.ts'
 import { inWindow, runSummaries, type TimeWindow } from './run-view.ts'
 import type { Fragment, Queryable } from './sql.ts'
 import { allTagIds, digestOf, pickTags, tagsById, tagStatistics } from './tags.ts'
@@ -15,7 +16,10 @@ type DataRow = {
   tags: number[]
   ended_at: Date | null
   status: RunStatus
-}
+} & ContentRow
+
+/** Either all of it is known or nothing; numbers come as text, as they may be larger than any. */
+type ContentRow = { bytes: string; files: string; digest: string } | { digest: null }
 
 type Use = { knitId: string; planId: string; inputId: number; runId: string | null }
 
@@ -24,7 +28,8 @@ export async function showData(sql: Queryable, ids: readonly string[]): Promise<
   if (ids.length === 0) return []
   const [rows, uses] = await Promise.all([
     sql<DataRow[]>`
-      select data.id, data.plan_id, data.run_id, data.output_id, data.tags, data.ended_at, run.status
+      select data.id, data.plan_id, data.run_id, data.output_id, data.tags, data.ended_at, run.status,
+             data.bytes, data.files, data.digest
         from data
         join run on run.id = data.run_id
        where data.id = any (${[...ids]}::uuid[])`,
@@ -83,11 +88,18 @@ export async function showData(sql: Queryable, ids: readonly string[]): Promise<
           const mount = mountOf.get(`input ${inputId}`)
           return runId === null && plan && mount ? [{ ...mountpointOf(mount), plan }] : []
         }),
+        ...contentOf(row),
       },
     ]
   }
   const shown = new Map(rows.flatMap((row) => show(row).map((detail) => [row.id, detail] as const)))
   return ids.flatMap((id) => shown.get(id) ?? [])
+}
+
+function contentOf(row: ContentRow): Pick<DataDetail, 'content'> {
+  if (row.digest === null) return {}
+  const { bytes, files, digest } = row
+  return { content: { bytes: Number(bytes), files: Number(files), digest } }
 }
 
 function tagsOf(row: DataRow, byId: ReadonlyMap<number, Tag>): Tag[] {
@@ -100,8 +112,14 @@ function tagsOf(row: DataRow, byId: ReadonlyMap<number, Tag>): Tag[] {
   })
 }
 
-/** A page of a list that begins with the newest: at most so many, from behind the last one of the page before. */
-export type Page = { limit: number; after?: { endedAt: Date | null; id: string } | undefined }
+/** Where a data stands in the list of all: those that have not ended have no time. */
+export type DataPlace = { endedAt: Date | null; id: string }
+
+export async function findDataPlace(sql: Queryable, id: string): Promise<DataPlace | undefined> {
+  const [place] = await sql<DataPlace[]>`
+    select id, ended_at as "endedAt" from data where id = ${id}`
+  return place
+}
 
 /**
  * Ids of data that carry all the tags, the last ended last, those that have not ended after them. With a page it is the other
@@ -111,13 +129,13 @@ export async function findDataIds(
   sql: Queryable,
   tags: readonly Tag[],
   window: TimeWindow = {},
-  page?: Page,
+  page?: Page<DataPlace>,
 ): Promise<string[]> {
   const query = readTagQuery(tags)
   if (query.impossible) return []
   const statuses = runStatuses.filter((status) => runStates[status].data === query.transient)
   const { source, condition, order } = page
-    ? await pageOf(sql, query.user, page)
+    ? await searchOf(sql, query.user, page)
     : {
         source: sql`data`,
         condition: carriesAll(sql, query.user),
@@ -154,7 +172,7 @@ const fewData = 2000
  * sees all that carry them. Decided here, because a prepared statement is planned for any tags and so for none; `is true`
  * and `offset 0` keep the other index out.
  */
-async function pageOf(sql: Queryable, tags: readonly Tag[], { limit, after }: Page) {
+async function searchOf(sql: Queryable, tags: readonly Tag[], { limit, after }: Page<DataPlace>) {
   const order = sql`order by data.ended_at desc, data.id desc limit ${limit}`
   const behind = after ? isBehind(sql, after) : sql`true`
   const { data, shares, bound } = await tagStatistics(sql)
@@ -181,7 +199,7 @@ const carriesAll = (sql: Queryable, tags: readonly Tag[]): Fragment =>
   tags.length > 0 ? sql`data.tags @> ${allTagIds(sql, tags)}` : sql`true`
 
 /** Those that have not ended come first, and have no time that could be compared. */
-const isBehind = (sql: Queryable, { endedAt, id }: NonNullable<Page['after']>) =>
+const isBehind = (sql: Queryable, { endedAt, id }: DataPlace) =>
   endedAt
     ? sql`(data.ended_at, data.id) < (${endedAt}::timestamptz, ${id}::uuid)`
     : sql`(data.ended_at is not null or data.id < ${id}::uuid)`

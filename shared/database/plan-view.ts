@@ -1,8 +1,15 @@
 import { formatAnnotation, type Annotation } from '#shared/domain/annotation.ts'
 import { formatLabel, onNodeModes, type OnNode } from '#shared/domain/on-node.ts'
-import type { Downstream, PlanDetail, PlanSummary, Upstream } from '#shared/domain/plan.ts'
+import type {
+  Downstream,
+  PlanDetail,
+  PlanSummary,
+  PlanUsage,
+  Upstream,
+} from '#shared/domain/plan.ts'
 import { readTagQuery, shownMountTags, type Tag } from '#shared/domain/tag.ts'
 import { showTags, type LogPoint, type Mountpoint } from '#shared/domain/wire.ts'
+import type { Page } from './page.ts'
 import type { Queryable } from './sql.ts'
 import { allTagIds, pickTags, tagsById } from './tags.ts'
 
@@ -231,8 +238,15 @@ export type PlanFilter = {
   outTags: readonly Tag[]
 }
 
-/** Ids of plans, in order: one input asks for all of `inTags`, one output or the log puts all of `outTags`. */
-export async function findPlanIds(sql: Queryable, filter: PlanFilter): Promise<string[]> {
+/**
+ * Ids of plans, in order: one input asks for all of `inTags`, one output or the log puts all of `outTags`. With a page it is the
+ * other way round, and no more than that page.
+ */
+export async function findPlanIds(
+  sql: Queryable,
+  filter: PlanFilter,
+  page?: Page<string>,
+): Promise<string[]> {
   const inQuery = readTagQuery(filter.inTags)
   const outQuery = readTagQuery(filter.outTags)
   if (inQuery.impossible || inQuery.transient || outQuery.impossible) return []
@@ -247,6 +261,30 @@ export async function findPlanIds(sql: Queryable, filter: PlanFilter): Promise<s
        and ${inQuery.knitId ? sql`exists (select from input where plan_id = plan.id and knit_id = ${inQuery.knitId})` : sql`true`}
        and ${inQuery.timestamp ? sql`exists (select from input where plan_id = plan.id and knit_timestamp = ${inQuery.timestamp})` : sql`true`}
        and ${outQuery.user.length > 0 ? sql`exists (select from output where plan_id = plan.id and tags @> ${allTagIds(sql, outQuery.user)})` : sql`true`}
-     order by id`
+       and ${page?.after === undefined ? sql`true` : sql`id < ${page.after}`}
+     ${page ? sql`order by id desc limit ${page.limit}` : sql`order by id`}`
   return rows.map(({ id }) => id)
+}
+
+/** The room that what runs of a plan have written takes; undefined when there is no such plan. */
+export async function planUsage(sql: Queryable, planId: string): Promise<PlanUsage | undefined> {
+  const [row] = await sql<Record<'runs' | 'data' | 'files' | 'bytes', string>[]>`
+    select count(distinct run.id) as runs,
+           count(data.id) as data,
+           coalesce(sum(data.files), 0) as files,
+           coalesce(sum(data.bytes), 0) as bytes
+      from plan
+      left join run on run.plan_id = plan.id
+      left join data on data.run_id = run.id
+     where plan.id = ${planId}
+     group by plan.id`
+  if (!row) return undefined
+  // Sums come as text, as they may be larger than any number.
+  return {
+    planId,
+    runs: Number(row.runs),
+    data: Number(row.data),
+    files: Number(row.files),
+    bytes: Number(row.bytes),
+  }
 }

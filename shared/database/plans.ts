@@ -1,4 +1,9 @@
 import {
+  changedAnnotations,
+  type Annotation,
+  type AnnotationChange,
+} from '#shared/domain/annotation.ts'
+import {
   canonicalPlan,
   type PlanDefinition,
   type ResourceLimitChange,
@@ -242,4 +247,32 @@ export async function setPlanResources(
     select 'run.waiting', id, jsonb_build_object('planId', id), ${by.traceparent ?? null}
       from changed
      where exists (select from run where plan_id = changed.id and status = 'waiting')`
+}
+
+/**
+ * Changes the annotations of a plan, unless they would then have more bytes than allowed: gives back how many they would have.
+ * Nothing is changed of a plan that does not exist.
+ */
+export async function annotatePlan(
+  tx: Tx,
+  planId: string,
+  change: AnnotationChange,
+  maxBytes: number,
+): Promise<number | undefined> {
+  const [plan] = await tx<{ annotations: Annotation[] }[]>`
+    select annotations from plan where id = ${planId} for no key update`
+  const annotations = changedAnnotations(plan?.annotations ?? [], change)
+  const bytes = Buffer.byteLength(JSON.stringify(annotations))
+  if (bytes > maxBytes) return bytes
+  await tx`update plan set annotations = ${tx.json(annotations)} where id = ${planId}`
+  return undefined
+}
+
+/** Says which service account workers of a plan have from now on; null for the usual one. */
+export async function setPlanAccount(
+  tx: Tx,
+  planId: string,
+  serviceAccount: string | null,
+): Promise<void> {
+  await tx`update plan set service_account = ${serviceAccount} where id = ${planId}`
 }

@@ -4,7 +4,7 @@ import { makeRun } from '#tests/support/runs.ts'
 import { test, type TestWorld } from '#tests/support/world.ts'
 import { forgetHistory, forgetOld } from './retention.ts'
 
-const keep = { keepEvents: 1, keepDeadEvents: 2, keepHookCalls: 3, keepRequests: 5 }
+const keep = { keepEvents: 1, keepDeadEvents: 2, keepHookCalls: 3, keepRequests: 5, keepAudit: 60 }
 const keepHistory = 4
 
 /** In each table a row of each of these ages, in days. */
@@ -24,6 +24,9 @@ async function fill(ctx: TestWorld, ages: number[]): Promise<void> {
     await ctx.sql`
       insert into request (caller, key, fingerprint, created_at) values ('ann', ${age}, '', ${at})`
     await ctx.sql`insert into removed_volume (volume, removed_at) values (${age}, ${at})`
+    await ctx.sql`
+      insert into audit (actor, route, subjects, status, request_id, trace, at)
+      values (${age}, '', '{}', 200, '', '', ${at})`
   }
 }
 
@@ -34,7 +37,8 @@ const left = async (ctx: TestWorld) => {
            array(select url from hook_delivery order by id) as calls,
            array(select actor from run_history order by id) as history,
            array(select key from request order by created_at) as requests,
-           array(select volume from removed_volume order by removed_at) as removed`
+           array(select volume from removed_volume order by removed_at) as removed,
+           array(select actor from audit order by at) as audit`
   return row
 }
 
@@ -49,8 +53,17 @@ test('what is older than it is kept is forgotten, and nothing else', async ({ ct
     history: ['3.5', '2.5', '1.5', '0.5'],
     requests: ['4.5', '3.5', '2.5', '1.5', '0.5'],
     removed: ['0.5'],
+    audit: ['5.5', '4.5', '3.5', '2.5', '1.5', '0.5'],
   })
   expect(await forgetOld(ctx.sql, keep, 1000)).toBe(0)
+})
+
+test('the audit is forgotten when it is older than it is kept', async ({ ctx }) => {
+  await fill(ctx, [62, 61, 59])
+  await forgetOld(ctx.sql, keep, 1)
+  expect(await left(ctx)).toMatchObject({ audit: ['61', '59'] })
+  await forgetOld(ctx.sql, keep, 1000)
+  expect(await left(ctx)).toMatchObject({ audit: ['59'] })
 })
 
 test('it is forgotten in portions, the oldest first', async ({ ctx }) => {

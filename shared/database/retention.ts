@@ -8,6 +8,7 @@ export type Retention = {
   keepHookCalls: number
   keepHistory: number
   keepRequests: number
+  keepAudit: number
 }
 
 /** For how many days it is known that a volume has been deleted: nobody is later than that. */
@@ -64,11 +65,18 @@ export async function forgetOld(
           limit ${limit}
        )
       returning 1
+    ), old_audit as (
+      delete from audit
+       -- An array, so that the planner looks each one up.
+       where id = any (array(
+         select id from audit where at < ${before(keep.keepAudit)} order by at, id limit ${limit}
+       ))
+      returning 1
     )
     select (
              (select count(*) from old_event) + (select count(*) from old_dead_letter)
              + (select count(*) from old_delivery) + (select count(*) from old_request)
-             + (select count(*) from old_removed)
+             + (select count(*) from old_removed) + (select count(*) from old_audit)
            )::integer as count`
   return row?.count ?? 0
 }

@@ -3,6 +3,7 @@ import { reasonOf } from '#shared/domain/run-reason.ts'
 import type { RunStatus } from '#shared/domain/run-states.ts'
 import { formatTime } from '#shared/domain/time.ts'
 import { isPutBack } from './admission.ts'
+import type { Page } from './page.ts'
 import { logPointOf, mountpointOf, mountsOfPlans, planSummaries } from './plan-view.ts'
 import type { Queryable } from './sql.ts'
 
@@ -102,7 +103,13 @@ export async function attemptsOf(
   return new Map([...byRun].map(([runId, own]) => [runId, own.map(({ attempt }) => attempt)]))
 }
 
-type Fill = { runId: string; kind: 'input' | 'output'; mountId: number; knitId: string }
+type Fill = {
+  runId: string
+  kind: 'input' | 'output'
+  mountId: number
+  knitId: string
+  bytes: string | null
+}
 
 /** Runs as the API shows them, in the order of the ids; what does not exist is left out. */
 export async function showRuns(sql: Queryable, ids: readonly string[]): Promise<RunDetail[]> {
@@ -111,11 +118,11 @@ export async function showRuns(sql: Queryable, ids: readonly string[]): Promise<
     runRows(sql, ids),
     attemptsOf(sql, ids),
     sql<Fill[]>`
-      select run_id as "runId", 'input' as kind, input_id as "mountId", knit_id as "knitId"
+      select run_id as "runId", 'input' as kind, input_id as "mountId", knit_id as "knitId", null as bytes
         from assign
        where run_id = any (${[...ids]}::uuid[])
        union all
-      select run_id, 'output', output_id, id
+      select run_id, 'output', output_id, id, bytes
         from data
        where run_id = any (${[...ids]}::uuid[])`,
   ])
@@ -127,6 +134,7 @@ export async function showRuns(sql: Queryable, ids: readonly string[]): Promise<
   const knitIds = new Map(
     fills.map((fill) => [`${fill.runId} ${fill.kind} ${fill.mountId}`, fill.knitId]),
   )
+  const fillsOf = Map.groupBy(fills, ({ runId }) => runId)
   const byPlan = Map.groupBy(mounts, ({ planId }) => planId)
   const shown = new Map(
     rows.map((row): [string, RunDetail] => {
@@ -148,11 +156,18 @@ export async function showRuns(sql: Queryable, ids: readonly string[]): Promise<
           log: log ? { ...logPointOf(log), ...log.data } : null,
           ...progressOf(row),
           attempts: attempts.get(row.id) ?? [],
+          ...bytesOf(fillsOf.get(row.id) ?? []),
         },
       ]
     }),
   )
   return ids.flatMap((id) => shown.get(id) ?? [])
+}
+
+/** The room that all of it takes which is known. */
+function bytesOf(fills: readonly Fill[]): Pick<RunDetail, 'bytes'> {
+  const known = fills.flatMap(({ bytes }) => (bytes === null ? [] : [Number(bytes)]))
+  return known.length > 0 ? { bytes: known.reduce((sum, one) => sum + one) } : {}
 }
 
 function progressOf(row: RunRow) {
@@ -186,8 +201,21 @@ export type RunFilter = TimeWindow & {
   statuses?: readonly RunStatus[] | undefined
 }
 
-/** Ids of runs, the last updated last. */
-export async function findRunIds(sql: Queryable, filter: RunFilter): Promise<string[]> {
+/** Where a run stands in the list of all. */
+export type RunPlace = { updatedAt: Date; id: string }
+
+export async function findRunPlace(sql: Queryable, id: string): Promise<RunPlace | undefined> {
+  const [place] = await sql<RunPlace[]>`
+    select id, updated_at as "updatedAt" from run where id = ${id}`
+  return place
+}
+
+/** Ids of runs, the last updated last; with a page it is the other way round, and no more than that page. */
+export async function findRunIds(
+  sql: Queryable,
+  filter: RunFilter,
+  page?: Page<RunPlace>,
+): Promise<string[]> {
   const { planIds, inputIds, outputIds, statuses } = filter
   const rows = await sql<{ id: string }[]>`
     select id
@@ -197,7 +225,8 @@ export async function findRunIds(sql: Queryable, filter: RunFilter): Promise<str
        and ${outputIds ? sql`id in (select run_id from data where id = any (${[...outputIds]}::uuid[]))` : sql`true`}
        and ${statuses ? sql`status = any (${[...statuses]}::text[])` : sql`true`}
        and ${inWindow(sql, sql`updated_at`, filter)}
-     order by updated_at, id`
+       and ${page?.after ? sql`(updated_at, id) < (${page.after.updatedAt}::timestamptz, ${page.after.id}::uuid)` : sql`true`}
+     ${page ? sql`order by updated_at desc, id desc limit ${page.limit}` : sql`order by updated_at, id`}`
   return rows.map(({ id }) => id)
 }
 

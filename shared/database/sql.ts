@@ -63,6 +63,20 @@ export function begin<T>(
   return persistently(() => sql.begin(durable ? work : relaxed) as Promise<T>)
 }
 
+/** What `work` makes of a transaction that is then taken back. */
+export async function undone<T>(sql: Sql, work: (tx: Tx) => Promise<T>): Promise<T> {
+  const [takenBack, made] = [new Error('taken back, as it should be'), Promise.withResolvers<T>()]
+  try {
+    await begin(sql, async (tx) => {
+      made.resolve(await work(tx))
+      throw takenBack
+    })
+  } catch (error) {
+    if (error !== takenBack) throw error
+  }
+  return made.promise
+}
+
 const isTransaction = (sql: Queryable): sql is Tx => !('begin' in sql)
 
 /** Runs a statement by itself, which is a transaction too, with the same persistence. */

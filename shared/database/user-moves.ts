@@ -28,7 +28,7 @@ export type MoveRefusal =
 type Seized = Claimed & { isRoot: boolean }
 
 /** Takes a run from whoever serves it, for a user, who needs no claim. It is held until the transaction ends. */
-async function seizeRun(tx: Tx, runId: string, by: By): Promise<Seized | undefined> {
+export async function seizeRun(tx: Tx, runId: string, by: By): Promise<Seized | undefined> {
   const [run] = await tx<Seized[]>`
     update run
        set claim = gen_random_uuid(),
@@ -56,12 +56,24 @@ export async function stopRun(
   // Half an upload is no data.
   if (run.isRoot && to === 'completing') return { why: 'root', status: run.status }
   const exit = to === 'aborting' ? systemExits.aborted : systemExits.stopped
+  if (run.isRoot) await dropImportLease(tx, runId)
   if (run.status === to) await tellAgain(tx, run, exit.message, by)
   else if (mayBeMovedByUser(run.status, to))
     await moveRun(tx, run, to, by, { reason: exit.message })
   else return { why: 'status', status: run.status }
   await recordEnd(tx, run, { exit, isEnding: true, ...(to === 'aborting' && { cause: 'user' }) })
   return undefined
+}
+
+/** Nobody holds the data of an import any more; an upload has a handler, which finds out by itself. */
+export async function dropImportLease(tx: Tx, runId: string): Promise<void> {
+  await tx`
+    delete from agent
+     using data
+      join plan on plan.id = data.plan_id
+     where agent.knit_id = data.id
+       and data.run_id = ${runId}
+       and plan.name = 'knit#imported'`
 }
 
 /** Gives a run back that stays where it is, with the wish in its history; whoever serves it looks again. */

@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest'
-import { AnnotationText, sortAnnotations } from './annotation.ts'
+import {
+  AnnotationChange,
+  AnnotationText,
+  changedAnnotations,
+  formatAnnotation,
+  sortAnnotations,
+} from './annotation.ts'
 import { forbiddenInChange, TagChange } from './data.ts'
 import { isId } from './ids.ts'
 
@@ -26,6 +32,25 @@ test('an annotation is split at the first = and trimmed; without one it is none'
   expect(AnnotationText.parse(' a = b=c ')).toEqual({ key: 'a', value: 'b=c' })
   expect(AnnotationText.parse('a=')).toEqual({ key: 'a', value: '' })
   expect(AnnotationText.safeParse('a').success).toBe(false)
+})
+
+test('the key of an annotation has 253 characters and no more; what cannot be stored is none', () => {
+  expect(AnnotationText.safeParse(`${'k'.repeat(253)}=`).success).toBe(true)
+  for (const text of [`${'k'.repeat(254)}=`, 'a=\0', '\ud800=b'])
+    expect(AnnotationText.safeParse(text).success).toBe(false)
+})
+
+test.for([
+  [{}, ['a=1', 'a=2', 'b=1']],
+  [null, ['a=1', 'a=2', 'b=1']],
+  [{ add: ['c=1', 'a=1'] }, ['a=1', 'a=2', 'b=1', 'c=1']],
+  [{ remove: ['a=1', 'b=2', 'c=3'] }, ['a=2', 'b=1']],
+  [{ remove_key: ['a', 'c'] }, ['b=1']],
+  [{ remove_key: ['a'], remove: ['b=1'], add: ['b=1', 'a=1'] }, ['a=1', 'b=1']],
+] as [object | null, string[]][])('the change %j of annotations makes %j', ([change, after]) => {
+  const before = ['a=1', 'a=2', 'b=1'].map((text) => AnnotationText.parse(text))
+  const changed = changedAnnotations(before, AnnotationChange.parse(change))
+  expect(changed.map(formatAnnotation)).toEqual(after)
 })
 
 test('annotations are sorted by key, then value; a key may have several, a pair is there once', () => {

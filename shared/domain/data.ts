@@ -5,6 +5,15 @@ import { RunSummary } from './run.ts'
 import { isSystemTag, TagIn } from './tag.ts'
 import { LogPoint, Mountpoint, TagOut } from './wire.ts'
 
+/** What a data holds, and so the room it takes. */
+export const DataContent = z
+  .object({
+    bytes: z.int().describe('Bytes of all its files.'),
+    files: z.int().describe('Files, and links.'),
+    digest: z.string().describe('Changes with any byte, name or mode in it.'),
+  })
+  .meta({ id: 'DataContent' })
+
 export const DataDetail = z
   .object({
     knitId: KnitId,
@@ -22,6 +31,8 @@ export const DataDetail = z
     nomination: z
       .array(z.object({ ...Mountpoint.shape, plan: PlanSummary }))
       .describe('The inputs of plans it fits.'),
+    // What follows not every server of this API tells.
+    content: DataContent.optional().describe('What it holds, once that is known.'),
   })
   .meta({ id: 'DataDetail' })
 export type DataDetail = z.infer<typeof DataDetail>

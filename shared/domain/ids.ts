@@ -11,3 +11,4 @@ const id = (what: string) =>
 export const PlanId = id('plan').describe('Id of a plan.')
 export const RunId = id('run').describe('Id of a run.')
 export const KnitId = id('data').describe('Id of a data.')
+export const ThingId = id('data or run').describe('Id of a data, or of a run.')

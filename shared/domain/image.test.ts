@@ -29,6 +29,8 @@ test.for([
   'name:5000:1',
   'docker.io/',
   'https://example.test/a',
+  '--privileged',
+  '-a/b:1',
   'a//b',
   '/a/b',
   'ubuntu:1\n',

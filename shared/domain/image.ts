@@ -12,7 +12,7 @@ export const formatImage = (image: Image): string => `${image.repository}:${imag
 export function parseImage(text: string): Image {
   const { name, tag } = splitImage(text)
   const repository = normalised(name)
-  if (!/^[a-z0-9_\-./:]{2,255}$/.test(repository) || /\/\/|^\/|\/$|:\/\//.test(repository))
+  if (!/^[a-z0-9_\-./:]{2,255}$/.test(repository) || /\/\/|^[-/]|\/$|:\/\//.test(repository))
     throw new Invalid(
       'bad image',
       `"${text}" is no image name: the repository has 2 to 255 of a-z 0-9 _ - . / (digests are not supported)`,

@@ -20,6 +20,10 @@ export const localStart = {
     .regex(/^postgres(ql)?:\/\//, 'expected postgres://USER:PASSWORD@HOST/DATABASE')
     .optional()
     .describe('A Postgres to use instead of the one inside.'),
+  auth: z
+    .boolean()
+    .optional()
+    .describe('Ask for a token, also of this machine; it is in the file of the profile.'),
 }
 
 export const LocalStart = z.object(localStart)

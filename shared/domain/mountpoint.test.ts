@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Invalid } from './invalid.ts'
-import { checkedPath, checkOverlaps } from './mountpoint.ts'
+import { checkedPath, checkOverlap, inPathOrder } from './mountpoint.ts'
 
 test.for([
   ['/in', '/in'],
@@ -32,20 +32,35 @@ test.for([
   expect(() => checkedPath(path)).toThrow(Invalid)
 })
 
+/** Each of the paths with all others. */
+function checkAll(paths: readonly string[]): void {
+  for (const [index, path] of paths.entries()) checkOverlap(path, paths.toSpliced(index, 1))
+}
+
 test.for([
   [['/in/1', '/in/10', '/in/1-a']],
   [['/data', '/data2', '/dat']],
   [['/in/a', '/in/b', '/out']],
+  [['out', '/out']],
   [[]],
 ])('the mount points %j do not overlap', ([paths]) => {
-  checkOverlaps(paths as string[])
+  checkAll(paths as string[])
 })
 
 test.for([
   [['/in', '/in']],
+  [['/in', '/in/']],
   [['/in/data', '/in']],
   [['/in', '/in-a', '/in.b', '/in/data']],
   [['/a/b/c', '/x', '/a']],
+  [['/in', '/']],
 ])('the mount points %j overlap', ([paths]) => {
-  expect(() => checkOverlaps(paths as string[])).toThrow(Invalid)
+  expect(() => checkAll(paths as string[])).toThrow(Invalid)
+})
+
+test('the first fault is that of the first path, and what is made keeps the order of the plan', () => {
+  const mounts = ['/b', '/a', '/c'].map((path) => ({ path }))
+  const seen: string[] = []
+  expect(inPathOrder(mounts, ({ path }) => seen.push(path))).toEqual([2, 1, 3])
+  expect(seen).toEqual(['/a', '/b', '/c'])
 })

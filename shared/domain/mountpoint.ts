@@ -1,14 +1,17 @@
 import { Invalid } from './invalid.ts'
+import { compareBytes } from './tag.ts'
 
 const longestPath = 4096
 
 /** Trims one trailing slash and checks that the path is absolute and clean. Throws `Invalid`. */
 export function checkedPath(path: string): string {
-  const trimmed = path.endsWith('/') ? path.slice(0, -1) : path
-  const problem = pathProblem(trimmed)
+  const clean = trimmed(path)
+  const problem = pathProblem(clean)
   if (problem) throw new Invalid('bad mountpoint path', `"${path}" ${problem}`)
-  return trimmed
+  return clean
 }
+
+const trimmed = (path: string): string => (path.endsWith('/') ? path.slice(0, -1) : path)
 
 function pathProblem(path: string): string | undefined {
   if (path === '') return 'is no place below the root; choose an absolute path such as /in/data'
@@ -23,15 +26,26 @@ function pathProblem(path: string): string | undefined {
   return undefined
 }
 
-/** Refuses mount points of which one is, or lies below, another. */
-export function checkOverlaps(paths: readonly string[]): void {
-  const sorted = paths.map((path) => `${path}/`).sort()
-  for (const [index, path] of sorted.entries()) {
-    const next = sorted[index + 1]
-    if (next?.startsWith(path))
+/** Refuses a mount point that is, lies below, or contains another one. */
+export function checkOverlap(path: string, others: readonly string[]): void {
+  for (const other of others) {
+    const [upper = '', lower = ''] = [`${trimmed(path)}/`, `${trimmed(other)}/`].toSorted(
+      (a, b) => a.length - b.length,
+    )
+    if (lower.startsWith(upper))
       throw new Invalid(
         'mountpoints are overlapped',
-        `"${next.slice(0, -1)}" is the same as, or below, "${path.slice(0, -1)}"; give each its own directory`,
+        `"${lower.slice(0, -1)}" is the same as, or below, "${upper.slice(0, -1) || '/'}"; give each its own directory`,
       )
   }
+}
+
+/** Maps mount points in the order of their paths, in which their faults are told; the result is in the order that was given. */
+export function inPathOrder<M extends { path: string }, R>(
+  mounts: readonly M[],
+  make: (mount: M) => R,
+): R[] {
+  const sorted = [...mounts.entries()].toSorted(([, a], [, b]) => compareBytes(a.path, b.path))
+  const made = new Map(sorted.map(([index, mount]) => [index, make(mount)]))
+  return mounts.map((_, index) => made.get(index) as R)
 }

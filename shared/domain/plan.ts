@@ -3,8 +3,9 @@ import { AnnotationText, sortAnnotations, type Annotation } from './annotation.t
 import { PlanId } from './ids.ts'
 import { parseImage, type Image } from './image.ts'
 import { Invalid } from './invalid.ts'
-import { checkedPath, checkOverlaps } from './mountpoint.ts'
+import { checkedPath, checkOverlap, inPathOrder } from './mountpoint.ts'
 import { checkedOnNode, LabelText, type OnNode } from './on-node.ts'
+import { PlanPreview } from './preview.ts'
 import { Quantity } from './quantity.ts'
 import {
   checkTagLimits,
@@ -106,17 +107,12 @@ export function definePlan(spec: PlanSpec, limits: PlanLimits): PlanDefinition {
     image,
     entrypoint: spec.entrypoint ?? [],
     args: spec.args ?? [],
-    inputs: inputs.map((input) => defineInput(input.path, input.tags ?? [], limits)),
-    outputs: outputs.map((output) => ({
-      path: checkedPath(output.path),
-      tags: putTags(output.path, output.tags ?? [], limits),
-    })),
+    ...defineMounts(inputs, outputs, limits),
     onNode,
     resources: { cpu: '1', memory: '1Gi', ...spec.resources },
     annotations: sortAnnotations(spec.annotations ?? []),
     active: spec.active ?? true,
   }
-  checkOverlaps([...definition.inputs, ...definition.outputs].map(({ path }) => path))
   if (spec.log) definition.log = { tags: putTags('the log', spec.log.tags ?? [], limits) }
   if (spec.service_account) definition.serviceAccount = checkedServiceAccount(spec.service_account)
   checkTexts(definition)
@@ -133,6 +129,35 @@ function checkCount(what: string, count: number, limit: number, name: string): v
       'bad request',
       `the plan has ${count} ${what}; the limit (${name}) is ${limit}`,
     )
+}
+
+type MountSpec = z.infer<typeof MountpointIn>
+
+/** Each is checked whole before the next, also against those that are not checked yet. */
+function defineMounts(
+  inputs: readonly MountSpec[],
+  outputs: readonly MountSpec[],
+  limits: PlanLimits,
+): Pick<PlanDefinition, 'inputs' | 'outputs'> {
+  const all = [...inputs, ...outputs]
+  const alone = (mount: MountSpec): void =>
+    checkOverlap(
+      mount.path,
+      all.flatMap((other) => (other === mount ? [] : [other.path])),
+    )
+  return {
+    inputs: inPathOrder(inputs, (input) => {
+      const defined = defineInput(input.path, input.tags ?? [], limits)
+      alone(input)
+      return defined
+    }),
+    outputs: inPathOrder(outputs, (output) => {
+      const path = checkedPath(output.path)
+      const tags = putTags(output.path, output.tags ?? [], limits)
+      alone(output)
+      return { path, tags }
+    }),
+  }
 }
 
 function defineInput(path: string, tags: Tag[], limits: PlanLimits): InputDefinition {
@@ -174,7 +199,8 @@ function putTags(where: string, tags: Tag[], limits: PlanLimits): Tag[] {
   return sorted
 }
 
-function checkedServiceAccount(name: string): string {
+/** The name of a service account, as Kubernetes would take it. Throws `Invalid`. */
+export function checkedServiceAccount(name: string): string {
   if (name.length <= 63 && /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(name)) return name
   throw new Invalid(
     'bad service account',
@@ -186,7 +212,6 @@ function checkTexts(plan: PlanDefinition): void {
   const texts: [string, string[]][] = [
     ['entrypoint', plan.entrypoint],
     ['args', plan.args],
-    ['annotations', plan.annotations.flatMap(({ key, value }) => [key, value])],
     ['resources', Object.keys(plan.resources)],
   ]
   for (const [where, values] of texts) {
@@ -240,6 +265,17 @@ export const ResourceLimitChange = z
   .meta({ id: 'ResourceLimitChange' })
 export type ResourceLimitChange = z.infer<typeof ResourceLimitChange>
 
+/** The service account of a plan; an empty one is none. */
+export const SetServiceAccount = z
+  .object({
+    service_account: z
+      .string()
+      .nullish()
+      .describe('Kubernetes service account of workers; empty: the usual one.'),
+  })
+  .nullish()
+  .meta({ id: 'SetServiceAccount' })
+
 export const PlanSummary = z
   .object({
     planId: PlanId,
@@ -265,6 +301,18 @@ const Downstream = z
   .object({ plan: PlanSummary, mountpoint: Mountpoint.describe('The input that is fed.') })
   .meta({ id: 'Downstream' })
 export type Downstream = z.infer<typeof Downstream>
+
+/** The room that what runs of a plan have written takes. */
+export const PlanUsage = z
+  .object({
+    planId: PlanId,
+    runs: z.int().describe('Runs of the plan.'),
+    data: z.int().describe('Data that they have written, or will.'),
+    files: z.int().describe('Files of these data, as far as they are known.'),
+    bytes: z.int().describe('Bytes of these files.'),
+  })
+  .meta({ id: 'PlanUsage' })
+export type PlanUsage = z.infer<typeof PlanUsage>
 
 export const PlanDetail = z
   .object({
@@ -299,6 +347,7 @@ export const PlanDetail = z
       })
       .optional()
       .describe('Present while no runs are created, because they would be very many.'),
+    dryRun: PlanPreview.optional().describe('What it would start; where that was asked for.'),
   })
   .meta({ id: 'PlanDetail' })
 export type PlanDetail = z.infer<typeof PlanDetail>

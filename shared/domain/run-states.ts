@@ -35,7 +35,7 @@ export const runStates = {
     summary: 'the program runs, or an upload or import is in progress',
     data: 'processing',
     moves: {
-      completing: ['user', 'observe-worker', 'data-push'],
+      completing: ['user', 'observe-worker', 'data-push', 'imports-end'],
       aborting: ['user', 'observe-worker', 'data-push', 'clean-agents'],
     },
   },

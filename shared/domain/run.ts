@@ -83,6 +83,7 @@ export const RunDetail = z
       .array(RunAttempt)
       .optional()
       .describe('Every attempt there was something to tell of, in order.'),
+    bytes: z.int().optional().describe('Bytes of all it has written, once that is known.'),
   })
   .meta({ id: 'RunDetail' })
 export type RunDetail = z.infer<typeof RunDetail>

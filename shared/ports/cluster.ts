@@ -13,6 +13,8 @@ export interface Cluster {
   ensureVolume(volume: VolumeSpec): Promise<void>
   /** Deletes a volume with everything in it. */
   deleteVolume(name: string): Promise<void>
+  /** Takes a volume that somebody else makes for one of ours, if it is there: one may be `pending`, without room of its own yet. */
+  adoptVolume(name: string): Promise<'ready' | 'pending' | 'absent'>
   /** The names of all volumes there are. */
   listVolumes(): Promise<string[]>
   /**

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { problems } from '#shared/contracts/problems.ts'
+import { problems, type ProblemCode } from '#shared/contracts/problems.ts'
 import {
   idempotencyHeader,
   isWrite,
@@ -7,6 +7,7 @@ import {
   type MediaType,
   type Route,
 } from '#shared/contracts/route.ts'
+import { exampleOf, examples, problemExampleOf } from './examples.ts'
 
 type Json = Record<string, unknown>
 
@@ -28,7 +29,14 @@ export function openapi(routes: readonly Route[], version: string): Json {
     },
     servers: [{ url: '/' }],
     paths,
-    components: { schemas: { ...components(routes), ...errors } },
+    security: [{ token: [] }],
+    components: {
+      securitySchemes: {
+        token: { type: 'http', scheme: 'bearer', description: 'Of a token, or of the settings.' },
+      },
+      schemas: { ...components(routes), ...errors },
+      examples: failures(),
+    },
   }
 }
 
@@ -48,7 +56,10 @@ function operation(route: Route): Json {
       [route.status ?? 200]: {
         description: 'Done.',
         ...(!(route.response instanceof z.ZodVoid) && {
-          content: content(route.response, 'output'),
+          content: {
+            ...content(route.response, 'output'),
+            ...(route.also && content(route.also, 'output')),
+          },
         }),
       },
       ...refusals(route),
@@ -91,6 +102,7 @@ function refusals(route: Route): Json {
       ...route.problems,
       'unauthorized',
       'forbidden',
+      'too-many-requests',
       ...(isWrite(route) ? (['key-refused'] as const) : []),
       'unexpected',
       'unavailable',
@@ -103,13 +115,31 @@ function refusals(route: Route): Json {
       {
         description: same.map((code) => `${code}: ${problems[code].title}`).join('; '),
         content: {
-          'application/json': { schema: { $ref: '#/components/schemas/ApiError' } },
-          'application/problem+json': { schema: { $ref: '#/components/schemas/ProblemDetails' } },
+          'application/json': {
+            schema: { $ref: '#/components/schemas/ApiError' },
+            examples: referTo(same),
+          },
+          'application/problem+json': {
+            schema: { $ref: '#/components/schemas/ProblemDetails' },
+            examples: referTo(same, '.problem'),
+          },
         },
       },
     ]),
   )
 }
+
+const referTo = (codes: readonly ProblemCode[], form = ''): Json =>
+  Object.fromEntries(codes.map((code) => [code, { $ref: `#/components/examples/${code}${form}` }]))
+
+/** Every failure in both its forms, written once. */
+const failures = (): Json =>
+  Object.fromEntries(
+    (Object.keys(problems) as ProblemCode[]).flatMap((code) => [
+      [code, { value: exampleOf(code) }],
+      [`${code}.problem`, { value: problemExampleOf(code) }],
+    ]),
+  )
 
 const errors = {
   ApiError: {
@@ -153,6 +183,8 @@ function components(routes: readonly Route[]): Json {
       if (id !== undefined && !(id in $defs)) found[id] = relocate(withoutId(json))
     }
   }
+  for (const [id, example] of Object.entries(examples))
+    if (found[id]) Object.assign(found[id], { examples: [example] })
   return Object.fromEntries(Object.entries(found).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 

@@ -1,11 +1,17 @@
 import { Config, variableOf } from '#shared/runtime/config.ts'
 
+const isObject = (value: unknown): boolean => typeof value === 'object' && !Array.isArray(value)
+
+/** As people would write it. */
+const written = (value: unknown): string =>
+  isObject(value) ? JSON.stringify(value) : String(value)
+
 /** The settings as a table of Markdown. */
 export function settingsTable(): string {
   const defaults = Config.partial().parse({}) as Record<string, unknown>
   const fallbackOf = (setting: string, isOptional: boolean): string => {
     if (!(setting in defaults)) return isOptional ? 'none' : 'required'
-    const value = String(defaults[setting])
+    const value = written(defaults[setting])
     return value === '' ? 'none' : `\`${value}\``
   }
   const rows = Object.entries(Config.shape).map(([setting, schema]) => {

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { readExtraApi } from '#shared/domain/extra-api.ts'
 import { plainWords } from '#shared/domain/plain-words.ts'
 
 const count = (fallback: number) => z.coerce.number().int().positive().default(fallback)
@@ -20,6 +21,31 @@ const words = () =>
     .string()
     .default('')
     .transform((text) => text.split(/\s+/).filter(Boolean))
+
+/** Addresses, and networks such as `10.0.0.0/8`, with spaces between them. */
+const networks = () =>
+  words().pipe(
+    z.array(
+      z.union(
+        [z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()],
+        'expected an address, or a network such as 10.0.0.0/8',
+      ),
+    ),
+  )
+
+/** `PATH=URL`, with spaces between them. */
+const extraApis = () =>
+  words().pipe(
+    z.array(
+      z.string().superRefine((text, ctx) => {
+        try {
+          readExtraApi(text)
+        } catch (error) {
+          ctx.addIssue({ code: 'custom', message: (error as Error).message })
+        }
+      }),
+    ),
+  )
 
 function parsed(text: string, context: z.RefinementCtx): unknown {
   try {
@@ -70,6 +96,28 @@ export const Config = z.object({
     .describe(
       'Bearer token the gateway asks for. Without it only this machine is answered, and `KNIT_HOST` has to be of it: 127.0.0.1.',
     ),
+  trustedProxies: networks().describe(
+    'Proxies before the gateway, as addresses or networks such as `10.0.0.0/8`, separated by spaces: what they say in `X-Forwarded-For` is believed.',
+  ),
+  maxRequestRate: count(1000).describe(
+    'Requests a second of one caller that a gateway passes on; ten times as many at once.',
+  ),
+  maxFailedSignIns: count(60).describe(
+    'Failures to sign in from one address within a minute, beyond which it has to wait, but for who has signed in before.',
+  ),
+  maxConnections: count(4096).describe('Connections a gateway has at the most.'),
+  maxConnectionsPerAddress: count(1024).describe(
+    'Connections a gateway has with one address at the most; `KNIT_TRUSTED_PROXIES` have no limit of their own.',
+  ),
+  extraApis: extraApis().describe(
+    'APIs of others that the gateway passes requests on to, as `/PATH=http://HOST/BASE`, separated by spaces.',
+  ),
+  extraApiTimeout: seconds(30).describe(
+    'Seconds an extra API may take to begin its answer, and be silent while it is given.',
+  ),
+  maxExtraApiBytes: count(1024 ** 3).describe(
+    'Bytes that a request to an extra API, or its answer, may have.',
+  ),
   functionUrl: z
     .string()
     .default('http://{function}')
@@ -162,6 +210,7 @@ export const Config = z.object({
   sweepInterval: seconds(10).describe(
     'Seconds between two looks of the local home for work that no event woke.',
   ),
+  watchInterval: seconds(1).describe('Seconds between two looks for what to tell those who watch.'),
   uploadLease: seconds(60).describe(
     'Seconds without a sign of life after which an upload, or a download, is given up.',
   ),
@@ -210,6 +259,11 @@ export const Config = z.object({
     'Days the history of a run that has ended is kept, and with it attempts that another followed. Lineage is kept for ever.',
   ),
   keepRequests: days(1).describe('Days the answer to a request with an `Idempotency-Key` is kept.'),
+  keepAudit: z.coerce
+    .number()
+    .min(30)
+    .default(365)
+    .describe('Days the audit is kept, 30 at the least: the database forgets none before.'),
   maxPlanBytes: count(64 * 1024).describe('Bytes a plan may have.'),
   maxBodyBytes: count(1024 * 1024).describe('Bytes any other JSON body may have.'),
   maxCombinations: count(100_000).describe(

@@ -9,9 +9,11 @@ import type {
   Route,
   RouteSpec,
 } from '#shared/contracts/route.ts'
-import { isId } from '#shared/domain/ids.ts'
+import { recordAudit } from '#shared/database/audit.ts'
+import type { Tx } from '#shared/database/sql.ts'
 import type { ClusterCall } from '#shared/ports/cluster.ts'
 import { answerEarly } from './answer-early.ts'
+import { auditOf } from './audit.ts'
 import { contextFor, type Context, type World } from './context.ts'
 import { onceFor, requestKey, type Once } from './once.ts'
 import { statusClass } from './metrics.ts'
@@ -19,7 +21,7 @@ import { checkRole, identityHeader, verifyIdentity, type Principal } from './ide
 import { readJson, readQuery, type NodeBindings } from './read-request.ts'
 import { jsonResponse, problemResponse, toProblem } from './respond.ts'
 import { followTrace, traceId } from './trace.ts'
-import { answer, type Asked } from './web.ts'
+import { answer, LightResponse, type Asked } from './web.ts'
 
 /** How a function wants to be deployed; what it leaves out is the platform's default. */
 export type Deploy = {
@@ -49,6 +51,9 @@ export type RouteInput<S extends RouteSpec> = {
   bindings: NodeBindings
 }
 
+/** What a handler gives back: what is sent as JSON, or whole answers where there is another form of it. */
+type AnswerOf<S extends RouteSpec> = ResponseOf<S> | (S extends { also: string } ? Response : never)
+
 export type RouteContext = Context & Once & { principal: Principal }
 
 /** A route of the API: what the contract says, and how it is done. */
@@ -67,7 +72,7 @@ export type RouteFunction = {
  */
 export function defineRoute<S extends RouteSpec>(
   contract: Route<S>,
-  handle: (input: RouteInput<S>, ctx: RouteContext) => Promise<ResponseOf<S>>,
+  handle: (input: RouteInput<S>, ctx: RouteContext) => Promise<AnswerOf<S>>,
   deploy: Deploy = {},
 ): RouteFunction {
   const serve = async (c: RouteCall, world: World): Promise<Response> => {
@@ -91,9 +96,13 @@ export function defineRoute<S extends RouteSpec>(
       const { params, query, body } = input
       const asked = { params, query, body }
       const key = requestKey(contract, c.req.raw.headers, principal.name, asked)
-      const result = await handle(input, { ...ctx, ...onceFor(ctx, key), principal })
+      const who = { actor: principal.name, address: principal.address, requestId }
+      const record = (tx: Tx, answer: unknown) =>
+        recordAudit(tx, auditOf(contract, { ...who, trace: traceId(traceparent) }, asked, answer))
+      const result = await handle(input, { ...ctx, ...onceFor(ctx, key, record), principal })
       if (typeof contract.response === 'string') return done(result as Response)
-      return answerEarly(done(answerOf(contract, result, c)), c.env ?? {})
+      const shown = result instanceof LightResponse ? result : answerOf(contract, result, c)
+      return answerEarly(done(shown as Response), c.env ?? {})
     } catch (error) {
       const problem = toProblem(error)
       if (problem.code === 'unexpected') log.error('request failed', { error })
@@ -134,7 +143,7 @@ async function authorise(
       'unauthorized',
       'The request carries no valid identity; call the API through the gateway.',
     )
-  checkRole(principal, contract.role)
+  checkRole(principal, contract)
   return principal
 }
 
@@ -144,7 +153,7 @@ async function readInput<S extends RouteSpec>(
   world: World,
 ): Promise<RouteInput<S>> {
   const params = c.req.param()
-  checkIds(params)
+  checkIds(contract, params)
   const query = readQuery(contract.query, new URL(c.req.url).searchParams)
   const setting = contract.name === 'plans.apply' ? 'maxPlanBytes' : 'maxBodyBytes'
   const limit = { setting, bytes: world.config[setting] }
@@ -153,25 +162,37 @@ async function readInput<S extends RouteSpec>(
   return { params, query, body, request: c.req.raw, bindings } as unknown as RouteInput<S>
 }
 
-const absent = { planId: 'plan', runId: 'run', knitId: 'data' } as const
+const things = {
+  planId: 'plan',
+  runId: 'run',
+  knitId: 'data',
+  name: 'token',
+  id: 'thing',
+} as const
+
+/** What a parameter of a path names, and how. */
+function namedBy(parameter: string) {
+  const thing = things[parameter as keyof typeof things]
+  return thing && { thing, by: parameter === 'name' ? 'name' : 'id' }
+}
 
 /** Of the path of a contract, only one with an empty id is not found by the router. */
 function nothingThere({ params }: Route): Problem {
-  const [name] = Object.keys(params?.shape ?? {})
-  const thing = absent[name as keyof typeof absent]
-  return thing
-    ? new Problem(`${thing}-not-found`, `No ${thing} has an empty id.`)
+  const named = namedBy(Object.keys(params?.shape ?? {})[0] ?? '')
+  return named
+    ? new Problem(`${named.thing}-not-found`, `No ${named.thing} has an empty ${named.by}.`)
     : new Problem('route-not-found', 'This function serves another path.')
 }
 
 /** An id that cannot be one names nothing: it never reaches a query. */
-function checkIds(params: Record<string, string>): void {
-  for (const [name, value] of Object.entries(params)) {
-    const thing = absent[name as keyof typeof absent]
-    if (thing && !isId(value))
+function checkIds({ params: schema }: Route, params: Record<string, string>): void {
+  for (const [parameter, value] of Object.entries(params)) {
+    const named = namedBy(parameter)
+    const wrong = schema?.shape[parameter]?.safeParse(value).error?.issues[0]
+    if (named && wrong)
       throw new Problem(
-        `${thing}-not-found`,
-        `No ${thing} has the id "${value}"; ids are lower-case UUIDs.`,
+        `${named.thing}-not-found`,
+        `No ${named.thing} has the ${named.by} "${value}": ${wrong.message}.`,
       )
   }
 }

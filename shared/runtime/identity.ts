@@ -1,12 +1,13 @@
 import { jwtVerify, SignJWT } from 'jose'
 import * as z from 'zod'
 import { Problem } from '#shared/contracts/problems.ts'
-import { roles, type Role } from '#shared/contracts/route.ts'
+import type { Route } from '#shared/contracts/route.ts'
+import { mayAct, Role } from '#shared/domain/role.ts'
 
 export const identityHeader = 'x-knit-identity'
 
-const Principal = z.object({ name: z.string(), role: z.enum(roles) })
-/** Who calls, and what they may do. */
+const Principal = z.object({ name: z.string(), role: Role, address: z.string().optional() })
+/** Who calls, what they may do, and where from, as far as the gateway sees that. */
 export type Principal = z.infer<typeof Principal>
 
 const algorithm = 'HS256'
@@ -19,9 +20,10 @@ export async function signIdentity(
   audience: string,
   key: string,
 ): Promise<string> {
-  return new SignJWT({ role: principal.role })
+  const { name, role, address } = principal
+  return new SignJWT({ role, ...(address !== undefined && { address }) })
     .setProtectedHeader({ alg: algorithm })
-    .setSubject(principal.name)
+    .setSubject(name)
     .setAudience(audience)
     .setIssuedAt()
     .setExpirationTime(`${lifetime}s`)
@@ -42,7 +44,8 @@ export async function verifyIdentity(
       clockTolerance: skew,
       requiredClaims: ['sub', 'exp', 'aud'],
     })
-    return Principal.parse({ name: payload.sub, role: payload['role'] })
+    const { sub: name, role, address } = payload
+    return Principal.parse({ name, role, address })
   } catch {
     return undefined
   }
@@ -59,8 +62,11 @@ function secret(key: string): Uint8Array {
   return bytes
 }
 
-/** Throws a `Problem` to who may not do what needs a role. */
-export function checkRole({ name, role }: Principal, needed: Role): void {
-  if (roles.indexOf(role) < roles.indexOf(needed))
-    throw new Problem('forbidden', `${name} is a ${role}; this needs the role ${needed}.`)
+/** Throws `forbidden` unless the caller may call the route. The gateway asks, and the function does not rely on that. */
+export function checkRole({ name, role }: Principal, { role: needed, summary }: Route): void {
+  if (!mayAct(role, needed))
+    throw new Problem(
+      'forbidden',
+      `${name} is a ${role}, and this needs the role ${needed}: ${summary} Ask an administrator for a token of that role.`,
+    )
 }

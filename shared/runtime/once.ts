@@ -26,16 +26,26 @@ export type Once = {
 /** The answer of the first time, for a body with the same digest; another is refused. */
 export type EarlierAnswer = { answerTo(content: Buffer): unknown }
 
-export function onceFor(ctx: Context, request: RequestKey | undefined): Once {
+/** `record` writes into the transaction that something was done; what was done before is not recorded again. */
+export function onceFor(
+  ctx: Context,
+  request: RequestKey | undefined,
+  record: (tx: Tx, answer: unknown) => Promise<void>,
+): Once {
+  const recorded = async <T>(tx: Tx, work: (tx: Tx) => Promise<T>): Promise<T> => {
+    const answer = await work(tx)
+    await record(tx, answer)
+    return answer
+  }
   return {
     once: (work, content) =>
       ctx.begin(async (tx) => {
-        if (!request) return work(tx)
+        if (!request) return recorded(tx, work)
         const asked = withContent(request, content)
         const earlier = await takeKey(tx, asked)
         if (earlier)
           return (answerTo(asked, earlier) ?? undefined) as Awaited<ReturnType<typeof work>>
-        const answer = await work(tx)
+        const answer = await recorded(tx, work)
         await keepAnswer(tx, asked, answer)
         return answer
       }),

@@ -3,6 +3,7 @@ import type { ReadableStream } from 'node:stream/web'
 import * as z from 'zod'
 import { Problem } from '#shared/contracts/problems.ts'
 import type { RouteSpec } from '#shared/contracts/route.ts'
+import { firstJson, withKnownKeys } from './lenient-json.ts'
 import { issues } from './respond.ts'
 import type { Asked } from './web.ts'
 
@@ -12,13 +13,15 @@ export type NodeBindings = {
   outgoing?: import('node:http').ServerResponse
 }
 
+const countsByPresence = new Set(['follow', 'dryRun'])
+
 /** Query parameters as a contract's schema wants them: arrays for repeated ones, the first of the others. */
 export function readQuery(schema: z.ZodObject | undefined, params: URLSearchParams): unknown {
   if (!schema) return {}
   const given = Object.entries(schema.shape).flatMap(([name, property]): [string, unknown][] => {
     if (isArray(property)) return params.has(name) ? [[name, params.getAll(name)]] : []
     const value = params.get(name)
-    const absent = value === null || (value === '' && name !== 'follow')
+    const absent = value === null || (value === '' && !countsByPresence.has(name))
     return absent ? [] : [[name, value]]
   })
   const result = schema.safeParse(Object.fromEntries(given))
@@ -46,23 +49,27 @@ export async function readJson(
   bindings: NodeBindings,
   limit: BodyLimit,
 ): Promise<unknown> {
-  if (!(contract.body instanceof z.ZodType)) return undefined
-  const type = request.headers.get('content-type')
-  if (contract.method === 'post' && !/^application\/json\s*(;|$)/i.test(type ?? ''))
-    throw new Problem(
-      'bad-request',
-      `The content type should be application/json, but it is ${type ?? 'absent'}.`,
-    )
+  const { body: schema } = contract
+  if (!(schema instanceof z.ZodType)) return undefined
   const text = await readText(request, bindings, limit)
-  const absent = text === '' && contract.body.safeParse(undefined).success
-  const result = contract.body.safeParse(absent ? undefined : parseJson(text))
+  if (text === '' && schema.safeParse(undefined).success) return schema.parse(undefined)
+  if (!contract.anyType) checkType(request.headers.get('content-type'))
+  const result = schema.safeParse(withKnownKeys(schema, parseJson(text)))
   if (result.success) return result.data
   throw notUnderstood(issues(result.error), result.error)
 }
 
+function checkType(type: string | null): void {
+  if (!/^application\/json\s*(;|$)/i.test(type ?? ''))
+    throw new Problem(
+      'bad-request',
+      `The content type should be application/json, but it is ${type || 'absent'}.`,
+    )
+}
+
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return firstJson(text)
   } catch (error) {
     throw notUnderstood('the body is no JSON document.', error)
   }

@@ -3,6 +3,7 @@ import { Problem, problems, type ProblemCode } from '#shared/contracts/problems.
 import { isUnavailable } from '#shared/database/sql.ts'
 import { Away, NoRoomNow, NoSuchVolume, Unreachable } from '#shared/ports/cluster.ts'
 import { Invalid } from '#shared/domain/invalid.ts'
+import { wantsProblem } from './wants-problem.ts'
 import { answer } from './web.ts'
 
 const escapes: Record<string, string> = {
@@ -71,13 +72,17 @@ function codeInCluster(error: unknown): ProblemCode | undefined {
 const sentence = ({ subject, message }: Invalid): string =>
   subject === problems['bad-request'].reason ? message : `${subject}: ${message}`
 
-/** What is wrong with a value, and where in it. */
+const mostIssues = 10
+const longestIssue = 500
+
+/** What is wrong with a value, and where in it. However much that is, a caller is not sent back what it has sent. */
 export function issues(error: ZodError): string {
-  return error.issues
-    .map((issue) =>
-      issue.path.length > 0 ? `${issue.path.join('.')}: ${issue.message}` : issue.message,
-    )
-    .join('\n')
+  const told = error.issues.slice(0, mostIssues).map(({ path, message }) => {
+    const text = path.length > 0 ? `${path.join('.')}: ${message}` : message
+    return text.length > longestIssue ? `${text.slice(0, longestIssue)}…` : text
+  })
+  const more = error.issues.length - told.length
+  return [...told, ...(more > 0 ? [`… and ${more} more`] : [])].join('\n')
 }
 
 const isStorageFull = (error: unknown): boolean =>
@@ -87,9 +92,11 @@ const isStorageFull = (error: unknown): boolean =>
 export function problemResponse(problem: Problem, request: Request, requestId: string): Response {
   const { status, title, reason } = problems[problem.code]
   const headers: Record<string, string> = { 'x-request-id': requestId }
-  if (status === 503) headers['retry-after'] = '1'
+  const retryAfter = problem.retryAfter ?? (status === 503 ? 1 : undefined)
+  if (retryAfter !== undefined) headers['retry-after'] = String(Math.ceil(retryAfter))
+  if (status === 401) headers['www-authenticate'] = 'Bearer'
   const pretty = new URL(request.url).searchParams.has('pretty')
-  if (request.headers.get('accept')?.includes('application/problem+json')) {
+  if (wantsProblem(request.headers.get('accept'))) {
     headers['content-type'] = 'application/problem+json'
     const body = {
       type: `urn:knitfab:problem:${problem.code}`,

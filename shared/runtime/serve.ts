@@ -25,6 +25,8 @@ export type ServedFunction = {
   name: string
   deploy: Deploy
   app(world: World): Hono<{ Bindings: NodeBindings }>
+  /** What it does with its server before that listens. */
+  onServer?(server: Server | TlsServer, config: Config): void
 }
 
 /** Where volumes and workers are, as the settings say. */
@@ -49,6 +51,7 @@ function start(fn: ServedFunction, config: Config, openCluster?: OpenCluster): v
   const log = createLog({ format: config.logFormat, level: config.logLevel }, { function: fn.name })
   const world = worldOf(fn.name, config, log, openCluster)
   const server = serverOf(withHealth(world, fn.app(world).fetch), world)
+  fn.onServer?.(server, config)
   const metrics = metricsServer(fn, world)
   process.once('SIGTERM', () => void stop([server, ...(metrics ? [metrics] : [])], world))
   // Without a host nothing has to be looked up, and a machine without IPv6 is served as well.

@@ -14,8 +14,11 @@ import type { Context } from './context.ts'
 /** A plan as it is shown. Throws `plan-not-found`. */
 export async function planOrProblem(sql: Queryable, planId: string): Promise<PlanDetail> {
   const [plan] = await showPlans(sql, [planId])
-  if (!plan) throw new Problem('plan-not-found', `No plan has the id ${planId}.`)
-  return plan
+  return plan ?? noPlan(planId)
+}
+
+export function noPlan(planId: string): never {
+  throw new Problem('plan-not-found', `No plan has the id ${planId}.`)
 }
 
 /** A run as it is shown. Throws `run-not-found`. */

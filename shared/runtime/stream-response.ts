@@ -8,6 +8,7 @@ import { sent } from './web.ts'
 export type StreamOptions = {
   /** Media type of the answer. */
   type: string
+  headers?: Record<string, string>
   log: Log
   /** Told of the bytes that are taken, as they are. */
   count: (bytes: number) => void
@@ -30,10 +31,11 @@ export function streamResponse(
   body.on('data', (chunk: Buffer) => options.count(chunk.length))
   if (!outgoing)
     return new Response(Readable.toWeb(body) as ReadableStream as never, {
-      headers: { 'content-type': options.type },
+      headers: { 'content-type': options.type, ...options.headers },
     })
   outgoing.writeHead(200, {
     'content-type': options.type,
+    ...options.headers,
     ...(options.trailer && { trailer: options.trailer.name }),
   })
   outgoing.flushHeaders()

@@ -14,6 +14,7 @@ import b13 from './b13-steps.ts'
 import b18 from './b18-find.ts'
 import b19 from './b19-inverse-match.ts'
 import b20 from './b20-retag.ts'
+import b21 from './b21-lineage.ts'
 import burst from './burst.ts'
 import chain from './chain.ts'
 import idle from './idle.ts'
@@ -26,6 +27,7 @@ export const ofMachine: readonly Benchmark[] = [
   b18,
   b19,
   b20,
+  b21,
   b03,
   b04,
   b05,

@@ -138,6 +138,14 @@ suite.each(adapters)('the cluster of a home with $name', ({ name, image, open, k
       expect(new Set(await cluster.listVolumes())).toEqual(new Set(kept))
     })
 
+    test('a volume is adopted when it is there', async ({ world }) => {
+      const { cluster } = world
+      const name = await world.volume({ a: 'x' })
+      expect(await cluster.adoptVolume(name)).toBe('ready')
+      await cluster.deleteVolume(name)
+      expect(await cluster.adoptVolume(name)).toBe('absent')
+    })
+
     test('a volume is measured as what was received', async ({ world, scratch }) => {
       const { cluster } = world
       await writeFile(join(scratch, 'a'), 'four')

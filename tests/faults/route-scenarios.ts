@@ -4,6 +4,7 @@ import { keepDeadLetter } from '#shared/database/dead-letters.ts'
 import { setPlanActive } from '#shared/database/plans.ts'
 import type { World } from '#shared/runtime/context.ts'
 import type { RouteFunction } from '#shared/runtime/define-route.ts'
+import { makeImport } from '#tests/support/imports.ts'
 import { makePlan } from '#tests/support/makers.ts'
 import { call, deliver } from '#tests/support/functions.ts'
 import { routeFunctions } from '../../functions/functions.generated.ts'
@@ -44,6 +45,18 @@ async function planWithRun(world: QuietWorld, active: boolean): Promise<string> 
   return planId
 }
 
+const ofAccount = (name: string, body?: unknown): Scenario[] => [
+  {
+    of: 'a plan with a service account',
+    async arrange(world) {
+      const more = { service_account: 'another' }
+      const planId = await makePlan(world, { inputs: { '/in': ['kind:a'] } }, more)
+      const path = `/api/plans/${planId}/serviceaccount`
+      return requestTo(name, { path, ...(body !== undefined && { body }) })
+    },
+  },
+]
+
 const ofRun = (
   name: string,
   path: (runId: string) => Request,
@@ -79,6 +92,22 @@ export const routeScenarios: Record<string, Scenario[]> = {
       async arrange(world) {
         await makePlan(world, { inputs: { '/in': ['kind:a'] } })
         return requestTo('data.push', { path: '/api/data?tag=kind:a&tag=new:one', ...archive })
+      },
+    },
+  ],
+  'imports.begin': [
+    {
+      of: 'an import',
+      arrange: async () => requestTo('imports.begin', { path: '/api/backend/data/import/begin' }),
+    },
+  ],
+  'imports.end': [
+    {
+      of: 'an import whose volume is there',
+      async arrange(world) {
+        const body = await makeImport(world)
+        const headers = { 'content-type': 'application/jwt' }
+        return requestTo('imports.end', { path: '/api/backend/data/import/end', body, headers })
       },
     },
   ],
@@ -152,6 +181,19 @@ export const routeScenarios: Record<string, Scenario[]> = {
       },
     },
   ],
+  'plans.annotate': [
+    {
+      of: 'a plan with annotations',
+      async arrange(world) {
+        const more = { annotations: [{ key: 'a', value: '1' }] }
+        const planId = await makePlan(world, { inputs: { '/in': ['kind:a'] } }, more)
+        const body = { add: ['b=1'], remove_key: ['a'] }
+        return requestTo('plans.annotate', { path: `/api/plans/${planId}/annotations`, body })
+      },
+    },
+  ],
+  'plans.setaccount': ofAccount('plans.setaccount', { service_account: 'trainer' }),
+  'plans.unsetaccount': ofAccount('plans.unsetaccount'),
   'runs.abort': ofRun(
     'runs.abort',
     (runId) => ({ path: `/api/runs/${runId}/abort` }),
@@ -178,6 +220,26 @@ export const routeScenarios: Record<string, Scenario[]> = {
     'done',
     'failed',
   ),
+  'tokens.create': [
+    {
+      of: 'a name that nobody has',
+      async arrange() {
+        const body = { name: 'new', role: 'user' }
+        return requestTo('tokens.create', { path: '/api/admin/tokens', body })
+      },
+    },
+  ],
+  'tokens.revoke': [
+    {
+      of: 'a token that is valid',
+      async arrange({ sql }) {
+        await sql`
+          insert into token (name, hash, role, created_by, expires_at)
+          values ('old', sha256('old'), 'user', 'ann', now() + interval '1 day')`
+        return requestTo('tokens.revoke', { path: '/api/admin/tokens/old' })
+      },
+    },
+  ],
   'admin.replay': onDead('admin.replay', '/api/admin/events/replay'),
   'admin.drop': onDead('admin.drop', '/api/admin/events/drop'),
 }

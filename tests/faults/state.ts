@@ -44,6 +44,8 @@ export async function describeState({ sql, cluster }: World): Promise<string[]> 
          union all select 'agent' from agent
          union all select 'request' from request
          union all select 'dead letter' from dead_letter
+         union all select concat_ws(' ', 'record of', route, status, 'by', actor) from audit
+         union all select concat_ws(' ', 'token', name, role, case when revoked_at is null then 'valid' end) from token
          union all
         select concat_ws(' ', 'call to', substring(url from '[^/]*$'), status, case when delivered_at is null then 'due' end)
           from hook_delivery

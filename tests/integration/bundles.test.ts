@@ -13,6 +13,7 @@ const test = base.extend<{ $file: { folder: string } }>({
     async ({}, use) => {
       const folder = await temporaryFolder('knit-bundles-')
       build(folder.path)
+      writeFileSync(join(folder.path, 'witness.cjs'), witness)
       await use(folder.path)
       await folder.remove()
     },
@@ -71,18 +72,23 @@ async function tryOut(folder: string, name: string) {
   }
 }
 
-test('every function is bundled into a file of its own, which starts, is ready, and ends in peace', async ({
-  folder,
-}) => {
-  writeFileSync(join(folder, 'witness.cjs'), witness)
-  const services = functionFolders().map(
-    ({ kind, name }) => `${kind === 'api' ? 'api' : 'step'}-${name}`,
-  )
-  const names = [...services, 'gateway'].toSorted()
+const names = [
+  ...functionFolders().map(({ kind, name }) => `${kind === 'api' ? 'api' : 'step'}-${name}`),
+  'gateway',
+].toSorted()
+
+const building = { timeout: 300_000 }
+
+// The first that asks for them waits until they are built.
+test('every function is bundled into a file of its own', building, ({ folder }) => {
   expect(readdirSync(join(folder, 'functions')).toSorted()).toEqual(
     names.flatMap((name) => [`${name}.cjs`, `${name}.cjs.compiled`]),
   )
-  for (const name of names)
+})
+
+test.for(names)(
+  '%s starts from its bundle, is ready, and ends in peace',
+  async (name, { folder }) => {
     expect(await tryOut(folder, name)).toEqual({
       name,
       ready: 'ok\n',
@@ -93,7 +99,8 @@ test('every function is bundled into a file of its own, which starts, is ready, 
       taken: true,
       fetch: false,
     })
-})
+  },
+)
 
 test('what a function cannot start with is all it says', ({ folder }) => {
   const start = (env: Record<string, string>) => {
@@ -143,15 +150,19 @@ test('the npm package of the command line needs nothing else to be installed', a
   await elsewhere.remove()
 })
 
-test('the same sources make the same bytes, wherever they are built', async ({ folder }) => {
-  const other = await temporaryFolder('knit-bundles-')
-  build(other.path)
-  for (const name of readdirSync(join(other.path, 'functions')))
-    expect(
-      readFileSync(join(other.path, 'functions', name)).equals(
-        readFileSync(join(folder, 'functions', name)),
-      ),
-      name,
-    ).toBe(true)
-  await other.remove()
-})
+test(
+  'the same sources make the same bytes, wherever they are built',
+  building,
+  async ({ folder }) => {
+    const other = await temporaryFolder('knit-bundles-')
+    build(other.path)
+    for (const name of readdirSync(join(other.path, 'functions')))
+      expect(
+        readFileSync(join(other.path, 'functions', name)).equals(
+          readFileSync(join(folder, 'functions', name)),
+        ),
+        name,
+      ).toBe(true)
+    await other.remove()
+  },
+)

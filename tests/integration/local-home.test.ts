@@ -1,12 +1,18 @@
+import { randomUUID } from 'node:crypto'
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { parse } from 'yaml'
 import { test as base, expect, vi } from 'vitest'
 import { connectApi } from '#shared/client/connect.ts'
+import { access } from '#shared/contracts/access.ts'
+import { admin } from '#shared/contracts/admin.ts'
 import { data } from '#shared/contracts/data.ts'
+import { runs } from '#shared/contracts/runs.ts'
+import { tokens } from '#shared/contracts/tokens.ts'
 import { enginesHere, makeImage } from '#tests/support/engines.ts'
 import { ended, pullText, pushText, runsOf, shellPlan } from '#tests/support/home-work.ts'
 import {
@@ -51,6 +57,44 @@ test('a chain of plans runs real programs, and lineage leads back to what was pu
   expect(last.inputs[0]?.knitId).toBe(made?.outputs[0]?.knitId)
   expect(await text(await api.log(made?.runId ?? ''))).toBe('working\n')
   expect(await running.stop()).toBe(0)
+})
+
+test('with --auth a home asks for a token, which stands in its profile and stays the same', async ({
+  folder,
+}) => {
+  const profileOf = () => {
+    const lines = readFileSync(join(home(folder), 'knitprofile'), 'utf8')
+    return parse(lines) as { apiRoot: string; token: string }
+  }
+  const first = await startHome(home(folder), '--auth')
+  const { apiRoot, token } = profileOf()
+  expect(apiRoot).toBe(first.apiRoot)
+  await expect(connectApi({ apiRoot }).call(access.whoami, {})).rejects.toMatchObject({
+    status: 401,
+  })
+  const api = connectApi({ apiRoot, token })
+  const whole = { name: 'token', role: 'admin', address: '127.0.0.1' }
+  expect(await api.call(access.whoami, {})).toEqual(whole)
+  const body = { name: 'ann', role: 'viewer' } as const
+  const { secret } = await api.call(tokens.create, { body })
+  // As clients do that know no tokens.
+  const withUser = apiRoot.replace('http://', `http://any:${secret}@`)
+  const ann = connectApi({ apiRoot: withUser })
+  expect(await ann.call(access.whoami, {})).toMatchObject({ name: 'token:ann', role: 'viewer' })
+  const abort = ann.call(runs.abort, { runId: randomUUID() })
+  await expect(abort).rejects.toMatchObject({ status: 403 })
+  const audit = () => api.call(admin.audit, {})
+  await until(async () => (await audit()).length > 1)
+  expect(await audit()).toMatchObject([
+    { actor: 'token:ann', route: 'runs.abort', status: 403, address: '127.0.0.1' },
+    { actor: 'token', route: 'tokens.create', status: 200, subjects: ['ann'] },
+  ])
+  expect(first.output()).not.toContain(secret)
+  expect(first.output()).not.toContain(token)
+  await first.stop()
+  const second = await startHome(home(folder), '--auth')
+  expect(profileOf().token).toBe(token)
+  await second.stop()
 })
 
 test('a log is followed while the program runs, to its last line', async ({ folder }) => {

@@ -54,6 +54,7 @@ export const bugs = {
   },
   'a move does not ask whether the attempt is still the one that was claimed': {
     shows: /who did not hold it/,
+    from: 51,
     habits: {
       ...undisturbed,
       kinds: 1,

@@ -47,6 +47,10 @@ export class SimulatedCluster implements Cluster, Transfers {
     this.volumes.delete(name)
   }
 
+  async adoptVolume(name: string): Promise<'ready' | 'absent'> {
+    return this.volumes.has(name) ? 'ready' : 'absent'
+  }
+
   async listVolumes(): Promise<string[]> {
     return [...this.volumes.keys()]
   }

@@ -18,6 +18,7 @@ import { countedBus } from '#shared/runtime/counted-bus.ts'
 import { createRelay } from '#shared/runtime/relay.ts'
 import { tellMetrics } from '#shared/runtime/tell-metrics.ts'
 import { routeFunctions, stepFunctions } from '../../functions/functions.generated.ts'
+import { makeImport } from './imports.ts'
 import { makeData, makePlan } from './makers.ts'
 import { makeReader, makeRun, makeRunsDue, makeSimplePlan, passTime, type MadeRun } from './runs.ts'
 import { failed, succeeded } from './scripted-cluster.ts'
@@ -33,8 +34,10 @@ export async function callEverything(world: TestWorld, watch: Observer): Promise
   await changeData(scene)
   await askForPlans(scene)
   await askForRuns(scene)
+  await watchRuns(scene)
   await moveRuns(scene)
   await operate(scene)
+  await askWho(scene)
   await matchAndProject(scene)
   await executeRuns(scene)
   await loseRuns(scene)
@@ -45,6 +48,8 @@ type Scene = {
   world: TestWorld
   /** Calls a route by its folder; what it answers must be a success. */
   ask(folder: string, path: string, options?: CallOptions): Promise<Response>
+  /** The same for a route whose answer never ends: so many pieces of it are heard. */
+  listen(folder: string, path: string, pieces: number): Promise<void>
   /** Gives an event to a step. */
   wake<E extends EventName>(
     step: string,
@@ -80,6 +85,14 @@ function sceneOf(world: TestWorld, watch: Observer): Scene {
         // What is streamed goes on after the answer has begun.
         return new Response((await response.text()) || null, response)
       }),
+    listen: async (folder, path, pieces) =>
+      void (await succeed(`${found(routes, folder).name} ${path}`, async () => {
+        const response = await call(found(routes, folder), world, path)
+        const reader = response.body?.getReader()
+        for (let piece = 0; piece < pieces; piece += 1) await reader?.read()
+        await reader?.cancel()
+        return new Response(null, response)
+      })),
     wake: async (step, name, data, more) =>
       void (await succeed(`${step} ${name}`, () =>
         deliver(found(steps, step), world, name, data, more),
@@ -111,7 +124,10 @@ async function askForData({ world, ask }: Scene): Promise<void> {
     ...windows.map((window) => `tag=${text('knit#transient:failed')}&${window}`),
   ]
   for (const query of queries) await ask('data-find', `/api/data?${query}`)
+  for (const page of ['limit=10', `limit=10&after=${knitId}`])
+    for (const query of [page, `tag=find:one&${page}`]) await ask('data-find', `/api/data?${query}`)
   await ask('data-pull', `/api/data/${knitId}`)
+  await ask('data-show', `/api/data/${knitId}/metadata`)
 }
 
 const withKey = () => ({ headers: { 'idempotency-key': randomUUID() } })
@@ -121,6 +137,10 @@ async function changeData({ world, ask }: Scene): Promise<void> {
   const body = { add: ['change:three'], remove: ['change:one'], remove_key: ['change:two'] }
   await ask('data-tag', `/api/data/${knitId}`, { body, ...withKey() })
   const headers = { 'content-type': 'application/tar+gzip', ...withKey().headers }
+  const asJwt = { 'content-type': 'application/jwt', ...withKey().headers }
+  await ask('imports-begin', '/api/backend/data/import/begin', withKey())
+  const token = { body: await makeImport(world), headers: asJwt }
+  await ask('imports-end', '/api/backend/data/import/end', token)
   await ask('data-push', `/api/data?tag=pushed:${randomUUID()}`, { body: 'an archive', headers })
 }
 
@@ -137,8 +157,10 @@ async function askForPlans({ world, ask }: Scene): Promise<void> {
     `in_tag=${text('knit#timestamp:2026-01-01T00:00:00.000+00:00')}`,
     'out_tag=b:1',
   ]
-  for (const query of queries) await ask('plans-find', `/api/plans?${query}`)
+  for (const query of [...queries, 'limit=10', `limit=10&after=${first}`, 'dryRun&in_tag=a:1'])
+    await ask('plans-find', `/api/plans?${query}`)
   await ask('plans-show', `/api/plans/${first}`)
+  await ask('plans-usage', `/api/plans/${first}/usage`)
   const body = {
     image: 'example.test/applied:1',
     entrypoint: ['true'],
@@ -149,11 +171,18 @@ async function askForPlans({ world, ask }: Scene): Promise<void> {
     outputs: [{ path: '/out', tags: ['c:1'] }],
     log: { tags: ['c:log'] },
   }
+  await ask('plans-apply', '/api/plans?dryRun', { body })
   await ask('plans-apply', '/api/plans', { body, ...withKey() })
   await ask('plans-deactivate', `/api/plans/${first}/active`, withKey())
   await ask('plans-activate', `/api/plans/${first}/active?allow=10`, withKey())
   const limits = { set: { cpu: '2' }, unset: ['memory'] }
   await ask('plans-resource', `/api/plans/${first}/resources`, { body: limits, ...withKey() })
+  const annotations = { add: ['a=1'], remove: ['b=1'], remove_key: ['c'] }
+  const annotate = { body: annotations, ...withKey() }
+  await ask('plans-annotate', `/api/plans/${first}/annotations`, annotate)
+  const account = { body: { service_account: 'trainer' }, ...withKey() }
+  await ask('plans-setaccount', `/api/plans/${first}/serviceaccount`, account)
+  await ask('plans-unsetaccount', `/api/plans/${first}/serviceaccount`, withKey())
 }
 
 /** Nobody can ask for tombstones, and whoever asks for all that is done asks for nearly all runs. */
@@ -174,11 +203,23 @@ async function askForRuns({ world, ask }: Scene): Promise<void> {
     ...windows.map((window) => `status=failed&${window}`),
     ...windows.map((window) => `plan=${run.planId}&${window}`),
   ]
-  for (const query of queries) await ask('runs-find', `/api/runs?${query}`)
+  for (const query of [...queries, 'limit=10', `limit=10&after=${run.runId}`])
+    await ask('runs-find', `/api/runs?${query}`)
   await ask('runs-show', `/api/runs/${run.runId}`)
   await ask('runs-show', `/api/runs/${waiting.runId}`)
   await ask('runs-log', `/api/runs/${run.runId}/log`)
+  const asked = [`data=${run.inputs[0]}`, `run=${run.runId}`, `run=${waiting.runId}`]
+  for (const query of asked) await ask('explain-show', `/api/explain?plan=${run.planId}&${query}`)
+  const ways = ['', '?direction=up', '?depth=2', '?limit=1', `?after=${run.runId}`]
+  for (const id of [run.inputs[0], run.runId])
+    for (const query of ways) await ask('lineage-show', `/api/lineage/${id}${query}`)
   for (const { runId } of [run, waiting]) await ask('runs-history', `/api/runs/${runId}/history`)
+}
+
+async function watchRuns({ world, listen }: Scene): Promise<void> {
+  const [first] = await world.sql<{ id: string }[]>`select min(id) as id from run_history`
+  await listen('events-watch', '/api/events', 1)
+  await listen('events-watch', `/api/events?after=${first?.id}`, 2)
 }
 
 async function moveRuns({ world, ask }: Scene): Promise<void> {
@@ -211,6 +252,20 @@ async function operate({ world, ask }: Scene): Promise<void> {
   }
   for (const query of ['', '?open=true']) await ask('admin-hooks', `/api/admin/hooks${query}`)
   await ask('admin-garbage', '/api/admin/garbage')
+}
+
+async function askWho({ ask }: Scene): Promise<void> {
+  const body = { name: 'every', role: 'user' }
+  await ask('tokens-create', '/api/admin/tokens', { body, ...withKey() })
+  await ask('tokens-list', '/api/admin/tokens')
+  await ask('tokens-revoke', '/api/admin/tokens/every', withKey())
+  await ask('access-whoami', '/api/whoami')
+  const wishes = ['', 'actor=ann', 'subject=every', since, `actor=ann&${since}`, `actor=nobody`]
+  for (const wish of wishes) await ask('admin-audit', `/api/admin/audit?${wish}`)
+  const page = await ask('admin-audit', '/api/admin/audit?limit=1')
+  const [last] = (await page.json()) as { auditId: string }[]
+  for (const wish of ['', '&actor=ann', '&subject=every'])
+    await ask('admin-audit', `/api/admin/audit?after=${last?.auditId}${wish}`)
 }
 
 async function matchAndProject({ world, wake, ask }: Scene): Promise<void> {

@@ -44,6 +44,8 @@ insert into hook_delivery (run_id, attempt, status, url, body, delivered_at)
 select id, 1, 'done', 'http://hook.test/', '{}', case when get_byte(uuid_send(id), 14) > 0 then now() end
   from run;
 insert into request (caller, key, fingerprint) select 'test', id::text, '\\x00' from data;
+insert into audit (at, actor, route, subjects, status, request_id, trace)
+select updated_at, 'test' || get_byte(uuid_send(id), 15) % 8, 'runs.abort', array[id::text], 200, 'r', 't' from run;
 insert into dead_letter (step, event, cause) select 'start-run', '{}', 'why' from data`
 
 const waiting = `

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { HTTP } from 'cloudevents'
 import { toCloudEvent } from '#shared/adapters/cloud-event.ts'
 import type { EventData, EventName } from '#shared/contracts/events.ts'
-import type { Role } from '#shared/contracts/route.ts'
+import type { Role } from '#shared/domain/role.ts'
 import type { Sql } from '#shared/database/sql.ts'
 import { systemClock } from '#shared/ports/clock.ts'
 import { configFrom } from '#shared/runtime/config.ts'
@@ -71,6 +71,9 @@ export async function tick(fn: StepFunction, world: World): Promise<Response> {
 
 export type CallOptions = { role?: Role; body?: unknown; headers?: Record<string, string> }
 
+// Of those that are nobody's (RFC 5737).
+const address = '192.0.2.1'
+
 /** Calls a route as the gateway would: with a signed identity. */
 export async function call(
   fn: RouteFunction,
@@ -78,7 +81,11 @@ export async function call(
   path: string,
   { role = 'admin', body, headers = {} }: CallOptions = {},
 ): Promise<Response> {
-  const identity = await signIdentity({ name: 'ann', role }, fn.name, world.config.signingKey)
+  const identity = await signIdentity(
+    { name: 'ann', role, address },
+    fn.name,
+    world.config.signingKey,
+  )
   return fn.app(world).fetch(
     new Request(`http://api.local${path}`, {
       method: fn.contract.method.toUpperCase(),

@@ -16,6 +16,7 @@ const growing = new Set([
   'agent',
   'assign',
   'attempt',
+  'audit',
   'data',
   'dead_letter',
   'garbage',

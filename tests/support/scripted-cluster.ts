@@ -49,6 +49,15 @@ export class ScriptedCluster implements Cluster, Transfers {
     this.volumes.delete(name)
   }
 
+  /** Volumes that are made and have no room yet. */
+  readonly pending = new Set<string>()
+
+  async adoptVolume(name: string): Promise<'ready' | 'pending' | 'absent'> {
+    await this.#call('adoptVolume', name)
+    if (this.pending.has(name)) return 'pending'
+    return this.volumes.has(name) ? 'ready' : 'absent'
+  }
+
   async listVolumes(): Promise<string[]> {
     return [...this.volumes.keys()]
   }

@@ -49,6 +49,8 @@ test('it is started in the background, found, not reset while it runs, and stopp
   expect(started.stdout).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/api\n$/)
   expect(started.stderr).toContain(`now: knit init ${path}/knitprofile\n`)
   expect(readFileSync(join(path, 'local.log'), 'utf8')).toContain(`start --home ${path} --port 0`)
+  const asked = await local('start', '--detach', '--auth')
+  expect(asked.stderr).toContain('cannot take --auth')
 
   const status = await local('status', '--json')
   const { pid, ...rest } = JSON.parse(status.stdout)

@@ -21,13 +21,14 @@ export default command({
   args: {
     ...homeArgs,
     ...passedOn,
+    auth: toggle(localStart.auth.description ?? ''),
     detach: toggle('Start it in the background, and return once it answers.'),
   },
   async run(args, ctx) {
     const home = localHome(ctx, args.home)
     const running = findRunning(home)
-    const { port, engine, database } = args
-    if (running) requireSame(running, { port, engine, database })
+    const { port, engine, database, auth } = args
+    if (running) requireSame(running, { port, engine, database, auth })
     if (running && args.detach) return tell(running, ctx)
     if (running)
       throw new Failure(
@@ -38,7 +39,7 @@ export default command({
     const flags = given.flatMap(([name, value]) =>
       value === undefined ? [] : [`--${name}`, value],
     )
-    const words = [...requireProgram(ctx), 'start', ...flags]
+    const words = [...requireProgram(ctx), 'start', ...flags, ...(auth ? ['--auth'] : [])]
     if (!args.detach) return runInForeground(words)
     tell(await startDetached(words, home, ctx), ctx)
   },
@@ -46,13 +47,14 @@ export default command({
 
 /** What was asked of one that runs already, it cannot become; nobody knows which database it has. */
 function requireSame(
-  { pid, home, apiRoot, engine }: Running,
+  { pid, home, apiRoot, engine, auth = false }: Running,
   asked: Omit<LocalStart, 'home'>,
 ): void {
   const isSo = {
     port: ['0', new URL(apiRoot).port].includes(asked.port ?? '0'),
     engine: ['auto', engine].includes(asked.engine ?? 'auto'),
     database: asked.database === undefined,
+    auth: auth || !asked.auth,
   }
   const others = Object.entries(isSo).flatMap(([name, same]) => (same ? [] : [`--${name}`]))
   if (others.length === 0) return

@@ -1,13 +1,15 @@
 import { data } from '#shared/contracts/data.ts'
-import { findDataIds, showData } from '#shared/database/data-view.ts'
+import { findDataIds, findDataPlace, showData } from '#shared/database/data-view.ts'
 import { defineRoute } from '#shared/runtime/define-route.ts'
 import { checkWindow } from '#shared/runtime/check-window.ts'
+import { pageOf } from '#shared/runtime/page.ts'
 
 export default defineRoute(
   data.find,
   async ({ query }, { sql }) => {
     checkWindow(query)
-    return showData(sql, await findDataIds(sql, query.tag, query))
+    const page = await pageOf(query, (id) => findDataPlace(sql, id))
+    return showData(sql, await findDataIds(sql, query.tag, query, page))
   },
   { minScale: 1 },
 )

@@ -95,7 +95,15 @@ test('an upload is data that is done, with its tags, its files and its measure',
   const shown = JSON.parse(reply.text) as DataDetail
   const { knitId } = shown
   const { updatedAt, runId, plan } = shown.upstream.run
-  expect(Object.keys(shown)).toEqual(['knitId', 'tags', 'upstream', 'downstreams', 'nomination'])
+  expect(Object.keys(shown)).toEqual([
+    'knitId',
+    'tags',
+    'upstream',
+    'downstreams',
+    'nomination',
+    // What is ours follows what clients of the API know.
+    'content',
+  ])
   expect(shown).toEqual({
     knitId,
     tags: ['a:b:c', `knit#id:${knitId}`, `knit#timestamp:${updatedAt}`, 'type:big', 'type:raw'],
@@ -110,6 +118,7 @@ test('an upload is data that is done, with its tags, its files and its measure',
     },
     downstreams: [],
     nomination: [],
+    content: { bytes: 10, files: 2, digest: expect.stringMatching(/^sha256:/) },
   })
   expect(Object.keys(shown.upstream)).toEqual(['mountpoint', 'run'])
   const folder = front.volumes.place(volumeOf(knitId))

@@ -55,7 +55,14 @@ test('the answer is the data as it is shown, with the system tags among the othe
   const shown = await answer<DataDetail>(tag, ctx, at(knitId), {
     body: { add: ['alpha:1', 'Z:1'] },
   })
-  expect(Object.keys(shown)).toEqual(['knitId', 'tags', 'upstream', 'downstreams', 'nomination'])
+  expect(Object.keys(shown)).toEqual([
+    'knitId',
+    'tags',
+    'upstream',
+    'downstreams',
+    'nomination',
+    'content',
+  ])
   expect(shown.tags).toEqual([
     'Z:1',
     'alpha:1',

@@ -222,6 +222,40 @@ test.for(faults.map((fault, index) => [fault[0], index] as const))(
   },
 )
 
+test.for([
+  [
+    'of inputs, the one whose path is first, whatever is wrong with it',
+    { inputs: [{ path: '/b', tags: [] }, ...inputs('/a/../b')] },
+    /^bad mountpoint path.*\/a\/\.\.\/b/,
+  ],
+  [
+    'an overlap of the first input before the tags of the next',
+    { inputs: [{ path: '/b', tags: [] }, ...inputs('/a', '/a/b')] },
+    /^mountpoints are overlapped/,
+  ],
+  [
+    'an overlap with an output before what else is wrong with that',
+    { inputs: inputs('/a'), outputs: [{ path: '/a/b', tags: ['knit#id:1'] }] },
+    /^mountpoints are overlapped/,
+  ],
+  [
+    'an input before an output, whatever their paths',
+    { inputs: inputs('/z/./z'), outputs: [{ path: 'a', tags: [] }] },
+    /^bad mountpoint path.*\/z\/\.\/z/,
+  ],
+  [
+    'the root as an output contains every input',
+    { inputs: inputs('/in'), outputs: [{ path: '/', tags: [] }] },
+    /^mountpoints are overlapped/,
+  ],
+  ['the root as an input is no path', { inputs: inputs('/') }, /^bad mountpoint path/],
+] as [string, object, RegExp][])(
+  'faults of mount points are told in the order of paths: %s',
+  async ([, change, fault], { ctx }) => {
+    expect(await refused(ctx, spec(change))).toMatch(fault)
+  },
+)
+
 test('an image that cannot be read is told before anything else is looked at', async ({ ctx }) => {
   const body = spec({ image: 'UPPER/case:1', on_node: { must: ['-bad=x'] }, inputs: [] })
   expect(await refused(ctx, body)).toMatch(/UPPER\/case/)
@@ -290,8 +324,12 @@ test.for([
   `/${'x/'.repeat(2100)}x`,
 ])('the path %j is refused, for an input and for an output', async (bad, { ctx }) => {
   expect(await refused(ctx, spec({ inputs: inputs(bad) }))).toMatch(/^bad mountpoint path/)
+  // The root would contain any input, which is told first.
+  if (bad === '/') return
   const outputs = [{ path: bad, tags: [] }]
-  expect(await refused(ctx, spec({ outputs }))).toMatch(/^bad mountpoint path/)
+  expect(await refused(ctx, spec({ inputs: inputs('/else'), outputs }))).toMatch(
+    /^bad mountpoint path/,
+  )
 })
 
 test('a path of odd signs is fine and comes back as it was', async ({ ctx }) => {

@@ -1,15 +1,24 @@
 import { plans } from '#shared/contracts/plans.ts'
 import { Problem } from '#shared/contracts/problems.ts'
-import { definePlan, type PlanDetail } from '#shared/domain/plan.ts'
+import { definePlan, type PlanDefinition, type PlanDetail } from '#shared/domain/plan.ts'
 import { registerPlan, type Registration } from '#shared/database/plans.ts'
-import type { Tx } from '#shared/database/sql.ts'
+import { previewDefinition } from '#shared/database/preview.ts'
+import { undone, type Tx } from '#shared/database/sql.ts'
+import type { Context } from '#shared/runtime/context.ts'
 import { defineRoute } from '#shared/runtime/define-route.ts'
 import { planOrProblem } from '#shared/runtime/show.ts'
 
-export default defineRoute(plans.apply, async ({ body }, ctx) => {
+export default defineRoute(plans.apply, async ({ body, query: { dryRun } }, ctx) => {
   const definition = definePlan(body, ctx.config)
+  if (dryRun !== undefined) return tryOut(ctx, definition)
   return ctx.once(async (tx) => show(tx, await registerPlan(tx, definition, ctx.by)))
 })
+
+/** What would be shown if the plan were registered, and what it would start. Whatever stands against it is told as it would be. */
+async function tryOut({ sql, by }: Context, definition: PlanDefinition): Promise<PlanDetail> {
+  const shown = await undone(sql, async (tx) => show(tx, await registerPlan(tx, definition, by)))
+  return { ...shown, dryRun: await previewDefinition(sql, definition) }
+}
 
 async function show(tx: Tx, registration: Registration): Promise<PlanDetail> {
   if ('equivalent' in registration)

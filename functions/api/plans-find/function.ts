@@ -1,18 +1,43 @@
 import { plans } from '#shared/contracts/plans.ts'
+import { Problem } from '#shared/contracts/problems.ts'
 import { parseImageQuery } from '#shared/domain/image.ts'
+import type { PlanDetail } from '#shared/domain/plan.ts'
 import { findPlanIds, showPlans } from '#shared/database/plan-view.ts'
+import { previewPlan } from '#shared/database/preview.ts'
+import type { Sql } from '#shared/database/sql.ts'
 import { defineRoute } from '#shared/runtime/define-route.ts'
+import { pageOf } from '#shared/runtime/page.ts'
 
 export default defineRoute(
   plans.find,
   async ({ query }, { sql }) => {
-    const ids = await findPlanIds(sql, {
+    const filter = {
       active: query.active,
       image: query.image === undefined ? undefined : parseImageQuery(query.image),
       inTags: query.in_tag,
       outTags: query.out_tag,
-    })
-    return showPlans(sql, ids)
+    }
+    // Where a plan stands is its id.
+    const page = await pageOf(query, async (id) => id)
+    const found = await showPlans(sql, await findPlanIds(sql, filter, page))
+    return query.dryRun === undefined ? found : tryOut(sql, found)
   },
   { minScale: 1 },
 )
+
+const mostTried = 100
+
+/** The same plans with what each would start. */
+async function tryOut(sql: Sql, found: readonly PlanDetail[]): Promise<PlanDetail[]> {
+  if (found.length > mostTried)
+    throw new Problem(
+      'bad-request',
+      `"dryRun" looks at ${mostTried} plans at most, and ${found.length} were found; narrow the search, or give a limit.`,
+    )
+  const tried: PlanDetail[] = []
+  for (const plan of found) {
+    const dryRun = await previewPlan(sql, plan.planId)
+    tried.push(dryRun ? { ...plan, dryRun } : plan)
+  }
+  return tried
+}

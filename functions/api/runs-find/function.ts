@@ -1,15 +1,17 @@
 import { runs } from '#shared/contracts/runs.ts'
 import { isId } from '#shared/domain/ids.ts'
-import { findRunIds } from '#shared/database/run-view.ts'
+import { findRunIds, findRunPlace } from '#shared/database/run-view.ts'
 import { checkWindow } from '#shared/runtime/check-window.ts'
 import { defineRoute } from '#shared/runtime/define-route.ts'
+import { pageOf } from '#shared/runtime/page.ts'
 import { showRunsNow } from '#shared/runtime/show.ts'
 
 export default defineRoute(
   runs.find,
   async ({ query }, ctx) => {
     checkWindow(query)
-    const ids = await findRunIds(ctx.sql, {
+    const page = await pageOf(query, (id) => findRunPlace(ctx.sql, id))
+    const filter = {
       // What cannot be an id names nothing, so it finds nothing.
       planIds: query.plan?.filter(isId),
       inputIds: query.knitIdInput?.filter(isId),
@@ -17,8 +19,8 @@ export default defineRoute(
       statuses: query.status,
       since: query.since,
       duration: query.duration,
-    })
-    return showRunsNow(ctx, ids)
+    }
+    return showRunsNow(ctx, await findRunIds(ctx.sql, filter, page))
   },
   { minScale: 1 },
 )

@@ -59,6 +59,17 @@ test('a run shows each attempt: when it ran, the image as executed, how it ended
   ])
 })
 
+test('a run shows the bytes of all it has written, as far as they are known', async ({ ctx }) => {
+  const { runId, outputs } = await makeRun(ctx, { status: 'done' })
+  const path = `/api/runs/${runId}`
+  expect(await answer(show, ctx, path)).not.toHaveProperty('bytes')
+  const sizes = [5_000_000_000, 7]
+  for (const [index, bytes] of sizes.entries())
+    await ctx.sql`
+      update data set bytes = ${bytes}, files = 1, digest = 'd' where id = ${outputs[index] ?? ''}`
+  expect(await answer(show, ctx, path)).toMatchObject({ bytes: 5_000_000_007 })
+})
+
 test('of what hooks put in the environment of a program the names are shown, and nothing else', async ({
   ctx,
 }) => {

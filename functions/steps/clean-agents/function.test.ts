@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { expect } from 'vitest'
 import { beginUpload, completeUpload, discardUpload, renewUpload } from '#shared/database/data.ts'
+import { beginImport } from '#shared/database/imports.ts'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
 import { historyOf, measured, passTime, readRun } from '#tests/support/runs.ts'
 import { until } from '#tests/support/until.ts'
@@ -91,23 +92,8 @@ test('a handler that wakes up after its upload was taken back makes no data', as
 
 /** An import that its importer began half an hour before it has to be ended. */
 async function makeImport({ sql }: TestWorld): Promise<string> {
-  const [made] = await sql<{ runId: string }[]>`
-    with begun as (
-      insert into run (plan_id, status)
-      select id, 'running' from plan where name = 'knit#imported'
-      returning *
-    ), reserved as (
-      insert into data (plan_id, run_id, output_id)
-      select begun.plan_id, begun.id, output.id
-        from begun
-        join output on output.plan_id = begun.plan_id
-      returning *
-    ), leased as (
-      insert into agent (knit_id, mode, lease_until)
-      select id, 'write', now() + interval '30 minutes' from reserved
-    )
-    select run_id as "runId" from reserved`
-  return made?.runId ?? ''
+  const { runId } = await sql.begin((tx) => beginImport(tx, 30 * 60, by))
+  return runId
 }
 
 test('an import that nobody ended in time fails, and is there to be looked at and deleted', async ({

@@ -1,10 +1,11 @@
+import { PatchStrategy, setHeaderOptions } from '@kubernetes/client-node'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Away, NoSuchVolume } from '#shared/ports/cluster.ts'
 import { agentsIn, removeAgents, removeEndedAgents, type CallVolume } from './agents.ts'
 import { ask, askForAll, askIfThere, onlyMetadata, unless, type Api } from './api.ts'
 import { claimOf } from './claim.ts'
 import { findClaim } from './find-claim.ts'
-import { selectorOf } from './labels.ts'
+import { labelsFor, selectorOf } from './labels.ts'
 import type { ClaimSettings, ClusterSettings } from './settings.ts'
 import { transfersBy } from './transfers.ts'
 import type { Volumes } from './volumes.ts'
@@ -14,6 +15,16 @@ const lookAgain = 50
 const patience = 10_000
 const stillMounted =
   'it goes when no Pod has it mounted any more; kubectl describe pvc tells which do'
+
+/** By its labels a claim is found among the others: by us, and by whoever keeps a copy of all. */
+const labelClaim = (api: Api, namespace: string, name: string) =>
+  ask(
+    `the volume ${name} cannot be labelled`,
+    api.core.patchNamespacedPersistentVolumeClaim(
+      { namespace, name, body: { metadata: { labels: labelsFor('data', name, {}) } } },
+      setHeaderOptions('Content-Type', PatchStrategy.MergePatch),
+    ),
+  )
 
 /** Volumes as claims, one for each; bytes get into them and out by Pods that have them mounted. */
 export function claimsIn(api: Api, settings: ClusterSettings, claims: ClaimSettings): Volumes {
@@ -55,6 +66,13 @@ export function claimsIn(api: Api, settings: ClusterSettings, claims: ClaimSetti
         if (Date.now() > end) throw new Error(`${what} yet: ${stillMounted}`)
         await pause(lookAgain)
       }
+    },
+    async adoptVolume(name) {
+      const claim = await findClaim(api, namespace, name)
+      if (!claim) return 'absent'
+      if (claim.status?.phase !== 'Bound') return 'pending'
+      await labelClaim(api, namespace, name)
+      return 'ready'
     },
     async listVolumes() {
       const labelSelector = selectorOf('data')

@@ -1,6 +1,6 @@
 import { json } from 'node:stream/consumers'
 import { setTimeout as pause } from 'node:timers/promises'
-import { Away } from '#shared/ports/cluster.ts'
+import { Away, NoSuchVolume } from '#shared/ports/cluster.ts'
 import { callAgent, type AgentCall } from './agent-call.ts'
 import { allVolumes } from './agent-variables.ts'
 import type { ClusterSettings, SharedSettings } from './settings.ts'
@@ -37,6 +37,15 @@ export function directoriesIn(
     ...transfersBy((volume, _mode, what) => call(volume, what)),
     ensureVolume: ({ name }) => tell(name, { method: 'PUT' }),
     deleteVolume: (name) => tell(name, { method: 'DELETE' }),
+    async adoptVolume(name) {
+      try {
+        await requireVolume(name)
+        return 'ready'
+      } catch (error) {
+        if (error instanceof NoSuchVolume) return 'absent'
+        throw error
+      }
+    },
     listVolumes: async () => (await json(await call(allVolumes))) as string[],
     requireVolume,
     // The kubelet would make a directory that is missing, as its own.

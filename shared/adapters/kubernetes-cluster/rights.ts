@@ -24,6 +24,7 @@ export const rights: Record<ClusterCall, readonly Rule[]> = {
     { group: '', resources: ['persistentvolumeclaims'], verbs: ['delete', 'get'] },
     { group: '', resources: ['pods'], verbs: ['delete', 'list'] },
   ],
+  adoptVolume: [{ group: '', resources: ['persistentvolumeclaims'], verbs: ['get', 'patch'] }],
   listVolumes: [{ group: '', resources: ['persistentvolumeclaims'], verbs: ['list'] }],
   measureVolume: agents,
   ensureWorker: [
@@ -57,6 +58,7 @@ export const rightsShared: typeof rights = {
   ...rights,
   ensureVolume: [],
   deleteVolume: [],
+  adoptVolume: [],
   listVolumes: [],
   measureVolume: [],
   receive: [],

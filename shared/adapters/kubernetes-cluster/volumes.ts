@@ -3,7 +3,7 @@ import type { Cluster, Transfers } from '#shared/ports/cluster.ts'
 /** Where Data are in a cluster: each layout has its own way to make volumes, and to get bytes into them and out. */
 export type Volumes = Pick<
   Cluster,
-  'ensureVolume' | 'deleteVolume' | 'listVolumes' | 'measureVolume'
+  'ensureVolume' | 'deleteVolume' | 'adoptVolume' | 'listVolumes' | 'measureVolume'
 > &
   Omit<Transfers, 'followLog'> & {
     /** Throws `NoSuchVolume`. */

@@ -72,6 +72,7 @@ const callsOfAll: readonly ClusterCall[] = [
   ...agentCalls,
   'ensureVolume',
   'deleteVolume',
+  'adoptVolume',
   'listVolumes',
   'ensureWorker',
 ]

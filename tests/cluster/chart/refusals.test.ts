@@ -55,7 +55,12 @@ test.each([
   [
     'hooks that nobody may reach',
     { settings: { hooksAfter: ['https://hooks.test'] } },
-    /networkPolicies\.functions is empty .* say where the hooks are/,
+    /networkPolicies\.functions is empty .* lifecycle hooks .* say where those are/,
+  ],
+  [
+    'APIs of others that nobody may reach',
+    { settings: { extraApis: ['/one=https://one.test'] } },
+    /networkPolicies\.functions is empty .* extra APIs: say where those are/,
   ],
   [
     'a broker nobody knows',

@@ -390,6 +390,7 @@ describe('helm tells what to do next', () => {
     const notes = notesOf(there.tryInstall(values).out)
     for (const word of words) expect(notes).toContain(word)
     expect(notes).toContain('get secret knitfab-token')
+    expect(notes).toContain('knit admin token create')
     expect(notes).toContain('leaves Data, database and secrets')
   })
 

@@ -128,11 +128,15 @@ test('what is said of Postgres is found in it', () => {
   })
 })
 
-type Property = { type?: string; enum?: string[] }
+type Property = { type?: string; enum?: string[]; items?: { anyOf?: unknown[] } }
+
+const extraApis = ['/one=https://one.test/api', '/two=http://two.test']
 
 /** A value that no setting has by itself. */
-const sampleOf = ({ type, enum: words }: Property): unknown => {
+const sampleOf = (name: string, { type, enum: words, items }: Property): unknown => {
+  if (name === 'extraApis') return extraApis
   if (words) return words.at(-1)
+  if (items?.anyOf) return ['10.0.0.0/8', 'fd00::1']
   if (type === 'array') return ['https://one.test/hook', 'https://two.test/hook']
   return type === 'string' ? 'sample' : 1_048_577
 }
@@ -144,7 +148,7 @@ test('every setting reaches the functions, as they read it', () => {
   const settings = Object.fromEntries(
     Object.entries(schema.properties.settings.properties).map(([name, property]) => [
       name,
-      sampleOf(property),
+      sampleOf(name, property),
     ]),
   )
   const manifests = render({ settings, networkPolicies: { enabled: false } })

@@ -1,0 +1,176 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import { expect } from 'vitest'
+import { refusal } from '#tests/support/api.ts'
+import { begin, test as overSocket, type Front } from '#tests/support/over-socket.ts'
+import { makeRun } from '#tests/support/runs.ts'
+import { until } from '#tests/support/until.ts'
+import type { TestWorld } from '#tests/support/world.ts'
+import watch from './function.ts'
+
+const test = overSocket.extend<{ $file: { quick: Front } }>({
+  quick: [
+    async ({ front }, use) => {
+      // Asked for each time, so that it holds for what is served already.
+      front.world.config.watchInterval = 0.01
+      await use(front)
+    },
+    { scope: 'file' },
+  ],
+})
+
+type Told = { id: string; data: { runId: string; status: string; [key: string]: unknown } }
+
+/** Somebody who listens; `told` is what they have heard so far. */
+async function listen(front: Front, query = '', headers: Record<string, string> = {}) {
+  const request = begin(front, { path: `/api/events${query}`, headers })
+  request.end()
+  const [response] = (await once(request, 'response')) as [IncomingMessage]
+  let text = ''
+  response.setEncoding('utf8').on('data', (piece: string) => (text += piece))
+  response.on('error', () => {})
+  await until(() => text.includes('retry:'))
+  const told = (): Told[] =>
+    [...text.matchAll(/^id: (\d+)\nevent: run\ndata: (.*)\n\n/gm)].map(
+      ([, id = '', data = '']) => ({
+        id,
+        data: JSON.parse(data) as Told['data'],
+      }),
+    )
+  return {
+    response,
+    told,
+    statuses: () => told().map(({ data }) => data.status),
+    [Symbol.dispose]: () => void request.destroy(),
+  }
+}
+
+const move = ({ sql }: TestWorld, runId: string, status: string) => sql`
+  insert into run_history (run_id, attempt, from_status, status, actor, reason)
+  values (${runId}, 1, 'waiting', ${status}, 'a-step', 'because')`
+
+test('every move is told when it happens, as an event that a browser understands', async ({
+  quick,
+}) => {
+  const { runId, planId } = await makeRun(quick.world)
+  using ear = await listen(quick, `?run=${runId}`)
+  expect(ear.response.headers).toMatchObject({
+    'content-type': 'text/event-stream',
+    'cache-control': 'no-store',
+  })
+  await move(quick.world, runId, 'ready')
+  await until(() => ear.told().length === 1)
+  await move(quick.world, runId, 'starting')
+  await until(() => ear.told().length === 2)
+  const [first, second] = ear.told()
+  expect(first?.data).toEqual({
+    runId,
+    planId,
+    attempt: 1,
+    from: 'waiting',
+    status: 'ready',
+    at: expect.stringMatching(/\+00:00$/),
+    by: 'a-step',
+    reason: 'because',
+  })
+  expect(second?.data.status).toBe('starting')
+  expect(Number(second?.id)).toBeGreaterThan(Number(first?.id))
+})
+
+test('who begins to watch is told of what comes, and not of what was', async ({ quick }) => {
+  const { runId } = await makeRun(quick.world, { status: 'done' })
+  using ear = await listen(quick)
+  await move(quick.world, runId, 'failed')
+  await until(() => ear.statuses().includes('failed'))
+  expect(ear.told().map(({ data }) => data.runId)).toEqual([runId])
+})
+
+test('only what was asked for is told: by plan, run and status', async ({ quick }) => {
+  const [one, other] = [await makeRun(quick.world), await makeRun(quick.world)]
+  using ofPlan = await listen(quick, `?plan=${one.planId}`)
+  using ofRun = await listen(quick, `?run=${other.runId},${randomUUID()}`)
+  using ended = await listen(quick, '?status=done,failed')
+  for (const { runId } of [one, other])
+    for (const status of ['ready', 'done']) await move(quick.world, runId, status)
+  await until(() => ended.told().length === 2)
+  await until(() => ofPlan.told().length === 2 && ofRun.told().length === 2)
+  expect(ofPlan.told().every(({ data }) => data.runId === one.runId)).toBe(true)
+  expect(ofRun.told().every(({ data }) => data.runId === other.runId)).toBe(true)
+  expect(ended.statuses()).toEqual(['done', 'done'])
+})
+
+test('a move that is committed after later ones is told as well', async ({ quick }) => {
+  const { sql } = quick.world
+  const { runId } = await makeRun(quick.world)
+  using ear = await listen(quick, `?run=${runId}`)
+  const written = Promise.withResolvers<void>()
+  const gate = Promise.withResolvers<void>()
+  const late = sql.begin(async (tx) => {
+    await tx`
+      insert into run_history (run_id, attempt, status, actor) values (${runId}, 1, 'ready', 'late')`
+    written.resolve()
+    await gate.promise
+  })
+  await written.promise
+  await move(quick.world, runId, 'running')
+  await until(() => ear.statuses().includes('running'))
+  gate.resolve()
+  await late
+  await until(() => ear.statuses().includes('ready'))
+  expect(ear.statuses()).toEqual(['running', 'ready'])
+})
+
+test.for(['Last-Event-ID', 'after'])(
+  'after a break, %s goes on where it was',
+  async (way, { quick }) => {
+    const { runId } = await makeRun(quick.world)
+    const first = await listen(quick, `?run=${runId}`)
+    await move(quick.world, runId, 'ready')
+    await until(() => first.told().length === 1)
+    const id = first.told()[0]?.id ?? ''
+    first[Symbol.dispose]()
+    await move(quick.world, runId, 'starting')
+    const query = `?run=${runId}${way === 'after' ? `&after=${id}` : ''}`
+    using second = await listen(quick, query, way === 'after' ? {} : { 'last-event-id': id })
+    await until(() => second.statuses().includes('starting'))
+  },
+)
+
+test('what lies far back is not told again', async ({ quick }) => {
+  const { runId } = await makeRun(quick.world)
+  for (const status of ['ready', 'starting', 'running']) await move(quick.world, runId, status)
+  await quick.world.sql`
+    update run_history set at = at - interval '1 minute'
+     where run_id = ${runId} and status in ('ready', 'starting')`
+  const [last] = await quick.world.sql<{ id: string }[]>`
+    select id from run_history where run_id = ${runId} and status = 'running'`
+  using ear = await listen(quick, `?run=${runId}&after=${last?.id}`)
+  await move(quick.world, runId, 'completing')
+  await until(() => ear.statuses().includes('completing'))
+  expect(ear.statuses()).not.toContain('ready')
+  expect(ear.statuses()).not.toContain('starting')
+})
+
+test('an event that nobody knows any more is a place to go on from', async ({ quick }) => {
+  const { runId } = await makeRun(quick.world)
+  using ear = await listen(quick, `?run=${runId}&after=0`)
+  await until(() => ear.told().length > 0)
+  expect(ear.statuses()[0]).toBe('waiting')
+})
+
+test('when the listener goes away, nobody looks any more', async ({ quick: { world }, quick }) => {
+  const before = world.lines.length
+  const ear = await listen(quick)
+  ear[Symbol.dispose]()
+  await until(() => world.lines.slice(before).some((line) => line.includes('a stream broke off')))
+})
+
+test.for(['?status=none', '?after=x', '?plan=a,,b'])('%s is refused', async (query, { quick }) => {
+  await refusal(watch, quick.world, `/api/events${query}`, 'bad-request')
+})
+
+test('an id that is none is refused in a header as well', async ({ quick: { world } }) => {
+  const headers = { 'last-event-id': 'x' }
+  await refusal(watch, world, '/api/events', 'bad-request', { headers })
+})

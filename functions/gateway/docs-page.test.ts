@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest'
+import { routes } from '#shared/contracts/index.ts'
+import { routeFolder } from '#shared/contracts/route.ts'
+import { docsPage } from './docs-page.ts'
+import openapi from './openapi.generated.json' with { type: 'json' }
+
+const page = docsPage(openapi)
+
+test('every route is there, with its summary, its parameters and its failures', () => {
+  for (const route of routes) {
+    const [, own = ''] = page.split(`<section id="${routeFolder(route)}">`)
+    const [section = ''] = own.split('</section>')
+    expect(section).toContain(route.method.toUpperCase())
+    expect(section).toContain(route.path.replace(/:(\w+)/g, '{$1}'))
+    for (const name of Object.keys(route.query?.shape ?? {}))
+      expect(section).toContain(`<code>${name}</code>`)
+    for (const code of route.problems) expect(section).toContain(code)
+  }
+})
+
+test('nothing is loaded from anywhere, and nothing is executed', () => {
+  expect(page).not.toMatch(/<script|<link|<img|<iframe|@import|url\(|\son\w+=|javascript:/i)
+  expect(page).not.toMatch(/(src|href)="(?:https?:)?\/\//)
+})
+
+test('every link leads to something on the page', () => {
+  const targets = new Set([...page.matchAll(/id="([^"]+)"/g)].map(([, id]) => id))
+  const links = [...page.matchAll(/href="#([^"]+)"/g)].map(([, id]) => id)
+  expect(links.length).toBeGreaterThan(50)
+  expect(links.filter((id) => !targets.has(id))).toEqual([])
+})
+
+test('what is written in descriptions is text', () => {
+  const evil = '<script>alert("1")</script>'
+  const shown = docsPage({
+    info: { title: evil, version: evil, description: evil },
+    paths: {
+      [`/${evil}`]: {
+        get: { operationId: evil, summary: evil, description: evil, tags: [evil], responses: {} },
+      },
+    },
+    components: { schemas: { Evil: { description: evil } } },
+  })
+  expect(shown).not.toContain('<script>')
+})

@@ -1,0 +1,32 @@
+import type { Hono } from 'hono'
+import type { World } from '#shared/runtime/context.ts'
+import type { NodeBindings } from '#shared/runtime/read-request.ts'
+import { allowance } from './allowance.ts'
+import { authenticator, waysIn } from './authenticate.ts'
+import { clientAddress } from './client-address.ts'
+import { extraApis } from './extra-apis.ts'
+import { gateway, type GatewayOptions } from './gateway.ts'
+import openapi from './openapi.generated.json' with { type: 'json' }
+import { refusals } from './refusals.ts'
+import { throttled } from './throttle.ts'
+
+/** The gateway as the settings say, before functions that are reached by `forward`. */
+export function openGateway(
+  world: Pick<World, 'config' | 'sql' | 'log' | 'metrics'>,
+  behind: Pick<GatewayOptions, 'routes' | 'forward' | 'tellMetrics'>,
+): Hono<{ Bindings: NodeBindings }> {
+  const { signingKey, trustedProxies, maxRequestRate, maxFailedSignIns } = world.config
+  return gateway({
+    ...behind,
+    signingKey,
+    addressOf: clientAddress(trustedProxies),
+    authenticate: throttled(authenticator(waysIn(world)), {
+      requests: allowance({ times: maxRequestRate * 10, seconds: 10 }),
+      failures: allowance({ times: maxFailedSignIns, seconds: 60 }),
+    }),
+    refused: refusals(world),
+    outside: extraApis(world.config),
+    openapi,
+    metrics: world.metrics,
+  })
+}

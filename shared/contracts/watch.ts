@@ -1,0 +1,25 @@
+import * as z from 'zod'
+import { runStatuses } from '#shared/domain/run-states.ts'
+import { commaList, resource, route } from './route.ts'
+
+export const events = resource('events', {
+  watch: route({
+    method: 'get',
+    path: '/api/events',
+    summary:
+      'Watch runs: every move is told when it happens, as a server-sent event named `run`. After a break, `Last-Event-ID` goes on where it was; what came about then may be told twice, with the same id.',
+    role: 'viewer',
+    query: z.object({
+      plan: commaList(z.string().min(1)).optional().describe('Ids of plans, any of them.'),
+      run: commaList(z.string().min(1)).optional().describe('Ids of runs, any of them.'),
+      status: commaList(z.enum(runStatuses)).optional().describe('Statuses, any of them.'),
+      after: z
+        .string()
+        .regex(/^\d{1,15}$/, 'expected the id of an event: a number')
+        .optional()
+        .describe('As `Last-Event-ID`, for who cannot send headers.'),
+    }),
+    response: 'text/event-stream',
+    problems: ['bad-request'],
+  }),
+})
