@@ -42,7 +42,7 @@ function answer({ method, url }: Seen): StubAnswer {
   const { pathname, searchParams } = new URL(url, 'http://h')
   const [, , noun = '', id = '', verb] = pathname.split('/')
   if (verb === 'log') return { body: 'log\n' }
-  if (verb === 'retry' || method === 'DELETE') return {}
+  if (verb === 'retry' || (noun === 'runs' && method === 'DELETE')) return {}
   const things = all[noun] ?? {}
   const thing = things[id] ?? (noun === 'data' ? data[idOf('d1')] : undefined)
   if (id !== '' || method === 'POST') return { json: thing }
@@ -70,6 +70,8 @@ async function tried(line: string, dir?: (dir: string) => void) {
 
 const change = (id: string, body: object) => `PUT /api/data/${idOf(id)} ${JSON.stringify(body)}`
 const tag = (key: string, value: string) => ({ key, value })
+const annotated = (body: object) =>
+  `PUT /api/plans/${ids['P']}/annotations ${JSON.stringify({ ...none, ...body })}`
 const none = { add: [], remove: [], remove_key: [] }
 
 test.each<[row: string, lines: string[], asked: string]>([
@@ -144,6 +146,35 @@ test.each<[row: string, lines: string[], asked: string]>([
     'plan resource --unset -u: repeated',
     ['plan resource P --unset cpu --unset x/gpu', 'plan resource -u cpu -u=x/gpu P'],
     `PUT /api/plans/${ids['P']}/resources {"set":{},"unset":["cpu","x/gpu"]}`,
+  ],
+  [
+    'plan annotate --add: repeated',
+    ['plan annotate P --add a=b --add c=d=e', 'plan annotate --add=a=b --add=c=d=e P'],
+    annotated({ add: ['a=b', 'c=d=e'] }),
+  ],
+  [
+    'plan annotate --remove: repeated',
+    ['plan annotate P --remove a=b --remove c=d', 'plan annotate --remove=a=b --remove=c=d P'],
+    annotated({ remove: ['a=b', 'c=d'] }),
+  ],
+  [
+    'plan annotate --remove-key: repeated',
+    [
+      'plan annotate P --remove-key a --remove-key c',
+      'plan annotate --remove-key=a --remove-key=c P',
+    ],
+    annotated({ remove_key: ['a', 'c'] }),
+  ],
+  ['plan annotate: without flags nothing is changed', ['plan annotate P'], annotated({})],
+  [
+    'plan serviceaccount --set: the last one counts',
+    ['plan serviceaccount P --set x --set y', 'plan serviceaccount --set=y P'],
+    `PUT /api/plans/${ids['P']}/serviceaccount {"service_account":"y"}`,
+  ],
+  [
+    'plan serviceaccount --unset',
+    ['plan serviceaccount P --unset', 'plan serviceaccount --set= --unset P'],
+    `DELETE /api/plans/${ids['P']}/serviceaccount`,
   ],
   [
     'run find --planid -p: any of them',

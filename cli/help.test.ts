@@ -188,6 +188,7 @@ test('the help of plan apply', async () => {
 
     OPTIONS
 
+                            --dry-run    Register nothing; tell which runs the plan would start now.
       --output=<json|table|yaml|name>    json or yaml for programs, table for people, name for the first column of that alone. (Default: json)
 
     EXAMPLES
@@ -273,6 +274,43 @@ test('the help of plan resource', async () => {
     EXAMPLES
 
       knit plan resource PLAN_ID --set memory=4Gi --unset nvidia.com/gpu"
+  `)
+})
+
+test('the help of plan annotate', async () => {
+  expect(await helpOf('plan annotate')).toMatchInlineSnapshot(`
+    "Change the annotations of a plan. (knit plan annotate)
+
+    USAGE knit plan annotate [OPTIONS] <PLAN_ID>
+
+    ARGUMENTS
+
+      PLAN_ID    Id of the plan. (Required)
+
+    OPTIONS
+
+                    --add=<KEY=VALUE>    An annotation to put. (repeatable)
+                 --remove=<KEY=VALUE>    An exact annotation to take away. (repeatable)
+        --remove-key=<ANNOTATION_KEY>    A key of which every annotation is taken away. (repeatable)
+      --output=<json|table|yaml|name>    json or yaml for programs, table for people, name for the first column of that alone. (Default: json)"
+  `)
+})
+
+test('the help of plan serviceaccount', async () => {
+  expect(await helpOf('plan serviceaccount')).toMatchInlineSnapshot(`
+    "Say which service account runs of a plan have, from the next one that begins on. (knit plan serviceaccount)
+
+    USAGE knit plan serviceaccount [OPTIONS] <PLAN_ID>
+
+    ARGUMENTS
+
+      PLAN_ID    Id of the plan. (Required)
+
+    OPTIONS
+
+                         --set=<NAME>    The account, which must be one that plans may name.
+                              --unset    The usual account again.
+      --output=<json|table|yaml|name>    json or yaml for programs, table for people, name for the first column of that alone. (Default: json)"
   `)
 })
 

@@ -165,6 +165,16 @@ test.each([
   [['run', 'show', idOf('x'), '--follow'], '--follow needs --log', 'knit run show --help'],
   [['plan', 'active', 'true', 'x'], 'ACTIVE: expected yes or no', 'knit plan active --help'],
   [
+    ['plan', 'annotate', idOf('x'), '--add', 'x'],
+    '--add: the annotation "x" has no "="; write it as KEY=VALUE',
+    'knit plan annotate --help',
+  ],
+  ...[[], ['--set', ''], ['--set', 'x', '--unset']].map((flags): [string[], string, string] => [
+    ['plan', 'serviceaccount', idOf('x'), ...flags],
+    'say which account to --set, or that it is to --unset, and not both',
+    'knit plan serviceaccount --help',
+  ]),
+  [
     ['plan', 'template', '--scratch', 'a:b'],
     '--scratch reads no image, so none can be named',
     'knit plan template --help',

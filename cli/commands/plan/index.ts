@@ -7,5 +7,7 @@ export default group('Write, register and look at plans.', {
   show: () => import('./show.ts'),
   active: () => import('./active.ts'),
   resource: () => import('./resource.ts'),
+  annotate: () => import('./annotate.ts'),
+  serviceaccount: () => import('./serviceaccount.ts'),
   graph: () => import('./graph.ts'),
 })
