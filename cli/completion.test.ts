@@ -34,6 +34,7 @@ const groups = [
   'data',
   'plan',
   'run',
+  'explain',
   'admin',
   'profile',
   'whoami',

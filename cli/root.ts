@@ -5,6 +5,7 @@ export const root = group('Data and plans in, models and their lineage out.', {
   data: () => import('./commands/data/index.ts'),
   plan: () => import('./commands/plan/index.ts'),
   run: () => import('./commands/run/index.ts'),
+  explain: () => import('./commands/explain.ts'),
   admin: () => import('./commands/admin/index.ts'),
   profile: () => import('./commands/profile/index.ts'),
   whoami: () => import('./commands/whoami.ts'),

@@ -8,7 +8,7 @@ test('the root says what there is', async () => {
   expect(stderr).toMatchInlineSnapshot(`
     "Data and plans in, models and their lineage out. (knit)
 
-    USAGE knit init|data|plan|run|admin|profile|whoami|local|completion|license|version
+    USAGE knit init|data|plan|run|explain|admin|profile|whoami|local|completion|license|version
 
     COMMANDS
 
@@ -16,6 +16,7 @@ test('the root says what there is', async () => {
             data    Push, find, tag and pull data, look into them, and see where they come from.
             plan    Write, register and look at plans.
              run    Find runs, read their logs, wait for them; stop, retry and delete them.
+         explain    Explain why data, or what a run has written, started a run of a plan, or why not.
            admin    Look after the system.
          profile    List, choose and forget the systems this machine knows.
           whoami    Say who you are, and what you may do.
@@ -96,17 +97,19 @@ test('a command that only has others below it, named alone, is misused and shows
 
     Write, register and look at plans. (knit plan)
 
-    USAGE knit plan template|apply|find|show|active|resource|graph
+    USAGE knit plan template|apply|find|show|active|resource|annotate|serviceaccount|graph
 
     COMMANDS
 
-      template    Write the file of a new plan, from an image or from scratch.
-         apply    Register a plan.
-          find    Find plans.
-          show    Show one plan.
-        active    Activate a plan (yes), or hold its runs back (no).
-      resource    Change what each run of a plan may use, from the next one that begins on.
-         graph    Draw which plans feed a plan and which it feeds, as a Graphviz document.
+            template    Write the file of a new plan, from an image or from scratch.
+               apply    Register a plan.
+                find    Find plans.
+                show    Show one plan.
+              active    Activate a plan (yes), or hold its runs back (no).
+            resource    Change what each run of a plan may use, from the next one that begins on.
+            annotate    Change the annotations of a plan.
+      serviceaccount    Say which service account runs of a plan have, from the next one that begins on.
+               graph    Draw which plans feed a plan and which it feeds, as a Graphviz document.
 
     Use knit plan <command> --help for more information about a command.
     "

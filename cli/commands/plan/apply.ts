@@ -2,15 +2,18 @@ import { createReadStream } from 'node:fs'
 import { resolve } from 'node:path'
 import { addAbortSignal, type Readable } from 'node:stream'
 import * as z from 'zod'
+import { ApiError } from '#shared/client/api-error.ts'
+import type { KnitApi } from '#shared/client/connect.ts'
+import { explain } from '#shared/contracts/explain.ts'
 import { plans } from '#shared/contracts/plans.ts'
 import { api } from '../../api.ts'
-import { outputArgs, positional } from '../../args.ts'
+import { outputArgs, positional, toggle, type Format } from '../../args.ts'
 import { planColumns } from '../../columns.ts'
 import { command } from '../../command.ts'
 import type { Context } from '../../context.ts'
 import { Failure, first } from '../../failure.ts'
-import { print } from '../../output.ts'
-import { readPlan } from '../../plan-file.ts'
+import { note, print } from '../../output.ts'
+import { readPlan, type PlanBody } from '../../plan-file.ts'
 
 const longest = 64 * 1024
 
@@ -19,13 +22,47 @@ export default command({
   examples: ['knit plan apply plan.yaml --output name'],
   args: {
     planFile: positional(z.string().describe('A YAML file; - reads stdin.')),
+    'dry-run': toggle('Register nothing; tell which runs the plan would start now.'),
     ...outputArgs,
   },
   async run(args, ctx) {
     const body = readPlan(await readText(args.planFile, ctx), args.planFile)
-    print(ctx, await api(ctx).call(plans.apply, { body }, ctx), args, planColumns)
+    const client = api(ctx)
+    if (args['dry-run']) return tryOut(client, body, args, ctx)
+    print(ctx, await client.call(plans.apply, { body }, ctx), args, planColumns)
   },
 })
+
+/** The plan as it would be, with what it would start, which is told as well. */
+async function tryOut(
+  client: KnitApi,
+  body: PlanBody,
+  args: { output: Format },
+  ctx: Context,
+): Promise<void> {
+  await requireDryRuns(client, ctx)
+  const plan = await client.call(plans.apply, { body, dryRun: '' }, ctx)
+  const { starts = 0, more = false, reasons = [] } = plan.dryRun ?? {}
+  note(ctx, `nothing is registered; ${starts}${more ? ' runs or more' : ' runs'} would start now`)
+  for (const reason of reasons) note(ctx, reason)
+  print(ctx, plan, args, planColumns)
+}
+
+const nobody = '00000000-0000-0000-0000-000000000000'
+
+/** Servers that know no dry runs pass over the word, and would register the plan: those that know them say codes, and can explain. */
+async function requireDryRuns(client: KnitApi, ctx: Context): Promise<void> {
+  try {
+    await client.call(explain.show, { plan: nobody, data: nobody }, ctx)
+  } catch (error) {
+    if (error instanceof ApiError && error.code === 'plan-not-found') return
+    if (!(error instanceof ApiError)) throw error
+  }
+  throw new Failure(
+    'this server cannot try a plan out: it would register it',
+    first('leave --dry-run out'),
+  )
+}
 
 /** The whole text, unless it is larger than any plan: YAML can take long to read. */
 async function readText(file: string, ctx: Context): Promise<string> {

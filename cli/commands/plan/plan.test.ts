@@ -115,6 +115,32 @@ test('plan apply - is interrupted while it waits for a plan', async () => {
   expect((await knit(['plan', 'apply', '-'], tempDir(), { stdin, signal })).code).toBe(130)
 })
 
+test('plan apply --dry-run registers nothing, and says what would start', async () => {
+  const dryRun = { starts: 3, more: true, runs: [], inputs: [], reasons: ['no data fits /b'] }
+  const notFound = { status: 404, json: { code: 'plan-not-found', title: 'No such plan' } }
+  await using stub = await stubOfTheWire(({ method }) =>
+    method === 'GET' ? notFound : { json: { ...samplePlan('p1'), dryRun } },
+  )
+  const dir = projectFor(stub)
+  writeFileSync(join(dir, 'p.yaml'), 'image: a/b:v1\n')
+  const { code, stdout, stderr } = await knit(['plan', 'apply', 'p.yaml', '--dry-run'], dir)
+  expect({ code, dryRun: JSON.parse(stdout).dryRun }).toEqual({ code: 0, dryRun })
+  expect(stderr).toContain('nothing is registered; 3 runs or more would start now\n')
+  expect(stderr).toContain('no data fits /b\n')
+  expect(stub.requests.at(-1)).toMatchObject({ method: 'POST', url: '/api/plans?dryRun=' })
+})
+
+test('a server that would register a plan all the same is not asked to try it out', async () => {
+  const notFound = { status: 404, json: { message: 'Not Found' } }
+  await using stub = await stubOfTheWire(() => notFound)
+  const dir = projectFor(stub)
+  writeFileSync(join(dir, 'p.yaml'), 'image: a/b:v1\n')
+  const { code, stderr } = await knit(['plan', 'apply', 'p.yaml', '--dry-run'], dir)
+  expect(code).toBe(1)
+  expect(stderr).toContain('cannot try a plan out')
+  expect(stub.requests.map(({ method }) => method)).toEqual(['GET'])
+})
+
 test('a file larger than any plan is refused before it is read as YAML', async () => {
   const dir = tempDir()
   writeFileSync(join(dir, 'big'), 'x'.repeat(64 * 1024 + 1))
