@@ -283,3 +283,17 @@ test('ls and cat of a download that breaks off fail', async () => {
   ])
     expect((await knit(['data', ...words], dir)).code).toBe(1)
 })
+
+test('pull -x at a terminal says how far it is, where the server knows how much there is', async () => {
+  const body = await archiveOfTree()
+  const content = { bytes: 2 ** 20 + 8, files: 4, digest: 'sha256:1' }
+  await using stub = await stubOfTheWire(({ url }) =>
+    url.includes('?tag=')
+      ? { json: [{ ...bare, content }] }
+      : { body, trailers: { 'x-checksum-md5': md5(body) } },
+  )
+  const dir = projectFor(stub)
+  const { stderr } = await knit(['data', 'pull', '-x', knitId, 'out'], dir, { terminal: true })
+  expect(stderr).toContain(' of 1.0 MiB  ')
+  expect(stub.requests).toHaveLength(2)
+})

@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import * as z from 'zod'
 import { unpack } from '#shared/archive/unpack.ts'
+import type { KnitApi } from '#shared/client/connect.ts'
 import { data } from '#shared/contracts/data.ts'
 import { makeFolder } from '#shared/files/make-folder.ts'
 import { api } from '../../api.ts'
@@ -33,22 +34,34 @@ export default command({
     if (extract && lstatSync(path, { throwIfNoEntry: false }))
       throw new Failure(`${path} is there already`, first('remove it, or choose another directory'))
 
-    const archive = await api(ctx).pull(knitId, ctx)
+    const client = api(ctx)
+    const total = extract && ctx.stderr.isTTY ? await sizeOf(knitId, client, ctx) : undefined
+    const archive = await client.pull(knitId, ctx)
     if (dest === '-') return pipeline(archive, ctx.stdout, { end: false })
-    await receive(archive, { dir, path, extract }, ctx)
+    await receive(archive, { dir, path, extract, total }, ctx)
     note(ctx, `saved as ${path}`)
   },
 })
 
-type Target = { dir: string; path: string; extract: boolean }
+/** Bytes of all files of data, as far as the server says. */
+async function sizeOf(knitId: string, client: KnitApi, ctx: Context): Promise<number | undefined> {
+  const [found] = await client.call(data.find, { tag: [`knit#id:${knitId}`] }, ctx)
+  return found?.content?.bytes
+}
+
+type Target = { dir: string; path: string; extract: boolean; total: number | undefined }
 
 /** What comes is kept aside until it is complete and its checksum right, and only then gets its name. */
-async function receive(archive: Readable, { dir, path, extract }: Target, ctx: Context) {
+async function receive(
+  archive: Readable,
+  { dir, path, extract, total }: Target,
+  ctx: Context,
+): Promise<void> {
   makeFolder(dir)
   const aside = await mkdtemp(join(dir, '.knit-pull-'))
   const part = join(aside, 'part')
   try {
-    if (extract) await unpackInto(part, archive, ctx)
+    if (extract) await unpackInto(part, archive, total, ctx)
     else await pipeline(counted(archive, path, ctx), createWriteStream(part), ctx)
     await rename(part, path)
   } finally {
@@ -56,8 +69,13 @@ async function receive(archive: Readable, { dir, path, extract }: Target, ctx: C
   }
 }
 
-async function unpackInto(dir: string, archive: Readable, ctx: Context): Promise<void> {
-  const bar = progress(ctx)
+async function unpackInto(
+  dir: string,
+  archive: Readable,
+  total: number | undefined,
+  ctx: Context,
+): Promise<void> {
+  const bar = progress(ctx, () => total)
   try {
     await mkdir(dir)
     await unpack(archive, dir, { signal: ctx.signal, onProgress: bar.update })
