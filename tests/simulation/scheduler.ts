@@ -137,6 +137,8 @@ export class Scheduler {
     const answered = [...this.#sent].filter(({ deliver }) => deliver)
     for (const sent of answered) {
       this.#sent.delete(sent)
+      // Its answer was on its way when it was held.
+      if (sent.isHeld) this.#goOn(sent)
       sent.deliver?.()
     }
     return answered.length > 0
