@@ -8,6 +8,7 @@ import { valuesSchema } from './knative/values.ts'
 import { metricsTables } from './metrics-page.ts'
 import { alertRules, alertsTable } from './monitoring/alerts.ts'
 import { dashboard } from './monitoring/dashboard.ts'
+import { newestMigrationModule } from './newest-migration.ts'
 import { openapi } from './openapi.ts'
 import { problemsTable } from './problems-page.ts'
 import { settingsTable } from './settings-page.ts'
@@ -21,6 +22,7 @@ const { version } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8
 /** Whole files that are derived, and parts of pages between `<!-- name -->` and `<!-- /name -->`. */
 const files: Record<string, () => string> = {
   'functions/functions.generated.ts': functionsModule,
+  'shared/database/newest-migration.generated.ts': newestMigrationModule,
   'functions/gateway/openapi.generated.json': () => JSON.stringify(openapi(routes, version)),
   'charts/knitfab/monitoring/rules.yaml': alertRules,
   'charts/knitfab/monitoring/dashboard.json': dashboard,

@@ -15,6 +15,7 @@ import { closeServer, httpServer, httpsServer } from './http-server.ts'
 import { createLog } from './log.ts'
 import { createMetrics } from './metrics.ts'
 import { createRelay } from './relay.ts'
+import { withSchema } from './with-schema.ts'
 import type { NodeBindings } from './read-request.ts'
 import { onlyMetrics, tellMetrics } from './tell-metrics.ts'
 import { certificateIn, followCertificate } from './tls.ts'
@@ -50,7 +51,7 @@ export function serve(fn: ServedFunction, openCluster?: OpenCluster): void {
 function start(fn: ServedFunction, config: Config, openCluster?: OpenCluster): void {
   const log = createLog({ format: config.logFormat, level: config.logLevel }, { function: fn.name })
   const world = worldOf(fn.name, config, log, openCluster)
-  const server = serverOf(withHealth(world, fn.app(world).fetch), world)
+  const server = serverOf(withHealth(world, withSchema(world, fn.app(world).fetch)), world)
   fn.onServer?.(server, config)
   const metrics = metricsServer(fn, world)
   process.once('SIGTERM', () => void stop([server, ...(metrics ? [metrics] : [])], world))
