@@ -4,7 +4,7 @@ import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { inject, test as base, expect } from 'vitest'
 import { functionFolders } from '#shared/render/functions.ts'
-import { build } from '#tests/support/build.ts'
+import { build, building } from '#tests/support/build.ts'
 import { temporaryFolder } from '#tests/support/local-home.ts'
 import { signingKey } from '#tests/support/world.ts'
 
@@ -76,8 +76,6 @@ const names = [
   ...functionFolders().map(({ kind, name }) => `${kind === 'api' ? 'api' : 'step'}-${name}`),
   'gateway',
 ].toSorted()
-
-const building = { timeout: 300_000 }
 
 // The first that asks for them waits until they are built.
 test('every function is bundled into a file of its own', building, ({ folder }) => {

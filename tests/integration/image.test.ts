@@ -5,7 +5,7 @@ import { test as base, expect } from 'vitest'
 import { confinement, type Engine } from '#shared/adapters/local-cluster/engine.ts'
 import { enginesHere, run } from '#tests/support/engines.ts'
 import { temporaryFolder } from '#tests/support/local-home.ts'
-import { build } from '#tests/support/build.ts'
+import { build, building } from '#tests/support/build.ts'
 import { makeContext } from '../../knative/image/context.ts'
 
 const test = base.extend<{ $file: { contexts: [string, string] } }>({
@@ -35,42 +35,44 @@ function buildImage({ words, name }: Engine, context: string, tag: string): stri
 }
 
 for (const engine of await enginesHere())
-  test(`the image that ${engine.name} builds is the same each time, starts every function as nobody in particular, and has no shell`, ({
-    contexts: [one, other],
-  }) => {
-    const tag = `knit.local/test-${randomUUID()}:1`
-    try {
-      expect(buildImage(engine, one, tag)).toBe(buildImage(engine, other, tag))
+  test(
+    `the image that ${engine.name} builds is the same each time, starts every function as nobody in particular, and has no shell`,
+    building,
+    ({ contexts: [one, other] }) => {
+      const tag = `knit.local/test-${randomUUID()}:1`
+      try {
+        expect(buildImage(engine, one, tag)).toBe(buildImage(engine, other, tag))
 
-      const user = run(engine, 'image', 'inspect', '--format', '{{.Config.User}}', tag).trim()
-      expect(user).toBe('65532:65532')
+        const user = run(engine, 'image', 'inspect', '--format', '{{.Config.User}}', tag).trim()
+        expect(user).toBe('65532:65532')
 
-      const [file = '', ...words] = engine.words
-      const start = (...args: string[]) => {
-        const flags = [
-          '--rm',
-          '--read-only',
-          '--network=none',
-          ...confinement({ ...engine, user: undefined }),
-        ]
-        const all = [...words, 'run', ...flags, ...args]
-        const { status, stderr } = spawnSync(file, all, { encoding: 'utf8' })
-        return { status, stderr }
+        const [file = '', ...words] = engine.words
+        const start = (...args: string[]) => {
+          const flags = [
+            '--rm',
+            '--read-only',
+            '--network=none',
+            ...confinement({ ...engine, user: undefined }),
+          ]
+          const all = [...words, 'run', ...flags, ...args]
+          const { status, stderr } = spawnSync(file, all, { encoding: 'utf8' })
+          return { status, stderr }
+        }
+        expect(start(tag, 'gateway')).toEqual({
+          status: 1,
+          stderr: expect.stringContaining('KNIT_DATABASE_URL: '),
+        })
+        expect(start(tag, 'job-migrate')).toEqual({
+          status: 2,
+          stderr: expect.stringContaining('KNIT_DATABASE_URL is not set'),
+        })
+        expect(start(tag, 'nothing')).toEqual({
+          status: 2,
+          stderr: expect.stringContaining('There is no function "nothing".'),
+        })
+        expect(start('--entrypoint=/bin/sh', tag).status).toBe(127)
+      } finally {
+        run(engine, 'image', 'rm', '--force', tag)
       }
-      expect(start(tag, 'gateway')).toEqual({
-        status: 1,
-        stderr: expect.stringContaining('KNIT_DATABASE_URL: '),
-      })
-      expect(start(tag, 'job-migrate')).toEqual({
-        status: 2,
-        stderr: expect.stringContaining('KNIT_DATABASE_URL is not set'),
-      })
-      expect(start(tag, 'nothing')).toEqual({
-        status: 2,
-        stderr: expect.stringContaining('There is no function "nothing".'),
-      })
-      expect(start('--entrypoint=/bin/sh', tag).status).toBe(127)
-    } finally {
-      run(engine, 'image', 'rm', '--force', tag)
-    }
-  })
+    },
+  )
