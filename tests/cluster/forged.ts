@@ -15,8 +15,8 @@ import { clockSteps, deadLetterStep, triggers } from '#shared/workflow/triggers.
 import { urlOf } from './functions.ts'
 import { outputOf } from './work.ts'
 
-/** A request, what people call it, and the only answer it may get. */
-export type Attempt = { what: string; expected: number } & Request
+/** A request, what people call it, and the only answers it may get. */
+export type Attempt = { what: string; expected: readonly (number | string)[] } & Request
 export type Request = { url: string; method?: string; headers?: Headers; body?: string }
 type Headers = Record<string, string>
 
@@ -47,7 +47,7 @@ export async function callsPastGateway(target: Target): Promise<Attempt[]> {
       what: `${route.name} by ${who}`,
       ...callOf(route, `api-${routeFolder(route)}`, target),
       headers: headersWith(identityHeader, identity),
-      expected: 401,
+      expected: [401],
     }))
   })
   return (await Promise.all(calls)).flat()
@@ -60,7 +60,8 @@ export const callsOfGateway = (target: Target): Attempt[] =>
       what: `${route.name} through the gateway with the authorization ${authorization}`,
       ...callOf(route, 'gateway', target),
       headers: { [identityHeader]: 'made.up.identity', ...(authorization && { authorization }) },
-      expected: 401,
+      // Who guesses so often is told to wait.
+      expected: [401, 429],
     })),
   )
 
@@ -113,7 +114,7 @@ export function eventsForSteps(target: Target): Attempt[] {
         what: `${name}, ${how}, to ${step}`,
         ...posted(step === deadLetterStep ? event.cloneWith(letter) : event),
         url: urlOf(`step-${step}`, namespace),
-        expected: 401,
+        expected: [401],
       })),
   )
 }
@@ -141,7 +142,7 @@ export function wakeUps(target: Target): Attempt[] {
     what: `a wake-up of ${step}`,
     ...request,
     url: urlOf(`step-${step}`, namespace),
-    expected: 202,
+    expected: [202],
   }))
 }
 
@@ -162,7 +163,7 @@ export async function callsOfAgent(address: string, target: Target): Promise<Att
         method,
         url: `http://${address}:${agentPort}${path}`,
         headers: headersWith('authorization', token && `Bearer ${token}`),
-        expected: 401,
+        expected: [401],
       }
     }),
   )
@@ -178,7 +179,7 @@ export function eventsForBroker(
     what: `run.aborting, ${how}, to the broker`,
     ...posted(event),
     url,
-    expected: 202,
+    expected: [202],
   }))
   return { attempts, ids: events.map(([, { id }]) => id) }
 }

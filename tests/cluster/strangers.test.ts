@@ -125,9 +125,11 @@ test('a program of a user gets nothing from functions, steps, agents and broker 
   ]
   const answers = await asStranger(attempts)
   if (!(mayEnforcePolicies && isKeptOff(answers))) {
-    expect(attempts.map(({ what }, index) => `${what}: ${answers[index]}`)).toEqual(
-      attempts.map(({ what, expected }) => `${what}: ${expected}`),
-    )
+    const others = attempts.flatMap(({ what, expected }, index) => {
+      const answer = answers[index] ?? 'nothing'
+      return expected.includes(answer) ? [] : [`${what}: ${answer}`]
+    })
+    expect(others).toEqual([])
     await until(async () => {
       const printed = await printedBy('step-finish-run')
       return broker.ids.every((id) => printed.includes(id))
