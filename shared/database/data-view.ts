@@ -76,7 +76,8 @@ export async function showData(sql: Queryable, ids: readonly string[]): Promise<
           ...(source.path === null
             ? { log: logPointOf(source) }
             : { mountpoint: mountpointOf(source) }),
-          run,
+          // It may have gone on since the data were read: what is shown of them fits the status of then.
+          run: { ...run, status: row.status },
         },
         downstreams: own.flatMap(({ runId, inputId }) => {
           const reader = runId === null ? undefined : runs.get(runId)
