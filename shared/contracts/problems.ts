@@ -80,7 +80,7 @@ export const problems = {
   },
   'upload-ended': {
     status: 409,
-    title: 'Somebody ended the upload',
+    title: 'The upload was ended',
     reason: 'the upload was ended',
   },
   'volume-missing': {

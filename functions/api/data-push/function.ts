@@ -70,7 +70,10 @@ async function complete(
 }
 
 const givenUp = (): Problem =>
-  new Problem('upload-ended', 'Somebody ended the upload before it was whole; push the data again.')
+  new Problem(
+    'upload-ended',
+    'The upload was ended before it was whole, by somebody or because it stood still for too long; push the data again.',
+  )
 
 function checkedTags(tags: Tag[], ctx: Context): Tag[] {
   const system = tags.find(isSystemTag)
