@@ -1,9 +1,13 @@
 import { timingSafeEqual } from 'node:crypto'
+import type { OidcClient } from '#shared/contracts/auth.ts'
 import { Problem } from '#shared/contracts/problems.ts'
+import type { Config } from '#shared/runtime/config.ts'
 import type { World } from '#shared/runtime/context.ts'
 import type { Principal } from '#shared/runtime/identity.ts'
 import { hashOf } from '#shared/runtime/token-secret.ts'
 import { credentialOf } from './credential.ts'
+import { oidcTokens } from './oidc-tokens.ts'
+import { providerKeys, readKeysOf } from './provider-keys.ts'
 import { storedTokens } from './stored-tokens.ts'
 
 const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i
@@ -38,8 +42,29 @@ export const authenticator =
   }
 
 /** The ways there are: without a token in the settings, everybody on this machine is its owner. */
-export const waysIn = ({ config: { token }, sql }: Pick<World, 'config' | 'sql'>): WayIn[] =>
-  token === undefined ? [ownerOfThisMachine] : [settingsToken(token), storedTokens(sql)]
+export const waysIn = ({ config, sql }: Pick<World, 'config' | 'sql'>): WayIn[] =>
+  config.token === undefined
+    ? [ownerOfThisMachine]
+    : [settingsToken(config.token), storedTokens(sql), ...providersTokens(config)]
+
+/** What clients are told of the provider; nothing where nobody signs in. */
+export function signInOf(config: Config): { oidc?: OidcClient } {
+  const { token, oidcIssuer: issuer, oidcAudience: audience } = config
+  if (token === undefined || issuer === undefined) return {}
+  const client = { issuer, clientId: config.oidcClientId, scopes: config.oidcScopes }
+  return { oidc: { ...client, ...(audience !== undefined && { audience }) } }
+}
+
+function providersTokens(config: Config): WayIn[] {
+  const { oidcIssuer: issuer, oidcClientId, oidcAudience: audience = oidcClientId } = config
+  if (issuer === undefined) return []
+  const claims = {
+    nameClaim: config.oidcNameClaim,
+    roleClaim: config.oidcRoleClaim,
+    values: { viewer: config.oidcViewers, user: config.oidcUsers, admin: config.oidcAdmins },
+  }
+  return [oidcTokens({ issuer, audience, ...claims }, providerKeys(readKeysOf(issuer)))]
+}
 
 /**
  * Nobody else is let in: a web page of another site, whose requests a browser here may carry, is told apart by the names it was

@@ -1,11 +1,12 @@
-import { SignJWT, UnsecuredJWT } from 'jose'
-import { expect } from 'vitest'
-import { routes } from '#shared/contracts/index.ts'
+import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose'
+import { afterAll, beforeAll, expect } from 'vitest'
+import { openRoutes, routes } from '#shared/contracts/index.ts'
 import type { Route } from '#shared/contracts/route.ts'
 import { mayAct, roles } from '#shared/domain/role.ts'
 import { identityHeader, signIdentity } from '#shared/runtime/identity.ts'
 import { hashOf, newSeed, secretOf as secretFrom } from '#shared/runtime/token-secret.ts'
 import { test } from '#tests/support/api.ts'
+import { startProvider, type TestProvider } from '#tests/support/provider.ts'
 import { makeToken } from '#tests/support/tokens.ts'
 import { signingKey, type TestWorld } from '#tests/support/world.ts'
 import { routeFunctions } from '../functions.generated.ts'
@@ -132,6 +133,23 @@ test.for(tooLow)('%s refuses a %s', async ([name, role], { ctx }) => {
   expect(await response.text()).toContain(fn.contract.role)
 })
 
+let provider: TestProvider
+let stranger: TestProvider
+beforeAll(async () => {
+  ;[provider, stranger] = await Promise.all([startProvider(), startProvider()])
+})
+afterAll(async () => {
+  await provider[Symbol.asyncDispose]()
+  await stranger[Symbol.asyncDispose]()
+})
+
+/** The claims of an admin, in a token that the provider has not signed in its way. */
+const asIfOf = () => {
+  const claims = { groups: ['admins'], iss: provider.issuer, sub: 'eve', aud: 'knit' }
+  return new SignJWT(claims).setIssuedAt().setExpirationTime('1h')
+}
+const admin = { groups: ['admins'] }
+
 /** Each is a credential that lets nobody in, whatever they ask for. */
 const useless: Record<string, (ctx: TestWorld) => string | Promise<string>> = {
   'no credential': () => '',
@@ -154,6 +172,46 @@ const useless: Record<string, (ctx: TestWorld) => string | Promise<string>> = {
   'a signed token of another kind': async () =>
     `Bearer ${await jwt({}, 'gateway').setExpirationTime('1m').sign(key)}`,
   'the key that signs': () => `Bearer ${signingKey}`,
+  "a provider's token for another": async () =>
+    `Bearer ${await provider.sign({ ...admin, aud: 'another' })}`,
+  "a provider's token for nobody": async () =>
+    `Bearer ${await provider.sign({ ...admin, aud: undefined })}`,
+  "a provider's token that has expired": async () =>
+    `Bearer ${await provider.sign({ ...admin, exp: 1 })}`,
+  "a provider's token that never expires": async () =>
+    `Bearer ${await provider.sign({ ...admin, exp: undefined })}`,
+  "a provider's token of tomorrow": async () =>
+    `Bearer ${await provider.sign({ ...admin, nbf: Date.now() / 1000 + 86_400 })}`,
+  'a token of another provider': async () => `Bearer ${await stranger.sign(admin)}`,
+  'a token of another provider that says it is of ours': async () =>
+    `Bearer ${await stranger.sign({ ...admin, iss: provider.issuer })}`,
+  'a token by a key that the provider does not have': async () =>
+    `Bearer ${await stranger.sign({ ...admin, iss: provider.issuer }, { kid: 'new' })}`,
+  "a provider's token without signature": () =>
+    `Bearer ${new UnsecuredJWT({ ...admin, iss: provider.issuer, sub: 'eve', aud: 'knit' })
+      .setIssuedAt()
+      .setExpirationTime('1h')
+      .encode()}`,
+  "a token signed with the provider's public key as the secret": async () =>
+    `Bearer ${await asIfOf()
+      .setProtectedHeader({ alg: 'HS256', kid: 'of-the-provider' })
+      .sign(new TextEncoder().encode(provider.publicKey))}`,
+  'a token that brings its own key, or says where that is': async () => {
+    const { privateKey, publicKey } = await generateKeyPair('RS256')
+    const jwk = await exportJWK(publicKey)
+    const own = { jwk, jku: `${stranger.issuer}/jwks`, x5u: `${stranger.issuer}/jwks` }
+    return `Bearer ${await asIfOf()
+      .setProtectedHeader({ alg: 'RS256', kid: 'of-the-provider', ...own })
+      .sign(privateKey)}`
+  },
+  "a provider's token with changed claims": async () => {
+    const [head, body, signature] = (await provider.sign({ groups: [] })).split('.')
+    const claims = JSON.parse(Buffer.from(body ?? '', 'base64url').toString()) as object
+    const changed = Buffer.from(JSON.stringify({ ...claims, ...admin })).toString('base64url')
+    return `Bearer ${head}.${changed}.${signature}`
+  },
+  "a provider's note that somebody has left": async () =>
+    `Bearer ${await provider.sign({ ...admin, events: {} }, { typ: 'logout+jwt' })}`,
 }
 
 /** The gateway, with the token of the settings and those of the database; what it lets through is answered 200. */
@@ -161,7 +219,16 @@ const gateOf = (ctx: TestWorld) =>
   openGateway(
     {
       ...ctx,
-      config: { ...ctx.config, token: 'the token of the settings', maxFailedSignIns: 1e6 },
+      config: {
+        ...ctx.config,
+        token: 'the token of the settings',
+        maxFailedSignIns: 1e6,
+        oidcIssuer: provider.issuer,
+        oidcRoleClaim: 'groups',
+        oidcViewers: ['viewers'],
+        oidcUsers: ['users'],
+        oidcAdmins: ['admins'],
+      },
     },
     { routes, forward: async () => new Response('reached') },
   )
@@ -199,6 +266,36 @@ test.for(roles)(
     }
   },
 )
+
+test.for(roles)(
+  'the gateway lets a %s of the provider through to what the role may do, and to nothing else',
+  async (role, { ctx }) => {
+    const authorization = `Bearer ${await provider.sign({ groups: [`${role}s`] })}`
+    for (const route of routes) {
+      const response = await knock(ctx, route, authorization)
+      const status = mayAct(role, route.role) ? 200 : 403
+      expect({ route: route.name, status: response.status }).toEqual({ route: route.name, status })
+    }
+  },
+)
+
+test('who has signed in at the provider and has no role here may do nothing', async ({ ctx }) => {
+  const authorization = `Bearer ${await provider.sign({ groups: ['others'] })}`
+  for (const route of routes) expect((await knock(ctx, route, authorization)).status).toBe(403)
+})
+
+test('everybody is told how to sign in, and nothing else', async ({ ctx }) => {
+  for (const route of openRoutes) {
+    const response = await knock(ctx, route, '')
+    expect(await response.json()).toEqual({
+      oidc: {
+        issuer: provider.issuer,
+        clientId: 'knit',
+        scopes: ['openid', 'profile', 'email', 'offline_access'],
+      },
+    })
+  }
+})
 
 test('the token of the settings may do everything', async ({ ctx }) => {
   for (const route of routes)

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { Hono, type Context as HonoContext } from 'hono'
+import { auth } from '#shared/contracts/auth.ts'
 import { Problem, problems } from '#shared/contracts/problems.ts'
-import { isWrite, type Route } from '#shared/contracts/route.ts'
+import { isWrite, type ResponseOf, type Route } from '#shared/contracts/route.ts'
 import {
   checkRole,
   identityHeader,
@@ -34,6 +35,8 @@ export type GatewayOptions = {
   forward(route: Route, request: Request, bindings: NodeBindings): Promise<Response>
   /** What the admin has named at paths that are not ours. */
   outside?: FindOutside
+  /** How to sign in, which everybody may read. */
+  signIn?: ResponseOf<typeof auth.show>
   /** The OpenAPI document of the routes. */
   openapi: object
   /** Where it is told what requests took. */
@@ -75,7 +78,7 @@ const metrics: Route = {
  * on with a signed identity; headers that speak for our own functions are taken away from what comes from outside.
  */
 export function gateway(options: GatewayOptions): Hono<{ Bindings: NodeBindings }> {
-  const own = [description, docs, ...(options.tellMetrics ? [metrics] : [])]
+  const own = [description, docs, auth.show, ...(options.tellMetrics ? [metrics] : [])]
   const table = pathTable([...options.routes, ...own])
   const app = new Hono<{ Bindings: NodeBindings }>()
   app.all('*', async (c) => {
@@ -121,8 +124,10 @@ async function passOutside(
 
 async function serve(c: Call, asked: Asked, options: GatewayOptions): Promise<Response> {
   const { route, requestId, traceparent } = asked
-  const { openapi, tellMetrics, signingKey, forward } = options
-  if (route === description) return jsonResponse(openapi, c.req.query('pretty') !== undefined)
+  const { openapi, signIn = {}, tellMetrics, signingKey, forward } = options
+  const isPretty = c.req.query('pretty') !== undefined
+  if (route === description) return jsonResponse(openapi, isPretty)
+  if (route === auth.show) return jsonResponse(signIn, isPretty)
   if (route === docs) return answer(docsPage(openapi), { headers: ofPage })
   const bindings = c.env ?? {}
   const principal = await letIn(options, c.req.raw, bindings, asked)

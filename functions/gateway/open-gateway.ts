@@ -2,7 +2,7 @@ import type { Hono } from 'hono'
 import type { World } from '#shared/runtime/context.ts'
 import type { NodeBindings } from '#shared/runtime/read-request.ts'
 import { allowance } from './allowance.ts'
-import { authenticator, waysIn } from './authenticate.ts'
+import { authenticator, signInOf, waysIn } from './authenticate.ts'
 import { clientAddress } from './client-address.ts'
 import { extraApis } from './extra-apis.ts'
 import { gateway, type GatewayOptions } from './gateway.ts'
@@ -25,6 +25,7 @@ export function openGateway(
       failures: allowance({ times: maxFailedSignIns, seconds: 60 }),
     }),
     refused: refusals(world),
+    signIn: signInOf(world.config),
     outside: extraApis(world.config),
     openapi,
     metrics: world.metrics,

@@ -15,6 +15,7 @@ function guard({ failures = 3, requests = 100 } = {}) {
       tried += 1
       const [, secret = ''] = (request.headers.get('authorization') ?? '').split(' ')
       if (secret === 'away') throw new Error('connect ECONNREFUSED')
+      if (secret === 'unknown') throw new Problem('unavailable', 'the provider is away')
       if (isGood.has(secret)) return { name: secret, role: 'user' }
       throw new Problem('unauthorized', 'no')
     },
@@ -84,9 +85,10 @@ test('a network of IPv6 is one guesser, however many addresses it uses', async (
   expect(await outcome('b', '2001:db8:0:1::1')).toBe('unauthorized')
 })
 
-test('a database that is away is nobody’s failure', async () => {
+test('a database, or a provider, that is away is nobody’s failure', async () => {
   const { outcome } = guard({ failures: 1 })
   for (const secret of ['away', 'away', 'away']) expect(await outcome(secret)).toBe('error')
+  for (const secret of ['unknown', 'unknown']) expect(await outcome(secret)).toBe('unavailable')
   expect(await outcome('good')).toBe('good')
 })
 

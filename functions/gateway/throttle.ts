@@ -1,4 +1,4 @@
-import { Problem } from '#shared/contracts/problems.ts'
+import { Problem, problems } from '#shared/contracts/problems.ts'
 import type { Principal } from '#shared/runtime/identity.ts'
 import { hashOf } from '#shared/runtime/token-secret.ts'
 import type { Allowance } from './allowance.ts'
@@ -22,8 +22,8 @@ export function throttled(
     const credential = hashOf(request.headers.get('authorization') ?? '').toString('hex')
     if (!good.get(credential)) checkWait(failures.wait(from), 'Too many failures to sign in')
     const principal = await authenticate(request).catch((error: unknown) => {
-      // A database that is away is nobody's guess.
-      if (error instanceof Problem) {
+      // A database, or a provider, that is away is nobody's guess.
+      if (error instanceof Problem && problems[error.code].status < 500) {
         good.delete(credential)
         failures.take(from)
       }

@@ -134,6 +134,10 @@ function settingsOf(options: LocalStart, home: Home, env: NodeJS.ProcessEnv): Co
     [variableOf('signingKey')]: secretOf(home, 'signing-key'),
     ...(auth && { KNIT_TOKEN: env['KNIT_TOKEN'] || secretOf(home, 'token') }),
   })
+  if (config.oidcIssuer !== undefined && config.token === undefined)
+    throw new CannotStart(
+      `${variableOf('oidcIssuer')} names who signs people in, and this home asks nobody who they are.\nAsk: knit local start --auth`,
+    )
   if (isOpenToAll(config))
     throw new CannotStart(
       `Listening on ${config.host} would let everybody in.\nAsk for a token: knit local start --auth, or listen on 127.0.0.1.`,

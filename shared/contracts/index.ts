@@ -1,5 +1,6 @@
 import { access } from './access.ts'
 import { admin } from './admin.ts'
+import { auth } from './auth.ts'
 import { data } from './data.ts'
 import { explain } from './explain.ts'
 import { imports } from './imports.ts'
@@ -10,7 +11,10 @@ import { runs } from './runs.ts'
 import { tokens } from './tokens.ts'
 import { events } from './watch.ts'
 
-/** Every route of the API. */
+/** What everybody is told, who calls or not. */
+export const openRoutes: Route[] = Object.values<Route>(auth)
+
+/** Every route of the API that a function serves. */
 export const routes: Route[] = [
   data,
   plans,

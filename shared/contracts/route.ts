@@ -9,6 +9,8 @@ export type RouteSpec = {
   summary: string
   /** The least that who calls it has to be. */
   role: Role
+  /** Answered by the gateway itself, to everybody. */
+  open?: true
   params?: z.ZodObject
   /** Array properties are repeated parameters; of others the first counts, and an empty one is absent. */
   query?: z.ZodObject

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { format, getFileInfo, resolveConfig } from 'prettier'
-import { routes } from '#shared/contracts/index.ts'
+import { openRoutes, routes } from '#shared/contracts/index.ts'
 import { functionsModule } from './functions.ts'
 import { deployed } from './knative/deployed.ts'
 import { manifests } from './knative/manifests.ts'
@@ -23,7 +23,8 @@ const { version } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8
 const files: Record<string, () => string> = {
   'functions/functions.generated.ts': functionsModule,
   'shared/database/newest-migration.generated.ts': newestMigrationModule,
-  'functions/gateway/openapi.generated.json': () => JSON.stringify(openapi(routes, version)),
+  'functions/gateway/openapi.generated.json': () =>
+    JSON.stringify(openapi([...routes, ...openRoutes], version)),
   'charts/knitfab/monitoring/rules.yaml': alertRules,
   'charts/knitfab/monitoring/dashboard.json': dashboard,
   'charts/knitfab/monitoring/README.md': () =>

@@ -44,7 +44,8 @@ function operation(route: Route): Json {
   return {
     operationId: routeFolder(route),
     summary: route.summary,
-    description: `Needs the role ${route.role}.`,
+    description: route.open ? 'Everybody may.' : `Needs the role ${route.role}.`,
+    ...(route.open && { security: [] }),
     tags: [route.name.split('.')[0]],
     parameters: [
       ...parameters('path', route.params),
@@ -100,9 +101,7 @@ function refusals(route: Route): Json {
   const codes = [
     ...new Set([
       ...route.problems,
-      'unauthorized',
-      'forbidden',
-      'too-many-requests',
+      ...(route.open ? [] : (['unauthorized', 'forbidden', 'too-many-requests'] as const)),
       ...(isWrite(route) ? (['key-refused'] as const) : []),
       'unexpected',
       'unavailable',

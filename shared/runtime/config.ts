@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { readExtraApi } from '#shared/domain/extra-api.ts'
 import { plainWords } from '#shared/domain/plain-words.ts'
+import { SecureUrl } from '#shared/domain/secure-url.ts'
 
 const count = (fallback: number) => z.coerce.number().int().positive().default(fallback)
 const seconds = (fallback: number) => z.coerce.number().positive().default(fallback)
@@ -16,11 +17,12 @@ const hasNoPassword = (url: string) => !URL.canParse(url) || new URL(url).userna
 const withPassword = 'A name or password in the URL would be shown to people and kept in the log.'
 
 /** Words with spaces between them. */
-const words = () =>
+const words = (fallback = '') =>
   z
     .string()
-    .default('')
+    .default(fallback)
     .transform((text) => text.split(/\s+/).filter(Boolean))
+    .pipe(z.array(z.string()))
 
 /** Addresses, and networks such as `10.0.0.0/8`, with spaces between them. */
 const networks = () =>
@@ -96,6 +98,41 @@ export const Config = z.object({
     .describe(
       'Bearer token the gateway asks for. Without it only this machine is answered, and `KNIT_HOST` has to be of it: 127.0.0.1.',
     ),
+  oidcIssuer: SecureUrl.optional().describe(
+    'Provider of OpenID Connect whose tokens sign in besides our own, as it names itself: `https://login.example.org`.',
+  ),
+  oidcClientId: z
+    .string()
+    .default('knit')
+    .describe(
+      'What `knit login` is called at that provider: a public client with the device flow.',
+    ),
+  oidcAudience: z
+    .string()
+    .optional()
+    .describe(
+      'Whom its tokens have to be for; the client, unless given. Then `knit login` asks for an access token for it and sends that, not the ID token.',
+    ),
+  oidcScopes: words('openid profile email offline_access').describe(
+    'What `knit login` asks the provider for, separated by spaces.',
+  ),
+  oidcNameClaim: z
+    .string()
+    .min(1)
+    .default('sub')
+    .describe('Claim that says who somebody is; nobody else may ever have the same, or choose it.'),
+  oidcRoleClaim: z
+    .string()
+    .min(1)
+    .default('roles')
+    .describe(
+      'Claim with what gives a role, one inside of another with dots: `realm_access.roles`.',
+    ),
+  oidcViewers: words().describe('Values of that claim for viewers, separated by spaces.'),
+  oidcUsers: words().describe(
+    'Values of that claim for users. Who has no value of any role is refused.',
+  ),
+  oidcAdmins: words().describe('Values of that claim for admins.'),
   trustedProxies: networks().describe(
     'Proxies before the gateway, as addresses or networks such as `10.0.0.0/8`, separated by spaces: what they say in `X-Forwarded-For` is believed.',
   ),

@@ -116,7 +116,7 @@ const contracts = ['contracts', ...domain]
 const middle = ['ports', 'workflow', ...contracts]
 const database = ['database', ...middle]
 const adapters = ['adapters', 'archive', 'files', ...database]
-const runtime = ['runtime', ...adapters]
+const runtime = ['runtime', 'oidc', ...adapters]
 const client = ['client', 'archive', ...contracts]
 
 /** What code of each part may import: itself, and what stands to its right. */
@@ -132,9 +132,10 @@ const mayImport: Record<string, string[]> = {
   functions: ['functions', ...runtime],
   archive: ['archive', ...domain],
   files: ['files'],
+  oidc: ['oidc', ...domain],
   client,
   // … and the version it shows.
-  cli: ['cli', 'files', 'package.json', ...client],
+  cli: ['cli', 'files', 'oidc', 'package.json', ...client],
   // Tables in, text out, when the project is built; nothing imports it.
   render: ['render', 'functions', 'cli', ...runtime],
 }

@@ -6,10 +6,11 @@ import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { parse } from 'yaml'
-import { test as base, expect, vi } from 'vitest'
+import { test as base, expect, onTestFinished, vi } from 'vitest'
 import { connectApi } from '#shared/client/connect.ts'
 import { access } from '#shared/contracts/access.ts'
 import { admin } from '#shared/contracts/admin.ts'
+import { auth } from '#shared/contracts/auth.ts'
 import { data } from '#shared/contracts/data.ts'
 import { runs } from '#shared/contracts/runs.ts'
 import { tokens } from '#shared/contracts/tokens.ts'
@@ -248,6 +249,22 @@ test('a taken port is refused in one clear message, and nothing is left running'
   )
   expect(processesOf(folder)).toEqual([])
   server.close()
+})
+
+test('a home with a provider of sign-ins asks who somebody is, and says how to tell it', async ({
+  folder,
+}) => {
+  vi.stubEnv('KNIT_OIDC_ISSUER', 'https://login.test')
+  onTestFinished(() => void vi.unstubAllEnvs())
+  const { code, output } = await refusedHome(home(folder), '--port', '0')
+  expect({ code, output }).toEqual({
+    code: 1,
+    output: expect.stringMatching(/^KNIT_OIDC_ISSUER names .*\n.* knit local start --auth\n$/),
+  })
+  const running = await startHome(home(folder), '--auth')
+  const { oidc } = await connectApi({ apiRoot: running.apiRoot }).call(auth.show, {})
+  expect(oidc).toMatchObject({ issuer: 'https://login.test', clientId: 'knit' })
+  expect(await running.stop()).toBe(0)
 })
 
 test('a setting that is not as it should be is named, with what to do', async ({ folder }) => {

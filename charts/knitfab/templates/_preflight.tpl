@@ -45,8 +45,8 @@ secrets.database is empty while postgres.enabled is false: name a Secret with th
 {{- if and .networkPolicies.enabled (not .postgres.enabled) (not .networkPolicies.database) }}
 networkPolicies.database is empty while postgres.enabled is false: say where Postgres is ([{to: [{ipBlock: {cidr: ADDRESS/32}}], ports: [{port: 5432}]}]), or set networkPolicies.enabled to false.
 {{- end }}
-{{- if and .networkPolicies.enabled (or .settings.hooksBefore .settings.hooksAfter .settings.extraApis) (not .networkPolicies.functions) }}
-networkPolicies.functions is empty while settings name lifecycle hooks or extra APIs: say where those are ([{to: [{ipBlock: {cidr: ADDRESS/32}}], ports: [{port: 443}]}]), or set networkPolicies.enabled to false.
+{{- if and .networkPolicies.enabled (or .settings.hooksBefore .settings.hooksAfter .settings.extraApis .settings.oidcIssuer) (not .networkPolicies.functions) }}
+networkPolicies.functions is empty while settings name lifecycle hooks, a provider that signs people in, or extra APIs: say where those are ([{to: [{ipBlock: {cidr: ADDRESS/32}}], ports: [{port: 443}]}]), or set networkPolicies.enabled to false.
 {{- end }}
 {{- if $noBroker }}
 broker.url is empty, and for the class {{ .broker.class }} it is not known: say where such a broker takes events, as kubectl get broker shows it.

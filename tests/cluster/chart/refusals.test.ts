@@ -55,12 +55,17 @@ test.each([
   [
     'hooks that nobody may reach',
     { settings: { hooksAfter: ['https://hooks.test'] } },
-    /networkPolicies\.functions is empty .* lifecycle hooks .* say where those are/,
+    /networkPolicies\.functions is empty .* lifecycle hooks, .* say where those are/,
   ],
   [
     'APIs of others that nobody may reach',
     { settings: { extraApis: ['/one=https://one.test'] } },
     /networkPolicies\.functions is empty .* extra APIs: say where those are/,
+  ],
+  [
+    'a provider that nobody may reach',
+    { settings: { oidcIssuer: 'https://login.test' } },
+    /networkPolicies\.functions is empty .* a provider that signs people in, .* say where those are/,
   ],
   [
     'a broker nobody knows',

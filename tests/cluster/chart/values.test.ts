@@ -128,16 +128,17 @@ test('what is said of Postgres is found in it', () => {
   })
 })
 
-type Property = { type?: string; enum?: string[]; items?: { anyOf?: unknown[] } }
+type Property = { type?: string; format?: string; enum?: string[]; items?: { anyOf?: unknown[] } }
 
 const extraApis = ['/one=https://one.test/api', '/two=http://two.test']
 
 /** A value that no setting has by itself. */
-const sampleOf = (name: string, { type, enum: words, items }: Property): unknown => {
+const sampleOf = (name: string, { type, format, enum: words, items }: Property): unknown => {
   if (name === 'extraApis') return extraApis
   if (words) return words.at(-1)
   if (items?.anyOf) return ['10.0.0.0/8', 'fd00::1']
   if (type === 'array') return ['https://one.test/hook', 'https://two.test/hook']
+  if (format === 'uri') return 'https://one.test'
   return type === 'string' ? 'sample' : 1_048_577
 }
 
