@@ -237,15 +237,17 @@ test('who is not known is told of with where they come from; a failure of ours i
 })
 
 test('an answer that asks for patience says how long, one that asks who says how', async () => {
-  const answered = async (problem: Problem) => {
+  const answered = async (problem: Problem, headers: Record<string, string> = {}) => {
     const app = open({ authenticate: () => Promise.reject(problem) })
-    return (await app.request('http://gate.local/api/data')).headers
+    return (await app.request('http://gate.local/api/data', { headers })).headers
   }
   const waiting = await answered(new Problem('too-many-requests', 'wait', { retryAfter: 1.2 }))
   expect(waiting.get('retry-after')).toBe('2')
   expect((await answered(new Problem('unauthorized', 'who'))).get('www-authenticate')).toBe(
     'Bearer',
   )
+  const given = await answered(new Problem('unauthorized', 'who'), { authorization: 'Bearer bad' })
+  expect(given.get('www-authenticate')).toBe('Bearer error="invalid_token"')
 })
 
 test('metrics are told to admins alone, and nowhere that has none to tell', async () => {

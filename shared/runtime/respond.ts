@@ -88,13 +88,17 @@ export function issues(error: ZodError): string {
 const isStorageFull = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')
 
+/** As RFC 6750 says: who has sent something is told that it was not good. */
+const challenge = ({ headers }: Request): string =>
+  headers.has('authorization') ? 'Bearer error="invalid_token"' : 'Bearer'
+
 /** Shows a problem in the form clients of the API know, or as problem details to those who accept them. */
 export function problemResponse(problem: Problem, request: Request, requestId: string): Response {
   const { status, title, reason } = problems[problem.code]
   const headers: Record<string, string> = { 'x-request-id': requestId }
   const retryAfter = problem.retryAfter ?? (status === 503 ? 1 : undefined)
   if (retryAfter !== undefined) headers['retry-after'] = String(Math.ceil(retryAfter))
-  if (status === 401) headers['www-authenticate'] = 'Bearer'
+  if (status === 401) headers['www-authenticate'] = challenge(request)
   const pretty = new URL(request.url).searchParams.has('pretty')
   if (wantsProblem(request.headers.get('accept'))) {
     headers['content-type'] = 'application/problem+json'
