@@ -8,10 +8,11 @@ import {
   type RouteSpec,
 } from '#shared/contracts/route.ts'
 import { ApiError, readErrorBody } from './api-error.ts'
+import { signedIn, type Credential } from './credential.ts'
 import { retried, type Patience } from './retry.ts'
 import { routeUrl } from './route-url.ts'
 
-export type ApiOptions = { apiRoot: string; token?: string } & Pick<Patience, 'onAway'>
+export type ApiOptions = { apiRoot: string; token?: Credential } & Pick<Patience, 'onAway'>
 export type CallOptions = { signal?: AbortSignal }
 
 /** As much of `fetch` as is needed here, so that a browser can pass its own. */
@@ -47,21 +48,17 @@ export function apiOver(fetch: Fetch, { apiRoot, token, onAway }: ApiOptions): A
     async call(route, request, { signal } = {}) {
       const url = routeUrl(apiRoot, route, request)
       const body = request.body === undefined ? undefined : JSON.stringify(request.body)
-      const headers = {
-        ...headersFor(token),
-        ...keyFor(route),
-        ...(body && { 'content-type': 'application/json' }),
-      }
-      const ask = async () => {
+      const own = { ...keyFor(route), ...(body && { 'content-type': 'application/json' }) }
+      const ask = async (secret?: string) => {
         const answer = await fetch(url, {
           method: route.method.toUpperCase(),
-          headers,
+          headers: { ...headersFor(secret), ...own },
           body,
           signal,
         })
         return readAnswer(route, answer, await answer.text())
       }
-      return retried(ask, { signal, onAway })
+      return retried(() => signedIn(token, ask), { signal, onAway })
     },
   }
 }

@@ -15,6 +15,7 @@ import {
   type ApiOptions,
   type CallOptions,
 } from './api.ts'
+import { secretOf, signedIn } from './credential.ts'
 import { headOf, pieces, received, responseOf, type Connection } from './connection.ts'
 import { resumed, Seen, SentAnother } from './resumed.ts'
 import { retried, type Patience } from './retry.ts'
@@ -46,38 +47,35 @@ export function transfersOver(
   connection: Connection,
   { apiRoot, token, onAway }: ApiOptions,
 ): Transfers {
-  const open = (route: Route, request: object, signal?: AbortSignal, headers = {}) =>
-    connection.open(routeUrl(apiRoot, route, request), {
-      method: route.method.toUpperCase(),
-      headers: { ...headersFor(token), ...headers },
-      signal,
-    })
   const download = (route: Route, request: object, signal?: AbortSignal) => {
     const url = routeUrl(apiRoot, route, request)
-    const options = { method: 'GET', headers: headersFor(token), signal }
-    return retried(async () => accepted(route, await connection.ask(url, options)), {
-      signal,
-      onAway,
-    })
+    const ask = async (secret?: string) => {
+      const options = { method: 'GET', headers: headersFor(secret), signal }
+      return accepted(route, await connection.ask(url, options))
+    }
+    return retried(() => signedIn(token, ask), { signal, onAway })
   }
 
   return {
     async push(archive, { tags = [], signal } = {}) {
-      const headers = {
+      const url = routeUrl(apiRoot, data.push, { tag: tags })
+      const own = {
         'content-type': data.push.body,
         trailer: checksumTrailer,
         ...keyFor(data.push),
       }
-      const send = async (made: Readable) => {
-        const response = await upload(made, open(data.push, { tag: tags }, signal, headers))
+      const send = async (made: Readable, secret?: string) => {
+        const headers = { ...headersFor(secret), ...own }
+        const request = connection.open(url, { method: 'POST', headers, signal })
+        const response = await upload(made, request)
         const answer = await received(response, text)
         // A server may answer before it has read all.
         made.destroy()
         return readAnswer(data.push, headOf(response), answer)
       }
       return archive instanceof Readable
-        ? send(archive)
-        : retried(() => send(archive()), { signal, onAway })
+        ? send(archive, await secretOf(token))
+        : retried(() => signedIn(token, (secret) => send(archive(), secret)), { signal, onAway })
     },
     async pull(knitId, { signal } = {}) {
       const again = () => download(data.pull, { knitId }, signal)
