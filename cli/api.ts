@@ -3,11 +3,13 @@ import { connectApi, type KnitApi } from '#shared/client/connect.ts'
 import type { Context } from './context.ts'
 import { note } from './output.ts'
 import { loadProfile } from './profile.ts'
+import { sessionCredential } from './sign-in/session-credential.ts'
 
 /** The API of the profile this command uses. */
 export function api(ctx: Context): KnitApi {
   const { apiRoot, cert, token } = loadProfile(ctx)
-  return connectApi({ apiRoot, ca: cert.ca, token, onAway: onAway(ctx) })
+  const credential = sessionCredential(apiRoot, ctx) ?? token
+  return connectApi({ apiRoot, ca: cert.ca, token: credential, onAway: onAway(ctx) })
 }
 
 /** Tells who sits at a terminal that a server is waited for. */

@@ -31,6 +31,8 @@ async function offered(line: string): Promise<string[]> {
 
 const groups = [
   'init',
+  'login',
+  'logout',
   'data',
   'plan',
   'run',

@@ -7,6 +7,7 @@ import { Invalid } from '#shared/domain/invalid.ts'
 import { isId } from '#shared/domain/ids.ts'
 import { shellLine } from '#shared/domain/shell.ts'
 import { UnusableHome } from '#shared/files/home-folder.ts'
+import { ProviderAway } from '#shared/oidc/provider.ts'
 import { plainMessage } from '#shared/files/plain-message.ts'
 import { Failure, first, UsageError, type Next } from './failure.ts'
 
@@ -41,6 +42,11 @@ function tell(error: unknown, doing: Doing): Told | undefined {
     return { what: `usage error: ${error.message}`, next: help, exitCode: 2 }
   if (error instanceof Failure) return { what: error.message, next: error.next }
   if (error instanceof UnusableHome) return { what: error.happened, next: error.next }
+  if (error instanceof ProviderAway)
+    return {
+      what: `the provider of sign-ins does not answer: ${error.message}`,
+      next: first('check the network, or wait a while'),
+    }
   if (error instanceof ConnectionError)
     return { what: error.message, next: nextAfterConnection(error) }
   const next = nextAfter(error, doing)
@@ -67,6 +73,8 @@ function nextAfter(error: unknown, doing: Doing): Next | undefined {
 
 const again: Next = (line) => line
 const mended = first('mend that')
+const signIn: Next =
+  'knit login, or with a token that an administrator gave you: knit login --token-file FILE'
 const profileWith = (what: string): Next =>
   `get a profile file with ${what}, then: knit init KNIT_PROFILE_FILE`
 
@@ -95,7 +103,7 @@ const nextByCode: Partial<Record<ProblemCode, Next>> = {
   'upload-ended': again,
   'key-refused': again,
   'plan-equivalent': 'knit plan find',
-  unauthorized: profileWith('your token'),
+  unauthorized: signIn,
   forbidden: first('ask an administrator for the role that may do this'),
 }
 
@@ -120,7 +128,7 @@ const nounOf = (route: string): string => route.replace(/s?\..*$/, '')
 /** For what has no code of its own, or comes from a server that says none. */
 function nextByStatus(status: number, noun: string, id: string | undefined): Next {
   if (status < 400) return profileWith('the right apiRoot')
-  if (status === 401) return profileWith('your token')
+  if (status === 401) return signIn
   if (status === 404) return `knit ${noun} find`
   // Something in its state stands in the way.
   if (status === 409 && id && noun !== 'data') return `knit ${noun} show ${id}`

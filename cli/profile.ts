@@ -43,6 +43,14 @@ export function profileNamed(name: string, ctx: Context): unknown {
   )
 }
 
+/** Keeps a token with the profile this command uses, or keeps none there. */
+export function setToken(token: string | undefined, ctx: Context): void {
+  const [name, file] = [profileName(ctx), storeFile(ctx)]
+  const { token: _, ...profile } = profileNamed(name, ctx) as Record<string, unknown>
+  const changed = { ...profile, ...(token !== undefined && { token }) }
+  saveStore(file, { ...readStore(file), [name]: changed })
+}
+
 /** Lets a profile count in this directory, and below it. */
 export function useProfile(name: string, { cwd }: Context): void {
   writeFileSync(join(cwd, '.knitprofile'), name, { mode: 0o600 })

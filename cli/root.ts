@@ -2,6 +2,8 @@ import { group } from './command.ts'
 
 export const root = group('Data and plans in, models and their lineage out.', {
   init: () => import('./commands/init.ts'),
+  login: () => import('./commands/login.ts'),
+  logout: () => import('./commands/logout.ts'),
   data: () => import('./commands/data/index.ts'),
   plan: () => import('./commands/plan/index.ts'),
   run: () => import('./commands/run/index.ts'),

@@ -8,11 +8,13 @@ test('the root says what there is', async () => {
   expect(stderr).toMatchInlineSnapshot(`
     "Data and plans in, models and their lineage out. (knit)
 
-    USAGE knit init|data|plan|run|explain|admin|profile|whoami|local|completion|license|version
+    USAGE knit init|login|logout|data|plan|run|explain|admin|profile|whoami|local|completion|license|version
 
     COMMANDS
 
             init    Make this directory a project of the system that a profile file describes.
+           login    Sign in to the system of this directory, at its provider, or with a token that you have.
+          logout    Forget how you sign in to the system of this directory, and tell its provider so.
             data    Push, find, tag and pull data, look into them, and see where they come from.
             plan    Write, register and look at plans.
              run    Find runs, read their logs, wait for them; stop, retry and delete them.

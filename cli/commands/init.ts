@@ -1,12 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { isDeepStrictEqual } from 'node:util'
 import * as z from 'zod'
-import { flag, positional } from '../args.ts'
+import { positional } from '../args.ts'
 import { confirmed, yesArgs } from '../ask.ts'
 import { command } from '../command.ts'
-import type { Context } from '../context.ts'
 import { Failure } from '../failure.ts'
 import { note } from '../output.ts'
 import {
@@ -19,6 +17,8 @@ import {
   storeFile,
   useProfile,
 } from '../profile.ts'
+import { forgetSession } from '../sign-in/sessions.ts'
+import { tokenArgs, tokenIn } from '../token-file.ts'
 
 export default command({
   about: 'Make this directory a project of the system that a profile file describes.',
@@ -26,10 +26,7 @@ export default command({
     knitProfileFile: positional(
       z.string().describe('A YAML file with apiRoot and cert, and a token if there is one.'),
     ),
-    'token-file': flag(
-      z.string().optional().describe('File with the token to sign in with; - is stdin.'),
-      { hint: 'FILE' },
-    ),
+    ...tokenArgs,
     ...yesArgs,
   },
   async run(args, ctx) {
@@ -53,13 +50,7 @@ export default command({
     const verb = isThere ? 'replaced' : 'saved'
     saveStore(store, { ...saved, [name]: profile })
     useProfile(name, ctx)
+    forgetSession(name, ctx)
     note(ctx, `${verb} the profile "${name}" in ${store}`)
   },
 })
-
-/** Not from the command line, which others on this machine can see. */
-async function tokenIn(file: string | undefined, ctx: Context): Promise<{ token?: string }> {
-  if (file === undefined) return {}
-  if (file === '-') return { token: (await text(ctx.stdin)).trim() }
-  return { token: readFileSync(resolve(ctx.cwd, file), 'utf8').trim() }
-}

@@ -1,0 +1,36 @@
+import { askProvider, discover, ProviderAway } from '#shared/oidc/provider.ts'
+import { command } from '../command.ts'
+import type { Context } from '../context.ts'
+import { note } from '../output.ts'
+import { loadProfile, profileName, setToken } from '../profile.ts'
+import { forgetSession, sessionAt, type Session } from '../sign-in/sessions.ts'
+
+export default command({
+  about: 'Forget how you sign in to the system of this directory, and tell its provider so.',
+  args: {},
+  async run(_, ctx) {
+    const { apiRoot, token } = loadProfile(ctx)
+    const session = sessionAt(apiRoot, ctx)
+    if (session) await revoke(session, ctx)
+    forgetSession(profileName(ctx), ctx)
+    if (token !== undefined) {
+      setToken(undefined, ctx)
+      note(ctx, 'the token is forgotten here; to end it: knit admin token revoke NAME')
+    }
+    if (session || token !== undefined) note(ctx, `signed out of ${apiRoot}`)
+    else note(ctx, `nobody was signed in to ${apiRoot}`)
+  },
+})
+
+/** Forgotten it is in any case. */
+async function revoke({ client, token, refreshToken }: Session, ctx: Context): Promise<void> {
+  try {
+    const { revocation_endpoint: url } = await discover(client.issuer, ctx.signal)
+    if (url === undefined) return
+    const form = { client_id: client.clientId, token: refreshToken ?? token }
+    await askProvider(url, { form, signal: ctx.signal })
+  } catch (error) {
+    if (!(error instanceof ProviderAway)) throw error
+    note(ctx, `the sign-in is not revoked at ${client.issuer}: ${error.message}`)
+  }
+}

@@ -1,0 +1,177 @@
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Writable } from 'node:stream'
+import { afterAll, beforeAll, expect, onTestFinished, vi } from 'vitest'
+import { knit, projectFor } from '../../cli/testing.ts'
+import { openFront } from '#tests/support/over-socket.ts'
+import { signInAs, startProvider, type TestProvider } from '#tests/support/provider.ts'
+import { makeToken } from '#tests/support/tokens.ts'
+import { test, type TestWorld } from '#tests/support/world.ts'
+
+let provider: TestProvider
+beforeAll(async () => {
+  provider = await startProvider()
+})
+afterAll(() => provider[Symbol.asyncDispose]())
+
+/** A directory that is a project of a system which this provider signs people in to. */
+async function project(ctx: TestWorld, settings: Partial<TestWorld['config']> = {}) {
+  const own = { oidcIssuer: provider.issuer, oidcRoleClaim: 'groups', oidcUsers: ['team'] }
+  const config = { ...ctx.config, token: 'the token of the settings', ...own, ...settings }
+  const world = { ...ctx, config }
+  const front = await openFront(world)
+  onTestFinished(() => front.close())
+  const cwd = projectFor({ apiRoot: front.door.apiRoot })
+  const sessions = join(cwd, 'store.sessions')
+  const session = () => JSON.parse(readFileSync(sessions, 'utf8')).test
+  const change = (changes: object) =>
+    writeFileSync(sessions, JSON.stringify({ test: { ...session(), ...changes } }))
+  const whoami = async () => {
+    const { code, stdout, stderr } = await knit(['whoami'], cwd)
+    return code === 0 ? JSON.parse(stdout).name : stderr
+  }
+  return { cwd, sessions, session, change, whoami, front }
+}
+
+/** `knit login`, while somebody goes to the page that it names. The pauses between its questions wait for that. */
+async function login(cwd: string, name: string) {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  let told = ''
+  const invited = Promise.withResolvers<string>()
+  const stderr = new Writable({
+    write(chunk, _, done) {
+      told += chunk
+      const page = /^ {2}(http.*)$/m.exec(told)?.[1]
+      if (page !== undefined) invited.resolve(page)
+      done()
+    },
+  })
+  try {
+    const signingIn = knit(['login'], cwd, { stderr })
+    const last = await signInAs(name, await invited.promise)
+    vi.setTimerTickMode('nextTimerAsync')
+    const { code } = await signingIn
+    return { code, told, last }
+  } finally {
+    vi.useRealTimers()
+  }
+}
+
+test('who signs in at the provider is known from then on, by name and role', async ({ ctx }) => {
+  const { cwd, sessions, session, front } = await project(ctx)
+  const { code, told, last } = await login(cwd, 'ann-team')
+  expect(told).toMatch(/type it there:\n\n {2}[A-Z]{4}-[A-Z]{4}\n/)
+  expect(told).toContain('signed in as oidc:ann-team (user)')
+  expect(last).toContain('Sign-in Success')
+  expect(code).toBe(0)
+  expect(statSync(sessions).mode & 0o777).toBe(0o600)
+  const { stdout } = await knit(['whoami'], cwd)
+  expect(JSON.parse(stdout)).toMatchObject({ name: 'oidc:ann-team', role: 'user' })
+  expect(readFileSync(join(cwd, 'store'), 'utf8')).not.toContain(session().token)
+  expect(told).not.toContain(session().token)
+
+  const tag = ['data', 'tag', '--add', 'a:b', '0199c2a4-6d0e-7c11-9b57-0c4f4a1de001']
+  expect((await knit(tag, cwd)).stderr).toContain('(HTTP 404)')
+  expect((await knit(['admin', 'audit'], cwd)).stderr).toContain('oidc:ann-team is a user')
+  expect(front.door.apiRoot).toBe(session().apiRoot)
+})
+
+test('what somebody changes is in the audit under their name', async ({ ctx }) => {
+  const { cwd } = await project(ctx, { oidcUsers: [], oidcAdmins: ['team'] })
+  await login(cwd, 'bob-team')
+  const created = await knit(['admin', 'token', 'create', 'ci', '--role', 'user'], cwd)
+  expect(created.code).toBe(0)
+  const audit = await knit(['admin', 'audit', '--actor', 'oidc:bob-team'], cwd)
+  expect(JSON.parse(audit.stdout)).toMatchObject([{ actor: 'oidc:bob-team', subjects: ['ci'] }])
+})
+
+test('who has no role is told so, and is not kept as signed in', async ({ ctx }) => {
+  const { cwd, sessions } = await project(ctx)
+  const { code, told } = await login(cwd, 'eve-others')
+  expect(code).toBe(1)
+  expect(told).toContain('eve-others has signed in, and has no role here')
+  expect(existsSync(sessions)).toBe(false)
+})
+
+test('a token that ends soon is renewed before, and one that is not taken once', async ({
+  ctx,
+}) => {
+  const { cwd, session, change, whoami } = await project(ctx)
+  await login(cwd, 'ann-team')
+  for (const changes of [{ expiresAt: Date.now() / 1000 + 30 }, { token: 'e30.e30.e30' }]) {
+    change(changes)
+    const { refreshToken } = session()
+    expect(await whoami()).toBe('oidc:ann-team')
+    expect(session().refreshToken).not.toBe(refreshToken)
+    expect(session().expiresAt).toBeGreaterThan(Date.now() / 1000 + 3000)
+  }
+})
+
+test('when the provider renews it no more, one has to sign in again', async ({ ctx }) => {
+  const { cwd, change, whoami } = await project(ctx)
+  await login(cwd, 'ann-team')
+  change({ expiresAt: Date.now() / 1000 - 1, refreshToken: 'another' })
+  expect(await whoami()).toBe('your sign-in has ended\ntry: knit login\n')
+})
+
+test('a token goes to the system that it is for, and to no other', async ({ ctx }) => {
+  const { cwd, change, whoami } = await project(ctx)
+  await login(cwd, 'ann-team')
+  change({ apiRoot: 'https://another.example/api' })
+  expect(await whoami()).toContain('A valid token is needed')
+})
+
+test('logout ends the sign-in at the provider, and forgets it', async ({ ctx }) => {
+  const { cwd, sessions, session, whoami } = await project(ctx)
+  await login(cwd, 'ann-team')
+  const { refreshToken: refresh_token } = session()
+  expect((await knit(['logout'], cwd)).stderr).toContain('signed out of')
+  expect(readFileSync(sessions, 'utf8')).toBe('{}\n')
+  expect(await whoami()).toContain('A valid token is needed')
+  const form = { client_id: 'knit', grant_type: 'refresh_token', refresh_token }
+  const answer = await fetch(`${provider.issuer}/token`, {
+    method: 'POST',
+    body: new URLSearchParams(form),
+  })
+  expect(await answer.json()).toMatchObject({ error: 'invalid_grant' })
+  expect((await knit(['logout'], cwd)).stderr).toContain('nobody was signed in')
+})
+
+test('a token of our own takes the place of a sign-in, if it is good', async ({ ctx }) => {
+  const { cwd, whoami } = await project(ctx)
+  await login(cwd, 'ann-team')
+  const file = join(cwd, 'token.txt')
+  writeFileSync(file, `${await makeToken(ctx, 'ci')}\n`)
+  writeFileSync(join(cwd, 'bad.txt'), 'knit_bad')
+  const refused = await knit(['login', '--token-file', 'bad.txt'], cwd)
+  expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('not whole') })
+  expect(await whoami()).toBe('oidc:ann-team')
+  const taken = await knit(['login', '--token-file', 'token.txt'], cwd)
+  expect(taken.stderr).toContain('signed in as token:ci (user)')
+  expect(await whoami()).toBe('token:ci')
+  expect((await knit(['logout'], cwd)).stderr).toContain('knit admin token revoke NAME')
+  expect(await whoami()).toContain('A valid token is needed')
+})
+
+test('Ctrl-C while nobody has signed in yet ends with 130, and keeps nothing', async ({ ctx }) => {
+  const { cwd, sessions } = await project(ctx)
+  const interrupt = new AbortController()
+  const stderr = new Writable({
+    write(chunk, _, done) {
+      if (String(chunk).includes('Open this page')) interrupt.abort()
+      done()
+    },
+  })
+  const { code } = await knit(['login'], cwd, { stderr, signal: interrupt.signal })
+  expect(code).toBe(130)
+  expect(existsSync(sessions)).toBe(false)
+})
+
+test('where there is no provider, one is told what to do instead', async ({ ctx }) => {
+  const { cwd } = await project(ctx, { oidcIssuer: undefined })
+  const { code, stderr } = await knit(['login'], cwd)
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr: expect.stringMatching(/has no provider to sign in at\ntry: .*knit login --token-file/),
+  })
+})
