@@ -20,6 +20,9 @@ import { createWorker, markReleased, readWorker } from './worker-folder.ts'
 // Goes on until the file `go` appears in its input.
 const waiting = ['sh', '-c', 'touch /out/up; while [ ! -e /in/go ]; do sleep 0.01; done; exit 3']
 
+const supervisorOf = (home: TestHome, name: string): number =>
+  Number(readFileSync(join(home.folder, 'workers', name, 'begun'), 'utf8').split(' ')[0])
+
 describe.each(sandboxes)('a worker run with %s', (sandbox) => {
   test('outlives the process that started it, and is found again until its end', async ({
     home,
@@ -56,9 +59,7 @@ describe.each(sandboxes)('a worker run with %s', (sandbox) => {
       outputs: [{ volume: output, path: '/out' }],
     })
     await eventually(() => readFileSync(home.file(output, 'up')))
-    const supervisor = Number(
-      readFileSync(join(home.folder, 'workers', name, 'begun'), 'utf8').split(' ')[0],
-    )
+    const supervisor = supervisorOf(home, name)
     const below = (pid: number): number[] =>
       childrenOf(pid).flatMap((child) => [child, ...below(child)])
     const others = below(supervisor)
@@ -77,6 +78,26 @@ describe.each(sandboxes)('a worker run with %s', (sandbox) => {
     await eventually(() =>
       expect(others.filter((pid) => !['Z', undefined].includes(statOf(pid)[0]))).toEqual([]),
     )
+  })
+
+  test('that is killed while it is stopped with the home was stopped with the home', async ({
+    home,
+  }) => {
+    const cluster = home.open({ grace: 60_000 })
+    const output = await home.volume(cluster)
+    const deaf = 'trap "touch /out/asked" TERM; touch /out/up; while :; do sleep 0.01; done'
+    const { name } = await start(cluster, {
+      entrypoint: ['sh', '-c', deaf],
+      outputs: [{ volume: output, path: '/out' }],
+    })
+    await eventually(() => readFileSync(home.file(output, 'up')))
+    const closed = cluster.close({ stopWorkers: true })
+    await eventually(() => readFileSync(home.file(output, 'asked')))
+    process.kill(supervisorOf(home, name), 'SIGKILL')
+    await closed
+    expect(await cluster.findWorker(name)).toMatchObject({
+      state: { exitCode: 143, cause: 'machine', message: 'stopped with the local home' },
+    })
   })
 
   test('is stopped with the home, or goes on without it', async ({ home }) => {

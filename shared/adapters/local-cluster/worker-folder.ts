@@ -164,11 +164,13 @@ function reachedBy(folder: string) {
 }
 
 function vanished(worker: Stored): WorkerState {
-  writeVerdict(worker, {
-    cause: 'machine',
-    message:
-      'the program vanished: the machine was restarted, or its processes were killed from outside',
-  })
+  // Why it was to be stopped may have been said before.
+  if (read(join(worker.folder, 'verdict')) === undefined)
+    writeVerdict(worker, {
+      cause: 'machine',
+      message:
+        'the program vanished: the machine was restarted, or its processes were killed from outside',
+    })
   recordEnd(worker, 137)
   return endOf(worker) ?? { phase: 'pending' }
 }
