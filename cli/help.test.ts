@@ -19,7 +19,7 @@ const examples = (await described(root)).flatMap(({ name, examples }) =>
 
 test.each(examples)('the example "%s" is one of %s, and no misuse', async (line, name) => {
   const [own = ''] = line.slice(line.indexOf('knit ')).split(' | ')
-  expect(own).toMatch(new RegExp(`^${name} `))
+  expect(own).toMatch(new RegExp(`^${name}( |$)`))
   const words = own.replace(/ > \S+$/, '').replace(/\b[A-Z]+_ID\b/g, idOf('x'))
   // Without a profile a command that is understood goes no further.
   expect((await knit(words.split(' ').slice(1), tempDir())).code).not.toBe(2)
