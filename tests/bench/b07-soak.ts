@@ -49,7 +49,7 @@ type Look = { at: number; rss: number; rows: number; written: number }
 
 export default {
   id: 'B7',
-  what: `soak: ${unasked} Runs (--runs 100000 for an hour of it) through a chain of three Plans with trivial programs`,
+  what: `soak: Runs through a chain of three Plans with trivial programs, ${unasked} unless --runs says how many (100000 for an hour)`,
   async run(bench) {
     const runs = Math.ceil((bench.options.runs ?? unasked) / steps) * steps
     const days = String(keptSeconds / 86_400)
