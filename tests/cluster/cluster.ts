@@ -1,4 +1,5 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { isIPv6 } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { mistakeIn } from '#tests/support/kubeconfig.ts'
@@ -48,7 +49,6 @@ async function theirCluster(): Promise<Cluster> {
   const folder = await mkdtemp(join(tmpdir(), 'knit-cluster-'))
   const env = { KUBECONFIG: join(folder, 'kubeconfig') }
   await writeFile(env.KUBECONFIG, kubeconfig, { mode: 0o600 })
-  const address = '{.items[0].status.addresses[?(@.type=="InternalIP")].address}'
   return {
     env,
     namespacePrefix,
@@ -63,12 +63,20 @@ async function theirCluster(): Promise<Cluster> {
       ...(KNIT_TEST_STORAGE_CLASS && { class: KNIT_TEST_STORAGE_CLASS }),
       ...(KNIT_TEST_STORAGE_MODE && { mode: KNIT_TEST_STORAGE_MODE }),
     },
-    host: await run(
-      ['kubectl', 'get', 'nodes', '--request-timeout=10s', '-o', `jsonpath=${address}`],
-      env,
-    ),
+    host: await firstAddress(env),
     lower: () => rm(folder, { recursive: true }),
   }
+}
+
+/** Where the first node is reached: a node may have addresses of two families. */
+async function firstAddress(env: NodeJS.ProcessEnv): Promise<string> {
+  const path = '{.items[0].status.addresses[?(@.type=="InternalIP")].address}'
+  const all = await run(
+    ['kubectl', 'get', 'nodes', '--request-timeout=10s', '-o', `jsonpath=${path}`],
+    env,
+  )
+  const [address = ''] = all.split(' ')
+  return isIPv6(address) ? `[${address}]` : address
 }
 
 /** The kubeconfig with one context, which is the current one whoever reads it. */
@@ -84,22 +92,30 @@ function chosenContext(): Promise<string> {
 
 /** Raises a cluster of one node, unless it is there, and gives it the images. */
 export async function ownCluster(): Promise<Cluster> {
+  const wasThere = await ownRuns()
   await raise()
   return {
     env: ownEnv,
     namespacePrefix,
     images: {
       knitfab: await phase('our image is built and loaded', loadImage),
-      postgres: await phase('an image of PostgreSQL is loaded', () =>
-        run([`${scripts}/postgres/load`]),
-      ),
+      postgres: 'registry.local:5000/postgres:latest',
       node: 'registry.local:5000/node:latest',
       tools: 'registry.local:5000/busybox:latest',
     },
     mayEnforcePolicies: false,
     host: '10.98.0.2',
-    lower,
+    lower: wasThere ? leaveOwn : lowerOwn,
   }
+}
+
+/** Whether the node of this machine's own cluster runs. */
+const ownRuns = async (): Promise<boolean> =>
+  (await show(['bash', '-c', `source ${scripts}/settings && node_runs`])) === 0
+
+/** Somebody develops on it. */
+async function leaveOwn(): Promise<void> {
+  console.log('The cluster was there before, and stays: npm run cluster -- down ends it.')
 }
 
 async function raise(): Promise<void> {
@@ -115,7 +131,7 @@ async function raise(): Promise<void> {
 }
 
 /** Ends the cluster of this machine, and leaves nothing of it but what was built. */
-export async function lower(): Promise<void> {
+export async function lowerOwn(): Promise<void> {
   const code = await show([`${scripts}/down`])
   if (code !== 0) throw new Failed(`The cluster did not go: ${scripts}/down ended with ${code}.`)
 }

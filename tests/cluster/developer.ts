@@ -1,5 +1,5 @@
 import { Misused, runProgram } from '#shared/runtime/command-line.ts'
-import { lower, ownCluster, ownEnv } from './cluster.ts'
+import { lowerOwn, ownCluster, ownEnv } from './cluster.ts'
 import { Failed, phase, show } from './phase.ts'
 import { bring } from './release.ts'
 
@@ -14,7 +14,7 @@ A cluster of one node on this machine, with Knative and with the chart as this c
 
 const namespace = 'knitfab'
 
-const commands: Record<string, () => Promise<number | void>> = { up, down: lower, status }
+const commands: Record<string, () => Promise<number | void>> = { up, down: lowerOwn, status }
 
 process.exitCode = await runProgram({
   usage,
