@@ -153,7 +153,7 @@ The namespace {{ $ns }} has a Service {{ .metadata.name }} that is not of this r
 {{- $there := lookup "v1" (index . 1) $ns (index . 2) }}
 {{- $owner := include "knitfab.releaseOf" $there }}
 {{- if and $there (ne $owner $top.Release.Name) }}
-The namespace {{ $ns }} has a {{ index . 1 }} {{ index . 2 }} of {{ with $owner }}the release {{ . }}, which has left its Data there: install as {{ . }} to go on with them{{ else }}somebody else: install into another namespace{{ end }}, or delete what is left (kubectl -n {{ $ns }} delete job,pod,pvc,secret -l app.kubernetes.io/part-of=knit).
+The namespace {{ $ns }} has a {{ index . 1 }} {{ index . 2 }} of {{ with $owner }}the release {{ . }}, which has left its Data there: install as {{ . }} to go on with them{{ else }}somebody else: install into another namespace{{ end }}, or delete what is left (kubectl -n {{ $ns }} delete job,pod,pvc,secret -l app.kubernetes.io/part-of=knit --grace-period=30).
 {{- end }}
 {{- end }}
 

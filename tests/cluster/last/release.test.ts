@@ -1,34 +1,16 @@
-import { AppsV1Api, RbacAuthorizationV1Api, type KubernetesObject } from '@kubernetes/client-node'
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import type { KnitApi } from '#shared/client/connect.ts'
-import { data } from '#shared/contracts/data.ts'
-import { plans } from '#shared/contracts/plans.ts'
-import { runs } from '#shared/contracts/runs.ts'
+import { connectApi } from '#shared/client/connect.ts'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
-import { isReady, testConfig } from '#tests/support/kubernetes.ts'
-import { until } from '#tests/support/until.ts'
-import { kubernetes, type Installed } from '../installation.ts'
-import { knitIn, test as base } from '../installed.ts'
-import { run as execute } from '../phase.ts'
+import { kubernetes } from '../installation.ts'
+import { knitIn } from '../installed.ts'
 import { outputOf } from '../work.ts'
+import { commandsOf, deskIn } from './desk.ts'
+import { asked, everything, ours, samePort, test, untilGone, untilReady } from './lifecycle.ts'
 
-const { core, objects } = kubernetes()
-
-type Helm = (...words: string[]) => Promise<string>
-
-const test = base.extend<{ helm: Helm }>({
-  helm: async ({ there: { namespace } }, use) =>
-    use((...words) => execute(['helm', ...words, '--namespace', namespace])),
-})
-
-/** The gateway keeps its port, whatever it speaks there. */
-const samePort = ({ apiRoot }: Installed): string[] => [
-  '--set',
-  `gateway.service.nodePort=${new URL(apiRoot).port}`,
-]
+const { core } = kubernetes()
 
 test('everything that must always hold holds after all that', async ({ knit }) => {
   await knit('admin', 'check')
@@ -121,55 +103,46 @@ test('when the release is uninstalled all data stays, and a new one in its place
   expect(await work.end(runId)).toMatchObject({ status: 'done' })
 })
 
-const everything = async (api: KnitApi) =>
-  Promise.all([api.call(runs.find, {}), api.call(data.find, {}), api.call(plans.find, {})])
+test('a release of which nothing is left but claims of data is brought back by what the README says of backups', async ({
+  there,
+  folder,
+  api,
+  work,
+  helm,
+}) => {
+  const { namespace } = there
+  const knitId = outputOf(await work.end(await work.start('echo kept > /out/text')))
+  const before = await everything(api)
+  const values = JSON.parse(await helm('get', 'values', 'knitfab', '--output', 'json'))
+  values.gateway.service.nodePort = Number(new URL(there.apiRoot).port)
+  const type = deskIn(folder, JSON.stringify(values))
+  const [backUp = '', restore = ''] = commandsOf('Backup', namespace)
+  expect(await type(backUp)).toContain(volumeOf(knitId))
 
-const kinds = [
-  ['serving.knative.dev/v1', 'Service'],
-  ['eventing.knative.dev/v1', 'Broker'],
-  ['eventing.knative.dev/v1', 'Trigger'],
-  ['sources.knative.dev/v1', 'ApiServerSource'],
-  ['sources.knative.dev/v1', 'PingSource'],
-] as const
+  await helm('uninstall', 'knitfab')
+  await untilGone(namespace)
+  await core.deleteNamespacedPersistentVolumeClaim({ namespace, name: 'data-postgres-0' })
+  await core.deleteCollectionNamespacedSecret({ namespace, labelSelector: ours })
+  await type(restore)
+  await untilReady(namespace)
+  expect(await asked(() => everything(api))).toEqual(before)
+  expect(await work.pull(knitId)).toEqual({ text: 'kept\n' })
+  const next = await work.end(await work.start('echo again > /out/text'))
+  expect(await work.pull(outputOf(next))).toEqual({ text: 'again\n' })
+})
 
-async function ofKnative(namespace: string): Promise<KubernetesObject[]> {
-  const lists = await Promise.all(
-    kinds.map(([apiVersion, kind]) => objects.list(apiVersion, kind, namespace)),
-  )
-  return lists.flatMap(({ items }) => items)
-}
-
-const untilReady = (namespace: string) =>
-  until(async () => (await ofKnative(namespace)).every(isReady))
-
-/** Waits for what Helm does not: until nothing of the release is left but what is kept. */
-async function untilGone(namespace: string): Promise<void> {
-  const labelSelector = 'app.kubernetes.io/part-of=knit'
-  const config = testConfig()
-  const apps = config.makeApiClient(AppsV1Api)
-  const rbac = config.makeApiClient(RbacAuthorizationV1Api)
-  // They have nothing to lose, and Knative gives them minutes.
-  const functions = `${labelSelector},knitfab.dev/kind=function`
-  await until(async () => {
-    await core.deleteCollectionNamespacedPod({
-      namespace,
-      labelSelector: functions,
-      body: { gracePeriodSeconds: 0 },
-    })
-    const query = { namespace, labelSelector }
-    const lists = await Promise.all([
-      apps.listNamespacedDeployment(query),
-      apps.listNamespacedStatefulSet(query),
-      core.listNamespacedPod(query),
-      core.listNamespacedServiceAccount(query),
-      core.listNamespacedConfigMap(query),
-      rbac.listNamespacedRole(query),
-      rbac.listNamespacedRoleBinding(query),
-    ])
-    const left: unknown[] = [
-      ...lists.flatMap(({ items }) => items),
-      ...(await ofKnative(namespace)),
-    ]
-    return left.length === 0
-  })
-}
+test('token, signing key and password are replaced by what the README says, and the token of before opens nothing any more', async ({
+  there,
+  folder,
+  api,
+}) => {
+  const { namespace, apiRoot } = there
+  const before = await everything(api)
+  const type = deskIn(folder, '{}')
+  for (const commands of commandsOf('New tokens, keys and passwords', namespace))
+    await type(commands)
+  const secret = await core.readNamespacedSecret({ namespace, name: 'knitfab-token' })
+  const token = Buffer.from(secret.data?.['KNIT_TOKEN'] ?? '', 'base64').toString()
+  expect(await asked(() => everything(connectApi({ apiRoot, token })))).toEqual(before)
+  await expect(everything(api)).rejects.toMatchObject({ status: 401 })
+})
