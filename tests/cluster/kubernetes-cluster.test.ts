@@ -7,7 +7,9 @@ import {
 import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { agentName } from '#shared/adapters/kubernetes-cluster/agent-pod.ts'
 import type { ClusterSettings } from '#shared/adapters/kubernetes-cluster/settings.ts'
 import { pack } from '#shared/archive/pack.ts'
 import {
@@ -315,6 +317,30 @@ describe('on a real Kubernetes', { skip: !there, concurrent: true }, () => {
     } finally {
       await core.deletePersistentVolume({ name })
     }
+  })
+
+  const readAll = async (volume: string) => buffer(await cluster.send(volume))
+
+  const agentOf = async (volume: string): Promise<V1Pod | undefined> => {
+    const { items } = await core.listNamespacedPod({ namespace })
+    return items.find(({ metadata }) => metadata?.name === agentName(volume, 'ro'))
+  }
+
+  test('a volume is read by one agent as long as it is read, which ends by itself and is cleaned away, but for those that live', async () => {
+    const volume = await receive({ text: Buffer.from('some') }, 0o644)
+    await readAll(volume)
+    const first = await agentOf(volume)
+    await readAll(volume)
+    expect((await agentOf(volume))?.metadata?.uid).toBe(first?.metadata?.uid)
+
+    await until(async () => (await agentOf(volume))?.status?.phase === 'Succeeded')
+    const other = await receive({ text: Buffer.from('more') }, 0o644)
+    await readAll(other)
+    await cluster.tidyTransfers()
+    expect(await agentOf(volume)).toBeUndefined()
+    expect(await agentOf(other)).toMatchObject({ status: { phase: 'Running' } })
+    await readAll(volume)
+    expect((await agentOf(volume))?.metadata?.uid).not.toBe(first?.metadata?.uid)
   })
 
   test('a program for another kind of machine fails by its plan', async () => {
