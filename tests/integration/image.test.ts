@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { join } from 'node:path'
+import { readdirSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { test as base, expect } from 'vitest'
 import { confinement, type Engine } from '#shared/adapters/local-cluster/engine.ts'
 import { enginesHere, run } from '#tests/support/engines.ts'
@@ -33,6 +34,16 @@ function buildImage({ words, name }: Engine, context: string, tag: string): stri
   if (status !== 0) throw new Error(stderr)
   return run({ words } as Engine, 'image', 'inspect', '--format', '{{.Id}}', tag).trim()
 }
+
+test(
+  'the image has no folder of packages: what functions need is in their bundles',
+  building,
+  ({ contexts: [context] }) => {
+    const files = readdirSync(context, { recursive: true, encoding: 'utf8' })
+    expect(files.filter((path) => path.endsWith('start.cjs'))).toHaveLength(1)
+    expect(files.filter((path) => basename(path) === 'node_modules')).toEqual([])
+  },
+)
 
 for (const engine of await enginesHere())
   test(

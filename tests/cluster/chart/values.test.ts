@@ -220,3 +220,24 @@ test('the gateway alone knows the token, and nobody more of a secret than they n
   expect(whoKnows('KNIT_SIGNING_KEY')).toHaveLength(functions.length)
   expect(whoKnows('KNIT_DATABASE_URL')).toHaveLength(functions.length + 1)
 })
+
+test('of the functions that Runs and readers wait for a Pod is always there, and of no others', () => {
+  const template = (manifest: Manifest) => manifest.spec?.template?.metadata?.annotations
+  const awake = render()
+    .filter((manifest) => Number(template(manifest)?.['autoscaling.knative.dev/min-scale']) > 0)
+    .map(({ metadata }) => metadata.name)
+  expect(awake.toSorted()).toEqual([
+    'api-data-find',
+    'api-plans-find',
+    'api-plans-show',
+    'api-runs-find',
+    'api-runs-show',
+    'step-finish-run',
+    'step-initialize-run',
+    'step-match-data',
+    'step-observe-worker',
+    'step-project-runs',
+    'step-start-run',
+    'step-sweep',
+  ])
+})
