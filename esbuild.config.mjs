@@ -78,14 +78,27 @@ const lean = {
   },
 }
 
+/** What few configure and nobody else should load is a bundle of its own, beside those that ask for it. */
+const apart = {
+  name: 'apart',
+  setup({ onResolve }) {
+    onResolve({ filter: /otlp-sink\.ts$/ }, ({ kind }) =>
+      kind === 'dynamic-import' ? { path: './otlp-sink.cjs', external: true } : undefined,
+    )
+  },
+}
+
 const common = {
   bundle: true,
   platform: 'node',
   target: 'node24',
   legalComments: 'none',
   logLevel: 'warning',
-  plugins: [lean],
+  plugins: [lean, apart],
 }
+
+// An ES module that imports node:http, and an import that waits, make Node load all of `fetch` with it.
+const commonjs = { ...common, format: 'cjs', supported: { 'dynamic-import': false } }
 
 /** How a function is started: the client of Kubernetes is only in the bundles of those that call it. */
 async function startOf(path) {
@@ -96,11 +109,10 @@ async function startOf(path) {
         serve(fn, openKubernetes)`
 }
 
-// CommonJS: an ES module that imports node:http makes Node load all of `fetch` with it. Names stay as they are, for logs.
+// Names stay as they are, for logs.
 const served = async ([name, path], { out, readable }) =>
   build({
-    ...common,
-    format: 'cjs',
+    ...commonjs,
     minifySyntax: !readable,
     minifyWhitespace: !readable,
     // The function that start.cjs calls.
@@ -173,6 +185,16 @@ const program = ([name, path], out) =>
     outfile: `${out}/${name}.mjs`,
   })
 
+/** What sends traces, for `apart`. */
+const sink = (out) =>
+  build({
+    ...commonjs,
+    minify: true,
+    keepNames: true,
+    entryPoints: ['shared/adapters/otlp-sink.ts'],
+    outfile: `${out}/otlp-sink.cjs`,
+  })
+
 async function buildAll({ readable }, [out = 'dist', ...more]) {
   if (more.length > 0) throw new Misused(`Too many folders: ${more.join(', ')}`)
   rmSync(out, { recursive: true, force: true })
@@ -180,6 +202,7 @@ async function buildAll({ readable }, [out = 'dist', ...more]) {
   await Promise.all([
     ...functions().map((fn) => served(fn, { out, readable })),
     ...programs.map((one) => program(one, out)),
+    sink(out),
   ])
   cpSync('shared/database/migrations', `${out}/migrations`, { recursive: true })
   cpSync('functions/start.cjs', `${out}/start.cjs`)

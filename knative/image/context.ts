@@ -15,7 +15,8 @@ import { dirname, join } from 'node:path'
 const here = import.meta.dirname
 
 /** Which of the built files the image holds; the others are for a machine without a cluster. */
-const ofImage = /^(start\.cjs|functions|migrations|job-.*\.mjs)$/
+export const isOfImage = (name: string): boolean =>
+  /^(start\.cjs|functions|otlp-sink\.cjs|migrations|job-.*\.mjs)$/.test(name)
 
 const accounts = {
   'etc/passwd': 'root:x:0:0:root:/:/none\nknit:x:65532:65532:knit:/app:/none\n',
@@ -37,7 +38,7 @@ export function makeContext({ dist, folder }: { dist: string; folder: string }):
     mkdirSync(dirname(join(rootfs, path)), { recursive: true })
     writeFileSync(join(rootfs, path), text)
   }
-  for (const name of readdirSync(dist).filter((file) => ofImage.test(file)))
+  for (const name of readdirSync(dist).filter(isOfImage))
     cpSync(join(dist, name), join(rootfs, 'app', name), { recursive: true })
   settle(rootfs)
   chmodSync(join(rootfs, 'tmp'), 0o1777)
