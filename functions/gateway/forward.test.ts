@@ -17,6 +17,7 @@ import { FolderTransfers } from '#tests/support/folder-transfers.ts'
 import { makeData } from '#tests/support/makers.ts'
 import { begin, md5, send } from '#tests/support/over-socket.ts'
 import { until } from '#tests/support/until.ts'
+import { createTracer } from '#shared/runtime/tracer.ts'
 import { signingKey, type TestWorld } from '#tests/support/world.ts'
 import { routeFunctions } from '../functions.generated.ts'
 import { forwardOverHttp } from './forward.ts'
@@ -41,6 +42,7 @@ const gate = (template: string) =>
       forward: forwardOverHttp(template),
       openapi: {},
       metrics: { time: () => {} },
+      tracer: createTracer(),
     }).fetch,
   )
 

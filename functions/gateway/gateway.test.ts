@@ -4,6 +4,7 @@ import { Problem } from '#shared/contracts/problems.ts'
 import type { AuditRecord } from '#shared/database/audit.ts'
 import type { Role } from '#shared/domain/role.ts'
 import { identityHeader, signIdentity, verifyIdentity } from '#shared/runtime/identity.ts'
+import { createTracer } from '#shared/runtime/tracer.ts'
 import { signingKey } from '#tests/support/world.ts'
 import { gateway, type GatewayOptions } from './gateway.ts'
 
@@ -27,6 +28,7 @@ function open(changes: Partial<GatewayOptions> = {}) {
       }),
     openapi,
     metrics: { time: () => {} },
+    tracer: createTracer(),
     ...changes,
   })
 }

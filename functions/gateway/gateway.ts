@@ -9,12 +9,14 @@ import {
   signIdentity,
   type Principal,
 } from '#shared/runtime/identity.ts'
+import type { Span, Tracer } from '#shared/ports/tracer.ts'
 import { statusClass, type Metrics } from '#shared/runtime/metrics.ts'
 import type { NodeBindings } from '#shared/runtime/read-request.ts'
 import { answerEarly } from '#shared/runtime/answer-early.ts'
 import { jsonResponse, problemResponse, toProblem } from '#shared/runtime/respond.ts'
 import type { TellMetrics } from '#shared/runtime/tell-metrics.ts'
-import { followTrace, traceId } from '#shared/runtime/trace.ts'
+import { traceId } from '#shared/runtime/trace.ts'
+import { endAnswered } from '#shared/runtime/tracer.ts'
 import { answer, lightRequest } from '#shared/runtime/web.ts'
 import type { AddressOf } from './client-address.ts'
 import { docsPage } from './docs-page.ts'
@@ -41,6 +43,7 @@ export type GatewayOptions = {
   openapi: object
   /** Where it is told what requests took. */
   metrics: Pick<Metrics, 'time'>
+  tracer: Pick<Tracer, 'start'>
   /** How the metrics are told to admins, where the gateway tells them. */
   tellMetrics?: TellMetrics
 }
@@ -82,12 +85,14 @@ export function gateway(options: GatewayOptions): Hono<{ Bindings: NodeBindings 
   const table = pathTable([...options.routes, ...own])
   const app = new Hono<{ Bindings: NodeBindings }>()
   app.all('*', async (c) => {
-    const since = performance.now()
     const found = findRoute(table, c.req.method, new URL(c.req.url).pathname)
-    const response = await answerTo(found, c, options)
+    const span = startSpan(found, c, options)
+    const response = await answerTo(found, c, span, options)
     const route = found.kind === 'route' ? found.route.name : 'none'
-    const status = statusClass(statusOf(response, c.env))
-    options.metrics.time('knit_gateway_duration_seconds', { route, status }, since)
+    const status = statusOf(response, c.env)
+    const labels = { route, status: statusClass(status) }
+    options.metrics.time('knit_gateway_duration_seconds', labels, span.since)
+    endAnswered(span, status)
     return response
   })
   return app
@@ -95,14 +100,30 @@ export function gateway(options: GatewayOptions): Hono<{ Bindings: NodeBindings 
 
 type Call = HonoContext<{ Bindings: NodeBindings }>
 
-async function answerTo(found: Found, c: Call, options: GatewayOptions): Promise<Response> {
+/** By the words that OpenTelemetry has for what is asked over HTTP. */
+function startSpan(found: Found, { req }: Call, { tracer }: GatewayOptions): Span {
+  const path = found.kind === 'route' ? found.route.path : undefined
+  return tracer.start(path ? `${req.method} ${path}` : req.method, {
+    kind: 'server',
+    parent: req.header('traceparent'),
+    begins: true,
+    attributes: { 'http.request.method': req.method, ...(path && { 'http.route': path }) },
+  })
+}
+
+async function answerTo(
+  found: Found,
+  c: Call,
+  span: Span,
+  options: GatewayOptions,
+): Promise<Response> {
   const requestId = randomUUID()
   try {
     if (found.kind === 'options')
       return answer(null, { status: 204, headers: { allow: found.allow } })
     if (found.kind === 'method')
       return await answerEarly(notAllowed(c.req.raw, requestId, found.allow), c.env ?? {})
-    const traceparent = followTrace(c.req.header('traceparent'))
+    const { traceparent } = span
     if (found.kind === 'absent') return await passOutside(c, { requestId, traceparent }, options)
     return await serve(c, { route: found.route, requestId, traceparent }, options)
   } catch (error) {

@@ -12,7 +12,7 @@ import { throttled } from './throttle.ts'
 
 /** The gateway as the settings say, before functions that are reached by `forward`. */
 export function openGateway(
-  world: Pick<World, 'config' | 'sql' | 'log' | 'metrics'>,
+  world: Pick<World, 'config' | 'sql' | 'log' | 'metrics' | 'tracer'>,
   behind: Pick<GatewayOptions, 'routes' | 'forward' | 'tellMetrics'>,
 ): Hono<{ Bindings: NodeBindings }> {
   const { signingKey, trustedProxies, maxRequestRate, maxFailedSignIns } = world.config
@@ -29,5 +29,6 @@ export function openGateway(
     outside: extraApis(world.config),
     openapi,
     metrics: world.metrics,
+    tracer: world.tracer,
   })
 }

@@ -9,9 +9,10 @@ import { systemClock } from '#shared/ports/clock.ts'
 import type { Log } from '#shared/ports/log.ts'
 import { configFrom, variableOf, type Config } from '#shared/runtime/config.ts'
 import type { World } from '#shared/runtime/context.ts'
-import { countedBus } from '#shared/runtime/counted-bus.ts'
 import { createLog } from '#shared/runtime/log.ts'
 import { createMetrics } from '#shared/runtime/metrics.ts'
+import { observedBus } from '#shared/runtime/observed-bus.ts'
+import { openTracer } from '#shared/runtime/open-tracer.ts'
 import { createRelay } from '#shared/runtime/relay.ts'
 import { endsWithin } from '#shared/runtime/within.ts'
 import { isOpenToAll } from '../gateway/authenticate.ts'
@@ -44,6 +45,8 @@ export async function startLocalHome(
   started.defer(() => home.leave())
   const config = settingsOf(options, home, env)
   const log = createLog({ format: config.logFormat, level: config.logLevel })
+  const tracer = openTracer(env, { name: 'knitfab', release: config.release }, log)
+  started.defer(async () => void (await endsWithin(5, tracer.close())))
 
   const database = options.database
     ? await openExternal(options.database)
@@ -59,7 +62,7 @@ export async function startLocalHome(
     concurrency: (step) => door.concurrency(step),
   })
   const metrics = createMetrics(sql)
-  const relay = createRelay(sql, countedBus(bus, metrics), log)
+  const relay = createRelay(sql, observedBus(bus, { metrics, tracer }), log)
   const onChange = (worker: string) => void tellChange(bus, worker)
   const cluster = await openCluster(options, home, { env, log, onChange })
   started.defer(() => cluster.close({ stopWorkers: true }))
@@ -74,6 +77,7 @@ export async function startLocalHome(
     clock: systemClock,
     log,
     metrics,
+    tracer,
     relay,
   }
   const door = await openDoor(world)

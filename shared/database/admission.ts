@@ -115,5 +115,6 @@ export async function claimWaiting(
        and status = 'waiting'
        and (claim is null or claimed_until < now())
     returning id, plan_id as "planId", status, attempt, claim, failures, hook_failures as "hookFailures",
+              traceparent,
               ${isTakenOver(tx, 'run')} as "isTakenOver"`
 }

@@ -4,7 +4,7 @@ import type { Measure } from '#shared/domain/worker.ts'
 import type { Tag } from '#shared/domain/tag.ts'
 import { dropOutputs } from './garbage.ts'
 import { tell, type By } from './outbox.ts'
-import { type Claimed, moveRun } from './runs.ts'
+import { executionOf, moveRun, type Claimed, type Execution } from './runs.ts'
 import { begin, storable, type Queryable, type Sql, type Tx } from './sql.ts'
 import { findTagIds, internTags } from './tags.ts'
 
@@ -64,15 +64,18 @@ export type Stamp = {
   goneAt?: Date
 }
 
-/** Stamps the outputs of a run that has ended; those of a done one are to be matched, and told of. */
+/**
+ * Stamps the outputs of a run that has ended; those of a done one are to be matched, and told of. Gives back the execution of a program
+ * whose end nobody saw.
+ */
 export async function stampData(
   tx: Tx,
   runId: string,
   { ready, measures, goneAt }: Stamp,
   by: By,
-): Promise<void> {
+): Promise<Execution | undefined> {
   const measured = [...measures]
-  await tx`
+  const [unseen] = await tx<Execution[]>`
     with ended as (
       update attempt
          set ended_at = ${goneAt ?? null}
@@ -80,6 +83,7 @@ export async function stampData(
        where run.id = ${runId}
          and (run_id, number) = (run.id, run.attempt)
          and attempt.ended_at is null
+      returning ${executionOf(tx)}
     ), stamped as (
       update data
          set ended_at = now(),
@@ -101,9 +105,12 @@ export async function stampData(
       select 'data.ready', id, jsonb_build_object('runId', id), ${by.traceparent ?? null}
         from (select ${runId}::uuid as id) as run
        where ${ready}
+    ), matched as (
+      insert into match_task (knit_id)
+      select id from stamped where ${ready}
     )
-    insert into match_task (knit_id)
-    select id from stamped where ${ready}`
+    select * from ended`
+  return unseen
 }
 
 /** Keeps what the outputs of a run are known to hold before it ends, by their volumes; of others nothing. */

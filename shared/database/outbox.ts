@@ -3,7 +3,16 @@ import type { KnitEvent } from '#shared/ports/event-bus.ts'
 import { relax, type Fragment, type Queryable, type Sql, type Tx } from './sql.ts'
 
 /** On whose behalf something is changed: the step or the caller, and the trace it belongs to. */
-export type By = { actor: string; traceparent?: string | undefined }
+export type By = {
+  actor: string
+  traceparent?: string | undefined
+  /** The trace is recorded somewhere: what is made on the way may remember it. */
+  isTraced?: true
+}
+
+/** What a run that is made on somebody's behalf remembers of the trace. */
+export const rememberedTrace = ({ traceparent, isTraced }: By): string | null =>
+  (isTraced && traceparent) || null
 
 /** Records an event in the transaction that it reports. */
 export async function tell<E extends EventName>(

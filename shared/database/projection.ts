@@ -1,5 +1,5 @@
 import { newCombinations, type Candidates, type Nominated } from '#shared/domain/combinations.ts'
-import { tell, type By } from './outbox.ts'
+import { rememberedTrace, tell, type By } from './outbox.ts'
 import type { Fragment, Tx } from './sql.ts'
 
 /** What projection has to know of a plan. */
@@ -216,8 +216,8 @@ export async function createRuns(
       select uuidv7() as run_id, given.*
         from unnest(${listed(tx, arrays)}) as given (${listed(tx, columns)})
     ), made as (
-      insert into run (id, plan_id, status, combination)
-      select run_id, ${planId}::uuid, ${status}, sha256(''::bytea ${identity})
+      insert into run (id, plan_id, status, combination, traceparent)
+      select run_id, ${planId}::uuid, ${status}, sha256(''::bytea ${identity}), ${rememberedTrace(by)}
         from combination
           on conflict (plan_id, combination) do nothing
       returning id, plan_id, status

@@ -2,7 +2,7 @@ import type { FailureCause, RunExit } from '#shared/domain/run.ts'
 import { type Next, type RunStatus } from '#shared/domain/run-states.ts'
 import { toldPerPlan } from '#shared/contracts/events.ts'
 import { dropOutputs } from './garbage.ts'
-import type { By } from './outbox.ts'
+import { rememberedTrace, type By } from './outbox.ts'
 import { relax, storable, type Fragment, type Queryable, type Sql, type Tx } from './sql.ts'
 
 /** A run that somebody serves: it may be moved only while status, attempt and claim are these. */
@@ -17,6 +17,8 @@ export type Claimed<F extends RunStatus = RunStatus> = {
   hookFailures: number
   /** That of the worker the attempt was begun with, once it was: one of the same name may be another. */
   workerUid?: string | null
+  /** The trace in which it was made, or tried again, where that is recorded. */
+  traceparent?: string | null
   /** Whoever held it before was silent for longer than the lease. */
   isTakenOver?: boolean
 }
@@ -50,6 +52,7 @@ export async function claimRun<F extends RunStatus>(
        and (claim is null or claimed_until < now())
        and (failures = 0 and hook_failures = 0 or due_at <= now())
     returning id, plan_id as "planId", status, attempt, claim, failures, hook_failures as "hookFailures",
+              traceparent,
               (select worker_uid from attempt where run_id = run.id and number = run.attempt) as "workerUid",
               ${isTakenOver(sql, 'run')} as "isTakenOver"`
   return run
@@ -145,6 +148,7 @@ export async function moveRun<F extends RunStatus, T extends Next<F>>(
       update run
          set status = ${to},
              attempt = attempt + ${nextAttempt ? 1 : 0},
+             ${nextAttempt ? tx`traceparent = ${rememberedTrace(by)},` : tx``}
              updated_at = now(),
              due_at = now(),
              failures = 0,
@@ -212,7 +216,24 @@ export type AttemptEnd = {
   cause?: FailureCause
 }
 
-export async function recordEnd(tx: Tx, run: Claimed, end: AttemptEnd): Promise<void> {
+/** What is known by now of how a program was executed. */
+export type Execution = {
+  startedAt: Date | null
+  endedAt: Date | null
+  image: string | null
+  exitCode: number | null
+}
+
+/** Its columns of an attempt. */
+export const executionOf = (sql: Queryable): Fragment => sql`
+  attempt.started_at as "startedAt", attempt.ended_at as "endedAt", attempt.image, attempt.exit_code as "exitCode"`
+
+/** Keeps how a program ended; gives back what is known of it by now. */
+export async function recordEnd(
+  tx: Tx,
+  run: Claimed,
+  end: AttemptEnd,
+): Promise<Execution | undefined> {
   const { exit, isEnding } = end
   const message = exit ? storable(exit.message) : null
   // A code that is none (some systems report others) still says that it failed.
@@ -220,7 +241,7 @@ export async function recordEnd(tx: Tx, run: Claimed, end: AttemptEnd): Promise<
   // An end that nobody timed is now.
   const endsNow = exit !== undefined && !isEnding
   const endedAt = tx`${end.endedAt ?? null}::timestamptz`
-  await tx`
+  const [execution] = await tx<Execution[]>`
     insert into attempt (run_id, number, started_at, ended_at, exit_code, exit_message, image, cause)
     values (
       ${run.id}, ${run.attempt}, ${end.startedAt ?? null},
@@ -233,7 +254,9 @@ export async function recordEnd(tx: Tx, run: Claimed, end: AttemptEnd): Promise<
            exit_code = coalesce(excluded.exit_code, attempt.exit_code),
            exit_message = coalesce(excluded.exit_message, attempt.exit_message),
            image = coalesce(excluded.image, attempt.image),
-           cause = coalesce(excluded.cause, attempt.cause)`
+           cause = coalesce(excluded.cause, attempt.cause)
+    returning ${executionOf(tx)}`
+  return execution
 }
 
 /** Why an attempt failed, and how many attempts there were since the run was made, or a user asked for another. */

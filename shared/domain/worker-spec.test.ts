@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest'
-import { runOfWorker, volumeOf, workerOf, workerSpec, type Work } from './worker-spec.ts'
+import {
+  programTrace,
+  runOfWorker,
+  volumeOf,
+  workerOf,
+  workerSpec,
+  type Work,
+} from './worker-spec.ts'
 
 const run = { id: '00000000-0000-7000-8000-000000000001', planId: 'p', attempt: 2 }
 const work: Work = {
@@ -65,4 +72,23 @@ test('a program may use the network only when its plan says so', () => {
   expect(network('knit.network', 'yes')).toBe(true)
   expect(network('knit.network', 'no')).toBe(false)
   expect(network('other', 'yes')).toBe(false)
+})
+
+const traced = { ...run, traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' }
+
+test('a program is told of its own span in the trace of its run, another for each attempt', () => {
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-0002000000000001-01'
+  expect(workerSpec(traced, work)).toMatchObject({
+    traceparent,
+    env: { TRACEPARENT: traceparent },
+  })
+  expect(programTrace({ ...traced, attempt: 3 })).toBe(traceparent.replace('0002', '0003'))
+})
+
+test('of a run that is in no trace the program is told of none', () => {
+  for (const traceparent of [null, undefined])
+    expect(workerSpec({ ...run, ...(traceparent === null && { traceparent }) }, work)).toEqual(
+      expect.not.objectContaining({ traceparent: expect.anything() }),
+    )
+  expect(workerSpec(run, work).env).toEqual({})
 })

@@ -21,6 +21,20 @@ export function runOfWorker(name: string): { id: string; attempt: number } | und
   return id === undefined ? undefined : { id, attempt: Number(attempt) }
 }
 
+/**
+ * The `traceparent` of the execution of a run's program, in the trace of the run; undefined when that is not recorded. Whoever starts the
+ * program and whoever sees its end come to the same: it is made of run and attempt.
+ */
+export function programTrace(run: {
+  id: string
+  attempt: number
+  traceparent?: string | null
+}): string | undefined {
+  if (!run.traceparent) return undefined
+  const span = (run.attempt % 0x10000).toString(16).padStart(4, '0') + run.id.slice(-12)
+  return `${run.traceparent.slice(0, 36)}${span}-01`
+}
+
 /** What a run reads and writes, and the plan that says how. */
 export type Work = {
   image: string
@@ -40,9 +54,10 @@ const networkAnnotation = { key: 'knit.network', value: 'yes' }
 
 /** A run becomes a worker, as a plain value. */
 export function workerSpec(
-  run: { id: string; planId: string; attempt: number },
+  run: { id: string; planId: string; attempt: number; traceparent?: string | null },
   work: Work,
 ): WorkerSpec {
+  const traceparent = programTrace(run)
   const log = work.outputs.find(({ path }) => path === null)
   return {
     name: workerOf(run),
@@ -50,7 +65,8 @@ export function workerSpec(
     image: work.image,
     entrypoint: work.entrypoint,
     args: work.args,
-    env: {},
+    // As programs that trace themselves are usually told.
+    env: { ...(traceparent && { TRACEPARENT: traceparent }) },
     inputs: work.inputs.map(({ path, knitId }) => ({ volume: volumeOf(knitId), path })),
     outputs: work.outputs.flatMap(({ path, knitId }) =>
       path === null ? [] : [{ volume: volumeOf(knitId), path }],
@@ -62,5 +78,6 @@ export function workerSpec(
     ),
     onNode: { may: [], prefer: [], must: [], ...work.onNode },
     ...(work.serviceAccount && { serviceAccount: work.serviceAccount }),
+    ...(traceparent && { traceparent }),
   }
 }

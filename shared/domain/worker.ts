@@ -33,6 +33,8 @@ export type WorkerSpec = {
   network: boolean
   onNode: OnNode
   serviceAccount?: string
+  /** The `traceparent` of its program's execution, where that is recorded. */
+  traceparent?: string
 }
 
 export type VolumeMount = { volume: string; path: string }

@@ -5,6 +5,7 @@ import type { Clock } from '#shared/ports/clock.ts'
 import type { Cluster, ClusterCall, Transfers } from '#shared/ports/cluster.ts'
 import type { EventBus } from '#shared/ports/event-bus.ts'
 import type { Log } from '#shared/ports/log.ts'
+import type { Span, SpanOptions, Tracer } from '#shared/ports/tracer.ts'
 import {
   begin,
   persistently,
@@ -14,6 +15,8 @@ import {
 } from '#shared/database/sql.ts'
 import type { By } from '#shared/database/outbox.ts'
 import { only } from './only.ts'
+import { traceId } from './trace.ts'
+import { during } from './tracer.ts'
 
 /** The world as functions see it: interfaces, chosen once by whoever starts them. */
 export type World = {
@@ -27,15 +30,24 @@ export type World = {
   clock: Clock
   log: Log
   metrics: Metrics
+  tracer: Tracer
   /** Publishes what transactions recorded; woken after each commit. */
   relay: Relay
 }
 
 /** The world for one request or event: with who acts, and a log that says which. */
-export type Context = World & {
+export type Context = World &
+  UnderSpan & {
+    requestId: string
+    signal: AbortSignal
+  }
+
+/** What is done belongs to a span: what it changes, tells and calls follows that. */
+type UnderSpan = {
+  span: Span
   by: By
-  requestId: string
-  signal: AbortSignal
+  /** Does some work under a span of its own. */
+  inSpan<T>(name: string, options: SpanOptions, work: (span: Span) => Promise<T>): Promise<T>
   /** Runs `work` in one transaction, and publishes what it told once it has committed. */
   begin<T>(work: (tx: Tx) => Promise<T>, options?: TransactionOptions): Promise<T>
   /** The same for a single statement, which needs no transaction around it. */
@@ -46,9 +58,12 @@ export function contextFor(
   world: World,
   {
     uses = [],
+    actor,
+    span,
     ...call
   }: {
-    by: By
+    actor: string
+    span: Span
     requestId: string
     signal: AbortSignal
     log: Log
@@ -60,12 +75,34 @@ export function contextFor(
     ...call,
     cluster: only(world.cluster, ['capacity', ...(uses as (keyof Cluster)[])]),
     transfers: only(world.transfers, uses as (keyof Transfers)[]),
+    ...underSpan(world, actor, span),
+  }
+}
+
+/** The same under another span, in the trace of which its log is as well. */
+export const withSpan = (ctx: Context, span: Span): Context => ({
+  ...ctx,
+  log: ctx.log.child({ trace: traceId(span.traceparent) }),
+  ...underSpan(ctx, ctx.by.actor, span),
+})
+
+function underSpan(world: World, actor: string, span: Span): UnderSpan {
+  const { traceparent, isRecorded } = span
+  return {
+    span,
+    by: { actor, traceparent, ...(isRecorded && { isTraced: true as const }) },
+    inSpan(name, options, work) {
+      span.need()
+      return during(world.tracer.start(name, { ...options, parent: traceparent }), work)
+    },
     async begin(work, options) {
+      span.need()
       const result = await begin(world.sql, work, options)
       world.relay.wake()
       return result
     },
     async execute(statement) {
+      span.need()
       const result = await persistently(() => statement(world.sql))
       world.relay.wake()
       return result

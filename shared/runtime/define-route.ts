@@ -20,7 +20,8 @@ import { statusClass } from './metrics.ts'
 import { checkRole, identityHeader, verifyIdentity, type Principal } from './identity.ts'
 import { readJson, readQuery, type NodeBindings } from './read-request.ts'
 import { jsonResponse, problemResponse, toProblem } from './respond.ts'
-import { followTrace, traceId } from './trace.ts'
+import { traceId } from './trace.ts'
+import { endAnswered } from './tracer.ts'
 import { answer, LightResponse, type Asked } from './web.ts'
 
 /** How a function wants to be deployed; what it leaves out is the platform's default. */
@@ -77,28 +78,40 @@ export function defineRoute<S extends RouteSpec>(
 ): RouteFunction {
   const serve = async (c: RouteCall, world: World): Promise<Response> => {
     const requestId = c.req.header('x-request-id') ?? randomUUID()
-    const traceparent = followTrace(c.req.header('traceparent'))
-    const log = world.log.child({ route: contract.name, requestId, trace: traceId(traceparent) })
-    const since = performance.now()
+    const span = world.tracer.start(contract.name, {
+      kind: 'server',
+      parent: c.req.header('traceparent'),
+      begins: true,
+      attributes: { 'knit.route': contract.name },
+    })
+    const trace = traceId(span.traceparent)
+    const log = world.log.child({ route: contract.name, requestId, trace })
     const done = (response: Response): Response => {
       const { status } = response
-      log.debug('served', { status, ms: Math.round(performance.now() - since) })
+      log.debug('served', { status, ms: Math.round(performance.now() - span.since) })
       const labels = { route: contract.name, status: statusClass(status) }
-      world.metrics.time('knit_route_duration_seconds', labels, since)
+      world.metrics.time('knit_route_duration_seconds', labels, span.since)
+      endAnswered(span, status)
       return response
     }
     try {
       const principal = await authorise(c.req.header(identityHeader), contract, world)
       const input = await readInput(contract, c, world)
-      const by = { actor: principal.name, traceparent }
       const signal = c.req.raw.signal
-      const ctx = contextFor(world, { by, requestId, signal, log, uses: deploy.uses })
+      const ctx = contextFor(world, {
+        actor: principal.name,
+        span,
+        requestId,
+        signal,
+        log,
+        uses: deploy.uses,
+      })
       const { params, query, body } = input
       const asked = { params, query, body }
       const key = requestKey(contract, c.req.raw.headers, principal.name, asked)
       const who = { actor: principal.name, address: principal.address, requestId }
       const record = (tx: Tx, answer: unknown) =>
-        recordAudit(tx, auditOf(contract, { ...who, trace: traceId(traceparent) }, asked, answer))
+        recordAudit(tx, auditOf(contract, { ...who, trace }, asked, answer))
       const result = await handle(input, { ...ctx, ...onceFor(ctx, key, record), principal })
       if (typeof contract.response === 'string') return done(result as Response)
       const shown = result instanceof LightResponse ? result : answerOf(contract, result, c)

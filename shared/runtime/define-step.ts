@@ -4,6 +4,7 @@ import { type EventData } from '#shared/contracts/events.ts'
 import { Problem, problems } from '#shared/contracts/problems.ts'
 import type { KnitEvent } from '#shared/ports/event-bus.ts'
 import type { Log } from '#shared/ports/log.ts'
+import type { Span } from '#shared/ports/tracer.ts'
 import type { EventsOf, EventStep, clockSteps, deadLetterStep } from '#shared/workflow/triggers.ts'
 import { contextFor, type Context, type World } from './context.ts'
 import type { Deploy } from './define-route.ts'
@@ -11,7 +12,7 @@ import { fromCloudEvent } from '#shared/adapters/cloud-event.ts'
 import { fromDeadLetter, type DeadLetter } from '#shared/adapters/dead-letter.ts'
 import { readText, type NodeBindings } from './read-request.ts'
 import { toProblem } from './respond.ts'
-import { followTrace, traceId } from './trace.ts'
+import { traceId } from './trace.ts'
 import { answer } from './web.ts'
 
 /** One of the events that wake a step, told apart by its name. */
@@ -57,9 +58,9 @@ export function defineStep<S extends EventStep>(
   handle: (event: EventFor<S>, ctx: Context) => Promise<void>,
   deploy: Deploy = {},
 ): StepFunction {
-  return stepFunction(name, { maxScale: most, ...deploy }, async (request, world, bindings) => {
-    const event = fromCloudEvent(await readArrived(request, world, bindings), world.config)
-    const ctx = stepContext({ name, deploy }, request, world, event)
+  return stepFunction(name, { maxScale: most, ...deploy }, async (call) => {
+    const event = fromCloudEvent(await readArrived(call), call.world.config)
+    const ctx = call.begin(event)
     try {
       await handle({ name: event.name, data: event.data } as EventFor<S>, ctx)
     } catch (error) {
@@ -74,9 +75,7 @@ export function defineClockStep(
   handle: (ctx: Context) => Promise<void>,
   deploy: Deploy = {},
 ): StepFunction {
-  return stepFunction(name, { maxScale: 1, ...deploy }, (request, world) =>
-    handle(stepContext({ name, deploy }, request, world)),
-  )
+  return stepFunction(name, { maxScale: 1, ...deploy }, ({ begin }) => handle(begin()))
 }
 
 /** The step to which the broker gives what it has given up. */
@@ -85,16 +84,25 @@ export function defineDeadLetterStep(
   handle: (letter: DeadLetter, ctx: Context) => Promise<void>,
   deploy: Deploy = {},
 ): StepFunction {
-  return stepFunction(name, { maxScale: most, ...deploy }, async (request, world, bindings) => {
-    const letter = fromDeadLetter(await readArrived(request, world, bindings), world.config)
-    await handle(letter, stepContext({ name, deploy }, request, world, letter.event))
+  return stepFunction(name, { maxScale: most, ...deploy }, async (call) => {
+    const letter = fromDeadLetter(await readArrived(call), call.world.config)
+    await handle(letter, call.begin(letter.event))
   })
+}
+
+/** What has arrived at a step, of which nothing is believed yet. */
+type Arrival = {
+  request: Request
+  world: World
+  bindings: NodeBindings
+  /** The world as the step sees it, once it is known which event, if any, is to be served. */
+  begin(event?: KnitEvent): Context
 }
 
 function stepFunction(
   name: string,
   deploy: Deploy,
-  serve: (request: Request, world: World, bindings: NodeBindings) => Promise<void>,
+  serve: (call: Arrival) => Promise<void>,
 ): StepFunction {
   const respond = async (
     request: Request,
@@ -102,16 +110,23 @@ function stepFunction(
     bindings: NodeBindings,
   ): Promise<Response> => {
     const since = performance.now()
-    const done = (outcome: string, response: Response): Response => {
+    let span: Span | undefined
+    const done = (outcome: string, response: Response, error?: unknown): Response => {
       world.metrics.time('knit_step_duration_seconds', { step: name, outcome }, since)
+      span?.end(error)
       return response
     }
+    const begin = (event?: KnitEvent): Context => {
+      span = startSpan(name, world, since, event)
+      return stepContext({ name, deploy, span }, request, world, event)
+    }
     try {
-      await serve(request, world, bindings)
+      await serve({ request, world, bindings, begin })
       return done('served', answer(null, { status: 202 }))
     } catch (error) {
       const response = refusal(error, name, world)
-      return done(outcomeOf(error, response), response)
+      const why = error instanceof NotServed ? error.cause : error
+      return done(outcomeOf(error, response), response, why)
     }
   }
   return {
@@ -126,26 +141,29 @@ function stepFunction(
   }
 }
 
-/** The world as a step sees it, in the trace of the event that woke it. */
+/** In the trace of the event that woke it. What the clock or the cluster wakes begins none: nobody has asked for it. */
+const startSpan = (name: string, { tracer }: World, since: number, event?: KnitEvent): Span =>
+  tracer.start(name, {
+    kind: 'consumer',
+    parent: event?.traceparent,
+    since,
+    attributes: { 'knit.step': name, ...(event && { 'knit.event': event.name }) },
+  })
+
+/** The world as a step sees it. */
 function stepContext(
-  { name, deploy: { uses } }: { name: string; deploy: Deploy },
-  request: Request,
+  { name, deploy: { uses }, span }: { name: string; deploy: Deploy; span: Span },
+  { signal }: Request,
   world: World,
   event?: KnitEvent,
 ): Context {
-  const traceparent = followTrace(event?.traceparent)
-  const trace = traceId(traceparent)
+  const trace = traceId(span.traceparent)
   const log = world.log.child({ step: name, ...(event && { event: event.name }), trace })
-  const by = { actor: name, traceparent }
-  return contextFor(world, { by, requestId: event?.id ?? trace, signal: request.signal, log, uses })
+  return contextFor(world, { actor: name, span, requestId: event?.id ?? trace, signal, log, uses })
 }
 
 /** The event of a request, of which nothing is believed yet. Throws `Problem` for what is none. */
-async function readArrived(
-  request: Request,
-  world: World,
-  bindings: NodeBindings,
-): Promise<CloudEventV1<unknown>> {
+async function readArrived({ request, world, bindings }: Arrival): Promise<CloudEventV1<unknown>> {
   const limit = { setting: 'maxBodyBytes', bytes: world.config.maxBodyBytes }
   const body = await readText(request, bindings, limit)
   let arrived

@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
 import { hookServer } from '#tests/support/hook-server.ts'
+import { keptSpans } from '#tests/support/kept-spans.ts'
 import { makeRun, passTime, readRun } from '#tests/support/runs.ts'
 import { counted } from '#tests/support/scrape.ts'
 import { succeeded } from '#tests/support/scripted-cluster.ts'
@@ -239,4 +240,30 @@ test('calls of hooks are counted by when they are made and whether they were tak
     'before taken': 1,
     'after failed': 1,
   })
+})
+
+test('a hook is told where it is in the trace, and so is whether it took the call', async ({
+  ctx,
+}) => {
+  const { tracer, spans } = keptSpans()
+  ctx.tracer = tracer
+  let agrees = false
+  const { url, calls } = await hookServer((_, response) =>
+    response.writeHead(agrees ? 200 : 403).end(),
+  )
+  ctx.config.hooksBefore = [url]
+  const run = await makeRun(ctx, { status: 'ready' })
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+  await ctx.sql`update run set traceparent = ${traceparent} where id = ${run.runId}`
+  for (agrees of [false, true]) {
+    await deliver(startRun, ctx, 'run.ready', { runId: run.runId, attempt: 1 }, { traceparent })
+    await passTime(ctx)
+  }
+  const hooks = spans.filter(({ name }) => name === 'hook before starting')
+  expect(hooks).toMatchObject([{ error: 'it answered 403' }, { error: undefined }])
+  expect(calls.map(({ headers }) => headers['traceparent'])).toEqual(
+    hooks.map((hook) => hook.traceparent),
+  )
+  const steps = spans.filter(({ name }) => name === 'start-run')
+  expect(hooks.map(({ parent }) => parent)).toEqual(steps.map((step) => step.traceparent))
 })

@@ -47,9 +47,7 @@ async function ask(
   to: RunStatus,
 ): Promise<Record<string, string>> {
   try {
-    const { traceparent } = ctx.by
-    const headers = { ...(traceparent && { traceparent }) }
-    const answer = await tellHook(ctx, 'before', to, { url, body, headers })
+    const answer = await tellHook(ctx, 'before', to, { url, body, headers: {} })
     const extension = Extension.safeParse(answer ?? {})
     if (!extension.success)
       throw new HookFailed('knitfabExtension.env in its answer is no object of texts')
@@ -97,19 +95,22 @@ export async function advance<F extends RunStatus, T extends Next<F>>(
  * whether the hook took it, is told.
  */
 export async function tellHook(
-  { config: { hookTimeout: timeout, maxHookBytes: maxBytes }, metrics }: Context,
+  { config: { hookTimeout: timeout, maxHookBytes: maxBytes }, metrics, inSpan }: Context,
   when: 'before' | 'after',
   status: RunStatus,
-  { headers, ...call }: Pick<HookCall, 'url' | 'body' | 'headers'>,
+  { url, body, headers }: Pick<HookCall, 'url' | 'body' | 'headers'>,
 ): Promise<Record<string, unknown> | undefined> {
-  const since = performance.now()
-  let outcome = 'failed'
-  try {
-    const about = { 'knit-hook': `${when} ${status}`, ...headers }
-    const answer = await callHook({ ...call, headers: about, timeout, maxBytes })
-    outcome = 'taken'
-    return answer
-  } finally {
-    metrics.time('knit_hook_duration_seconds', { when, outcome }, since)
-  }
+  const attributes = { 'server.address': new URL(url).host }
+  const asked = { kind: 'client', attributes } as const
+  return inSpan(`hook ${when} ${status}`, asked, async ({ traceparent, since }) => {
+    let outcome = 'failed'
+    try {
+      const about = { 'knit-hook': `${when} ${status}`, traceparent, ...headers }
+      const answer = await callHook({ url, body, headers: about, timeout, maxBytes })
+      outcome = 'taken'
+      return answer
+    } finally {
+      metrics.time('knit_hook_duration_seconds', { when, outcome }, since)
+    }
+  })
 }

@@ -1,16 +1,18 @@
 import { randomUUID } from 'node:crypto'
 import { expect } from 'vitest'
 import { HookFailed } from '#shared/adapters/hook-client.ts'
-import { claimRun, moveRun, releaseRun } from '#shared/database/runs.ts'
+import { claimRun, moveRun, releaseRun, type Claimed } from '#shared/database/runs.ts'
 import { makeRun, passTime, readRun, steal } from '#tests/support/runs.ts'
+import { keptSpans } from '#tests/support/kept-spans.ts'
 import { counted } from '#tests/support/scrape.ts'
 import { test, type TestWorld } from '#tests/support/world.ts'
 import { contextFor, type Context } from './context.ts'
 import { backoff, serveRun } from './serve-run.ts'
 
-const contextOf = (ctx: TestWorld): Context =>
+const contextOf = (ctx: TestWorld, woken?: string): Context =>
   contextFor(ctx, {
-    by: { actor: 'start-run' },
+    actor: 'start-run',
+    span: ctx.tracer.start('start-run', { parent: woken }),
     requestId: 'test',
     signal: new AbortController().signal,
     log: ctx.log,
@@ -157,4 +159,79 @@ test('runs that are put off are counted by the step and by what is to blame', as
 
 test('the pause after failures doubles, to a minute at most', () => {
   expect([0, 1, 2, 5, 6, 30, 1000].map(backoff)).toEqual([1, 2, 4, 32, 60, 60, 60])
+})
+
+const ofRun = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+const ofOther = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
+
+/** A step that `woken` woke serves a run of the trace `made`; gives back what that left in traces. */
+async function serveTraced(
+  ctx: TestWorld,
+  woken: string | undefined,
+  work: (own: Context, run: Claimed<'ready'>) => Promise<unknown>,
+  made: string | null = ofRun,
+) {
+  const { tracer, spans } = keptSpans()
+  ctx.tracer = tracer
+  const { runId } = await makeRun(ctx, { status: 'ready' })
+  await ctx.sql`update run set traceparent = ${made} where id = ${runId}`
+  const context = contextOf(ctx, woken)
+  await serveRun(context, runId, ['ready'], (run, own) => work(own, run))
+  context.span.end()
+  return { runId, spans }
+}
+
+const start = (own: Context, run: Claimed<'ready'>) =>
+  own.execute((sql) => moveRun(sql, run, 'starting', own.by))
+
+const ofNoRun = expect.not.objectContaining({ 'knit.run.id': expect.anything() })
+
+const lastTrace = async ({ sql }: TestWorld): Promise<string> => {
+  const [told] = await sql<{ traceparent: string }[]>`
+    select traceparent from outbox order by id desc limit 1`
+  return told?.traceparent ?? ''
+}
+
+test('a run is served under the span of a step that was woken in its trace', async ({ ctx }) => {
+  const { runId, spans } = await serveTraced(ctx, ofRun, start)
+  expect(spans).toMatchObject([
+    { parent: ofRun, attributes: { 'knit.run.id': runId, 'knit.run.attempt': 1 } },
+  ])
+  expect(await lastTrace(ctx)).toBe(spans[0]?.traceparent)
+})
+
+test('a run is served in its own trace by a step that was woken in another, to which it is linked', async ({
+  ctx,
+}) => {
+  const { runId, spans } = await serveTraced(ctx, ofOther, start)
+  expect(spans).toMatchObject([
+    { parent: ofRun, links: [spans[1]?.traceparent], attributes: { 'knit.run.id': runId } },
+    { parent: ofOther, attributes: ofNoRun },
+  ])
+  expect(await lastTrace(ctx)).toBe(spans[0]?.traceparent)
+})
+
+test('a run that is in no trace is served in none, whatever wakes the step', async ({ ctx }) => {
+  const { spans } = await serveTraced(ctx, ofOther, start, null)
+  expect(spans).toMatchObject([{ parent: ofOther, attributes: ofNoRun }])
+  expect(await lastTrace(ctx)).toMatch(/-00$/)
+})
+
+test('what nobody asked for leaves a trace of what it changed, and none where it changed nothing', async ({
+  ctx,
+}) => {
+  const looked = await serveTraced(ctx, undefined, (own, run) => releaseRun(own.sql, run, 0))
+  expect(looked.spans).toEqual([])
+  const changed = await serveTraced(ctx, undefined, start)
+  expect(changed.spans).toMatchObject([{ parent: ofRun, links: [], error: undefined }])
+})
+
+test('a run that could not be served is a failure in its trace', async ({ ctx }) => {
+  const fail = async () => {
+    throw new Error('as asked')
+  }
+  for (const woken of [ofRun, undefined]) {
+    const { spans } = await serveTraced(ctx, woken, fail)
+    expect(spans).toMatchObject([{ parent: ofRun, error: 'as asked' }])
+  }
 })

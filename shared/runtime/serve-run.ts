@@ -4,7 +4,8 @@ import type { RunStatus } from '#shared/domain/run-states.ts'
 import { claimRun, postponeRun, renewClaim, type Claimed } from '#shared/database/runs.ts'
 import { Away, Impossible, NoRoomNow } from '#shared/ports/cluster.ts'
 import { HookFailed } from '#shared/adapters/hook-client.ts'
-import type { Context } from './context.ts'
+import { withSpan, type Context } from './context.ts'
+import { traceId } from './trace.ts'
 
 /** The run and attempt an event tells of, by their ids or by the worker's name; undefined when it is no worker of ours. */
 export function runToldOf(
@@ -21,20 +22,53 @@ export async function serveRun<F extends RunStatus, T>(
   ctx: Context,
   runId: string,
   statuses: readonly F[],
-  work: (run: Claimed<F>) => Promise<T>,
+  work: Work<F, T>,
 ): Promise<T | undefined> {
   const run = await claimRun(ctx.sql, runId, statuses, ctx.by.actor, ctx.config.claimLease)
-  return run && serveClaimed(ctx, run, work)
+  if (!run) return undefined
+  if (!isOfTrace(ctx, run)) return serveClaimed(ctx, run, work)
+  ctx.span.note(aboutRun(run))
+  return holding(ctx, run, work)
+}
+
+/** What is done with a run, in the trace of that run. */
+type Work<F extends RunStatus, T> = (run: Claimed<F>, ctx: Context) => Promise<T>
+
+/** What wakes a step may be of no trace, or of that of another run for which there was no room before. A run of no trace is served in none. */
+const isOfTrace = ({ span }: Context, { traceparent }: Claimed): boolean =>
+  traceparent ? traceId(traceparent) === traceId(span.traceparent) : !span.isRecorded
+
+const aboutRun = (run: Claimed) => ({
+  'knit.run.id': run.id,
+  'knit.plan.id': run.planId,
+  'knit.run.attempt': run.attempt,
+})
+
+/** Serves a run that is claimed, under a span of its own. */
+export function serveClaimed<F extends RunStatus, T>(
+  ctx: Context,
+  run: Claimed<F>,
+  work: Work<F, T>,
+): Promise<T | undefined> {
+  const { traceparent } = ctx.span
+  const span = ctx.tracer.start(ctx.by.actor, {
+    ...(isOfTrace(ctx, run)
+      ? { parent: traceparent }
+      : { parent: run.traceparent ?? undefined, links: [traceparent] }),
+    attributes: { 'knit.step': ctx.by.actor, ...aboutRun(run) },
+    quiet: true,
+  })
+  return holding(withSpan(ctx, span), run, work).finally(() => span.end())
 }
 
 /**
  * Serves a run that is claimed; the claim is renewed while that takes. A failure is not thrown: it is counted and shown on
  * the run, which is due again after a while that doubles.
  */
-export async function serveClaimed<F extends RunStatus, T>(
+async function holding<F extends RunStatus, T>(
   ctx: Context,
   run: Claimed<F>,
-  work: (run: Claimed<F>) => Promise<T>,
+  work: Work<F, T>,
 ): Promise<T | undefined> {
   const lease = ctx.config.claimLease
   if (run.isTakenOver) ctx.metrics.count('knit_claims_expired_total', { step: ctx.by.actor })
@@ -43,8 +77,9 @@ export async function serveClaimed<F extends RunStatus, T>(
     (lease * 1000) / 3,
   )
   try {
-    return await work(run)
+    return await work(run, ctx)
   } catch (error) {
+    ctx.span.fail(error)
     ctx.log.warn('a run could not be served', { runId: run.id, status: run.status, error })
     await postpone(ctx, run, error)
     return undefined

@@ -8,12 +8,13 @@ import { connect } from '#shared/database/sql.ts'
 import { systemClock } from '#shared/ports/clock.ts'
 import { BadSettings, configFrom, everywhere, type Config } from './config.ts'
 import type { World } from './context.ts'
-import { countedBus } from './counted-bus.ts'
 import type { Deploy } from './define-route.ts'
 import { withHealth, type Fetch } from './health.ts'
 import { closeServer, httpServer, httpsServer } from './http-server.ts'
 import { createLog } from './log.ts'
 import { createMetrics } from './metrics.ts'
+import { observedBus } from './observed-bus.ts'
+import { openTracer } from './open-tracer.ts'
 import { createRelay } from './relay.ts'
 import { withSchema } from './with-schema.ts'
 import type { NodeBindings } from './read-request.ts'
@@ -95,9 +96,11 @@ function worldOf(
     ? openCluster(config)
     : absent<ReturnType<OpenCluster>>('KNIT_NAMESPACE')
   const metrics = createMetrics(sql)
-  const relay = createRelay(sql, countedBus(bus, metrics), log)
-  const transfers = cluster
-  return { config, sql, bus, direct, cluster, transfers, clock: systemClock, log, metrics, relay }
+  const tracer = openTracer(process.env, { name, release: config.release }, log)
+  const told = { log, metrics, tracer }
+  const relay = createRelay(sql, observedBus(bus, told), log)
+  const clock = systemClock
+  return { config, sql, bus, direct, cluster, transfers: cluster, clock, ...told, relay }
 }
 
 /** Of a cluster everybody may know what it has room for. */
@@ -117,11 +120,11 @@ function absent<T extends object>(what: string, there: Partial<T> = {}): T {
 
 async function stop(
   servers: (Server | TlsServer)[],
-  { sql, relay, config, log }: World,
+  { sql, relay, config, log, tracer }: World,
 ): Promise<void> {
   log.info('stopping: no new requests are taken')
   await Promise.all(servers.map((server) => closeServer(server, config.grace)))
   await endsWithin(config.grace, relay.settled())
-  await sql.end({ timeout: 5 })
+  await Promise.all([sql.end({ timeout: 5 }), endsWithin(5, tracer.close())])
   process.exit(0)
 }

@@ -68,9 +68,9 @@ export function endAnswered(span: Span, status: number): void {
 }
 
 /** Does some work under a span, which ends with it, and as it does. */
-export async function during<T>(span: Span, work: () => Promise<T>): Promise<T> {
+export async function during<T>(span: Span, work: (span: Span) => Promise<T>): Promise<T> {
   try {
-    const result = await work()
+    const result = await work(span)
     span.end()
     return result
   } catch (error) {

@@ -10,6 +10,7 @@ import type { World } from '#shared/runtime/context.ts'
 import type { StepFunction } from '#shared/runtime/define-step.ts'
 import { createLog } from '#shared/runtime/log.ts'
 import { createMetrics } from '#shared/runtime/metrics.ts'
+import { createTracer } from '#shared/runtime/tracer.ts'
 import { eventRequest } from '#shared/runtime/web.ts'
 
 const signingKey = 'a key for benchmarks that is long enough'
@@ -26,6 +27,7 @@ export function worldOf(sql: Sql, onCommit: () => void = () => {}): World {
     clock: systemClock,
     log: createLog({ format: 'text', level: 'error' }),
     metrics: createMetrics(sql),
+    tracer: createTracer(),
     relay: { wake: onCommit, drain: async () => 0, settled: async () => {} },
   }
 }

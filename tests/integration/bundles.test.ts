@@ -2,11 +2,13 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { inject, test as base, expect } from 'vitest'
+import { inject, onTestFinished, test as base, expect } from 'vitest'
 import { functionFolders } from '#shared/render/functions.ts'
 import { build, building } from '#tests/support/build.ts'
+import { otlpReceiver } from '#tests/support/otlp-receiver.ts'
 import { temporaryFolder } from '#tests/support/local-home.ts'
 import { signingKey } from '#tests/support/world.ts'
+import { isOfImage } from '../../knative/image/context.ts'
 
 const test = base.extend<{ $file: { folder: string } }>({
   folder: [
@@ -21,20 +23,22 @@ const test = base.extend<{ $file: { folder: string } }>({
   ],
 })
 
-/** Loaded before a function: says at its end whether V8 took what it had compiled before, and whether Node loaded `fetch`. */
+/** Loaded before a function: says at its end whether V8 took what it had compiled before, whether Node loaded `fetch`, and whether anything was loaded beside. */
 const witness = `
 const vm = require('node:vm')
+const { basename } = require('node:path')
 const fetchIsLoaded = () => process.moduleLoadList.some((name) => name.includes('undici'))
+const beside = () => Object.keys(require.cache).map((file) => basename(file)).filter((name) => name.startsWith('otlp'))
 vm.Script = class extends vm.Script {
   constructor(...args) {
     super(...args)
     process.once('exit', () =>
-      console.error(JSON.stringify({ taken: this.cachedDataRejected === false, fetch: fetchIsLoaded() })))
+      console.error(JSON.stringify({ taken: this.cachedDataRejected === false, fetch: fetchIsLoaded(), beside: beside() })))
   }
 }`
 
 /** Starts a function as a container would, asks it for this and that, and ends it as Kubernetes would. */
-async function tryOut(folder: string, name: string) {
+async function tryOut(folder: string, name: string, more: Record<string, string> = {}) {
   const { path } = inject('postgres')
   const env = {
     PATH: process.env['PATH'],
@@ -45,6 +49,7 @@ async function tryOut(folder: string, name: string) {
     KNIT_DATABASE_URL: 'postgres:///postgres',
     PGHOST: dirname(path),
     PGUSER: 'knit',
+    ...more,
   }
   const args = ['--require', join(folder, 'witness.cjs'), join(folder, 'start.cjs'), name]
   const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'pipe'] })
@@ -96,9 +101,32 @@ test.for(names)(
       tellsOfSystem: name === 'step-sweep',
       taken: true,
       fetch: false,
+      beside: [],
     })
   },
 )
+
+test('what sends traces is in the image, is loaded where it was asked for, and has sent them when the function has ended', async ({
+  folder,
+}) => {
+  const image = await temporaryFolder('knit-of-image-')
+  onTestFinished(() => image.remove())
+  for (const name of [...readdirSync(folder).filter(isOfImage), 'witness.cjs'])
+    cpSync(join(folder, name), join(image.path, name), { recursive: true })
+  const collector = await otlpReceiver()
+  const env = {
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+    // Without one no schema is asked for, and what is asked gets as far as the gateway.
+    KNIT_DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none',
+    KNIT_TOKEN: 'a token that is long enough',
+  }
+  const seen = await tryOut(image.path, 'gateway', env)
+  expect(seen).toMatchObject({ code: 0, fetch: false, beside: ['otlp-sink.cjs'] })
+  expect(collector.spans).toMatchObject([
+    { service: 'gateway', name: 'GET', parent: undefined },
+    { service: 'gateway', name: 'POST', parent: undefined },
+  ])
+})
 
 test('what a function cannot start with is all it says', ({ folder }) => {
   const start = (env: Record<string, string>) => {

@@ -3,6 +3,7 @@ import type { EventBus, KnitEvent } from '#shared/ports/event-bus.ts'
 import type { World } from '#shared/runtime/context.ts'
 import { createLog } from '#shared/runtime/log.ts'
 import { createRelay } from '#shared/runtime/relay.ts'
+import { createTracer } from '#shared/runtime/tracer.ts'
 import { stepsFor, type Step } from '#shared/workflow/triggers.ts'
 import { gatedPort } from '#tests/support/gate/gate.ts'
 import { gatedSql, type Reword } from '#tests/support/gate/gated-sql.ts'
@@ -92,6 +93,7 @@ export class Processes {
       clock: { now: () => new Date(clock.now.getTime() + skew) },
       log,
       metrics: this.#metrics,
+      tracer: createTracer(),
       // Nobody waits by a clock that goes by itself.
       relay: createRelay(gated, bus, log, async () => {}),
     }

@@ -14,7 +14,7 @@ import { workerOf } from '#shared/domain/worker-spec.ts'
 import type { EventData, EventName } from '#shared/contracts/events.ts'
 import { runStatuses, type RunStatus } from '#shared/domain/run-states.ts'
 import type { RouteFunction } from '#shared/runtime/define-route.ts'
-import { countedBus } from '#shared/runtime/counted-bus.ts'
+import { observedBus } from '#shared/runtime/observed-bus.ts'
 import { createRelay } from '#shared/runtime/relay.ts'
 import { tellMetrics } from '#shared/runtime/tell-metrics.ts'
 import { routeFunctions, stepFunctions } from '../../functions/functions.generated.ts'
@@ -389,7 +389,7 @@ async function cleanUp({ world, wake, tick, tell }: Scene): Promise<void> {
   const failedAt = { knativeerrordest: 'http://step-match-data.mine.svc/' }
   await wake('keep-dead-letters', 'data.ready', { runId: lost.run.id }, failedAt)
   await makeRun(world, { status: 'running' })
-  world.relay = createRelay(sql, countedBus(world.bus, world.metrics), world.log)
+  world.relay = createRelay(sql, observedBus(world.bus, world), world.log)
   await tick('sweep')
   await tell()
 }

@@ -12,6 +12,7 @@ import type { StepFunction } from '#shared/runtime/define-step.ts'
 import { identityHeader, signIdentity } from '#shared/runtime/identity.ts'
 import { createLog } from '#shared/runtime/log.ts'
 import { createMetrics } from '#shared/runtime/metrics.ts'
+import { createTracer } from '#shared/runtime/tracer.ts'
 import type { Relay } from '#shared/runtime/relay.ts'
 import { ScriptedCluster } from './scripted-cluster.ts'
 
@@ -40,6 +41,7 @@ export function makeWorld(sql: Sql): TestWorld {
     clock: systemClock,
     log,
     metrics: createMetrics(sql),
+    tracer: createTracer(),
     relay: silent,
     lines,
   }

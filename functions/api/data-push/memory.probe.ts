@@ -4,6 +4,7 @@ import { systemClock } from '#shared/ports/clock.ts'
 import { configFrom } from '#shared/runtime/config.ts'
 import { createLog } from '#shared/runtime/log.ts'
 import { createMetrics } from '#shared/runtime/metrics.ts'
+import { createTracer } from '#shared/runtime/tracer.ts'
 import { FolderTransfers } from '#tests/support/folder-transfers.ts'
 import { ScriptedCluster } from '#tests/support/scripted-cluster.ts'
 import { openDoor } from '../../local/door.ts'
@@ -32,6 +33,7 @@ const door = await openDoor({
   clock: systemClock,
   log: createLog({ format: 'text', level: 'error' }),
   metrics: createMetrics(sql),
+  tracer: createTracer(),
   relay: { wake: () => {}, drain: async () => 0, settled: async () => {} },
 })
 console.log(door.apiRoot)

@@ -5,6 +5,7 @@ import { volumeOf } from '#shared/domain/worker-spec.ts'
 import { beginUpload, completeUpload } from '#shared/database/data.ts'
 import { answer, refusal, test } from '#tests/support/api.ts'
 import { makeReader, makeRun, measured, readRun } from '#tests/support/runs.ts'
+import { keptSpans } from '#tests/support/kept-spans.ts'
 import { call, deliver, type TestWorld } from '#tests/support/world.ts'
 import finishRun from '../../steps/finish-run/function.ts'
 import show from '../runs-show/function.ts'
@@ -171,4 +172,17 @@ test('an unknown run and a deleted one are 404, and a viewer may not', async ({ 
   await refusal(retry, ctx, at(deleted.runId), 'run-deleted')
   const { runId } = await makeRun(ctx, { status: 'done' })
   await refusal(retry, ctx, at(runId), 'forbidden', { role: 'viewer' })
+})
+
+test('a run that is tried again is in the trace of who asked for that', async ({ ctx }) => {
+  const run = await makeRun(ctx, { status: 'done' })
+  const traceOf = async () => {
+    const [row] = await ctx.sql`select traceparent from run where id = ${run.runId}`
+    return row?.['traceparent'] as unknown
+  }
+  await ctx.sql`update run set traceparent = 'that of the first attempt' where id = ${run.runId}`
+  const { tracer, spans } = keptSpans()
+  ctx.tracer = tracer
+  expect((await call(retry, ctx, at(run.runId))).status).toBe(200)
+  expect(await traceOf()).toBe(spans[0]?.traceparent)
 })

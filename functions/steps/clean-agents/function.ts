@@ -15,7 +15,7 @@ export default defineClockStep(
   async (ctx) => {
     await dropIdleAgents(ctx.sql)
     for (const { runId, isImport } of await findLostUploads(ctx.sql, uploadsAtOnce)) {
-      if (isImport) await serveRun(ctx, runId, ['running'], (run) => abortImport(ctx, run))
+      if (isImport) await serveRun(ctx, runId, ['running'], abortImport)
       else await takeBack(ctx, runId)
     }
     await ctx.transfers.tidyTransfers()
@@ -46,7 +46,7 @@ async function takeBack(ctx: Context, runId: string): Promise<void> {
 }
 
 /** An import has been told of to its importer, who made its volume: it fails, and is there to be looked at. */
-async function abortImport(ctx: Context, run: Claimed<'running'>): Promise<void> {
+async function abortImport(run: Claimed<'running'>, ctx: Context): Promise<void> {
   const reason = 'the import was not ended in time'
   await askHooks(ctx, run, 'aborting')
   const aborted = await advance(ctx, run, 'aborting', {

@@ -5,7 +5,7 @@ import { recordMeasures } from '#shared/database/data.ts'
 import { setPlanActive } from '#shared/database/plans.ts'
 import { begin } from '#shared/database/sql.ts'
 import { stopRun } from '#shared/database/user-moves.ts'
-import { volumeOf } from '#shared/domain/worker-spec.ts'
+import { programTrace, volumeOf } from '#shared/domain/worker-spec.ts'
 import type { WorkerState } from '#shared/ports/cluster.ts'
 import {
   historyOf,
@@ -16,6 +16,7 @@ import {
   steal,
   type MadeRun,
 } from '#tests/support/runs.ts'
+import { keptSpans } from '#tests/support/kept-spans.ts'
 import { succeeded } from '#tests/support/scripted-cluster.ts'
 import { until } from '#tests/support/until.ts'
 import { deliver, outbox, test, type TestWorld } from '#tests/support/world.ts'
@@ -488,3 +489,30 @@ test('a step that fails for weeks goes on counting', async ({ ctx }) => {
 test('a change of something that is no worker of ours is no error', async ({ ctx }) => {
   expect((await changed(ctx, 'some-other-pod')).status).toBe(202)
 })
+
+test.for(['aborting', 'completing'] as const)(
+  'a program that a user ended (%s) is in the trace of its run until its worker is gone, once',
+  async (to, { ctx }) => {
+    const { tracer, spans } = keptSpans()
+    ctx.tracer = tracer
+    const run = await makeRun(ctx, { status: 'running' })
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+    await ctx.sql`update run set traceparent = ${traceparent} where id = ${run.runId}`
+    const startedAt = new Date('2026-01-02T03:04:05.678Z')
+    await ctx.sql`update attempt set started_at = ${startedAt} where run_id = ${run.runId}`
+    await begin(ctx.sql, (tx) => stopRun(tx, run.runId, to, { actor: 'ann' }))
+    const goneAt = new Date('2026-01-02T03:05:00.000Z')
+    ctx.clock = { now: () => goneAt }
+    await finish(ctx, run)
+    await finish(ctx, run)
+    expect(spans.filter(({ name }) => name === 'program')).toMatchObject([
+      {
+        traceparent: programTrace({ id: run.runId, attempt: 1, traceparent }),
+        parent: traceparent,
+        start: startedAt.getTime(),
+        end: goneAt.getTime(),
+        error: undefined,
+      },
+    ])
+  },
+)

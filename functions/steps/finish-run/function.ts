@@ -12,6 +12,7 @@ import {
   secondsInStatus,
   tryAgain,
   type Claimed,
+  type Execution,
   type Failure,
 } from '#shared/database/runs.ts'
 import type { Worker } from '#shared/ports/cluster.ts'
@@ -20,6 +21,7 @@ import type { Context } from '#shared/runtime/context.ts'
 import { defineStep } from '#shared/runtime/define-step.ts'
 import { advance, askHooks } from '#shared/runtime/hooks.ts'
 import { runToldOf, serveRun } from '#shared/runtime/serve-run.ts'
+import { traceProgram } from '#shared/runtime/trace-program.ts'
 
 /** Removes the worker of a run that is ending; when it is gone, the run has ended and its data are stamped. */
 export default defineStep(
@@ -28,8 +30,8 @@ export default defineStep(
     const run = runToldOf(event.data)
     if (!run) return
     for (;;) {
-      const left = await serveRun(ctx, run.id, ['completing', 'aborting'], (held) =>
-        finish(ctx, held),
+      const left = await serveRun(ctx, run.id, ['completing', 'aborting'], (held, own) =>
+        finish(held, own),
       )
       // Its going may have happened while the run was claimed, which wakes nobody.
       if (!left || (await ctx.cluster.findWorker(left))) return
@@ -41,7 +43,7 @@ export default defineStep(
 type Ending = Claimed<'completing'> | Claimed<'aborting'>
 
 /** Answers the worker that is still there, until it is gone: that of the present attempt, whichever an event was about. */
-async function finish(ctx: Context, run: Ending): Promise<string | undefined> {
+async function finish(run: Ending, ctx: Context): Promise<string | undefined> {
   await ctx.cluster.deleteWorker(workerOf(run))
   const worker = await ctx.cluster.findWorker(workerOf(run))
   if (worker && !(await isLate(ctx, run))) {
@@ -89,9 +91,14 @@ async function end<F extends 'completing' | 'aborting'>(
   stamp: Omit<Stamp, 'ready'>,
 ) {
   await askHooks(ctx, run, to)
-  return advance(ctx, run, to, {
-    also: (tx) => stampData(tx, run.id, { ...stamp, ready: to === 'done' }, ctx.by),
+  let unseen: Execution | undefined
+  const ended = await advance(ctx, run, to, {
+    async also(tx) {
+      unseen = await stampData(tx, run.id, { ...stamp, ready: to === 'done' }, ctx.by)
+    },
   })
+  if (ended) traceProgram(ctx, run, unseen)
+  return ended
 }
 
 const isCompleting = (run: Ending): run is Claimed<'completing'> => run.status === 'completing'

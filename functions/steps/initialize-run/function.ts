@@ -20,9 +20,9 @@ export default defineStep(
       const { admitted, impossible } = await admitSome(ctx)
       if (admitted.length + impossible.length === 0) return
       await Promise.all([
-        ...admitted.map((run) => serveClaimed(ctx, run, () => makeVolumes(ctx, run))),
+        ...admitted.map((run) => serveClaimed(ctx, run, makeVolumes)),
         ...impossible.map(({ run, reason }) =>
-          serveClaimed(ctx, run, () => refuse(ctx, run, reason)),
+          serveClaimed(ctx, run, (_, own) => refuse(own, run, reason)),
         ),
       ])
     }
@@ -58,7 +58,7 @@ async function admitSome(ctx: Context): Promise<Admitted> {
   return ctx.begin(admission, { durable: false })
 }
 
-async function makeVolumes(ctx: Context, run: Claimed<'waiting'>): Promise<void> {
+async function makeVolumes(run: Claimed<'waiting'>, ctx: Context): Promise<void> {
   await askHooks(ctx, run, 'ready')
   const work = await loadWork(ctx.sql, run)
   if (!work) return

@@ -1,8 +1,9 @@
 import { expect } from 'vitest'
-import { volumeOf } from '#shared/domain/worker-spec.ts'
+import { programTrace, volumeOf } from '#shared/domain/worker-spec.ts'
 import type { WorkerState } from '#shared/ports/cluster.ts'
 import { failed, succeeded } from '#tests/support/scripted-cluster.ts'
 import { historyOf, makeRun, passTime, readRun, steal } from '#tests/support/runs.ts'
+import { keptSpans } from '#tests/support/kept-spans.ts'
 import { deliver, outbox, test, type TestWorld } from '#tests/support/world.ts'
 import observeWorker from './function.ts'
 
@@ -360,4 +361,58 @@ test('an exit message with characters the database cannot hold ends the run all 
   })
   await observe(ctx, run)
   expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'aborting', exitCode: 1 })
+})
+
+const ofRun = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+
+test.for([
+  ['succeeded', succeeded(), undefined],
+  ['failed', failed(), '(container main) Error'],
+] as const)(
+  'a program that %s is in the trace of its run, from when it began until it ended',
+  async ([, end, error], { ctx }) => {
+    const { tracer, spans } = keptSpans()
+    ctx.tracer = tracer
+    const run = await makeRun(ctx, { status: 'running' })
+    await ctx.sql`update run set traceparent = ${ofRun} where id = ${run.runId}`
+    const state = { ...end, startedAt: new Date(1000), endedAt: new Date(2500) } as WorkerState
+    ctx.cluster.set(run.worker, state)
+    await changed(ctx, run.worker)
+    await changed(ctx, run.worker)
+    expect(spans.filter(({ name }) => name === 'program')).toMatchObject([
+      {
+        traceparent: programTrace({ id: run.runId, attempt: 1, traceparent: ofRun }),
+        parent: ofRun,
+        start: 1000,
+        end: 2500,
+        error,
+      },
+    ])
+    expect(spans.filter(({ name }) => name === 'observe-worker')).toMatchObject([{ parent: ofRun }])
+  },
+)
+
+test('of a run that is in no trace nothing is recorded', async ({ ctx }) => {
+  const { tracer, spans } = keptSpans()
+  ctx.tracer = tracer
+  const run = await makeRun(ctx, { status: 'running' })
+  ctx.cluster.set(run.worker, succeeded())
+  await changed(ctx, run.worker)
+  expect(spans).toEqual([])
+})
+
+test('a program that is lost with its machine was executed until that was found out', async ({
+  ctx,
+}) => {
+  const { tracer, spans } = keptSpans()
+  ctx.tracer = tracer
+  const run = await makeRun(ctx, { status: 'running' })
+  const startedAt = new Date('2026-01-02T03:04:05.678Z')
+  await ctx.sql`update run set traceparent = ${ofRun} where id = ${run.runId}`
+  await ctx.sql`update attempt set started_at = ${startedAt} where run_id = ${run.runId}`
+  await ctx.cluster.deleteWorker(run.worker)
+  await changed(ctx, run.worker)
+  expect(spans.filter(({ name }) => name === 'program')).toMatchObject([
+    { parent: ofRun, start: startedAt.getTime(), error: 'worker for the run is not found' },
+  ])
 })

@@ -2,11 +2,19 @@ import type { Measure, Worker, WorkerState } from '#shared/ports/cluster.ts'
 import { systemExits, unstartableCode } from '#shared/domain/run-exits.ts'
 import { workerOf } from '#shared/domain/worker-spec.ts'
 import { recordMeasures } from '#shared/database/data.ts'
-import { recordEnd, releaseRun, secondsInStatus, type Claimed } from '#shared/database/runs.ts'
+import {
+  recordEnd,
+  releaseRun,
+  type AttemptEnd,
+  type Execution,
+  secondsInStatus,
+  type Claimed,
+} from '#shared/database/runs.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineStep } from '#shared/runtime/define-step.ts'
 import { advance, askHooks } from '#shared/runtime/hooks.ts'
 import { runToldOf, serveRun } from '#shared/runtime/serve-run.ts'
+import { traceProgram } from '#shared/runtime/trace-program.ts'
 
 /** Reads the true state of a run's worker and moves the run to where that is. */
 export default defineStep(
@@ -16,7 +24,9 @@ export default defineStep(
     if (!run) return
     // What changes while the run is claimed wakes nobody, so whoever held the claim looks once more.
     for (let seen: string | undefined; ;) {
-      const phase = await serveRun(ctx, run.id, ['starting', 'running'], (held) => look(ctx, held))
+      const phase = await serveRun(ctx, run.id, ['starting', 'running'], (held, own) =>
+        look(held, own),
+      )
       if (phase === undefined || phase === seen) return
       const now = await ctx.cluster.findWorker(workerOf(run))
       if (now?.state.phase === phase) return
@@ -29,7 +39,7 @@ export default defineStep(
 type Observed = Claimed<'starting'> | Claimed<'running'>
 
 /** Looks at the worker and moves, or leaves, the run; gives back what was seen of one that has not ended. */
-async function look(ctx: Context, run: Observed): Promise<WorkerState['phase'] | undefined> {
+async function look(run: Observed, ctx: Context): Promise<WorkerState['phase'] | undefined> {
   const worker = await ctx.cluster.findWorker(workerOf(run))
   if (!worker || !isOwn(run, worker)) {
     await end(ctx, run, 'aborting', { exit: systemExits.lost, cause: 'machine' })
@@ -99,18 +109,20 @@ async function end(
   ctx: Context,
   run: Observed,
   to: 'completing' | 'aborting',
-  how: Parameters<typeof recordEnd>[2],
+  how: AttemptEnd,
   measures?: Record<string, Measure>,
 ): Promise<void> {
   await askHooks(ctx, run, to)
   const reason = how.cause ? how.exit?.message : undefined
-  await advance(ctx, run, to, {
+  let execution: Execution | undefined
+  const ended = await advance(ctx, run, to, {
     ...(reason && { reason }),
     async also(tx, moved) {
-      await recordEnd(tx, moved, how)
+      execution = await recordEnd(tx, moved, how)
       if (measures) await recordMeasures(tx, run.id, measures)
     },
   })
+  if (ended) traceProgram(ctx, run, execution, how.exit?.code === 0 ? undefined : how.exit?.message)
 }
 
 const times = (state: { startedAt?: Date; endedAt?: Date; image?: string }) => ({

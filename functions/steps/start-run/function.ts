@@ -11,7 +11,7 @@ import { isHopeless, serveRun } from '#shared/runtime/serve-run.ts'
 export default defineStep(
   'start-run',
   async ({ data: { runId } }, ctx) => {
-    await serveRun(ctx, runId, ['ready'], (run) => startWorker(ctx, run))
+    await serveRun(ctx, runId, ['ready'], (run, own) => startWorker(own, run))
   },
   { minScale: 1, concurrency: 8, uses: ['ensureWorker', 'releaseWorker', 'findWorker'] },
 )
@@ -20,9 +20,13 @@ async function startWorker(ctx: Context, run: Claimed<'ready'>): Promise<void> {
   const env = await environmentOf(ctx, run)
   const work = await loadWork(ctx.sql, run)
   if (!work) return
+  const about = { attributes: { 'knit.worker': workerOf(run) } }
   let worker
   try {
-    worker = await ctx.cluster.ensureWorker({ ...workerSpec(run, work), env })
+    const spec = workerSpec(run, work)
+    worker = await ctx.inSpan('create worker', about, () =>
+      ctx.cluster.ensureWorker({ ...spec, env: { ...spec.env, ...env } }),
+    )
   } catch (error) {
     if (!isHopeless(ctx, run, error)) throw error
     return giveUp(ctx, run, `its worker cannot be created: ${(error as Error).message}`)
@@ -34,7 +38,7 @@ async function startWorker(ctx: Context, run: Claimed<'ready'>): Promise<void> {
   })
   // Somebody else serves the run now: the worker stays suspended, and is adopted or swept.
   if (!started) return
-  await ctx.cluster.releaseWorker({ name, uid })
+  await ctx.inSpan('release worker', about, () => ctx.cluster.releaseWorker({ name, uid }))
   ctx.log.info('run started', { run: run.id, attempt: run.attempt, image: work.image })
 }
 

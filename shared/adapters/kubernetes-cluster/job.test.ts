@@ -141,3 +141,11 @@ test.each([
 ])('%d of a resource is written %s', (amount, quantity) => {
   expect(quantityOf(amount)).toBe(quantity)
 })
+
+test('a Job says in which trace its program is', () => {
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+  expect(jobOf({ ...least, traceparent }, settings).metadata?.annotations).toEqual({
+    'knitfab.dev/traceparent': traceparent,
+  })
+  expect(jobOf(least, settings).metadata).not.toHaveProperty('annotations')
+})

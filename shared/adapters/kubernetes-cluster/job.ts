@@ -20,7 +20,7 @@ const accountPath = '/var/run/secrets/kubernetes.io/serviceaccount'
 
 /** A worker becomes a Job: suspended, with one Pod that is never tried again. */
 export function jobOf(spec: WorkerSpec, settings: ClusterSettings): V1Job {
-  const { name, labels: about } = spec
+  const { name, labels: about, traceparent } = spec
   // The run is there twice, as tools made for the reference look for both.
   const labels = labelsFor('worker', name, {
     ...about,
@@ -29,7 +29,11 @@ export function jobOf(spec: WorkerSpec, settings: ClusterSettings): V1Job {
   return {
     apiVersion: 'batch/v1',
     kind: 'Job',
-    metadata: { name, labels },
+    metadata: {
+      name,
+      labels,
+      ...(traceparent && { annotations: { 'knitfab.dev/traceparent': traceparent } }),
+    },
     spec: {
       suspend: true,
       parallelism: 1,
