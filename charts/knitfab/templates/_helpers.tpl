@@ -105,6 +105,13 @@ knitfab.dev/kind: function
 {{- $top := index . 0 -}}
 {{ include "knitfab.secretVariable" (list $top "signing-key" "KNIT_SIGNING_KEY") }}
 {{ include "knitfab.secretVariable" (list $top "database" "KNIT_DATABASE_URL") }}
+{{- with include "knitfab.tracesSecret" $top }}
+- name: OTEL_EXPORTER_OTLP_HEADERS
+  valueFrom:
+    secretKeyRef:
+      name: {{ . }}
+      key: OTEL_EXPORTER_OTLP_HEADERS
+{{- end }}
 {{- if eq (index . 1) "gateway" }}
 {{ include "knitfab.secretVariable" (list $top "token" "KNIT_TOKEN") }}
 {{- if $top.Values.gateway.tlsSecret }}
@@ -112,6 +119,11 @@ knitfab.dev/kind: function
   value: /tls
 {{- end }}
 {{- end }}
+{{- end }}
+
+{{/* What lets functions send traces, where they do and something is needed for it. */}}
+{{- define "knitfab.tracesSecret" -}}
+{{- with .Values.tracing -}}{{- if .endpoint -}}{{ .headersSecret }}{{- end -}}{{- end -}}
 {{- end }}
 
 {{/* By its key alone: a secret of the admin may have more. Takes: top, what, key. */}}
@@ -177,6 +189,7 @@ prometheus.io/port: {{ .port | quote }}
 {{- range get $read (index . 1) | default (list "signingKey" "database") -}}
 {{- $names = append $names (index $top.Values.secrets .) -}}
 {{- end -}}
+{{- if ne (index . 1) "agent" -}}{{- $names = append $names (include "knitfab.tracesSecret" $top) -}}{{- end -}}
 {{- end -}}
 {{- with include "knitfab.secretsFound: set preflight=false if you may not look at what follows" (list $top.Release.Namespace (compact $names)) -}}
 knitfab.dev/secrets: {{ sha256sum . | trunc 16 | quote }}

@@ -60,6 +60,12 @@ gateway.service.nodePort is {{ .gateway.service.nodePort }} while gateway.servic
 gateway.service.{{ $name }} is given while gateway.service.type is {{ $type }}: set the type to LoadBalancer, or leave it empty.
 {{- end }}
 {{- end }}
+{{- if and .networkPolicies.enabled .tracing.endpoint (not .networkPolicies.traces) }}
+networkPolicies.traces is empty while tracing.endpoint is {{ .tracing.endpoint }}: say where that is ([{to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: NAMESPACE}}}], ports: [{port: 4318}]}]), or set networkPolicies.enabled to false.
+{{- end }}
+{{- if and .tracing.headersSecret (not .tracing.endpoint) }}
+tracing.headersSecret is given while tracing.endpoint is empty: say where traces are sent, or leave it empty.
+{{- end }}
 {{- if and .gateway.ingress.enabled (not .gateway.ingress.host) }}
 gateway.ingress.host is empty while gateway.ingress.enabled is true: say by which name people reach the API.
 {{- end }}
@@ -239,6 +245,7 @@ The namespace {{ $ns }} has a {{ index . 1 }} {{ index . 2 }} of {{ with $owner 
 {{- define "knitfab.missingSecrets" -}}
 {{- with .Values }}
 {{- include "knitfab.missingKeys" (list $ "secrets.signingKey" .secrets.signingKey (dict "KNIT_SIGNING_KEY" 32)) }}
+{{- include "knitfab.missingKeys" (list $ "tracing.headersSecret" (include "knitfab.tracesSecret" $) (dict "OTEL_EXPORTER_OTLP_HEADERS" 1)) }}
 {{- include "knitfab.missingKeys" (list $ "secrets.token" .secrets.token (dict "KNIT_TOKEN" 16)) }}
 {{- $database := dict "KNIT_DATABASE_URL" 1 }}
 {{- if .postgres.enabled }}{{ $database = set $database "POSTGRES_PASSWORD" 1 }}{{ end }}

@@ -111,6 +111,7 @@ function allowances(functions: readonly Deployed[]): Allowance[] {
     { pods: programs, value: 'apiServer' },
     { pods: programs, value: 'programs' },
     { pods: functionPods, value: 'functions' },
+    { pods: functionPods, value: 'traces' },
     { pods: functionPods, value: 'database' },
     { pods: migration, value: 'database' },
     { pods: brokers, value: 'brokers' },

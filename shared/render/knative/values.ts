@@ -153,6 +153,11 @@ export const valuesOf = (functions: readonly Deployed[]) =>
       interval: z.string().regex(/^\d+(ms|s|m)$/),
       dashboard: z.boolean(),
     }),
+    tracing: z.strictObject({
+      endpoint: z.union([z.literal(''), z.string().regex(/^https?:\/\/\S+$/)]),
+      headersSecret: text,
+      share: z.number().min(0).max(1),
+    }),
     networkPolicies: z.strictObject({
       enabled: z.boolean(),
       knative: anything,
@@ -160,6 +165,7 @@ export const valuesOf = (functions: readonly Deployed[]) =>
       apiServer: rules,
       database: rules,
       functions: rules,
+      traces: rules,
       programs: rules,
       brokers: rules,
     }),

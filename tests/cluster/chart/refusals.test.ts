@@ -32,6 +32,11 @@ test.each([
     { monitoring: { port: 80 } },
     '/monitoring/port',
   ],
+  [
+    'a place for traces that is none',
+    { tracing: { endpoint: 'collector:4318' } },
+    '/tracing/endpoint',
+  ],
   ['a value that is none', { postgress: { enabled: false } }, 'postgress'],
 ])('helm refuses %s, and names it', (_, values, name) => {
   expect(refusal(values)).toContain(name)
@@ -81,6 +86,16 @@ test.each([
     'a load balancer for nobody',
     { gateway: { service: { type: 'NodePort', loadBalancerSourceRanges: ['192.0.2.0/24'] } } },
     /loadBalancerSourceRanges is given while gateway\.service\.type is NodePort: set the type/,
+  ],
+  [
+    'a place for traces that nobody may reach',
+    { tracing: { endpoint: 'http://collector.observed:4318' } },
+    /networkPolicies\.traces is empty while tracing\.endpoint is http:\/\/collector\.observed:4318: say where that is/,
+  ],
+  [
+    'a secret for traces that are sent nowhere',
+    { tracing: { headersSecret: 'ours' } },
+    /tracing\.headersSecret is given .* say where traces are sent, or leave it empty/,
   ],
   [
     'an Ingress for any name',

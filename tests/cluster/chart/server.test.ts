@@ -156,6 +156,8 @@ describe('before anything is made helm says', () => {
       defaults: { priorityClassName: 'no-hurry', nodeSelector: { knit: 'functions' } },
       functions: { 'step-start-run': { affinity: { nodeAffinity: {} } } },
       secrets: { signingKey: 'no-key', token: 'no-token' },
+      tracing: { endpoint: 'http://192.0.2.6:4318', headersSecret: 'no-headers' },
+      networkPolicies: { traces: [{ to: [{ ipBlock: { cidr: '192.0.2.6/32' } }] }] },
       gateway: {
         tlsSecret: 'no-tls',
         ingress: { enabled: true, host: 'h', className: 'no-class' },
@@ -172,6 +174,7 @@ describe('before anything is made helm says', () => {
       ['workers.serviceAccounts', 'ServiceAccount nobody'],
       ['workers.imagePullSecrets', 'Secret no-secret'],
       ['defaults.priorityClassName', 'PriorityClass no-hurry'],
+      ['tracing.headersSecret', 'Secret no-headers'],
       ['secrets.signingKey', 'Secret no-key'],
       ['secrets.token', 'Secret no-token'],
       ['gateway.tlsSecret', 'Secret no-tls'],
