@@ -28,6 +28,7 @@ export async function installAnother(
     // Those of the first are in its namespace.
     'settings.hooksBefore': 'null',
     'settings.hooksAfter': 'null',
+    'tracing.endpoint': '',
     ...changes,
   }
   const set = Object.entries(all).flatMap(([name, value]) => ['--set', `${name}=${value}`])

@@ -1,6 +1,7 @@
 import { describe, expect } from 'vitest'
 import { runs } from '#shared/contracts/runs.ts'
 import { until } from '#tests/support/until.ts'
+import { linesOf } from './installation.ts'
 import { test as base } from './installed.ts'
 import { outputOf } from './work.ts'
 import { hooks } from './values.ts'
@@ -9,19 +10,11 @@ type Call = { hook: string; runId: string; agrees: boolean }
 
 const test = base.extend<{ callsOf: (runId: string) => Promise<string[]> }>({
   /** What hooks were asked and told of a run, in order. */
-  callsOf: async ({ cluster: { core }, there: { namespace } }, use) => {
-    const labelSelector = `app=${hooks.service}`
-    const { items } = await core.listNamespacedPod({ namespace, labelSelector })
-    const name = items[0]?.metadata?.name ?? ''
-    await use(async (runId) => {
-      const printed = await core.readNamespacedPodLog({ namespace, name })
-      const calls = printed
-        .split('\n')
-        .filter(Boolean)
-        .map((line) => JSON.parse(line) as Call)
+  callsOf: async ({}, use) =>
+    use(async (runId) => {
+      const calls = (await linesOf(hooks.service)).map((line) => JSON.parse(line) as Call)
       return calls.filter((call) => call.runId === runId).map(({ hook }) => hook)
-    })
-  },
+    }),
 })
 
 describe.concurrent('hooks', () => {

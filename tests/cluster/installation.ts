@@ -17,6 +17,16 @@ export const installed = (): Installed => {
   return JSON.parse(text) as Installed
 }
 
+/** What a server that `setup.ts` made has printed, line by line. */
+export async function linesOf(service: string): Promise<string[]> {
+  const { core } = kubernetes()
+  const { namespace } = installed()
+  const { items } = await core.listNamespacedPod({ namespace, labelSelector: `app=${service}` })
+  const name = items[0]?.metadata?.name ?? ''
+  const printed = await core.readNamespacedPodLog({ namespace, name })
+  return printed.split('\n').filter(Boolean)
+}
+
 /** The API server, for tests that do or look for what is not ours. */
 export const kubernetes = () => {
   const config = testConfig()

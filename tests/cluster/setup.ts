@@ -4,23 +4,23 @@ import { restricted, restrictedPod } from '#shared/adapters/kubernetes-cluster/p
 import { connectApi } from '#shared/client/connect.ts'
 import { until } from '#tests/support/until.ts'
 import { installed, kubernetes, type Installed } from './installation.ts'
-import { accounts, hooks } from './values.ts'
+import { accounts, collector, hooks } from './values.ts'
 import { makeMaterial } from './work.ts'
 
-/** Makes what the tests need beside the release, unless it is there: hooks that answer, an account without rights, a data. */
+/** Makes what the tests need beside the release, unless it is there: hooks that answer, a collector of traces, an account without rights, a data. */
 export default async function setup(): Promise<void> {
   const { objects } = kubernetes()
   const { namespace, images, apiRoot, token } = installed()
-  for (const object of [...hookServer(namespace, images), guest(namespace)])
+  const servers = [hooks, collector]
+  const made = servers.flatMap((server) => manifestsOf(server, namespace, images))
+  for (const object of [...made, guest(namespace)])
     await objects.create(object).catch((error: { code?: number }) => {
       if (error.code !== 409) throw error
     })
-  const server = {
-    apiVersion: 'apps/v1',
-    kind: 'Deployment',
-    metadata: { name: hooks.service, namespace },
+  for (const { service: name } of servers) {
+    const server = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name, namespace } }
+    await until(async () => (await objects.read<V1Deployment>(server)).status?.availableReplicas)
   }
-  await until(async () => (await objects.read<V1Deployment>(server)).status?.availableReplicas)
   const folder = mkdtempSync('/var/tmp/knit-cluster-test-')
   await makeMaterial(connectApi({ apiRoot, token }), folder)
   rmSync(folder, { recursive: true })
@@ -34,18 +34,21 @@ const guest = (namespace: string): KubernetesObject => ({
 
 type Manifest = KubernetesObject & { spec: object }
 
-function hookServer(namespace: string, { node }: Installed['images']): Manifest[] {
-  const metadata = { name: hooks.service, namespace }
-  const labels = { app: hooks.service }
+function manifestsOf(
+  { service, port, program }: typeof hooks,
+  namespace: string,
+  { node }: Installed['images'],
+): Manifest[] {
+  const metadata = { name: service, namespace }
+  const labels = { app: service }
   const selector = { matchLabels: labels }
   const { restartPolicy: _always, ...pod } = restrictedPod
-  const program = readFileSync(new URL('hooks.cjs', import.meta.url), 'utf8')
   const container = {
-    name: hooks.service,
+    name: service,
     image: node,
-    command: ['node', '-e', program],
-    env: [{ name: 'PORT', value: String(hooks.port) }],
-    readinessProbe: { httpGet: { path: '/', port: hooks.port }, periodSeconds: 1 },
+    command: ['node', '-e', readFileSync(new URL(program, import.meta.url), 'utf8')],
+    env: [{ name: 'PORT', value: String(port) }],
+    readinessProbe: { httpGet: { path: '/', port }, periodSeconds: 1 },
     securityContext: restricted,
   }
   return [
@@ -65,7 +68,7 @@ function hookServer(namespace: string, { node }: Installed['images']): Manifest[
       apiVersion: 'v1',
       kind: 'Service',
       metadata,
-      spec: { selector: labels, ports: [{ port: 80, targetPort: hooks.port }] },
+      spec: { selector: labels, ports: [{ port: 80, targetPort: port }] },
     },
     {
       apiVersion: 'networking.k8s.io/v1',

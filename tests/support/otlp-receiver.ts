@@ -67,7 +67,8 @@ export async function otlpReceiver(): Promise<OtlpReceiver> {
   return { url: `http://127.0.0.1:${port}`, spans, requests }
 }
 
-const spansIn = ({ resourceSpans }: Wire): ReceivedSpan[] =>
+/** The spans of a message. */
+export const spansIn = ({ resourceSpans }: Wire): ReceivedSpan[] =>
   resourceSpans.flatMap(({ resource, scopeSpans }) => {
     const service = String(valuesOf(resource.attributes)['service.name'])
     return scopeSpans.flatMap(({ spans }) => spans.map((span) => readSpan(service, span)))
