@@ -9,6 +9,7 @@ import { data } from '#shared/contracts/data.ts'
 import { plans } from '#shared/contracts/plans.ts'
 import { runs } from '#shared/contracts/runs.ts'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
+import { openWay } from '#tests/support/knative-broker.ts'
 import { until } from '#tests/support/until.ts'
 import {
   callsOfAgent,
@@ -140,4 +141,28 @@ test('a program of a user gets nothing from functions, steps, agents and broker 
   expect(new Map([...before.keys()].map((id) => [id, after.get(id)]))).toEqual(before)
   // The upload, and the run, of the stranger: each with its data, and a plan.
   expect(after.size - before.size).toBe(2 + 3 + 1)
+})
+
+test('an event that no step can take is a dead letter, which admins see with its reason and drop', async ({
+  api,
+  signingKey,
+  brokerUrl,
+}) => {
+  const subject = randomUUID()
+  const way = await openWay(brokerUrl, { release: 'knitfab', signingKey })
+  const event = { id: randomUUID(), name: 'run.ready' as const, subject, data: { runId: 7 } }
+  await way.bus.publish([{ ...event, time: new Date() }])
+  way.close()
+  const letter = await until(async () => {
+    const letters = await api.call(admin.events, { dead: 'true' })
+    return letters.find((one) => one.subject === subject)
+  })
+  expect(letter.dead).toMatchObject({
+    step: 'start-run',
+    cause: expect.stringContaining('runId'),
+    times: 1,
+  })
+  expect(await api.call(admin.drop, { body: { eventIds: [letter.eventId] } })).toEqual({
+    dropped: 1,
+  })
 })

@@ -46,6 +46,11 @@ const isOver = ({ status }: RunDetail): boolean => isEnded(status)
 
 export function workIn({ folder, there, api, knit }: World): Work {
   const started: string[] = []
+  /** Lets a run fail, unless it ends by itself just now. */
+  const stop = (runId: string) =>
+    api.call(runs.abort, { runId }).catch(async (error: unknown) => {
+      if (!isOver(await api.call(runs.show, { runId }))) throw error
+    })
   const work: Work = {
     async start(line, more) {
       const { planId } = await api.call(plans.apply, {
@@ -82,7 +87,7 @@ export function workIn({ folder, there, api, knit }: World): Work {
     async leave() {
       const all = await api.call(runs.find, {})
       const left = all.filter((run) => started.includes(run.runId) && !isOver(run))
-      for (const { runId } of left) await api.call(runs.abort, { runId })
+      for (const { runId } of left) await stop(runId)
       for (const { runId } of left) await work.end(runId)
     },
     async pull(knitId) {

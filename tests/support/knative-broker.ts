@@ -76,6 +76,12 @@ async function makeBroker(tries: number, undo: AsyncDisposableStack): Promise<Te
   return broker
 }
 
+/** A way from this machine into a Broker that is there, at its URL in the cluster, as functions take it. */
+export async function openWay(brokerUrl: string, signer: EventSigner) {
+  const proxy = await openProxy()
+  return { bus: busTo(`${proxy.url}${proxied(brokerUrl)}`, signer), close: proxy.close }
+}
+
 type WithAddress = KubernetesObject & { status: { address: { url: string } } }
 
 const headOf = ({ apiVersion = '', kind = '', metadata }: KubernetesObject) => ({

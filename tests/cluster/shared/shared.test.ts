@@ -10,24 +10,36 @@ import { run as execute } from '../phase.ts'
 import { allowedTo, expectedRights, wordsOf } from '../rights.ts'
 import { accounts } from '../values.ts'
 import { isRunning, outputOf, type Work } from '../work.ts'
+import { makeDatabase, type TheirDatabase } from './their-database.ts'
 
 const { core } = kubernetes()
 const first = installed()
 const namespace = `${first.namespace}-shared`
 const restricted = 'pod-security.kubernetes.io/enforce=restricted'
 let there: AnotherRelease
+let database: TheirDatabase | undefined
 
-/** A release whose Data share one claim, where nobody may be root; the first one makes room for it. */
+/** A release whose Data share one claim, where nobody may be root, with a database of somebody else; the first one makes room for it. */
 beforeAll(async () => {
   const values = await valuesOf(first)
   await execute(['helm', 'uninstall', 'knitfab', '--namespace', first.namespace])
   await execute(['kubectl', 'create', 'namespace', namespace])
   await execute(['kubectl', 'label', 'namespace', namespace, restricted])
-  const changes = { 'volumes.layout': 'shared', 'workers.profile': 'restricted' }
+  const theirs = await makeDatabase(values, `${namespace}-database`)
+  database = theirs
+  await execute(['kubectl', '-n', namespace, 'create', 'secret', 'generic', ...theirs.secret])
+  const changes = {
+    'volumes.layout': 'shared',
+    'workers.profile': 'restricted',
+    ...theirs.values,
+  }
   there = await installAnother(first, namespace, { values, changes })
 })
 
-afterAll(() => (there as AnotherRelease | undefined)?.remove())
+afterAll(async () => {
+  await (there as AnotherRelease | undefined)?.remove()
+  await database?.remove()
+})
 
 const test = base.extend<{ there: Installed }>({
   there: async ({}, use) => use(there),
@@ -51,8 +63,7 @@ test('data are pushed, read, written, pulled and deleted in directories of one c
   expect(await work.pull(outputOf(run))).toEqual({ text: 'material\n' })
   expect(await knit('run', 'show', '--log', runId)).toBe('said\n')
   const { items } = await core.listNamespacedPersistentVolumeClaim({ namespace })
-  const names = items.map(({ metadata }) => metadata?.name ?? '')
-  expect(names.toSorted()).toEqual(['data-postgres-0', sharedClaim].toSorted())
+  expect(items.map(({ metadata }) => metadata?.name)).toEqual([sharedClaim])
 
   const directories = async () => {
     const listed = await there.kubectl(
