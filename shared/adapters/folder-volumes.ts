@@ -2,7 +2,8 @@ import { chmodSync, existsSync, mkdirSync } from 'node:fs'
 import { access, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { measure } from '#shared/archive/measure.ts'
+import { flushFolder } from '#shared/archive/flush.ts'
+import { keep, lenient } from '#shared/archive/keep.ts'
 import { pack } from '#shared/archive/pack.ts'
 import { unpack } from '#shared/archive/unpack.ts'
 import { contentOf, walk } from '#shared/archive/walk.ts'
@@ -40,9 +41,6 @@ export function volumeFolder({ volumes }: Pick<VolumeFolders, 'volumes'>, name: 
   return join(volumes, name)
 }
 
-// Programs leave such things behind; they are no part of what is kept.
-const lenient = { skipSpecial: true }
-
 export function folderVolumes(
   folders: VolumeFolders,
   { onMade, onReceived }: Handling = {},
@@ -66,12 +64,16 @@ export function folderVolumes(
     },
     async measureVolume(name) {
       const folder = volumeFolder(folders, name)
-      return (await isThere(folder)) ? measure(folder, lenient) : undefined
+      if (!(await isThere(folder))) return undefined
+      const measured = await keep(folder)
+      await flushFolder(folders.volumes)
+      return measured
     },
     async receive(volume, archive) {
       const folder = await existing(volume)
       const measured = await unpack(archive, folder)
       await onReceived?.(folder, measured)
+      await flushFolder(folders.volumes)
       return measured
     },
     async send(volume) {

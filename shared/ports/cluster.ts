@@ -18,8 +18,8 @@ export interface Cluster {
   /** The names of all volumes there are. */
   listVolumes(): Promise<string[]>
   /**
-   * Size, files and digest of a volume nobody writes to any more; undefined when it does not exist. Throws `ArchiveError` for
-   * content that cannot be kept as data.
+   * Size, files and digest of a volume nobody writes to any more, which is on disk for good by then; undefined when it does not
+   * exist. Throws `ArchiveError` for content that cannot be kept as data.
    */
   measureVolume(name: string): Promise<Measure | undefined>
 

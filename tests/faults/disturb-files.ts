@@ -1,8 +1,8 @@
-import { constants } from 'node:fs'
 import type { Check } from '#shared/domain/check.ts'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
 import { checkInvariants } from '#shared/runtime/check-invariants.ts'
 import type { Database } from '#tests/support/database.ts'
+import { changes, makes } from '#tests/support/gate/file-calls.ts'
 import {
   throughGate,
   type FileCall,
@@ -14,15 +14,6 @@ import type { FileScenario } from './file-scenarios.ts'
 import type { FileHome, FileWorld } from './file-world.ts'
 import { bringToRest, gatedWorld, sweepOnce } from './quiet-world.ts'
 import { describeState } from './state.ts'
-
-const making = ['mkdir', 'writeFile', 'write', 'symlink', 'link', 'rename']
-const changing = [...making, 'rm', 'rmdir', 'unlink', 'chmod', 'chown']
-
-const opensToMake = ({ name, arguments: [, flags = 'r'] }: FileCall): boolean =>
-  name === 'open' &&
-  (typeof flags === 'number' ? (flags & constants.O_CREAT) !== 0 : !String(flags).startsWith('r'))
-const makes = (call: FileCall): boolean => making.includes(call.name) || opensToMake(call)
-const changes = (call: FileCall): boolean => changing.includes(call.name) || opensToMake(call)
 
 const failure = (code: string, message: string): Error =>
   Object.assign(new Error(`${code}: ${message}`), { code })

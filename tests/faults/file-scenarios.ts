@@ -31,26 +31,30 @@ export type FileScenario = Scenario<FileWorld> & {
   heard?(answer: Response, world: FileWorld): Promise<unknown>
 }
 
-/** A tree with one of everything that is kept: a large file, a small one, which is a program in a folder, an empty folder, a link. */
-async function archiveIn({ scratch }: FileHome): Promise<Uint8Array<ArrayBuffer>> {
+/**
+ * A tree with one of everything that is kept: a large file, a small one, which is a program in a folder, an empty folder, a link;
+ * and so many files more.
+ */
+async function archiveIn({ scratch }: FileHome, more = 0): Promise<Uint8Array<ArrayBuffer>> {
   const tree = scratch()
   mkdirSync(join(tree, 'a'))
   mkdirSync(join(tree, 'empty'))
   writeFileSync(join(tree, 'large'), 'large\n'.repeat(30_000))
   writeFileSync(join(tree, 'a', 'program'), '#!/bin/sh\n', { mode: 0o755 })
   symlinkSync('a/program', join(tree, 'link'))
+  for (let number = 1; number <= more; number += 1) writeFileSync(join(tree, `${number}`), '')
   return new Uint8Array(await buffer(pack(tree)))
 }
 
-const pushed = async (world: FileWorld, ...tags: string[]) => {
-  const body = await archiveIn(world.home)
-  const query = tags.map((tag) => `tag=${tag}`).join('&')
+/** What pushes a tree, with so many files more. */
+export const pushed = async (world: FileWorld, tag: string, more?: number) => {
+  const body = await archiveIn(world.home, more)
   const headers = { 'content-type': 'application/tar+gzip', [idempotencyHeader]: randomUUID() }
-  return (world: World) => call(dataPush, world, `/api/data?${query}`, { body, headers })
+  return (world: World) => call(dataPush, world, `/api/data?tag=${tag}`, { body, headers })
 }
 
-async function push(world: FileWorld, ...tags: string[]): Promise<string> {
-  const { knitId } = (await (await (await pushed(world, ...tags))(world)).json()) as {
+async function push(world: FileWorld, tag: string, more?: number): Promise<string> {
+  const { knitId } = (await (await (await pushed(world, tag, more))(world)).json()) as {
     knitId: string
   }
   return knitId
@@ -86,8 +90,9 @@ async function begin(world: FileWorld, run: Told): Promise<void> {
   )
 }
 
-async function runIn(world: FileWorld, status: Status): Promise<Told> {
-  await push(world, 'made:up')
+/** A run that has come so far; its program copies a tree with so many files more. */
+export async function runIn(world: FileWorld, status: Status, more?: number): Promise<Told> {
+  await push(world, 'made:up', more)
   const planId = await makePlan(
     world,
     { inputs: { '/in': ['made:up'] }, outputs: { '/out': ['made:here'] }, log: [] },

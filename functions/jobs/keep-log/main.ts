@@ -4,8 +4,7 @@ import { containers, volumesPath } from '#shared/adapters/kubernetes-cluster/job
 import { keeperVariables } from '#shared/adapters/kubernetes-cluster/keeper-variables.ts'
 import { lastWords } from '#shared/adapters/kubernetes-cluster/measures.ts'
 import { openPodLog } from '#shared/adapters/kubernetes-cluster/pod-log.ts'
-import { flush } from '#shared/archive/flush.ts'
-import { measure } from '#shared/archive/measure.ts'
+import { keep } from '#shared/archive/keep.ts'
 import { openToAll } from '#shared/archive/open-to-all.ts'
 import { copyLog } from './copy-log.ts'
 
@@ -36,11 +35,7 @@ if (began) {
   const volumes = [...outputs, ...(logVolume ? [logVolume] : [])]
   // All before the first is measured, for which there may be no time.
   const opened = await each(volumes, (folder) => openToAll(folder, { removable }))
-  const measures = await each([...opened.keys()], async (folder) => {
-    const measured = await measure(folder, { skipSpecial: true })
-    await flush(folder, measured.files)
-    return measured
-  })
+  const measures = await each([...opened.keys()], keep)
   writeFileSync('/dev/termination-log', lastWords(measures))
 }
 process.exit(0)

@@ -6,6 +6,8 @@ export type FileCall = {
   /** The function, however it is called: `rename`, `open`. */
   name: string
   arguments: readonly unknown[]
+  /** What is open already and meant by it. */
+  of?: string
 }
 
 /** What becomes of a call that fails: nothing was done, a part of it, or all, and nobody heard. */
@@ -38,11 +40,11 @@ const isCall = (name: string, part: unknown): part is AnyFunction =>
   typeof part === 'function' && /^[a-z]/.test(name) && !/^(un)?watch/.test(name)
 
 /** As a proxy, because `promisify` looks for what such a function has besides. */
-const gated = (name: string, call: AnyFunction): AnyFunction =>
+const gated = (name: string, call: AnyFunction, of?: string): AnyFunction =>
   new Proxy(call, {
     apply(_, self, args: unknown[]) {
       const plain = name.replace(/Sync$/, '')
-      const fault = gates.getStore()?.({ name: plain, arguments: args })
+      const fault = gates.getStore()?.({ name: plain, arguments: args, ...(of && { of }) })
       const make = (...given: unknown[]): unknown => Reflect.apply(call, self, given)
       const style =
         plain !== name ? atOnce : typeof args.at(-1) === 'function' ? byCallback : byPromise
@@ -62,7 +64,7 @@ const atOnce: Style = (name, args, make, fault) => {
 
 const byPromise: Style = async (name, args, make, fault) => {
   const made = fault?.done === 'nothing' ? undefined : await make(...partly(args, fault))
-  if (!fault) return name === 'open' ? gatedHandle(made as FileHandle) : made
+  if (!fault) return name === 'open' ? gatedHandle(made as FileHandle, String(args[0])) : made
   if (name === 'open') await (made as FileHandle | undefined)?.close()
   throw fault.error
 }
@@ -89,12 +91,12 @@ function partly(args: unknown[], fault?: FileFault): unknown[] {
   return [path, content.slice(0, content.length / 2), ...rest]
 }
 
-const gatedHandle = (handle: FileHandle): FileHandle =>
+const gatedHandle = (handle: FileHandle, path: string): FileHandle =>
   new Proxy(handle, {
     get(_, name) {
       const part: unknown = Reflect.get(handle, name)
       if (typeof part !== 'function' || typeof name !== 'string') return part
       const call = part.bind(handle) as AnyFunction
-      return isCall(name, part) ? gated(name, call) : call
+      return isCall(name, part) ? gated(name, call, path) : call
     },
   })
