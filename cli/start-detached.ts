@@ -1,22 +1,22 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, openSync, readFileSync, renameSync, statSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { connect } from '#shared/client/connection.ts'
-import { prepareHome } from '#shared/files/home-folder.ts'
+import { localLog, prepareHome } from '#shared/files/home-folder.ts'
+import { setAside } from '#shared/files/set-aside.ts'
 import type { Context } from './context.ts'
 import { Failure, first } from './failure.ts'
 import { findRunning, type Running } from './local-home.ts'
 import { checkProfile, readMapping } from './profile.ts'
 
 const lookedEvery = 100
-const largestLog = 10 * 1024 * 1024
 
 /** Starts the system in the background, with its output in HOME/local.log, and waits until it answers. */
 export async function startDetached(words: string[], home: string, ctx: Context): Promise<Running> {
   prepareHome(home)
-  const log = join(home, 'local.log')
+  const log = join(home, localLog)
   setAside(log)
   const output = openSync(log, 'a', 0o600)
   const { size: before } = statSync(log)
@@ -29,15 +29,10 @@ export async function startDetached(words: string[], home: string, ctx: Context)
   } catch (error) {
     if (child.exitCode === null) child.kill()
     // All of it: what happened stands at its head, and a start that fails says little.
-    ctx.stderr.write(readFileSync(log).subarray(before))
+    const said = readFileSync(log)
+    ctx.stderr.write(said.subarray(said.length < before ? 0 : before))
     throw error
   }
-}
-
-/** A log that has grown large is kept once beside the new one. */
-function setAside(log: string): void {
-  const { size = 0 } = statSync(log, { throwIfNoEntry: false }) ?? {}
-  if (size > largestLog) renameSync(log, `${log}.1`)
 }
 
 /** Looks again and again until the system answers, or has ended. */

@@ -5,6 +5,7 @@ import { localCluster, type LocalCluster } from '#shared/adapters/local-cluster/
 import { ownProcess } from '#shared/adapters/local-cluster/processes.ts'
 import { keepDeadLetter } from '#shared/database/dead-letters.ts'
 import type { LocalStart } from '#shared/domain/local-start.ts'
+import { localLog } from '#shared/files/home-folder.ts'
 import { systemClock } from '#shared/ports/clock.ts'
 import type { Log } from '#shared/ports/log.ts'
 import { configFrom, variableOf, type Config } from '#shared/runtime/config.ts'
@@ -20,6 +21,7 @@ import { CannotStart, homeFolder, openHome, secretOf, type Home } from './home.t
 import { chooseEngine } from './choose-engine.ts'
 import { openEmbedded, openExternal } from './database.ts'
 import { openDoor } from './door.ts'
+import { ownLog } from './own-log.ts'
 
 /** A local home that answers. */
 export type LocalHome = {
@@ -44,7 +46,8 @@ export async function startLocalHome(
   const home = openHome(homeFolder(options.home, env))
   started.defer(() => home.leave())
   const config = settingsOf(options, home, env)
-  const log = createLog({ format: config.logFormat, level: config.logLevel })
+  const write = ownLog(home.path(localLog))
+  const log = createLog({ format: config.logFormat, level: config.logLevel, write })
   const tracer = openTracer(env, { name: 'knitfab', release: config.release }, log)
   started.defer(async () => void (await endsWithin(5, tracer.close())))
 

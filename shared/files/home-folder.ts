@@ -21,6 +21,9 @@ export class UnusableHome extends Error {
 /** The file that tells a local home from any other folder. */
 export const homeMarker = 'KNIT_HOME'
 
+/** What a local home in the background prints. */
+export const localLog = 'local.log'
+
 /** Makes a folder a local home, unless it is one. Throws `UnusableHome`. */
 export function prepareHome(folder: string): void {
   usable(folder, () => {

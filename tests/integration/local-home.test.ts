@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, globSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -14,6 +14,7 @@ import { auth } from '#shared/contracts/auth.ts'
 import { data } from '#shared/contracts/data.ts'
 import { runs } from '#shared/contracts/runs.ts'
 import { tokens } from '#shared/contracts/tokens.ts'
+import { mostLogBytes, setAsideOf } from '#shared/files/set-aside.ts'
 import { enginesHere, makeImage } from '#tests/support/engines.ts'
 import { ended, pullText, pushText, runsOf, shellPlan } from '#tests/support/home-work.ts'
 import {
@@ -26,6 +27,8 @@ import {
   temporaryFolder,
 } from '#tests/support/local-home.ts'
 import { until } from '#tests/support/until.ts'
+import { localProgram } from '../../cli/local-program.ts'
+import { knit } from '../../cli/testing.ts'
 
 const test = base.extend<{ folder: string }>({
   folder: async ({}, use) => {
@@ -96,6 +99,29 @@ test('with --auth a home asks for a token, which stands in its profile and stays
   const second = await startHome(home(folder), '--auth')
   expect(profileOf().token).toBe(token)
   await second.stop()
+})
+
+test('what a home in the background prints is kept from growing without bound, and no line is lost', async ({
+  folder,
+}) => {
+  vi.stubEnv('KNIT_LOG_LEVEL', 'debug')
+  onTestFinished(() => void vi.unstubAllEnvs())
+  const world = { localProgram: localProgram() }
+  const place = ['--home', home(folder)]
+  const started = await knit(['local', 'start', '--detach', '--port', '0', ...place], folder, world)
+  const api = connectApi({ apiRoot: started.stdout.trim() })
+  const log = join(home(folder), 'local.log')
+  const asked = () => api.call(access.whoami, {})
+  const servedIn = (path: string) => readFileSync(path, 'utf8').match(/served .*access.whoami/g)
+  await asked()
+  expect(await until(() => servedIn(log))).toHaveLength(1)
+  appendFileSync(log, 'x'.repeat(mostLogBytes))
+  await asked()
+  expect(await until(() => fileExists(setAsideOf(log)) && servedIn(log))).toHaveLength(1)
+  expect(servedIn(setAsideOf(log))).toHaveLength(1)
+  expect(statSync(setAsideOf(log)).size).toBeGreaterThan(mostLogBytes)
+  expect(statSync(log).size).toBeLessThan(100_000)
+  expect((await knit(['local', 'stop', ...place], folder, world)).code).toBe(0)
 })
 
 test('a log is followed while the program runs, to its last line', async ({ folder }) => {

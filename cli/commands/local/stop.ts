@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { shellLine } from '#shared/domain/shell.ts'
+import { localLog } from '#shared/files/home-folder.ts'
 import { command } from '../../command.ts'
 import { Failure } from '../../failure.ts'
 import { findRunning, homeArgs, isAlive, localHome } from '../../local-home.ts'
@@ -21,7 +22,7 @@ export default command({
       if (waited > patience)
         throw new Failure(
           `process ${running.pid} does not end`,
-          shellLine(['tail', join(home, 'local.log')]),
+          shellLine(['tail', join(home, localLog)]),
         )
       await pause(lookedEvery, undefined, ctx)
     }

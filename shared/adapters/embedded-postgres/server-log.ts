@@ -1,7 +1,7 @@
-import { closeSync, openSync, readSync, renameSync, statSync } from 'node:fs'
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { setAside } from '#shared/files/set-aside.ts'
 
-const biggest = 5_000_000
 const tailBytes = 4_000
 const tailLines = 12
 
@@ -9,18 +9,28 @@ export interface ServerLog {
   /** For the server's output; to be closed once it has been handed over. */
   descriptor: number
   close(): void
+  /** Keeps it from growing without bound; to be called again and again. */
+  bound(): void
   /** The last lines written since this start. */
   tail(): string
 }
 
-/** Opens `folder/postgres.log` to append; a big one becomes `postgres.log.1` first. */
+export const serverLogIn = (folder: string): string => join(folder, 'postgres.log')
+
+/** Opens `folder/postgres.log` to append; a big one is set aside, now and whenever it has become that. */
 export function openServerLog(folder: string): ServerLog {
-  const path = join(folder, 'postgres.log')
-  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0
-  if (size > biggest) renameSync(path, `${path}.1`)
-  const begin = size > biggest ? 0 : size
+  const path = serverLogIn(folder)
+  setAside(path)
   const descriptor = openSync(path, 'a', 0o600)
-  return { descriptor, close: () => closeSync(descriptor), tail: () => readTail(path, begin) }
+  let begin = statSync(path).size
+  return {
+    descriptor,
+    close: () => closeSync(descriptor),
+    bound: () => {
+      if (setAside(path)) begin = 0
+    },
+    tail: () => readTail(path, begin),
+  }
 }
 
 function readTail(path: string, begin: number) {

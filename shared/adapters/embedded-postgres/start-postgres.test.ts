@@ -17,7 +17,8 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import postgres from 'postgres'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { mostLogBytes } from '#shared/files/set-aside.ts'
 import { findPackage } from './binaries.ts'
 import { PostgresUnavailable } from './postgres-unavailable.ts'
 import type { PostgresOptions, RunningPostgres } from './start-postgres.ts'
@@ -206,11 +207,35 @@ describe('a running Postgres', () => {
   test('puts a log that has grown big aside', async () => {
     const folder = makeHome()
     writeFileSync(join(folder, 'postgres.log'), '')
-    truncateSync(join(folder, 'postgres.log'), 6_000_000)
+    truncateSync(join(folder, 'postgres.log'), mostLogBytes + 1)
     await start({ folder })
 
-    expect(statSync(join(folder, 'postgres.log.1')).size).toBe(6_000_000)
+    expect(statSync(join(folder, 'postgres.log.1')).size).toBe(mostLogBytes + 1)
     expect(statSync(join(folder, 'postgres.log')).size).toBeLessThan(10_000)
+  })
+
+  test('puts its log aside while it runs, and goes on in an empty one', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const folder = makeHome()
+    const running = await start({ folder })
+    const sql = connect(running)
+    const read = (name: string) => readFileSync(join(folder, name), 'utf8')
+    await expect(sql`select 1 / 0 as first`).rejects.toThrow('division by zero')
+    vi.advanceTimersByTime(60_000)
+    expect(existsSync(join(folder, 'postgres.log.1'))).toBe(false)
+
+    const long = `select 1 / 0 as long -- ${'x'.repeat(mostLogBytes)}`
+    await expect(sql.unsafe(long)).rejects.toThrow('division by zero')
+    vi.advanceTimersByTime(60_000)
+    expect(read('postgres.log')).toBe('')
+    expect(read('postgres.log.1').slice(0, 10_000)).toContain('as first')
+    expect(read('postgres.log.1').length).toBeGreaterThan(mostLogBytes)
+
+    await expect(sql`select 1 / 0 as last`).rejects.toThrow('division by zero')
+    expect(read('postgres.log')).toMatch(/^.*ERROR: .*division by zero\n.*STATEMENT: .* as last\n$/)
+    await running.stop()
+    expect((await running.exited).tail).toContain('as last')
   })
 })
 

@@ -46,6 +46,7 @@ const url = 'postgres://knit@embedded-postgres.invalid/postgres'
 
 // Recovery after a crash is part of starting, so this is far above the 0.1 s it usually takes.
 const patienceToStart = 120_000
+const logLookedAtEvery = 10_000
 
 /**
  * Starts the Postgres that lives in a folder, and makes it first where there is none.
@@ -104,10 +105,11 @@ function spawnServer(
   const stdio = ['ignore' as const, log.descriptor, log.descriptor]
   const server = spawn(program, args, { env, stdio, detached: true })
   log.close()
+  const bounding = setInterval(log.bound, logLookedAtEvery).unref()
   const exited = new Promise<Exit>((resolve) => {
     server.once('exit', (code, signal) => resolve({ code, signal, tail: log.tail() }))
     server.once('error', (error) => resolve({ code: null, signal: null, tail: error.message }))
-  })
+  }).finally(() => clearInterval(bounding))
   return { server, exited }
 }
 
