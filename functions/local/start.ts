@@ -21,6 +21,7 @@ import { CannotStart, homeFolder, openHome, secretOf, type Home } from './home.t
 import { chooseEngine } from './choose-engine.ts'
 import { openEmbedded, openExternal } from './database.ts'
 import { openDoor } from './door.ts'
+import { databaseFolder, keptLogs } from './kept-logs.ts'
 import { ownLog } from './own-log.ts'
 
 /** A local home that answers. */
@@ -53,7 +54,7 @@ export async function startLocalHome(
 
   const database = options.database
     ? await openExternal(options.database)
-    : await openEmbedded(home.path('postgres'), log)
+    : await openEmbedded(home.path(databaseFolder), log)
   started.defer(() => database.close())
   stop?.throwIfAborted()
   const { sql } = database
@@ -79,6 +80,7 @@ export async function startLocalHome(
     transfers: cluster,
     clock: systemClock,
     log,
+    logs: keptLogs(home.folder, cluster),
     metrics,
     tracer,
     relay,

@@ -49,6 +49,20 @@ export async function useToken(sql: Sql, hash: Buffer): Promise<TokenRow | undef
   return row
 }
 
+/** Whether a token with one of these hashes could still sign somebody in. */
+export async function areOfUse(sql: Queryable, hashes: readonly Buffer[]): Promise<boolean> {
+  if (hashes.length === 0) return false
+  const digits = hashes.map((hash) => hash.toString('hex'))
+  const [row] = await sql`
+    select
+      from token
+     where hash = any (array(select decode(hex, 'hex') from unnest(${digits}::text[]) as hex))
+       and revoked_at is null
+       and expires_at > now()
+     limit 1`
+  return row !== undefined
+}
+
 /** Tokens, the newest first. */
 export async function listTokens(sql: Queryable, limit: number): Promise<TokenRow[]> {
   return sql<TokenRow[]>`

@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto'
+import { Readable } from 'node:stream'
 import { expect } from 'vitest'
 import type { Check } from '#shared/domain/check.ts'
 import type { Tx } from '#shared/database/sql.ts'
+import type { KeptLogs } from '#shared/ports/kept-logs.ts'
 import { volumeOf, workerOf } from '#shared/domain/worker-spec.ts'
 import { makeData, makePlan } from '#tests/support/makers.ts'
 import { failed, succeeded } from '#tests/support/scripted-cluster.ts'
+import { makeToken } from '#tests/support/tokens.ts'
 import { until } from '#tests/support/until.ts'
 import { signingKey, test, type Engine, type TestWorld } from '#tests/support/world.ts'
 import { checkInvariants } from './check-invariants.ts'
@@ -233,6 +236,15 @@ const damages: Record<string, Damage> = {
     await tx`update run_history set reason = ${`by ${signingKey}`} where run_id = ${done}`
     return `history of run ${done}`
   },
+  'No secret is in the logs of the home, nor in the newest ones of programs.': async (
+    _tx,
+    _lived,
+    ctx,
+  ) => {
+    const log = () => Readable.from([Buffer.from(`it is ${signingKey}`)])
+    ctx.logs = { ...noLogs, own: () => [['local.log', log]] }
+    return 'local.log'
+  },
   'Every volume is of a data, or is to be deleted.': async (_tx, _lived, { cluster }) => {
     await cluster.ensureVolume({ name: volumeOf(none) })
     return `volume ${volumeOf(none)}`
@@ -260,8 +272,11 @@ const damages: Record<string, Damage> = {
   },
 }
 
+const noLogs: KeptLogs = { own: () => [], ofRun: async () => Readable.from([]) }
+
 /** What is found after damage, which is undone. */
 async function foundAfter(ctx: TestWorld, lived: Lived, damage: Damage) {
+  ctx.logs = noLogs
   const volumes = new Map(ctx.cluster.volumes)
   const undo = new Error('undo')
   let found: { thing: string; broken: string[][] } | undefined
@@ -290,10 +305,51 @@ test('damage is found by the sentence it breaks, and every sentence finds some',
     const found = await foundAfter(ctx, lived, damage)
     expect(found?.broken).toContainEqual(expect.arrayContaining([sentence, found?.thing]))
   }
+  ctx.logs = noLogs
   const checks = await checkInvariants(ctx, 0)
   expect(violated(checks)).toEqual([])
   expect(checks.map(({ sentence }) => sentence).toSorted()).toEqual(Object.keys(damages).toSorted())
 })
+
+test('a token that was handed out is a secret where people read, until it is revoked', async ({
+  ctx,
+}) => {
+  const secret = await makeToken(ctx, 'ann')
+  const sentence = 'No secret is kept where people read.'
+  const found = async () =>
+    violated(await checkInvariants(ctx, 60)).filter(([broken]) => broken === sentence)
+  await ctx.sql`
+    insert into garbage (volume, reason, due_at)
+    values ('v', ${`no right with ${secret}`}, now() + interval '1 h')`
+  expect(await found()).toEqual([[sentence, 'volume v']])
+  await ctx.sql`update token set revoked_by = 'ann', revoked_at = now()`
+  expect(await found()).toEqual([])
+})
+
+test.for([
+  ['logs that are ours to read are looked through', true],
+  ['nothing is said of logs that others keep', false],
+] as const)('%s', async ([, areOurs], { ctx }) => {
+  if (areOurs) ctx.logs = noLogs
+  const about = (await checkInvariants(ctx, 60)).filter(({ sentence }) => sentence.includes('logs'))
+  expect(about.map(({ state }) => state)).toEqual(areOurs ? ['holds'] : [])
+})
+
+test.for([
+  ['postgres://knit:long%25secret@db.test/knit', 'long%secret', ['log']],
+  ['postgres://knit:long%25secret@db.test/knit', 'long%25secret', ['log']],
+  ['postgres://knit:knit@db.test/knit', 'knit', []],
+  ['embedded', 'embedded', []],
+] as const)(
+  'of the database %s, the password is looked for in any form, unless it stands in any text: %s',
+  async ([databaseUrl, printed, things], { ctx }) => {
+    const log = () => Readable.from([Buffer.from(`connecting with ${printed}`)])
+    const logs = { ...noLogs, own: () => [['log', log] as const] }
+    const config = { ...ctx.config, databaseUrl }
+    const checks = await checkInvariants({ ...ctx, logs, config }, 60)
+    expect(checks.flatMap((check) => check.things)).toEqual(things)
+  },
+)
 
 test('what cannot be found out is told as that', async ({ ctx }) => {
   ctx.cluster.listVolumes = async () => {

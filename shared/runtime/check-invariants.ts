@@ -10,12 +10,13 @@ import {
 import type { Moment } from '#shared/database/invariants/invariant.ts'
 import { askInvariants, mostThings, verdict } from '#shared/database/invariants/invariants.ts'
 import type { World } from './context.ts'
+import { findSecrets } from './find-secrets.ts'
 
 // Seconds the database has for one question: with a million data every one takes less.
 const timeout = 30
 const rowsAtOnce = 10_000
 
-type Checked = Pick<World, 'sql' | 'cluster' | 'config'>
+type Checked = Pick<World, 'sql' | 'cluster' | 'config' | 'logs'>
 
 /**
  * Asks whether everything holds that must hold always: in the tables, and between them and the cluster. Work may be in progress
@@ -24,20 +25,31 @@ type Checked = Pick<World, 'sql' | 'cluster' | 'config'>
 export async function checkInvariants(world: Checked, patience: number): Promise<Check[]> {
   const moment = momentOf(world, patience)
   const checks = await askInvariants(world.sql, moment, timeout)
-  for (const [sentence, look] of Object.entries(looks))
+  for (const [sentence, look] of Object.entries(looksAt(world)))
     checks.push(await confirmed(sentence, () => look(world, moment)))
   return checks
 }
 
 function momentOf({ config }: Checked, patience: number): Moment {
-  const { maxHookFailures, keepHistory, signingKey, token, databaseUrl } = config
-  const password = URL.canParse(databaseUrl) && new URL(databaseUrl).password
-  const secrets = [signingKey, token, password].filter((secret) => typeof secret === 'string')
-  return {
-    patience,
-    maxHookFailures,
-    keepHistory,
-    secrets: secrets.filter((secret) => secret !== ''),
+  const { maxHookFailures, keepHistory } = config
+  return { patience, maxHookFailures, keepHistory, secrets: secretsOf(config) }
+}
+
+// What is shorter stands in any text.
+const shortestSecret = 8
+
+function secretsOf({ signingKey, token = '', databaseUrl }: Checked['config']): string[] {
+  const password = URL.canParse(databaseUrl) ? new URL(databaseUrl).password : ''
+  const secrets = new Set([signingKey, token, password, decoded(password)])
+  return [...secrets].filter(({ length }) => length >= shortestSecret)
+}
+
+/** A password in a URL may have been given with a percent sign of its own. */
+function decoded(password: string): string {
+  try {
+    return decodeURIComponent(password)
+  } catch {
+    return password
   }
 }
 
@@ -48,6 +60,17 @@ const looks: Record<string, (world: Checked, moment: Moment) => Promise<string[]
   'Every worker is of the current attempt of a run that needs it.': findStrayWorkers,
   'Every run that is running has its worker.': findMissingWorkers,
 }
+
+/** All that can be looked at: logs only where they are ours to read. */
+const looksAt = ({ logs }: Checked): typeof looks => ({
+  ...looks,
+  ...(logs && {
+    'No secret is in the logs of the home, nor in the newest ones of programs.': (
+      { sql },
+      moment,
+    ) => findSecrets({ sql, logs }, moment.secrets),
+  }),
+})
 
 /**
  * Tables and cluster cannot be seen in one moment, and what changes between two looks breaks nothing: it is not there when looked

@@ -4,6 +4,7 @@ import type { Relay } from './relay.ts'
 import type { Clock } from '#shared/ports/clock.ts'
 import type { Cluster, ClusterCall, Transfers } from '#shared/ports/cluster.ts'
 import type { EventBus } from '#shared/ports/event-bus.ts'
+import type { KeptLogs } from '#shared/ports/kept-logs.ts'
 import type { Log } from '#shared/ports/log.ts'
 import type { Span, SpanOptions, Tracer } from '#shared/ports/tracer.ts'
 import {
@@ -29,6 +30,8 @@ export type World = {
   transfers: Transfers
   clock: Clock
   log: Log
+  /** Absent where logs are kept by others. */
+  logs?: KeptLogs
   metrics: Metrics
   tracer: Tracer
   /** Publishes what transactions recorded; woken after each commit. */

@@ -7,6 +7,9 @@ import { crc32 } from 'node:zlib'
  */
 const form = /^knit_([0-9a-f]{64})([0-9a-f]{8})$/
 
+/** As many characters has every secret of a token. */
+export const tokenLength = 'knit_'.length + 64 + 8
+
 /** What a secret is made of; of no use to who does not know the signing key. */
 export const newSeed = (): string => randomBytes(32).toString('hex')
 
@@ -21,6 +24,9 @@ export function isTokenSecret(text: string): boolean {
   const [, bits = '', sum] = form.exec(text) ?? []
   return sum === checksum(bits)
 }
+
+/** What in a text has the form of one. */
+export const tokensIn = (text: string): readonly string[] => text.match(/knit_[0-9a-f]{72}/g) ?? []
 
 /** What is kept of a secret. Of 256 random bits nobody finds another, so it needs no salt, and may be looked up by an index. */
 export const hashOf = (secret: string): Buffer => createHash('sha256').update(secret).digest()

@@ -124,6 +124,28 @@ test('what a home in the background prints is kept from growing without bound, a
   expect((await knit(['local', 'stop', ...place], folder, world)).code).toBe(0)
 })
 
+test('a secret in a log of the home, or of a program, is found by who checks it', async ({
+  folder,
+}) => {
+  const running = await startHome(home(folder))
+  const api = connectApi({ apiRoot: running.apiRoot })
+  const suspects = async () =>
+    (await api.call(admin.check, {})).filter(
+      ({ sentence, state }) => sentence.includes('logs') && state !== 'holds',
+    )
+  expect(await suspects()).toEqual([])
+  const key = readFileSync(join(home(folder), 'signing-key'), 'utf8')
+  const names = ['local.log', 'local.log.1', 'postgres/postgres.log', 'postgres/postgres.log.1']
+  for (const name of names) appendFileSync(join(home(folder), name), `by ${key}\n`)
+  const plan = await shellPlan(api, 'type:raw', `echo ${key}; touch /out/text`, 'type:made')
+  await pushText(api, folder, 'hello', 'type:raw')
+  const { runId } = await until(() => ended(api, plan))
+  expect((await suspects()).map(({ things }) => things)).toEqual([
+    [...names, `log of run ${runId}`],
+  ])
+  expect(await running.stop()).toBe(0)
+})
+
 test('a log is followed while the program runs, to its last line', async ({ folder }) => {
   const running = await startHome(home(folder))
   const api = connectApi({ apiRoot: running.apiRoot })

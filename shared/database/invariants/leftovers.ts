@@ -50,6 +50,13 @@ export const leftoverInvariants: Invariant[] = [
            union all
           select 'volume ' || volume, reason from garbage
         ) as kept
-       where exists (select from unnest(${[...secrets]}::text[]) as secret where position(secret in text) > 0)`,
+       where exists (select from unnest(${[...secrets]}::text[]) as secret where position(secret in text) > 0)
+          or exists (
+               select
+                 from regexp_matches(text, 'knit_[0-9a-f]{72}', 'g') as found (words)
+                 join token on hash = sha256(convert_to(words[1], 'UTF8'))
+                where revoked_at is null
+                  and expires_at > now()
+             )`,
   },
 ]
