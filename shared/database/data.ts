@@ -35,8 +35,7 @@ export async function changeTags(
     if (tags.length > maxTags) return { tags: tags.length }
     await tx`
       update data
-         set tags = ${tags.toSorted((a, b) => a - b)}::integer[],
-             tagged_at = now()
+         set tags = ${tags.toSorted((a, b) => a - b)}::integer[]
        where id = ${knitId}`
     // What is being projected is left to that projection: it waits for this data, will find out, and deletes it itself.
     await tx`

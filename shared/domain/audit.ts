@@ -1,6 +1,9 @@
 import * as z from 'zod'
 import { Time } from './time.ts'
 
+/** For so many days at the least the database forgets nothing of the audit. */
+export const leastDaysOfAudit = 30
+
 /** Somebody changed something, or was not allowed to. */
 export const AuditEntry = z
   .object({

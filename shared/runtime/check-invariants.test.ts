@@ -9,7 +9,8 @@ import { makeData, makePlan } from '#tests/support/makers.ts'
 import { failed, succeeded } from '#tests/support/scripted-cluster.ts'
 import { makeToken } from '#tests/support/tokens.ts'
 import { until } from '#tests/support/until.ts'
-import { signingKey, test, type Engine, type TestWorld } from '#tests/support/world.ts'
+import { call, signingKey, test, type Engine, type TestWorld } from '#tests/support/world.ts'
+import dataTag from '../../functions/api/data-tag/function.ts'
 import { checkInvariants } from './check-invariants.ts'
 
 type Lived = { planId: string; done: string; failed: string; data: string }
@@ -169,6 +170,11 @@ const damages: Record<string, Damage> = {
     await tx`update data set tags = tags || tags where id = ${data}`
     return `data ${data}`
   },
+  'Data carry the tags they were made with, until somebody changes them.': async (tx, { done }) => {
+    const [made] = await tx`
+      update data set tags = '{}' where run_id = ${done} and tags <> '{}' returning id`
+    return `data ${made?.['id']}`
+  },
   'Nobody is taken to read or write data who has long been gone.': async (tx, { data }) => {
     await tx`
       insert into agent (id, knit_id, mode, lease_until)
@@ -309,6 +315,24 @@ test('damage is found by the sentence it breaks, and every sentence finds some',
   const checks = await checkInvariants(ctx, 0)
   expect(violated(checks)).toEqual([])
   expect(checks.map(({ sentence }) => sentence).toSorted()).toEqual(Object.keys(damages).toSorted())
+})
+
+test('tags that a user changes are those of the data, and whatever else changes them is found', async ({
+  ctx,
+  engine,
+}) => {
+  const { data } = await live(engine)
+  const found = async () =>
+    violated(await checkInvariants(ctx, 60)).filter(([sentence]) => sentence?.includes('tags they'))
+  const body = { add: [{ key: 'by', value: 'a user' }] }
+  expect((await call(dataTag, ctx, `/api/data/${data}`, { body })).status).toBe(200)
+  expect(await found()).toEqual([])
+  await ctx.sql`update data set tags = '{}' where id = ${data}`
+  expect(await found()).toEqual([[expect.any(String), `data ${data}`]])
+  expect((await call(dataTag, ctx, `/api/data/${data}`, { body })).status).toBe(200)
+  expect(await found()).toEqual([])
+  await ctx.sql`update data set tagged_at = tagged_at - interval '31 days'`
+  expect(await found()).toEqual([])
 })
 
 test('a token that was handed out is a secret where people read, until it is revoked', async ({

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { leastDaysOfAudit } from '#shared/domain/audit.ts'
 import { readExtraApi } from '#shared/domain/extra-api.ts'
 import { plainWords } from '#shared/domain/plain-words.ts'
 import { SecureUrl } from '#shared/domain/secure-url.ts'
@@ -298,9 +299,11 @@ export const Config = z.object({
   keepRequests: days(1).describe('Days the answer to a request with an `Idempotency-Key` is kept.'),
   keepAudit: z.coerce
     .number()
-    .min(30)
+    .min(leastDaysOfAudit)
     .default(365)
-    .describe('Days the audit is kept, 30 at the least: the database forgets none before.'),
+    .describe(
+      `Days the audit is kept, ${leastDaysOfAudit} at the least: the database forgets none before.`,
+    ),
   maxPlanBytes: count(64 * 1024).describe('Bytes a plan may have.'),
   maxBodyBytes: count(1024 * 1024).describe('Bytes any other JSON body may have.'),
   maxCombinations: count(100_000).describe(

@@ -1,3 +1,4 @@
+import { recordAudit } from '#shared/database/audit.ts'
 import type { RunStatus } from '#shared/domain/run-states.ts'
 import { volumeOf, workerOf } from '#shared/domain/worker-spec.ts'
 import type { World } from '#shared/runtime/context.ts'
@@ -18,6 +19,15 @@ export async function push(world: QuietWorld, ...tags: string[]): Promise<string
   const knitId = await makeData(world, ...tags)
   world.cluster.volumes.set(volumeOf(knitId), measured)
   return knitId
+}
+
+/** A user takes the tags of a data away while it is being projected, so that what it was nominated for is left to that. */
+export async function loseTags({ sql }: World, knitId: string): Promise<void> {
+  await sql.begin(async (tx) => {
+    await tx`update data set tags = '{}' where id = ${knitId}`
+    const request = { route: 'data.tag', subjects: [knitId], status: 200 }
+    await recordAudit(tx, { actor: 'ann', requestId: '', trace: '', ...request })
+  })
 }
 
 export const match = (world: World, planId: string): Promise<unknown> =>

@@ -17,7 +17,7 @@ import observeWorker from '../../functions/steps/observe-worker/function.ts'
 import projectRuns from '../../functions/steps/project-runs/function.ts'
 import startRun from '../../functions/steps/start-run/function.ts'
 import sweep from '../../functions/steps/sweep/function.ts'
-import { loseWorker, match, push, runIn, setWorker, told } from './arrange.ts'
+import { loseTags, loseWorker, match, push, runIn, setWorker, told } from './arrange.ts'
 import type { Scenario } from './scenario.ts'
 
 const anyId = '00000000-0000-7000-8000-000000000001'
@@ -63,7 +63,7 @@ export const stepScenarios: Record<Step, Scenario[]> = {
         const knitId = await push(world, 'kind:a')
         await push(world, 'kind:b')
         await match(world, planId)
-        await world.sql`update data set tags = '{}' where id = ${knitId}`
+        await loseTags(world, knitId)
         return (world) => deliver(projectRuns, world, 'data.nominated', { planId })
       },
     },

@@ -1,3 +1,4 @@
+import { leastDaysOfAudit } from '#shared/domain/audit.ts'
 import { overdue, type Invariant } from './invariant.ts'
 
 export const dataInvariants: Invariant[] = [
@@ -19,6 +20,29 @@ export const dataInvariants: Invariant[] = [
         left join tag on tag.id = carried.tag
        where tag.id is null
           or position > 1 and carried.tag <= data.tags[position - 1]`,
+  },
+  {
+    sentence: 'Data carry the tags they were made with, until somebody changes them.',
+    // The database notes whenever they are changed; of a user's change the audit tells, in the same transaction.
+    broken: (sql) => sql`
+      select 'data ' || data.id as thing
+        from data
+        join output on output.id = output_id
+        join plan on plan.id = data.plan_id and plan.name is null
+       where tagged_at is null
+         and data.tags <> output.tags
+       union all
+      select 'data ' || id
+        from data
+       where tagged_at > now() - ${leastDaysOfAudit} * interval '1 day'
+         and not exists (
+               select
+                 from audit
+                where route = 'data.tag'
+                  and actor is not null
+                  and at::timestamptz(3) = tagged_at
+                  and subjects @> array[data.id::text]
+             )`,
   },
   {
     sentence: 'Nobody is taken to read or write data who has long been gone.',
