@@ -142,7 +142,7 @@ test('an upload that was discarded leaves no data and no run, only its history a
   await discardUpload(ctx.sql, upload, 'again', by)
   expect(await ctx.sql`select from run`).toHaveLength(0)
   expect(await ctx.sql`select from data`).toHaveLength(0)
-  expect(await historyOf(ctx, upload.run.id)).toEqual(['running', 'failed'])
+  expect(await historyOf(ctx, upload.run.id)).toEqual(['running', 'aborting', 'failed'])
   expect(await ctx.sql`select from garbage`).toHaveLength(1)
   expect(await renewUpload(ctx.sql, upload, 60)).toBe(false)
 })

@@ -5,8 +5,9 @@ import type { Tag } from '#shared/domain/tag.ts'
 import { dropOutputs } from './garbage.ts'
 import { tell, type By } from './outbox.ts'
 import { executionOf, moveRun, type Claimed, type Execution } from './runs.ts'
-import { begin, storable, type Queryable, type Sql, type Tx } from './sql.ts'
+import { begin, type Queryable, type Sql, type Tx } from './sql.ts'
 import { findTagIds, internTags } from './tags.ts'
+import { seizeRun } from './user-moves.ts'
 
 /** Why a tag change was not made. */
 export type TagRefusal = 'absent' | { tags: number }
@@ -278,16 +279,15 @@ export async function discardLostUpload(
   })
 }
 
-/** Deletes what a locked, running upload has made so far, but for its history. */
+/** Lets a locked, running upload fail, and deletes what it has made so far, but for its history: nobody is told of a run that is gone. */
 async function takeBack(tx: Tx, runId: string, reason: string, by: By): Promise<void> {
   await dropOutputs(tx, runId, by)
-  await tx`
-    with gone as (
-      delete from run where id = ${runId} returning id, attempt
-    )
-    insert into run_history (run_id, attempt, from_status, status, actor, reason)
-    select id, attempt, 'running', 'failed', ${by.actor}, ${storable(reason)}
-      from gone`
+  const run = await seizeRun(tx, runId, by)
+  if (run?.status !== 'running') throw new Error(`the upload ${runId} is not in progress`)
+  const silently = { reason, keepClaim: true }
+  const aborting = await moveRun(tx, { ...run, status: 'running' }, 'aborting', by, silently)
+  if (aborting) await moveRun(tx, aborting, 'failed', by, silently)
+  await tx`delete from run where id = ${runId}`
 }
 
 /** Takes a lease on data that is being sent to somebody, so that nobody deletes it; undefined when there is no such data. */

@@ -82,8 +82,8 @@ test.for([
     ['1 begun: at 0', '1 published: at 2'],
   ],
   [
-    ['running', 'failed'],
-    ['1 begun: at 0', '1 failed: at 1'],
+    ['running', 'aborting', 'failed'],
+    ['1 begun: at 0', '1 failed: at 2'],
   ],
 ] as [RunStatus[], string[]][])('the way %j is told', ([statuses, told]) => {
   expect(named([made(statuses[0] ?? 'waiting'), ...movesThrough(statuses)])).toEqual(told)

@@ -66,7 +66,7 @@ test('the log says of which upload that was given up there is a history', async 
   const given = front.world.lines.findLast((line) => line.includes('an upload was given up')) ?? ''
   const { runId } = JSON.parse(given) as { runId: string }
   const { moves } = await answer<RunHistory>(history, front.world, `/api/runs/${runId}/history`)
-  expect(moves.map(({ status }) => status)).toEqual(['running', 'failed'])
+  expect(moves.map(({ status }) => status)).toEqual(['running', 'aborting', 'failed'])
   expect(given).toContain(JSON.stringify(moves.at(-1)?.reason))
 })
 
@@ -75,7 +75,8 @@ async function expectOnlyHistory(front: Front, before: unknown, reason: RegExp):
   expect(await counts(front)).toEqual(before)
   expect(await lastHistory(front)).toEqual([
     { from: null, status: 'running', actor: 'local', reason: null },
-    { from: 'running', status: 'failed', actor: 'local', reason: expect.stringMatching(reason) },
+    { from: 'running', status: 'aborting', actor: 'local', reason: expect.stringMatching(reason) },
+    { from: 'aborting', status: 'failed', actor: 'local', reason: expect.stringMatching(reason) },
   ])
   const [last] = await front.world.sql<{ volume: string }[]>`
     select volume from garbage order by created_at desc limit 1`

@@ -151,7 +151,8 @@ test('an upload that failed leaves its history, and who made it', async ({ ctx }
   const history = await historyOf(ctx, upload.run.id)
   expect(history.moves).toMatchObject([
     { status: 'running', by: 'ann' },
-    { from: 'running', status: 'failed', by: 'ann', reason: 'the archive is broken' },
+    { from: 'running', status: 'aborting', by: 'ann', reason: 'the archive is broken' },
+    { from: 'aborting', status: 'failed', by: 'ann', reason: 'the archive is broken' },
   ])
   expect(namesOf(history)).toEqual(['begun', 'failed'])
 })

@@ -25,7 +25,7 @@ test('an upload whose handler gave no sign of life is taken back, with its volum
   expect(await agents(ctx)).toBe(0)
   const garbage = await ctx.sql<{ volume: string }[]>`select volume from garbage`
   expect(garbage.map(({ volume }) => volume)).toEqual([volumeOf(upload.knitId)])
-  expect(await historyOf(ctx, upload.run.id)).toEqual(['running', 'failed'])
+  expect(await historyOf(ctx, upload.run.id)).toEqual(['running', 'aborting', 'failed'])
   expect(await outbox(ctx)).toEqual([{ type: 'volume.dropped', data: {} }])
 })
 
