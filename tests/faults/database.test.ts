@@ -145,6 +145,10 @@ test('a database without a free connection is asked again later, and nothing is 
   expect(await home.api.call(data.find, { tag: ['type:lost'] })).toEqual([])
   await Promise.all([sql.end({ timeout: 1 }), others.end({ timeout: 1 }), ...all])
   expect(await home.stop()).toBe(0)
+  // This one sweeps.
+  const next = await start()
+  await untilAtRest(next)
+  expect(await next.stop()).toBe(0)
 })
 
 test('a database that may only be read answers readers, and writers later', async ({

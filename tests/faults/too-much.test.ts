@@ -20,6 +20,14 @@ const rowsOf = ({ sql }: TestWorld) => sql`
          (select count(*) from tag) as tags,
          (select count(*) from outbox) as events`
 
+/** Data that no program has made have their volumes then, too. */
+async function expectAllHolds(ctx: TestWorld): Promise<void> {
+  for (const { id } of await ctx.sql<{ id: string }[]>`select id from data`)
+    ctx.cluster.volumes.set(volumeOf(id), measured)
+  const checks = await checkInvariants(ctx, 60)
+  expect(checks.filter(({ state }) => state !== 'holds')).toEqual([])
+}
+
 test('a thousand tags, a thousand inputs, and a value of a megabyte are refused by the cap they break, and leave nothing', async ({
   ctx,
 }) => {
@@ -47,6 +55,7 @@ test('a thousand tags, a thousand inputs, and a value of a megabyte are refused 
     /maxPlanBytes/,
   )
   expect(await rowsOf(ctx)).toEqual(before)
+  await expectAllHolds(ctx)
 })
 
 test('a plan with ten inputs for each of which there are a thousand data pauses and says how many runs it would create, and others go on', async ({
@@ -76,10 +85,7 @@ test('a plan with ten inputs for each of which there are a thousand data pauses 
   expect(await runsOf(other)).toEqual([{ status: 'done' }, { status: 'done' }])
   expect(await runsOf(bomb)).toEqual([])
   await engine.stop()
-  for (const { id } of await ctx.sql<{ id: string }[]>`select id from data`)
-    ctx.cluster.volumes.set(volumeOf(id), measured)
-  const checks = await checkInvariants(ctx, 60)
-  expect(checks.filter(({ state }) => state !== 'holds')).toEqual([])
+  await expectAllHolds(ctx)
 })
 
 test('a plan that would feed itself is refused and starts nothing, whatever data there are', async ({
@@ -98,4 +104,5 @@ test('a plan that would feed itself is refused and starts nothing, whatever data
   await engine.settle()
   await engine.stop()
   expect(await ctx.sql`select from run where status <> 'done'`).toHaveLength(0)
+  await expectAllHolds(ctx)
 })
