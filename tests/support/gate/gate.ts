@@ -1,6 +1,6 @@
 /** A call from a function to the world outside of it. */
 export type Call = {
-  port: 'sql' | 'cluster' | 'transfers' | 'bus'
+  port: 'sql' | 'cluster' | 'transfers' | 'bus' | 'hooks'
   /** What is asked, in words for people. */
   what: string
   /** Calls on one line, which is a transaction or a call by itself, are made one after another. */
