@@ -8,6 +8,7 @@ import { isWrite, routeFolder } from '#shared/contracts/route.ts'
 import { roles } from '#shared/domain/role.ts'
 import { runStatuses } from '#shared/domain/run-states.ts'
 import { clockSteps, deadLetterStep, triggers } from '#shared/workflow/triggers.ts'
+import { fileScenarios } from '#tests/faults/file-scenarios.ts'
 import { routeScenarios } from '#tests/faults/route-scenarios.ts'
 import { stepScenarios } from '#tests/faults/step-scenarios.ts'
 import { test } from '#tests/support/world.ts'
@@ -54,6 +55,22 @@ pure('every step, and every route that changes something, is tried with every fa
   expect(Object.entries(tried).filter(([, scenarios]) => scenarios.length === 0)).toEqual([])
   const known = [...stepFunctions, ...routes].map(({ name }) => name)
   expect(Object.keys(tried).filter((name) => !known.includes(name))).toEqual([])
+})
+
+/** It changes nothing, and says what it could not see. */
+const looksOnly = ['admin-check']
+
+pure('every function that touches files of a home is tried with every fault of a disk', () => {
+  const named = [
+    ...stepFunctions.map(({ name, deploy }) => ({ name, deploy })),
+    ...routeFunctions.map((fn) => ({ name: routeFolder(fn.contract), deploy: fn.deploy })),
+  ]
+  const touching = named.filter(({ deploy: { uses = [] } }) => uses.length > 0)
+  const tried = [...Object.keys(fileScenarios), ...looksOnly]
+  expect(tried.toSorted()).toEqual(touching.map(({ name }) => name).toSorted())
+  expect(Object.entries(fileScenarios).filter(([, scenarios]) => scenarios.length === 0)).toEqual(
+    [],
+  )
 })
 
 pure('every event that a step answers is told by somebody', () => {

@@ -8,10 +8,12 @@ import { unpack } from '#shared/archive/unpack.ts'
 import { idempotencyHeader } from '#shared/contracts/route.ts'
 import { workerSpec } from '#shared/adapters/local-cluster/test-home.ts'
 import type { World } from '#shared/runtime/context.ts'
+import { beginTestImport } from '#tests/support/imports.ts'
 import { makePlan } from '#tests/support/makers.ts'
 import { call, deliver, tick } from '#tests/support/functions.ts'
 import dataPull from '../../functions/api/data-pull/function.ts'
 import dataPush from '../../functions/api/data-push/function.ts'
+import importsEnd from '../../functions/api/imports-end/function.ts'
 import runsLog from '../../functions/api/runs-log/function.ts'
 import cleanAgents from '../../functions/steps/clean-agents/function.ts'
 import collectGarbage from '../../functions/steps/collect-garbage/function.ts'
@@ -44,6 +46,12 @@ async function archiveIn({ scratch }: FileHome, more = 0): Promise<Uint8Array<Ar
   symlinkSync('a/program', join(tree, 'link'))
   for (let number = 1; number <= more; number += 1) writeFileSync(join(tree, `${number}`), '')
   return new Uint8Array(await buffer(pack(tree)))
+}
+
+/** A volume, with that in it. */
+async function fillVolume({ cluster, transfers, home }: FileWorld, name: string): Promise<void> {
+  await cluster.ensureVolume({ name, labels: {} })
+  await transfers.receive(name, Readable.from(Buffer.from(await archiveIn(home))))
 }
 
 /** What pushes a tree, with so many files more. */
@@ -126,6 +134,17 @@ export const fileScenarios: Record<string, FileScenario[]> = {
         unpack(Readable.from(Buffer.from(await answer.arrayBuffer())), home.scratch()),
     },
   ],
+  'imports-end': [
+    {
+      of: 'a volume that an importer has made and filled',
+      async arrange(world) {
+        const { token: body, knitId } = await beginTestImport(world)
+        await fillVolume(world, volumeOf(knitId))
+        const headers = { 'content-type': 'application/jwt', [idempotencyHeader]: randomUUID() }
+        return (world) => call(importsEnd, world, '/api/backend/data/import/end', { body, headers })
+      },
+    },
+  ],
   'runs-log': [
     {
       of: 'a run that is done',
@@ -194,8 +213,7 @@ export const fileScenarios: Record<string, FileScenario[]> = {
       of: 'a volume with files in it',
       async arrange(world) {
         const name = volumeOf(randomUUID())
-        await world.cluster.ensureVolume({ name, labels: {} })
-        await world.transfers.receive(name, Readable.from(Buffer.from(await archiveIn(world.home))))
+        await fillVolume(world, name)
         await world.sql`insert into garbage (volume) values (${name})`
         return (world) => deliver(collectGarbage, world, 'volume.dropped', {})
       },
