@@ -50,11 +50,12 @@ async function finish(run: Ending, ctx: Context): Promise<string | undefined> {
     await releaseRun(ctx.sql, run, ctx.config.lookInterval, 'its worker is being removed')
     return worker.name
   }
-  if (worker) await giveUpWorker(ctx, worker)
   if (worker && isCompleting(run) && mayStillWrite(worker)) {
-    await refuse(ctx, run, neverEnded, 'user')
+    // First, since whoever finds no worker takes its program to have ended.
+    if (await refuse(ctx, run, neverEnded, 'user')) await giveUpWorker(ctx, worker)
     return undefined
   }
+  if (worker) await giveUpWorker(ctx, worker)
   const failure = isCompleting(run) ? undefined : await findFailure(ctx.sql, run)
   if (!isCompleting(run) && failure && (await startOver(ctx, run, failure))) return undefined
   const goneAt = ctx.clock.now()
