@@ -1,6 +1,9 @@
 import { recordAudit } from '#shared/database/audit.ts'
 import type { RunStatus } from '#shared/domain/run-states.ts'
 import { volumeOf, workerOf } from '#shared/domain/worker-spec.ts'
+import { setPlanActive } from '#shared/database/plans.ts'
+import type { Sql } from '#shared/database/sql.ts'
+import type { ClusterCall } from '#shared/ports/cluster.ts'
 import type { World } from '#shared/runtime/context.ts'
 import { makeData, makePlan } from '#tests/support/makers.ts'
 import { measured } from '#tests/support/runs.ts'
@@ -54,6 +57,16 @@ export async function waitingRun(world: World, planId: string): Promise<Told> {
   return { runId: run?.id ?? '', attempt: 1, planId }
 }
 
+/** A plan that would create four runs, and makes none unasked. */
+export async function pausedPlan(world: QuietWorld): Promise<string> {
+  const planId = await makePlan(world, { inputs: { '/a': ['kind:a'], '/b': ['kind:b'] } })
+  for (const kind of ['a', 'a', 'b', 'b']) await push(world, `kind:${kind}`)
+  await match(world, planId)
+  world.config = { ...world.config, maxCombinations: 3 }
+  await deliver(projectRuns, world, 'data.nominated', { planId })
+  return planId
+}
+
 type Leg<W extends World = QuietWorld> = (world: W, run: Told) => unknown
 
 /** How a run goes on. */
@@ -70,9 +83,13 @@ const endBadly: Leg = ({ cluster }, run) => cluster.set(nameOf(run), failed())
 
 /** What the event about a run says. */
 export const told = ({ runId, attempt }: Told) => ({ runId, attempt })
-const nameOf = ({ runId, attempt }: Told) => workerOf({ id: runId, attempt })
+/** Its worker, by name. */
+export const nameOf = ({ runId, attempt }: Told) => workerOf({ id: runId, attempt })
+
+const hold: Leg = ({ sql }, { planId }) => setPlanActive(sql, planId, false, { actor: 'test' })
 
 const ways = {
+  deactivated: [hold],
   waiting: [],
   ready: [initialize],
   starting: [initialize, start],
@@ -103,3 +120,51 @@ export const setWorker = (
 /** Its worker is gone, and nobody was told. */
 export const loseWorker = ({ cluster }: QuietWorld, run: Told): void =>
   void cluster.workers.delete(nameOf(run))
+
+/** A run has been where it is for longer than anybody waits. */
+export async function waitLong({ sql }: World, { runId }: Told): Promise<void> {
+  await sql`update run set updated_at = now() - interval '1 day' where id = ${runId}`
+}
+
+/** Its worker does not go but by force, which is due. */
+export async function neverGoes(world: QuietWorld, run: Told): Promise<void> {
+  world.cluster.stuck.add(nameOf(run))
+  await waitLong(world, run)
+}
+
+/** A call of the cluster fails, every time or for so many times. */
+export function failAt(
+  { cluster }: QuietWorld,
+  call: ClusterCall,
+  error: Error,
+  times = Infinity,
+): void {
+  let left = times
+  cluster.before = (operation) => {
+    if (operation !== call || left === 0) return
+    left -= 1
+    throw error
+  }
+}
+
+/** Of everything that is kept for a time, something that was kept long enough; and dead letters whose work was done since. */
+export async function leaveOldRows(sql: Sql, runId: string): Promise<void> {
+  const old = sql`now() - interval '2 years'`
+  const letter = sql.json({ name: 'run.ready', subject: runId, data: { runId, attempt: 1 } })
+  await sql`
+    insert into hook_delivery (run_id, attempt, status, url, body, created_at, delivered_at)
+    values (${runId}, 1, 'done', 'http://hooks.test/', '{}', ${old}, ${old})`
+  await sql`
+    insert into request (caller, key, fingerprint, created_at) values ('test', 'old', 'x', ${old})`
+  await sql`insert into removed_volume (volume, removed_at) values ('old', ${old})`
+  await sql`
+    insert into audit (at, actor, route, subjects, status, request_id, trace)
+    values (${old}, 'test', 'runs.abort', '{}', 200, 'r', 't')`
+  await sql`insert into dead_letter (step, event, cause) values ('start-run', ${letter}, 'why')`
+  await sql`
+    insert into dead_letter (step, event, cause, last_at) values ('match-data', '{}', 'why', ${old})`
+  await sql`insert into attempt (run_id, number) values (${runId}, 0)`
+  await sql`
+    insert into run_history (run_id, attempt, status, actor, at)
+    values (${runId}, 0, 'waiting', 'test', ${old})`
+}

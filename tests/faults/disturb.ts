@@ -1,7 +1,9 @@
 import type { Check } from '#shared/domain/check.ts'
 import { checkInvariants } from '#shared/runtime/check-invariants.ts'
 import type { Database } from '#tests/support/database.ts'
-import type { Call } from '#tests/support/gate/gate.ts'
+import type { World } from '#shared/runtime/context.ts'
+import type { Call, Gate } from '#tests/support/gate/gate.ts'
+import { answerHooks, hooksThrough } from '#tests/support/gate/gated-hooks.ts'
 import { faultsOf, faultyGate, recordingGate, type Fault } from './faults.ts'
 import {
   bringToRest,
@@ -10,7 +12,7 @@ import {
   sweepOnce,
   type QuietWorld,
 } from './quiet-world.ts'
-import type { Scenario } from './scenario.ts'
+import { refusing, type Scenario } from './scenario.ts'
 import { describeState } from './state.ts'
 
 /** How things stand when all has come to rest. */
@@ -22,46 +24,81 @@ export type Outcome = {
 }
 
 /** Lets a function do its work undisturbed; gives back every call it made to the world, and what came of it. */
-export async function undisturbed(
-  { sql, empty }: Database,
+export const undisturbed = (
+  database: Database,
   scenario: Scenario,
-): Promise<{ calls: Call[]; right: Outcome }> {
+): Promise<{ calls: Call[]; right: Outcome }> =>
+  withHooks(async () => {
+    const { world, act } = await arranged(database, scenario)
+    const { gate, calls } = recordingGate()
+    const { status } = await behind(gate, world, act)
+    return { calls: [...calls], right: await outcomeOf(world, status) }
+  })
+
+/** Lets a function do its work and nothing else; `behindGate` is called with that work, all of which passes a gate. */
+export const justDone = (
+  database: Database,
+  scenario: Scenario,
+  behindGate: (work: () => Promise<Response>) => Promise<Response>,
+): Promise<Response> =>
+  withHooks(async () => {
+    const { world, act } = await arranged(database, scenario)
+    return behindGate(() => behind(recordingGate().gate, world, act))
+  })
+
+async function arranged({ sql, empty }: Database, scenario: Scenario) {
   await empty()
   const world = makeQuietWorld(sql)
-  const act = await scenario.arrange(world)
-  const { gate, calls } = recordingGate()
-  const { status } = await act(gatedWorld(world, gate))
-  return { calls: [...calls], right: await outcomeOf(world, status) }
+  return { world, act: await scenario.arrange(world) }
 }
+
+const behind = (
+  gate: Gate,
+  world: QuietWorld,
+  act: (world: World) => Promise<Response>,
+): Promise<Response> => hooksThrough(gate, () => act(gatedWorld(world, gate)))
+
+/** Hooks agree, with a variable for the program, but for the one that never does. */
+async function withHooks<T>(work: () => Promise<T>): Promise<T> {
+  const undo = answerHooks(({ path }) =>
+    path === refusing ? new Response(null, { status: 500 }) : Response.json(agreement),
+  )
+  return work().finally(undo)
+}
+const agreement = { knitfabExtension: { env: { A: '1' } } }
 
 /** One fault, at the call of that number. */
 export type Disturbance = { at: number; fault: Fault; call: Call }
 
 /** Everything that may happen at any of the calls. */
-export const disturbances = (calls: readonly Call[]): Disturbance[] =>
-  calls.flatMap((call, index) => faultsOf(call).map((fault) => ({ at: index + 1, fault, call })))
+export const disturbances = (
+  calls: readonly Call[],
+  { only = () => true }: Scenario,
+): Disturbance[] =>
+  calls.flatMap((call, index) =>
+    only(call) ? faultsOf(call).map((fault) => ({ at: index + 1, fault, call })) : [],
+  )
 
 /**
  * Lets a function do the same work with one fault; who asked and heard of none or of a failure, as a client of a route, asks
  * again. Gives back what came of it once sweeps have done what is left.
  */
-export async function disturbed(
-  { sql, empty }: Database,
+export const disturbed = (
+  database: Database,
   scenario: Scenario,
   { at, fault }: Disturbance,
   asksAgain: boolean,
-): Promise<Outcome> {
-  await empty()
-  const world = makeQuietWorld(sql)
-  const act = await scenario.arrange(world)
-  const { gate, hasHappened } = faultyGate(at, fault)
-  const first = await act(gatedWorld(world, gate))
-  if (!hasHappened()) throw new Error(`there was no call ${at}`)
-  // Nobody hears what a process answers that has died.
-  const heardNothing = fault === 'killed' || first.status >= 500
-  const last = asksAgain && heardNothing ? await act(world) : first
-  return outcomeOf(world, last.status)
-}
+): Promise<Outcome> =>
+  withHooks(async () => {
+    const { world, act } = await arranged(database, scenario)
+    const { gate, hasHappened } = faultyGate(at, fault)
+    const first = await behind(gate, world, act)
+    if (!hasHappened()) throw new Error(`there was no call ${at}`)
+    // Nobody hears what a process answers that has died.
+    const heardNothing = fault === 'killed' || first.status >= 500
+    const last = asksAgain && heardNothing ? await act(world) : first
+    return outcomeOf(world, last.status)
+  })
 
 // Seconds: programs that run have their work in progress after one sweep; nothing else may be left.
 const tolerance = 60

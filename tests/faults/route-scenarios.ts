@@ -9,7 +9,7 @@ import { makePlan } from '#tests/support/makers.ts'
 import { call, deliver } from '#tests/support/functions.ts'
 import { routeFunctions } from '../../functions/functions.generated.ts'
 import projectRuns from '../../functions/steps/project-runs/function.ts'
-import { match, push, runIn } from './arrange.ts'
+import { match, pausedPlan, push, runIn } from './arrange.ts'
 import type { QuietWorld } from './quiet-world.ts'
 import type { Scenario } from './scenario.ts'
 
@@ -69,6 +69,8 @@ const ofRun = (
       return requestTo(name, path(runId))
     },
   }))
+
+const retryOf = (runId: string): Request => ({ path: `/api/runs/${runId}/retry` })
 
 const onDead = (name: string, path: string): Scenario[] => [
   {
@@ -161,6 +163,20 @@ export const routeScenarios: Record<string, Scenario[]> = {
         return requestTo('plans.activate', { path: `/api/plans/${planId}/active` })
       },
     },
+    {
+      of: 'a paused plan that may make the runs it would create',
+      async arrange(world) {
+        const path = `/api/plans/${await pausedPlan(world)}/active?allow=4`
+        return requestTo('plans.activate', { path })
+      },
+    },
+    {
+      of: 'a paused plan that would create more than is allowed',
+      async arrange(world) {
+        const path = `/api/plans/${await pausedPlan(world)}/active?allow=3`
+        return requestTo('plans.activate', { path })
+      },
+    },
   ],
   'plans.deactivate': [
     {
@@ -197,8 +213,10 @@ export const routeScenarios: Record<string, Scenario[]> = {
   'runs.abort': ofRun(
     'runs.abort',
     (runId) => ({ path: `/api/runs/${runId}/abort` }),
+    'deactivated',
     'waiting',
     'ready',
+    'starting',
     'running',
     'aborting',
   ),
@@ -206,14 +224,20 @@ export const routeScenarios: Record<string, Scenario[]> = {
     'runs.tearoff',
     (runId) => ({ path: `/api/runs/${runId}/tearoff` }),
     'ready',
+    'starting',
     'running',
   ),
-  'runs.retry': ofRun(
-    'runs.retry',
-    (runId) => ({ path: `/api/runs/${runId}/retry` }),
-    'done',
-    'failed',
-  ),
+  'runs.retry': [
+    ...ofRun('runs.retry', retryOf, 'done', 'failed'),
+    ...(['done', 'failed'] as const).map((status) => ({
+      of: `a run that is ${status}, of a plan that is inactive by now`,
+      async arrange(world: QuietWorld) {
+        const { runId, planId } = await runIn(world, status)
+        await setPlanActive(world.sql, planId, false, by)
+        return requestTo('runs.retry', retryOf(runId))
+      },
+    })),
+  ],
   'runs.delete': ofRun(
     'runs.delete',
     (runId) => ({ path: `/api/runs/${runId}` }),

@@ -1,7 +1,10 @@
-import { describe, expect } from 'vitest'
+import { describe, expect, vi } from 'vitest'
 import { test } from '#tests/support/world.ts'
 import { disturbances, disturbed, inWords, undisturbed } from './disturb.ts'
 import { routeScenarios } from './route-scenarios.ts'
+
+// Some of them work through hundreds of disturbances.
+vi.setConfig({ testTimeout: 300_000 })
 
 describe.each(Object.entries(routeScenarios))('%s, whatever fails at any call', (_, scenarios) => {
   test.for(scenarios.map((scenario) => [scenario.of, scenario] as const))(
@@ -10,7 +13,7 @@ describe.each(Object.entries(routeScenarios))('%s, whatever fails at any call', 
       const { calls, right } = await undisturbed(database, scenario)
       expect(right.status).toBeLessThan(300)
       expect(right.broken).toEqual([])
-      for (const disturbance of disturbances(calls)) {
+      for (const disturbance of disturbances(calls, scenario)) {
         const what = inWords(disturbance)
         const outcome = await disturbed(database, scenario, disturbance, true)
         expect({ what, ...outcome }).toEqual({ what, ...right })

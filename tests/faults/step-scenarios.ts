@@ -1,9 +1,16 @@
+import { ArchiveError } from '#shared/archive/archive-error.ts'
 import { beginUpload } from '#shared/database/data.ts'
+import { setPlanActive } from '#shared/database/plans.ts'
+import { begin } from '#shared/database/sql.ts'
+import { stopRun } from '#shared/database/user-moves.ts'
 import { workerOf } from '#shared/domain/worker-spec.ts'
+import { Impossible, type WorkerState } from '#shared/ports/cluster.ts'
+import type { World } from '#shared/runtime/context.ts'
 import type { Step } from '#shared/workflow/triggers.ts'
-import { hookServer } from '#tests/support/hook-server.ts'
+import { hooksAt } from '#tests/support/gate/gated-hooks.ts'
+import { makeImport } from '#tests/support/imports.ts'
 import { makePlan } from '#tests/support/makers.ts'
-import { passTime } from '#tests/support/runs.ts'
+import { measured, passTime } from '#tests/support/runs.ts'
 import { failed, succeeded } from '#tests/support/scripted-cluster.ts'
 import { deliver, tick } from '#tests/support/functions.ts'
 import callHooks from '../../functions/steps/call-hooks/function.ts'
@@ -17,10 +24,25 @@ import observeWorker from '../../functions/steps/observe-worker/function.ts'
 import projectRuns from '../../functions/steps/project-runs/function.ts'
 import startRun from '../../functions/steps/start-run/function.ts'
 import sweep from '../../functions/steps/sweep/function.ts'
-import { loseTags, loseWorker, match, push, runIn, setWorker, told } from './arrange.ts'
-import type { Scenario } from './scenario.ts'
+import {
+  failAt,
+  leaveOldRows,
+  loseTags,
+  loseWorker,
+  match,
+  neverGoes,
+  pausedPlan,
+  push,
+  runIn,
+  setWorker,
+  told,
+  waitLong,
+} from './arrange.ts'
+import type { QuietWorld } from './quiet-world.ts'
+import { bothWays, hooked, refusing, type Scenario } from './scenario.ts'
 
 const anyId = '00000000-0000-7000-8000-000000000001'
+const by = { actor: 'test' }
 const twoInputs = { '/in/a': ['kind:a'], '/in/b': ['kind:b'] }
 
 /** What is there for each step to do. */
@@ -77,15 +99,35 @@ export const stepScenarios: Record<Step, Scenario[]> = {
         return (world) => deliver(projectRuns, world, 'data.nominated', { planId })
       },
     },
+    {
+      of: 'as many combinations as a user has allowed',
+      async arrange(world) {
+        const planId = await pausedPlan(world)
+        await setPlanActive(world.sql, planId, true, by, 4)
+        return (world) => deliver(projectRuns, world, 'data.nominated', { planId })
+      },
+    },
+    {
+      of: 'more combinations than are made at once, of a plan that is inactive',
+      only: ({ what }) => what === 'commit',
+      async arrange(world) {
+        const kinds = ['a', 'b', 'c', 'd', 'e'].map((kind) => `kind:${kind}`)
+        const inputs = Object.fromEntries(kinds.map((kind) => [`/in/${kind}`, [kind]]))
+        const planId = await makePlan(world, { inputs }, { active: false })
+        for (const kind of kinds) for (let made = 0; made < 4; made += 1) await push(world, kind)
+        await match(world, planId)
+        return (world) => deliver(projectRuns, world, 'data.nominated', { planId })
+      },
+    },
   ],
   'initialize-run': [
-    {
+    ...bothWays({
       of: 'a run that waits',
       async arrange(world) {
         const { planId } = await runIn(world, 'waiting')
         return (world) => deliver(initializeRun, world, 'run.waiting', { planId })
       },
-    },
+    }),
     {
       of: 'a run that will never fit',
       async arrange(world) {
@@ -96,22 +138,38 @@ export const stepScenarios: Record<Step, Scenario[]> = {
     },
   ],
   'start-run': [
-    {
+    ...bothWays({
       of: 'a run that is ready',
       async arrange(world) {
         const run = await runIn(world, 'ready')
         return (world) => deliver(startRun, world, 'run.ready', told(run))
       },
+    }),
+    hooked({
+      of: 'a run whose worker can never be created',
+      async arrange(world) {
+        const run = await runIn(world, 'ready')
+        failAt(world, 'ensureWorker', new Impossible('as asked'))
+        return (world) => deliver(startRun, world, 'run.ready', told(run))
+      },
+    }),
+    {
+      of: 'a run whose worker cannot be created at once',
+      async arrange(world) {
+        const run = await runIn(world, 'ready')
+        failAt(world, 'ensureWorker', new Error('as asked'), 1)
+        return (world) => deliver(startRun, world, 'run.ready', told(run))
+      },
     },
   ],
   'observe-worker': [
-    {
+    ...bothWays({
       of: 'a program that has begun',
       async arrange(world) {
         const run = await runIn(world, 'starting')
         return (world) => deliver(observeWorker, world, 'run.starting', told(run))
       },
-    },
+    }),
     {
       of: 'a program that ended well',
       async arrange(world) {
@@ -144,22 +202,42 @@ export const stepScenarios: Record<Step, Scenario[]> = {
         return (world) => deliver(observeWorker, world, 'run.starting', told(run))
       },
     },
+    hooked({
+      of: 'a program that has not begun for too long',
+      async arrange(world) {
+        const run = await runIn(world, 'starting')
+        setWorker(world, run, { phase: 'pending', reason: '0/3 nodes are available' })
+        await waitLong(world, run)
+        return (world) => deliver(observeWorker, world, 'run.starting', told(run))
+      },
+    }),
+    hooked({
+      of: 'a worker that says what it has written',
+      async arrange(world) {
+        const run = await runIn(world, 'running')
+        const measures = Object.fromEntries(
+          [...world.cluster.volumes.keys()].map((v) => [v, measured]),
+        )
+        setWorker(world, run, { ...succeeded(), measures } as WorkerState)
+        return (world) => deliver(observeWorker, world, 'run.starting', told(run))
+      },
+    }),
   ],
   'finish-run': [
-    {
+    ...bothWays({
       of: 'a run that succeeded',
       async arrange(world) {
         const run = await runIn(world, 'completing')
         return (world) => deliver(finishRun, world, 'run.completing', told(run))
       },
-    },
-    {
+    }),
+    ...bothWays({
       of: 'a run whose program failed',
       async arrange(world) {
         const run = await runIn(world, 'aborting')
         return (world) => deliver(finishRun, world, 'run.aborting', told(run))
       },
-    },
+    }),
     {
       of: 'a run whose machine failed, which is tried again',
       async arrange(world) {
@@ -169,13 +247,58 @@ export const stepScenarios: Record<Step, Scenario[]> = {
         return (world) => deliver(finishRun, world, 'run.aborting', told(run))
       },
     },
+    {
+      of: 'a run whose machine failed while its plan was made inactive',
+      async arrange(world) {
+        const run = await runIn(world, 'running')
+        setWorker(world, run, failed(137, 'machine'))
+        await deliver(observeWorker, world, 'run.starting', told(run))
+        await setPlanActive(world.sql, run.planId, false, by)
+        return (world) => deliver(finishRun, world, 'run.aborting', told(run))
+      },
+    },
+    hooked({
+      of: 'a run whose outputs cannot be kept',
+      async arrange(world) {
+        const run = await runIn(world, 'completing')
+        failAt(world, 'measureVolume', new ArchiveError('bad-entry', 'as asked'))
+        return (world) => deliver(finishRun, world, 'run.completing', told(run))
+      },
+    }),
+    {
+      of: 'a run that was torn off, and whose program does not end',
+      async arrange(world) {
+        const run = await runIn(world, 'running')
+        await begin(world.sql, (tx) => stopRun(tx, run.runId, 'completing', by))
+        await neverGoes(world, run)
+        return (world) => deliver(finishRun, world, 'run.completing', told(run))
+      },
+    },
+    ...(['completing', 'aborting'] as const).map((status) => ({
+      of: `a run that is ${status}, and whose worker does not go`,
+      async arrange(world: QuietWorld) {
+        const run = await runIn(world, status)
+        await neverGoes(world, run)
+        return (world: World) => deliver(finishRun, world, `run.${status}`, told(run))
+      },
+    })),
   ],
   'call-hooks': [
     {
       of: 'two hooks that are to be called',
       async arrange(world) {
-        const { url } = await hookServer()
-        world.config = { ...world.config, hooksAfter: [`${url}/one`, `${url}/two`] }
+        const hooksAfter = ['one', 'two'].map((hook) => `${hooksAt}/${hook}`)
+        world.config = { ...world.config, hooksAfter }
+        const run = await runIn(world, 'ready')
+        await deliver(startRun, world, 'run.ready', told(run))
+        return (world) => deliver(callHooks, world, 'hook.recorded', {})
+      },
+    },
+    {
+      of: 'a hook that takes no call until it is given up, and one that takes all',
+      async arrange(world) {
+        const hooksAfter = [refusing, '/told'].map((hook) => `${hooksAt}${hook}`)
+        world.config = { ...world.config, hooksAfter, maxHookFailures: 2 }
         const run = await runIn(world, 'ready')
         await deliver(startRun, world, 'run.ready', told(run))
         return (world) => deliver(callHooks, world, 'hook.recorded', {})
@@ -193,12 +316,19 @@ export const stepScenarios: Record<Step, Scenario[]> = {
         return (world) => deliver(collectGarbage, world, 'volume.dropped', {})
       },
     },
+    {
+      of: 'a volume that cannot be deleted at once, and one that can',
+      async arrange(world) {
+        await world.sql`insert into garbage (volume) values ('one'), ('two')`
+        failAt(world, 'deleteVolume', new Error('as asked'), 1)
+        return (world) => deliver(collectGarbage, world, 'volume.dropped', {})
+      },
+    },
   ],
   'clean-agents': [
     {
       of: 'two uploads whose handlers died, and a reader who is gone',
       async arrange(world) {
-        const by = { actor: 'test' }
         const knitId = await push(world, 'kind:a')
         await beginUpload(world.sql, [], 60, by)
         await beginUpload(world.sql, [], 60, by)
@@ -208,6 +338,14 @@ export const stepScenarios: Record<Step, Scenario[]> = {
         return (world) => tick(cleanAgents, world)
       },
     },
+    hooked({
+      of: 'an import that nobody ended in time',
+      async arrange(world) {
+        await makeImport(world)
+        await passTime(world)
+        return (world) => tick(cleanAgents, world)
+      },
+    }),
   ],
   'keep-dead-letters': [
     {
@@ -230,6 +368,14 @@ export const stepScenarios: Record<Step, Scenario[]> = {
         const [worker] = world.cluster.workers.values()
         if (worker) world.cluster.workers.set(stale, { ...worker, name: stale })
         await passTime(world)
+        return (world) => tick(sweep, world)
+      },
+    },
+    {
+      of: 'what was kept long enough',
+      async arrange(world) {
+        const { runId } = await runIn(world, 'done')
+        await leaveOldRows(world.sql, runId)
         return (world) => tick(sweep, world)
       },
     },

@@ -126,28 +126,27 @@ export async function steal(world: TestWorld, runId: string): Promise<void> {
      where id = ${runId}`
 }
 
-let hour: string | undefined
+let timed: [table: string, columns: string[]][] | undefined
 
-/** An hour passes: claims and leases end, and what was put off is due. Whatever is called so, in every table. */
-export async function passTime({ sql }: Pick<TestWorld, 'sql'>): Promise<void> {
-  hour ??= await hourIn(sql)
-  await sql.unsafe(hour)
+/** An hour passes, or so many seconds: claims and leases end, and what was put off is due. Whatever is called so, in every table. */
+export async function passTime({ sql }: Pick<TestWorld, 'sql'>, seconds = 3600): Promise<void> {
+  timed ??= await timedColumns(sql)
+  const updates = timed.map(([table, columns]) => {
+    const earlier = columns.map((column) => `${column} = ${column} - interval '${seconds} s'`)
+    return `update ${table} set ${earlier.join(', ')}`
+  })
+  await sql.unsafe(updates.join('; '))
 }
 
-async function hourIn(sql: TestWorld['sql']): Promise<string> {
-  const columns = await sql<{ table: string; column: string }[]>`
+async function timedColumns(sql: TestWorld['sql']): Promise<[string, string[]][]> {
+  const found = await sql<{ table: string; column: string }[]>`
     select table_name as table, column_name as column
       from information_schema.columns
      where table_schema = 'public'
        and data_type = 'timestamp with time zone'
        and (column_name = 'due_at' or column_name like '%\_until')`
-  const tables = [...Map.groupBy(columns, ({ table }) => table)]
-  return tables
-    .map(([table, of]) => {
-      const earlier = of.map(({ column }) => `${column} = ${column} - interval '1 h'`)
-      return `update ${table} set ${earlier.join(', ')}`
-    })
-    .join('; ')
+  const tables = [...Map.groupBy(found, ({ table }) => table)]
+  return tables.map(([table, of]) => [table, of.map(({ column }) => column)])
 }
 
 /** Where a run has been, the oldest first. */
