@@ -12,7 +12,7 @@ import {
   sweepOnce,
   type QuietWorld,
 } from './quiet-world.ts'
-import { refusing, type Scenario } from './scenario.ts'
+import { reluctant, type Scenario } from './scenario.ts'
 import { describeState } from './state.ts'
 
 /** How things stand when all has come to rest. */
@@ -58,10 +58,13 @@ const behind = (
   act: (world: World) => Promise<Response>,
 ): Promise<Response> => hooksThrough(gate, () => act(gatedWorld(world, gate)))
 
-/** Hooks agree, with a variable for the program, but for the one that never does. */
+/** Hooks agree, with a variable for the program, but for the first call of the reluctant one. */
 async function withHooks<T>(work: () => Promise<T>): Promise<T> {
+  let calls = 0
   const undo = answerHooks(({ path }) =>
-    path === refusing ? new Response(null, { status: 500 }) : Response.json(agreement),
+    path === reluctant && calls++ === 0
+      ? new Response(null, { status: 500 })
+      : Response.json(agreement),
   )
   return work().finally(undo)
 }

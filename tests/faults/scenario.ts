@@ -13,8 +13,8 @@ export type Scenario<W extends World = QuietWorld> = {
   arrange(world: W): Promise<(world: World) => Promise<Response>>
 }
 
-/** The path of a hook that takes no call. */
-export const refusing = '/refusing'
+/** The path of a hook that does not take the first call. */
+export const reluctant = '/reluctant'
 
 /** The same where hooks are asked before every move, and told of it afterwards. */
 export const hooked = ({ of, arrange, ...more }: Scenario): Scenario => ({

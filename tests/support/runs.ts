@@ -128,7 +128,7 @@ export async function steal(world: TestWorld, runId: string): Promise<void> {
 
 let timed: [table: string, columns: string[]][] | undefined
 
-/** An hour passes, or so many seconds: claims and leases end, and what was put off is due. Whatever is called so, in every table. */
+/** An hour passes, or so many seconds: claims, leases and patience end, and what was put off is due. Whatever is called so, in every table. */
 export async function passTime({ sql }: Pick<TestWorld, 'sql'>, seconds = 3600): Promise<void> {
   timed ??= await timedColumns(sql)
   const updates = timed.map(([table, columns]) => {
@@ -144,7 +144,7 @@ async function timedColumns(sql: TestWorld['sql']): Promise<[string, string[]][]
       from information_schema.columns
      where table_schema = 'public'
        and data_type = 'timestamp with time zone'
-       and (column_name = 'due_at' or column_name like '%\_until')`
+       and (column_name in ('due_at', 'updated_at') or column_name like '%\_until')`
   const tables = [...Map.groupBy(found, ({ table }) => table)]
   return tables.map(([table, of]) => [table, of.map(({ column }) => column)])
 }

@@ -4,8 +4,8 @@ import type { Gate } from './gate.ts'
 /** Where hooks are that `answerHooks` answers for. */
 export const hooksAt = 'http://hooks.test'
 
-/** A call that a hook got: its path, what it was told of, and the body. */
-export type HookCall = { path: string; about: string; body: { runId: string } }
+/** A call that a hook got: its path, what it was told of, whether again, and the body. */
+export type HookCall = { path: string; about: string; id: string; body: { runId: string } }
 
 const gates = new AsyncLocalStorage<Gate>()
 
@@ -18,9 +18,11 @@ export function answerHooks(answer: (call: HookCall) => Response): () => void {
   globalThis.fetch = async (input, init) => {
     const url = new URL(String(input))
     if (url.origin !== hooksAt) return fetch(input, init)
-    const about = new Headers(init?.headers).get('knit-hook') ?? ''
+    const headers = new Headers(init?.headers)
+    const about = headers.get('knit-hook') ?? ''
+    const id = headers.get('knit-delivery') ?? ''
     const body = JSON.parse(String(init?.body)) as HookCall['body']
-    const made = async () => answer({ path: url.pathname, about, body })
+    const made = async () => answer({ path: url.pathname, about, id, body })
     const gate = gates.getStore()
     return gate ? gate({ port: 'hooks', what: `${about} ${url.pathname}`, line: {} }, made) : made()
   }
