@@ -94,6 +94,31 @@ export const bugs = {
     habits: { ...undisturbed, toggles: 4, moves: 0.1, slow: 0.3, wishes: 30, haste: 0.2, held: 0 },
     reword: replaced(/^for (share|no key update)$/),
   },
+  'a worker of the same name is taken for that of the attempt': {
+    shows: /not what uid/,
+    from: 8,
+    habits: {
+      ...undisturbed,
+      twins: 3,
+      held: 0,
+      end: 0.002,
+      moves: 0.1,
+      toggles: 0.1,
+      workers: 0.2,
+    },
+    reword: replaced(
+      /\(select worker_uid from attempt where run_id = run.id and number = run.attempt\)/,
+      'null::text',
+    ),
+  },
+  'calls of after-hooks are forgotten': {
+    shows: /hooks were told of run/,
+    habits: { ...undisturbed, hooks: 1 },
+    reword: replaced(
+      /from unnest\(…::text\[\]\) as url/,
+      'from unnest(…::text[]) as url where false',
+    ),
+  },
   'facts are not kept until they are matched': {
     shows: /no run was made for/,
     schema: `

@@ -10,6 +10,17 @@ const circumstances: Record<string, Partial<Habits>> = {
     badBroker: 1,
   },
   'every event comes twice, late and in any order': { doubled: 1, deliveries: 0.2, jumps: 0.1 },
+  'hooks are asked and told of every move in its order, though they fail': {
+    hooks: 1,
+    badHooks: 0.2,
+  },
+  'programs are begun once more by another worker, and of two that write one is published': {
+    twins: 0.3,
+    held: 0,
+  },
+  'the cluster is down, users are answered all the same, and runs are done when it is back': {
+    badCluster: 1,
+  },
   'ten sweeps and relays at a time start no program twice': { crowd: 30, sweeps: 3, wakes: 0.1 },
 }
 

@@ -134,6 +134,23 @@ export class SimulatedCluster implements Cluster, Transfers {
     if (worker.state.phase === 'running') this.zombies.push(worker)
   }
 
+  /** Workers whose program runs, and is the only one of their name. */
+  lonely(): SimulatedWorker[] {
+    const twice = new Set(this.zombies.map(({ name }) => name))
+    return [...this.workers.values()].filter(
+      ({ name, state, isGoing }) => state.phase === 'running' && !isGoing && !twice.has(name),
+    )
+  }
+
+  /** A worker's program is begun once more, as another of the same name; the first goes on unseen. */
+  beginOnceMore(worker: SimulatedWorker): void {
+    this.zombies.push(worker)
+    this.#uids += 1
+    const twin = { ...worker, uid: `uid-${this.#uids}` }
+    this.workers.set(worker.name, twin)
+    this.#tell(worker.name)
+  }
+
   /** A program that was taken for lost ends, and writes what it has. */
   wake(zombie: SimulatedWorker): void {
     this.zombies.splice(this.zombies.indexOf(zombie), 1)

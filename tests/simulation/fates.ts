@@ -5,8 +5,15 @@ import type { Fate, Op } from './scheduler.ts'
 
 /** What becomes of a call that is to be made now. */
 export function fateOf({ call }: Op, habits: Habits, random: Random): Fate {
-  const { badSql, badCluster, badBroker } = habits
-  const chance = call.port === 'sql' ? badSql : call.port === 'bus' ? badBroker : badCluster
+  const { badSql, badCluster, badBroker, badHooks } = habits
+  const chances = {
+    sql: badSql,
+    bus: badBroker,
+    hooks: badHooks,
+    cluster: badCluster,
+    transfers: badCluster,
+  }
+  const chance = chances[call.port]
   if (call.isRollback || !random.happens(chance)) return { is: 'made' }
   const error = random.pick(call.port === 'sql' ? databaseErrors : otherErrors)()
   // Only a line that broke may have been used before.

@@ -19,6 +19,9 @@ export type Habits = {
   badSql: number
   badCluster: number
   badBroker: number
+  /** Whether hooks are asked and told, and how many of their calls fail. */
+  hooks: number
+  badHooks: number
   /** Events that the broker takes and never delivers, or delivers twice. */
   lost: number
   doubled: number
@@ -28,6 +31,8 @@ export type Habits = {
   jumps: number
   nodeLosses: number
   wakes: number
+  /** Programs that are begun once more, by another worker of the same name. */
+  twins: number
   /** How soon workers begin and end. */
   workers: number
   deliveries: number
@@ -39,6 +44,7 @@ export type Habits = {
 
 export function drawHabits(random: Random): Habits {
   const rarely = [0, 0, 0.01, 0.05]
+  const apart = random.fork()
   return {
     wishes: random.between(4, 14),
     haste: random.pick([0.1, 0.3, 0.6]),
@@ -61,6 +67,9 @@ export function drawHabits(random: Random): Habits {
     slow: random.pick([0, 0.1, 0.3]),
     crowd: random.between(2, 10),
     workers: random.pick([0.02, 0.2, 0.2]),
+    hooks: apart.pick([0, 0, 0, 1]),
+    badHooks: apart.pick([0, 0.05, 0.2]),
+    twins: apart.pick(rarely),
   }
 }
 
@@ -70,6 +79,8 @@ export const calm = (habits: Habits): Habits => ({
   badSql: 0,
   badCluster: 0,
   badBroker: 0,
+  badHooks: 0,
+  twins: 0,
   lost: Math.floor(habits.lost),
   doubled: 0,
   kills: 0,

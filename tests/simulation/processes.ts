@@ -6,11 +6,13 @@ import { createRelay } from '#shared/runtime/relay.ts'
 import { createTracer } from '#shared/runtime/tracer.ts'
 import { stepsFor, type Step } from '#shared/workflow/triggers.ts'
 import { gatedPort } from '#tests/support/gate/gate.ts'
+import { hooksThrough } from '#tests/support/gate/gated-hooks.ts'
 import { gatedSql, type Reword } from '#tests/support/gate/gated-sql.ts'
 import { deliver, makeWorld, tick } from '#tests/support/functions.ts'
 import { stepFunctions } from '../../functions/functions.generated.ts'
 import type { SimulatedClock } from './clock.ts'
 import type { SimulatedCluster } from './cluster.ts'
+import { hookSettings } from './hooks.ts'
 import type { Process, Scheduler } from './scheduler.ts'
 
 type Surroundings = {
@@ -21,6 +23,7 @@ type Surroundings = {
   clock: SimulatedClock
   cluster: SimulatedCluster
   mail: EventBus
+  hasHooks: boolean
   note(line: string): void
   /** That of the next process. */
   pace(): number
@@ -41,7 +44,8 @@ export class Processes {
     this.#around = around
     // Nobody asks again after so long that the answer is forgotten.
     const { config, metrics } = makeWorld(around.sql)
-    this.#config = { ...config, keepRequests: 3650 }
+    const hooks = around.hasHooks ? hookSettings : {}
+    this.#config = { ...config, ...hooks, keepRequests: 3650 }
     this.#metrics = metrics
   }
 
@@ -54,7 +58,9 @@ export class Processes {
     scheduler.touch()
     return clock.runAs(process, async () => {
       const world = this.#worldOf(process, skew)
-      const response = await work(world).catch(() => undefined)
+      const response = await hooksThrough(scheduler.gateOf(process), () => work(world)).catch(
+        () => undefined,
+      )
       await world.relay.settled()
       this.alive.delete(process)
       scheduler.touch()

@@ -16,6 +16,11 @@ export class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
 
+  /** Chance of its own: what is drawn of it changes nothing here. */
+  fork(): Random {
+    return new Random(~this.#state)
+  }
+
   below(limit: number): number {
     return Math.floor(this.next() * limit)
   }

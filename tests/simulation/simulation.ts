@@ -2,12 +2,14 @@ import { hash, randomUUID } from 'node:crypto'
 import type { Sql } from '#shared/database/sql.ts'
 import { clockSteps, type Step } from '#shared/workflow/triggers.ts'
 import { signingKey } from '#tests/support/functions.ts'
+import { answerHooks } from '#tests/support/gate/gated-hooks.ts'
 import type { Bug } from './bugs.ts'
 import { SimulatedClock } from './clock.ts'
 import { SimulatedCluster, type Turn } from './cluster.ts'
 import { beginAnew, setTime, withoutCleaning } from './database.ts'
 import { fateOf } from './fates.ts'
 import { calm, drawHabits, type Habits } from './habits.ts'
+import { SimulatedHooks } from './hooks.ts'
 import type { Locks } from './locks.ts'
 import { Mail } from './mail.ts'
 import { Processes } from './processes.ts'
@@ -60,6 +62,7 @@ export async function simulate(
 ): Promise<Result> {
   const simulation = new Simulation(stage, seed, circumstances)
   const uninstall = simulation.clock.install()
+  const unanswer = answerHooks((call) => simulation.hooks.answer(call))
   try {
     await beginAnew(stage.side, simulation.clock.now)
     await withoutCleaning(stage.side, () => simulation.play())
@@ -67,6 +70,7 @@ export async function simulate(
     simulation.wrong.push((error as Error).stack ?? String(error))
   } finally {
     uninstall()
+    unanswer()
   }
   const { wrong, trace } = simulation
   const digest = hash('sha256', trace.join('\n')).slice(0, 16)
@@ -77,6 +81,7 @@ class Simulation {
   readonly trace: string[] = []
   readonly wrong: string[] = []
   readonly clock = new SimulatedClock(new Date('2026-03-01T12:00:00Z'))
+  readonly hooks = new SimulatedHooks()
   readonly #random: Random
   readonly #stage: Stage
   #habits: Habits
@@ -115,6 +120,7 @@ class Simulation {
       clock: this.clock,
       cluster: this.#cluster,
       mail: this.#mail,
+      hasHooks: this.#habits.hooks > 0,
       note,
       pace: () => (this.#random.happens(this.#habits.slow) ? this.#random.pick([0.02, 0.1]) : 1),
     })
@@ -159,6 +165,7 @@ class Simulation {
       }
     }
     this.wrong.push(...(await findFaults(this.#stage.side, this.#cluster, this.#users)))
+    if (this.#habits.hooks > 0) this.wrong.push(...(await this.hooks.findUntold(this.#stage.side)))
   }
 
   async #do(choice: Choice): Promise<void> {
@@ -260,9 +267,9 @@ class Simulation {
     ]
   }
 
-  /** Processes end, nodes are lost, and programs that were taken for lost write after all. */
+  /** Processes end, nodes are lost, programs are begun twice, and those that were taken for lost write after all. */
   #endings(): Choice[] {
-    const { kills, nodeLosses } = this.#habits
+    const { kills, nodeLosses, twins } = this.#habits
     const deaths = [...this.#processes.alive].map((process) => ({
       weight: kills,
       go: () => {
@@ -277,6 +284,13 @@ class Simulation {
         return `${worker.name} is lost`
       },
     }))
+    const begun = this.#cluster.lonely().map((worker) => ({
+      weight: twins,
+      go: () => {
+        this.#cluster.beginOnceMore(worker)
+        return `${worker.name} is begun once more`
+      },
+    }))
     const wakes = this.#cluster.zombies.map((zombie) => ({
       weight: 0.1,
       go: () => {
@@ -284,7 +298,7 @@ class Simulation {
         return `${zombie.name} writes, though it was lost`
       },
     }))
-    return [...deaths, ...losses, ...wakes]
+    return [...deaths, ...losses, ...begun, ...wakes]
   }
 
   async #passTime(milliseconds: number): Promise<void> {

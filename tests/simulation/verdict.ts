@@ -71,9 +71,17 @@ async function findMishaps(sql: Sql): Promise<string[]> {
 /** Data whose bytes are not those that the attempt of the run that is done has written. */
 async function findForeign(sql: Sql): Promise<string[]> {
   const rows = await sql<
-    { id: string; runId: string; attempt: number; digest: string; isStopped: boolean }[]
+    {
+      id: string
+      runId: string
+      attempt: number
+      uid: string
+      digest: string
+      isStopped: boolean
+    }[]
   >`
     select data.id, run.id as "runId", attempt, coalesce(digest, 'none') as digest,
+           (select worker_uid from attempt where run_id = run.id and number = run.attempt) as uid,
            exists (
              select from run_history as told
               where told.run_id = run.id and told.attempt = run.attempt and actor = 'ann' and told.status = 'completing'
@@ -82,11 +90,13 @@ async function findForeign(sql: Sql): Promise<string[]> {
       join run on run.id = run_id
       join plan on plan.id = run.plan_id
      where ready and name is null`
-  return rows.flatMap(({ id, runId, attempt, digest, isStopped }) => {
+  return rows.flatMap(({ id, runId, attempt, uid, digest, isStopped }) => {
     const own = `sha256:${workerOf({ id: runId, attempt })} `
-    // Who was stopped early has written nothing.
-    const isOwn = (isStopped && digest === 'sha256:nothing') || digest.startsWith(own)
-    return isOwn ? [] : [`data ${id} holds ${digest}, not what attempt ${attempt} wrote`]
+    // What was stopped early is kept as it is: nobody waits for its program, and nothing may have been written.
+    const isOwn = isStopped
+      ? digest === 'sha256:nothing' || digest.startsWith(own)
+      : digest === `${own}${uid}`
+    return isOwn ? [] : [`data ${id} holds ${digest}, not what ${uid} of attempt ${attempt} wrote`]
   })
 }
 
@@ -146,9 +156,14 @@ async function findWrongMoves(
              else status
            end as move,
            count(*)::integer as count
-      from run_history
+      from run_history as told
      where actor = 'ann'
        and run_id = any (${[...asked]}::uuid[])
+       -- What the handler of an upload took back, nobody had asked for.
+       and not exists (
+         select from run_history as taken
+          where taken.run_id = told.run_id and actor = 'ann' and status = 'failed'
+       )
        and (status in ('aborting', 'invalidated')
             or status = 'completing' and reason is not null
             or from_status in ('done', 'failed'))
