@@ -298,8 +298,8 @@ export const stepScenarios: Record<Step, Scenario[]> = {
       of: 'a hook that does not take the first call, and one that does',
       async arrange(world) {
         const hooksAfter = [reluctant, '/told'].map((hook) => `${hooksAt}${hook}`)
-        world.config = { ...world.config, hooksAfter }
         const run = await runIn(world, 'ready')
+        world.config = { ...world.config, hooksAfter }
         await deliver(startRun, world, 'run.ready', told(run))
         return (world) => deliver(callHooks, world, 'hook.recorded', {})
       },
