@@ -1,5 +1,4 @@
 import http, { type ClientRequest, type IncomingMessage } from 'node:http'
-import https from 'node:https'
 import { text } from 'node:stream/consumers'
 import { ConnectionError } from './api-error.ts'
 import type { Fetch } from './api.ts'
@@ -44,7 +43,8 @@ export function connect({ origin }: URL, ca?: string): Connection {
 
 /** What opens requests to a host. */
 function opener({ protocol, hostname }: URL, ca: string | undefined): Connection['open'] {
-  const { Agent, request } = protocol === 'https:' ? https : http
+  // TLS takes as long to load as all the rest.
+  const { Agent, request } = protocol === 'https:' ? process.getBuiltinModule('node:https') : http
   // No proxy can know what this machine means by itself.
   const proxyEnv = /^(localhost|127\.[\d.]+|\[::1\])$/.test(hostname) ? undefined : process.env
   const agent = new Agent({ keepAlive: true, proxyEnv, ...(ca && { ca }) })
