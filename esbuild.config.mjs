@@ -4,7 +4,7 @@ import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } 
 import { availableParallelism } from 'node:os'
 import { Script } from 'node:vm'
 import { build } from 'esbuild'
-import { licensesOf } from './cli/licenses.ts'
+import { bundle as bundleClient } from './cli/bundle.ts'
 import { makePackage } from './cli/npm-package.ts'
 import { Misused, runProgram } from './shared/runtime/command-line.ts'
 
@@ -198,15 +198,15 @@ const sink = (out) =>
 async function buildAll({ readable }, [out = 'dist', ...more]) {
   if (more.length > 0) throw new Misused(`Too many folders: ${more.join(', ')}`)
   rmSync(out, { recursive: true, force: true })
-  const programs = [['local', 'functions/local.ts'], ['cli', 'cli/main.ts'], ...jobs()]
+  const programs = [['local', 'functions/local.ts'], ...jobs()]
   await Promise.all([
     ...functions().map((fn) => served(fn, { out, readable })),
     ...programs.map((one) => program(one, out)),
     sink(out),
+    bundleClient(out),
   ])
   cpSync('shared/database/migrations', `${out}/migrations`, { recursive: true })
   cpSync('functions/start.cjs', `${out}/start.cjs`)
-  writeFileSync(`${out}/licenses.txt`, licensesOf('.'))
   makePackage({ dist: out, folder: `${out}/npm` })
   const names = functions()
     .map(([name]) => name)
@@ -216,7 +216,7 @@ async function buildAll({ readable }, [out = 'dist', ...more]) {
       for (const name of names) await compile(name, out)
     }),
   )
-  console.log(`${functions().length} functions and ${programs.length} programs are in ${out}/`)
+  console.log(`${functions().length} functions and ${programs.length + 1} programs are in ${out}/`)
 }
 
 const options = { readable: { type: 'boolean' } }

@@ -11,14 +11,12 @@ const self = fileURLToPath(import.meta.url)
 if (isNewEnough) await start()
 else process.exitCode = await runWithOwnNode([self, ...process.argv.slice(2)])
 
+/** The sources in a checkout; the bundle in an installed package, below which Node strips no types. */
 async function start() {
   module.enableCompileCache()
-  await import(program())
-}
-
-/** The sources in a checkout; the bundle in an installed package, below which Node strips no types. */
-function program() {
   const source = new URL('./main.ts', import.meta.url)
   const installed = dirname(self).split(/[\\/]/).includes('node_modules')
-  return existsSync(source) && !installed ? source : new URL('../dist/cli.mjs', import.meta.url)
+  if (existsSync(source) && !installed) await import(source)
+  // Not by import: that reads all of it once more, to find out what it exports.
+  else module.createRequire(import.meta.url)('../dist/cli.cjs')
 }

@@ -10,7 +10,7 @@ export function makePackage({ dist, folder }: { dist: string; folder: string }):
   rmSync(folder, { recursive: true, force: true })
   const files = [
     ...launcher.map((name) => [join(here, name), `cli/${name}`]),
-    ...['cli.mjs', 'licenses.txt'].map((name) => [join(dist, name), `dist/${name}`]),
+    ...['cli.cjs', 'licenses.txt'].map((name) => [join(dist, name), `dist/${name}`]),
     [join(here, 'README.md'), 'README.md'],
     [join(here, 'REFERENCE.md'), 'REFERENCE.md'],
     [join(here, '../LICENSE'), 'LICENSE'],

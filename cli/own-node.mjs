@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { delimiter, dirname, join } from 'node:path'
-import { runInForeground } from './foreground.mjs'
 
 const needed = 24
 
@@ -17,6 +16,7 @@ export async function runWithOwnNode(words) {
   const node = ownNode()
   if (node) {
     process.env.PATH = [dirname(node), process.env.PATH].join(delimiter)
+    const { runInForeground } = await import('./foreground.mjs')
     return runInForeground([node, ...words])
   }
   process.stderr.write(

@@ -1,0 +1,29 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { build } from 'esbuild'
+import { licensesOf } from './licenses.ts'
+
+/**
+ * Makes the command line one file, `cli.cjs`, with the licences of all there is in it beside it; tells what it is made of.
+ *
+ * It is CommonJS: a module of Node is then loaded where it is first needed and not before all else, and an executable takes it.
+ * Every command is in it, and evaluated when it is called.
+ */
+export async function bundle(dist: string) {
+  const { metafile } = await build({
+    entryPoints: [join(import.meta.dirname, 'main.ts')],
+    outfile: join(dist, 'cli.cjs'),
+    metafile: true,
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'cjs',
+    define: { 'import.meta.dirname': '__dirname' },
+    minify: true,
+    keepNames: true,
+    legalComments: 'none',
+    logLevel: 'warning',
+  })
+  writeFileSync(join(dist, 'licenses.txt'), licensesOf(join(import.meta.dirname, '..')))
+  return metafile
+}
