@@ -1,5 +1,5 @@
 import { choicesOf, globalArgs, type Arg, type Args } from './args.ts'
-import type { Command } from './command.ts'
+import { listed, type Command } from './command.ts'
 import { placeholder } from './parse.ts'
 
 /** A word that could stand in place of the one that is typed. */
@@ -94,9 +94,6 @@ const flagsOf = (args: Args): Candidate[] =>
     .map(([name, { description }]) => ({ word: `--${name}`, about: description }))
 
 async function commandsOf({ command, isRoot }: Place, lookUp: LookUp): Promise<Candidate[]> {
-  const own = Object.entries(command.subCommands ?? {}).map(async ([word, load]) => {
-    const { description, hidden } = (await load()).meta ?? {}
-    return hidden ? [] : [{ word, about: description }]
-  })
-  return [...(await Promise.all(own)).flat(), ...(isRoot ? await lookUp('EXTENSION') : [])]
+  const own = (await listed(command)).map(({ name, about }) => ({ word: name, about }))
+  return [...own, ...(isRoot ? await lookUp('EXTENSION') : [])]
 }

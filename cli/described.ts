@@ -1,5 +1,5 @@
 import { globalArgs, type Arg } from './args.ts'
-import type { Command } from './command.ts'
+import { listed, type Command } from './command.ts'
 import { placeholder } from './parse.ts'
 
 /** A flag or an argument as pages show it. */
@@ -22,10 +22,12 @@ export const globalFlags: DescribedArg[] = Object.entries(globalArgs).map(([name
 
 /** Every command below one, in the order in which the help lists them. */
 export async function described(command: Command, name = 'knit'): Promise<Described[]> {
-  if (!command.subCommands) return command.meta?.hidden ? [] : [describedCommand(command, name)]
-  const below = Object.entries(command.subCommands).map(async ([word, load]) =>
-    described(await load(), `${name} ${word}`),
-  )
+  const { subCommands } = command
+  if (!subCommands) return [describedCommand(command, name)]
+  const below = (await listed(command)).map(async ({ name: word }) => {
+    const load = subCommands[word]
+    return load ? described(await load(), `${name} ${word}`) : []
+  })
   return (await Promise.all(below)).flat()
 }
 

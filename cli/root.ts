@@ -1,19 +1,41 @@
+import { access } from '#shared/contracts/access.ts'
 import { group } from './command.ts'
 
 export const root = group('Data and plans in, models and their lineage out.', {
-  init: () => import('./commands/init.ts'),
-  login: () => import('./commands/login.ts'),
-  logout: () => import('./commands/logout.ts'),
+  init: [
+    'Make this directory a project of the system that a profile file describes.',
+    () => import('./commands/init.ts'),
+  ],
+  login: [
+    'Sign in to the system of this directory, at its provider, or with a token that you have.',
+    () => import('./commands/login.ts'),
+  ],
+  logout: [
+    'Forget how you sign in to the system of this directory, and tell its provider so.',
+    () => import('./commands/logout.ts'),
+  ],
   data: () => import('./commands/data/index.ts'),
   plan: () => import('./commands/plan/index.ts'),
   run: () => import('./commands/run/index.ts'),
-  explain: () => import('./commands/explain.ts'),
+  explain: [
+    'Explain why data, or what a run has written, started a run of a plan, or why not.',
+    () => import('./commands/explain.ts'),
+  ],
   admin: () => import('./commands/admin/index.ts'),
   profile: () => import('./commands/profile/index.ts'),
-  whoami: () => import('./commands/whoami.ts'),
+  whoami: [access.whoami.summary, () => import('./commands/whoami.ts')],
   local: () => import('./commands/local/index.ts'),
-  completion: () => import('./commands/completion.ts'),
-  __complete: () => import('./commands/complete.ts'),
-  license: () => import('./commands/license.ts'),
-  version: () => import('./commands/version.ts'),
+  completion: [
+    'Print what teaches a shell to complete commands, flags, ids and tags.',
+    () => import('./commands/completion.ts'),
+  ],
+  __complete: [
+    'For the scripts of `knit completion`: what could stand in place of the last word.',
+    () => import('./commands/complete.ts'),
+  ],
+  license: [
+    'Print the licence of this program, and those of what it is made of.',
+    () => import('./commands/license.ts'),
+  ],
+  version: ['Print the version of this program.', () => import('./commands/version.ts')],
 })

@@ -3,10 +3,10 @@ import { shellLine } from '#shared/domain/shell.ts'
 import { globalArgs } from './args.ts'
 import { asCalled } from './called.ts'
 import { inColour } from './colour.ts'
-import type { Command } from './command.ts'
+import { listed, type Command } from './command.ts'
 import type { World } from './context.ts'
 import { meantCommand } from './did-you-mean.ts'
-import { explain, type Doing } from './explain.ts'
+import type { Doing } from './explain.ts'
 import type { Extension } from './extensions.ts'
 import { Interrupted, UsageError } from './failure.ts'
 import { asksForHelp, firstPositional, parse, positionalsOf } from './parse.ts'
@@ -27,6 +27,7 @@ export async function runCommandLine(
     return await runFound(found, root, world)
   } catch (error) {
     if (world.signal.aborted || error instanceof Interrupted) return 130
+    const { explain } = await import('./explain.ts')
     const { what, next, exitCode } = explain(error, doing(found, words))
     world.stderr.write(`${what}\n${next ? `try: ${asCalled(next, world)}\n` : ''}`)
     return exitCode
@@ -50,12 +51,16 @@ async function find(found: Found, world: World): Promise<Found> {
   const extension = others.find((other) => other.name === word)
   if (extension) return { ...found, name, words, extension }
   if (isRoot && word === 'help') return find({ ...found, words: [...words, '--help'] }, world)
-  throw unknownCommand(found, word, others)
+  throw await unknownCommand(found, word, others)
 }
 
-function unknownCommand({ command, name }: Found, word: string, others: Extension[]): UsageError {
-  const own = Object.keys(command.subCommands ?? {}).filter((known) => !known.startsWith('_'))
-  const known = [...own, ...others.map((other) => other.name)]
+async function unknownCommand(
+  { command, name }: Found,
+  word: string,
+  others: Extension[],
+): Promise<UsageError> {
+  const own = await listed(command)
+  const known = [...own, ...others].map((other) => other.name)
   const hint = meantCommand(word, known, `${name} `)
   return new UsageError(`there is no command "${name} ${word}"${hint}`, `${name} --help`)
 }
@@ -68,7 +73,10 @@ const asked = (name: string, words: string[]): string[] => [
 
 async function runFound(found: Found, root: Command, world: World): Promise<number> {
   const { command, name, words, extension } = found
-  if (extension) return (await outside()).runExtension(extension, words, world)
+  if (extension) {
+    const { runExtension } = await import('./run-extension.ts')
+    return runExtension(extension, words, world)
+  }
   const defined = { ...command.args, ...globalArgs }
   if (asksForHelp(words, defined)) {
     await showHelp(found, world)
@@ -90,12 +98,13 @@ async function showHelp({ command, name }: Found, world: World): Promise<void> {
   const colour = inColour(world.stderr, world.env)
   const write = async (shown: Command) => world.stderr.write(await helpOf(shown, name, { colour }))
   if (name !== 'knit') return void (await write(command))
-  const { shadowed, withExtensions } = await outside()
-  await write(withExtensions(command, world))
-  world.stderr.write(shadowed(command, world))
+  const { extensions, shadowed, withExtensions } = await outside()
+  const found = extensions(world)
+  await write(withExtensions(command, found))
+  world.stderr.write(shadowed(command, found))
 }
 
-/** What has to do with extensions, which few lines need. */
+/** Looking for extensions, which few lines need. */
 const outside = () => import('./extensions.ts')
 
 /** What went on when something failed: for errors that do not say it themselves, and for what to try next. */

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { bundle } from './bundle.ts'
 import { tempDir } from './testing.ts'
 
 const launcher = join(import.meta.dirname, 'knit.mjs')
@@ -28,14 +29,42 @@ function loadedBy(...words: string[]) {
   }
 }
 
+test('a program that asks for the version waits for nothing else', () => {
+  const { packages, own } = loadedBy('--version')
+  expect(packages).toEqual([])
+  // The launcher with what it is made of, the entry, and the version.
+  expect(own).toBeLessThan(8)
+})
+
 test('what needs no server loads next to nothing', () => {
   const { packages, own } = loadedBy('version')
   expect(packages).toEqual(['citty', 'zod'])
-  expect(own).toBeLessThan(60)
+  expect(own).toBeLessThan(40)
+})
+
+test('the help loads no command but those that have others below them', () => {
+  const { packages, own } = loadedBy('--help')
+  expect(packages).toEqual(['citty', 'zod'])
+  expect(own).toBeLessThan(50)
 })
 
 test('what asks a server loads neither database, cluster nor archives', () => {
   const { packages, own } = loadedBy('run', 'find')
   expect(packages).toEqual(['citty', 'yaml', 'zod'])
-  expect(own).toBeLessThan(75)
+  expect(own).toBeLessThan(80)
+})
+
+test('what is evaluated before a command is known is at most 150 KB of the bundle', async () => {
+  const { inputs, outputs } = await bundle(tempDir())
+  const [made] = Object.values(outputs)
+  const sizeOf = (file: string) => made?.inputs[file]?.bytesInOutput ?? 0
+  const found = new Set(['cli/main.ts', 'cli/program.ts'])
+  for (const file of found)
+    for (const { path, kind } of inputs[file]?.imports ?? [])
+      if (kind !== 'dynamic-import') found.add(path)
+  const eager = [...found].reduce((all, file) => all + sizeOf(file), 0)
+  expect(eager).toBeGreaterThan(50_000)
+  expect(eager).toBeLessThanOrEqual(150_000)
+  const later = Object.keys(inputs).filter((file) => !found.has(file))
+  expect(later.reduce((all, file) => all + sizeOf(file), 0)).toBeGreaterThan(eager)
 })

@@ -1,14 +1,15 @@
 import { stripVTControlCharacters, styleText } from 'node:util'
 import { renderUsage, type CommandDef } from 'citty'
 import { globalArgs, type Args } from './args.ts'
-import type { Command } from './command.ts'
+import { listed, type Command } from './command.ts'
 import { placeholder } from './parse.ts'
 
 /** The help of a command; `name` is its full name, such as `knit data push`. */
 export async function helpOf(command: Command, name: string, { colour = false } = {}) {
   const meta = { ...command.meta, name }
   const args = command.subCommands ? {} : { ...shown(command.args ?? {}), ...globalArgs }
-  const usage = await renderUsage({ ...command, meta, args } as unknown as CommandDef)
+  const subCommands = command.subCommands && (await stubsOf(command))
+  const usage = await renderUsage({ ...command, meta, args, subCommands } as unknown as CommandDef)
   const text = colour ? usage : stripVTControlCharacters(usage)
   return `${text.replace(/ +$/gm, '').trimEnd()}\n${examplesOf(command, colour)}`
 }
@@ -18,6 +19,15 @@ function examplesOf({ examples = [] }: Command, colour: boolean): string {
   const title = 'EXAMPLES'
   const shown = colour ? styleText(['underline', 'bold'], title, { validateStream: false }) : title
   return `\n${shown}\n\n${examples.map((line) => `  ${line}\n`).join('')}`
+}
+
+/** The commands below one, with nothing but what is said about them. */
+async function stubsOf(command: Command) {
+  const stubs = (await listed(command)).map(({ name, about }) => [
+    name,
+    { meta: { description: about } },
+  ])
+  return Object.fromEntries(stubs)
 }
 
 /** citty writes the name of a positional in capitals: it gets SOURCE... and KNIT_ID this way. */

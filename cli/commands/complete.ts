@@ -3,13 +3,11 @@ import { visible } from '#shared/domain/visible.ts'
 import { globalArgs, positional } from '../args.ts'
 import { command } from '../command.ts'
 import { complete } from '../completion.ts'
-import { divided } from '../extensions.ts'
 import { lookUp } from '../look-up.ts'
 import { parse } from '../parse.ts'
+import { divided } from '../run-extension.ts'
 
 export default command({
-  about: 'For the scripts of `knit completion`: what could stand in place of the last word.',
-  hidden: true,
   args: {
     words: positional(z.array(z.string()).default([]).describe('The words behind knit, after --.')),
   },

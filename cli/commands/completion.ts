@@ -60,7 +60,6 @@ complete -c knit -f -a '(__knit_complete)'
 const scripts = { bash, zsh, fish }
 
 export default command({
-  about: 'Print what teaches a shell to complete commands, flags, ids and tags.',
   args: {
     shell: positional(
       z

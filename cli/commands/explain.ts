@@ -21,7 +21,6 @@ const columns: Column<Row>[] = [
 ]
 
 export default command({
-  about: 'Explain why data, or what a run has written, started a run of a plan, or why not.',
   examples: [
     'knit explain PLAN_ID --data KNIT_ID --output table',
     'knit explain PLAN_ID --run RUN_ID',

@@ -21,7 +21,6 @@ import { forgetSession } from '../sign-in/sessions.ts'
 import { tokenArgs, tokenIn } from '../token-file.ts'
 
 export default command({
-  about: 'Make this directory a project of the system that a profile file describes.',
   args: {
     knitProfileFile: positional(
       z.string().describe('A YAML file with apiRoot and cert, and a token if there is one.'),

@@ -12,7 +12,6 @@ import { forgetSession, keepSession, sessionsFile } from '../sign-in/sessions.ts
 import { tokenArgs, tokenIn } from '../token-file.ts'
 
 export default command({
-  about: 'Sign in to the system of this directory, at its provider, or with a token that you have.',
   examples: ['knit login', 'knit login --token-file token.txt'],
   args: tokenArgs,
   async run(args, ctx) {

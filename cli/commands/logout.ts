@@ -6,7 +6,6 @@ import { loadProfile, profileName, setToken } from '../profile.ts'
 import { forgetSession, sessionAt, type Session } from '../sign-in/sessions.ts'
 
 export default command({
-  about: 'Forget how you sign in to the system of this directory, and tell its provider so.',
   args: {},
   async run(_, ctx) {
     const { apiRoot, token } = loadProfile(ctx)

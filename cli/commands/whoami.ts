@@ -5,7 +5,6 @@ import { command } from '../command.ts'
 import { print } from '../output.ts'
 
 export default command({
-  about: access.whoami.summary,
   examples: ['knit whoami --output json'],
   args: outputArgs,
   async run(args, ctx) {
