@@ -5,15 +5,19 @@ import { availableParallelism } from 'node:os'
 import { Script } from 'node:vm'
 import { build } from 'esbuild'
 import { bundle as bundleClient } from './cli/bundle.ts'
+import { makeExecutable } from './cli/executable/make-executable.ts'
+import { whyNot } from './cli/executable/platform-node.ts'
 import { makePackage } from './cli/npm-package.ts'
 import { Misused, runProgram } from './shared/runtime/command-line.ts'
 
-const usage = `Usage: npm run build -- [--readable] [FOLDER]
+const usage = `Usage: npm run build -- [--readable] [--executable PLATFORM]... [FOLDER]
 
 Bundles every function and program into FOLDER, which is replaced; default: dist
 
-  --readable  functions keep their lines and the names of what they are made of
-  --help      show this
+  --readable             functions keep their lines and the names of what they are made of
+  --executable PLATFORM  makes the command line one file that needs no Node, as FOLDER/knit-PLATFORM;
+                         for linux-x64, linux-arm64 and win-x64. Fetches the Node of other platforms.
+  --help                 show this
 `
 
 /** Every function with the name of its service, found in the tree. */
@@ -195,8 +199,12 @@ const sink = (out) =>
     outfile: `${out}/otlp-sink.cjs`,
   })
 
-async function buildAll({ readable }, [out = 'dist', ...more]) {
+async function buildAll({ readable, executable = [] }, [out = 'dist', ...more]) {
   if (more.length > 0) throw new Misused(`Too many folders: ${more.join(', ')}`)
+  for (const platform of executable) {
+    const reason = whyNot(platform)
+    if (reason) throw new Misused(`No executable for ${platform}: ${reason}`)
+  }
   rmSync(out, { recursive: true, force: true })
   const programs = [['local', 'functions/local.ts'], ...jobs()]
   await Promise.all([
@@ -208,6 +216,7 @@ async function buildAll({ readable }, [out = 'dist', ...more]) {
   cpSync('shared/database/migrations', `${out}/migrations`, { recursive: true })
   cpSync('functions/start.cjs', `${out}/start.cjs`)
   makePackage({ dist: out, folder: `${out}/npm` })
+  for (const platform of executable) await makeExecutable({ platform, dist: out, folder: out })
   const names = functions()
     .map(([name]) => name)
     .values()
@@ -219,5 +228,5 @@ async function buildAll({ readable }, [out = 'dist', ...more]) {
   console.log(`${functions().length} functions and ${programs.length + 1} programs are in ${out}/`)
 }
 
-const options = { readable: { type: 'boolean' } }
+const options = { readable: { type: 'boolean' }, executable: { type: 'string', multiple: true } }
 process.exitCode = await runProgram({ usage, options, takesWords: true, run: buildAll })

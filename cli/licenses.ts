@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { getAsset, isSea } from 'node:sea'
 import * as z from 'zod'
 
 const Manifest = z.object({
@@ -15,8 +16,10 @@ const root = join(import.meta.dirname, '..')
 const collected = join(import.meta.dirname, 'licenses.txt')
 
 /** The licence of this program, then those of all it contains, as their authors wrote them. */
-export const licenses = (): string =>
-  existsSync(collected) ? readFileSync(collected, 'utf8') : licensesOf(root)
+export function licenses(): string {
+  if (isSea()) return getAsset('licenses.txt', 'utf8')
+  return existsSync(collected) ? readFileSync(collected, 'utf8') : licensesOf(root)
+}
 
 /** The licences of a package and of every package it depends on. */
 export function licensesOf(dir: string): string {
