@@ -9,11 +9,13 @@ import { licensesOf } from './licenses.ts'
  * It is CommonJS: a module of Node is then loaded where it is first needed and not before all else, and an executable takes it.
  * Every command is in it, and evaluated when it is called.
  */
-export async function bundle(dist: string) {
+export async function bundle(dist: string, { sourcemap = false } = {}) {
   const { metafile } = await build({
     entryPoints: [join(import.meta.dirname, 'main.ts')],
     outfile: join(dist, 'cli.cjs'),
     metafile: true,
+    // In a file of its own.
+    sourcemap: sourcemap && 'external',
     bundle: true,
     platform: 'node',
     target: 'node24',

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { bundleSize } from '#tests/support/bundle-size.ts'
 import { bundle } from './bundle.ts'
 import { tempDir } from './testing.ts'
 
@@ -55,16 +56,8 @@ test('what asks a server loads neither database, cluster nor archives', () => {
 })
 
 test('what is evaluated before a command is known is at most 150 KB of the bundle', async () => {
-  const { inputs, outputs } = await bundle(tempDir())
-  const [made] = Object.values(outputs)
-  const sizeOf = (file: string) => made?.inputs[file]?.bytesInOutput ?? 0
-  const found = new Set(['cli/main.ts', 'cli/program.ts'])
-  for (const file of found)
-    for (const { path, kind } of inputs[file]?.imports ?? [])
-      if (kind !== 'dynamic-import') found.add(path)
-  const eager = [...found].reduce((all, file) => all + sizeOf(file), 0)
+  const { eager, later } = bundleSize(await bundle(tempDir()))
   expect(eager).toBeGreaterThan(50_000)
   expect(eager).toBeLessThanOrEqual(150_000)
-  const later = Object.keys(inputs).filter((file) => !found.has(file))
-  expect(later.reduce((all, file) => all + sizeOf(file), 0)).toBeGreaterThan(eager)
+  expect(later).toBeGreaterThan(eager)
 })

@@ -11,6 +11,7 @@ import b10 from './b10-hot-path.ts'
 import b11 from './b11-embedded.ts'
 import b12 from './b12-cluster.ts'
 import b13 from './b13-steps.ts'
+import b16 from './b16-client.ts'
 import b18 from './b18-find.ts'
 import b19 from './b19-inverse-match.ts'
 import b20 from './b20-retag.ts'
@@ -34,6 +35,7 @@ export const ofMachine: readonly Benchmark[] = [
   b06,
   b02,
   b08,
+  b16,
   chain,
   b11,
   b07,

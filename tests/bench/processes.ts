@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { connect, createServer, type AddressInfo } from 'node:net'
@@ -23,9 +23,13 @@ export async function kill(child: ChildProcess): Promise<void> {
 }
 
 /** Milliseconds of a program from start to end. Rejects when it fails. */
-export async function runFor(program: string, args: string[]): Promise<number> {
+export async function runFor(
+  program: string,
+  args: string[],
+  options: SpawnOptions = {},
+): Promise<number> {
   const start = performance.now()
-  const child = spawn(program, args, { stdio: 'ignore' })
+  const child = spawn(program, args, { ...options, stdio: 'ignore' })
   const [code] = await once(child, 'exit')
   if (code !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${code}`)
   return performance.now() - start

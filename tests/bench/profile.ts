@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Profiler } from 'node:inspector'
+import { SourceMap, type SourceMapPayload } from 'node:module'
 import { Session } from 'node:inspector/promises'
 
 /** Where this process spends its time on some work: the share of each package, of our folders, and of Node, the most first. */
@@ -14,12 +15,18 @@ export async function profileOf(work: () => Promise<unknown>): Promise<string> {
   return shares(profile)
 }
 
-/** The same of a profile that Node has written down as a process ended. */
-export const sharesOfFile = (path: string): string =>
-  shares(JSON.parse(readFileSync(path, 'utf8')) as Profiler.Profile)
+/** The same of a profile that Node has written down as a process ended; `map` is the file of where the lines of a bundle are from. */
+export function sharesOfFile(path: string, map?: string): string {
+  const parsed = <T>(file: string) => JSON.parse(readFileSync(file, 'utf8')) as T
+  const origins = map === undefined ? undefined : new SourceMap(parsed<SourceMapPayload>(map))
+  return shares(parsed(path), origins)
+}
 
-function shares({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile): string {
-  const owners = new Map(nodes.map(({ id, callFrame }) => [id, ownerOf(callFrame)]))
+function shares(
+  { nodes, samples = [], timeDeltas = [] }: Profiler.Profile,
+  origins?: SourceMap,
+): string {
+  const owners = new Map(nodes.map(({ id, callFrame }) => [id, ownerOf(callFrame, origins)]))
   const times = new Map<string, number>()
   samples.forEach((id, index) => {
     const owner = owners.get(id) ?? ''
@@ -34,11 +41,24 @@ function shares({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile): str
     .join(', ')
 }
 
-function ownerOf({ url, functionName }: Profiler.ProfileNode['callFrame']): string {
+type CallFrame = Profiler.ProfileNode['callFrame']
+
+function ownerOf({ functionName, ...frame }: CallFrame, origins?: SourceMap): string {
+  const url = origins && isBundle(frame) ? originOf(frame, origins) : frame.url
   if (functionName === '(idle)') return 'waiting'
   if (functionName === '(garbage collector)') return 'garbage collector'
   const [, name] = /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url) ?? []
   if (name) return name
-  const [, own] = /\/((?:shared|functions|tests)\/[\w-]+)/.exec(url) ?? []
+  const [, own] = /\/((?:shared|functions|tests|cli)\/[\w-]+)/.exec(url) ?? []
   return own ?? (url.startsWith('node:') ? 'node' : 'native code')
+}
+
+const isBundle = ({ url }: Pick<CallFrame, 'url'>): boolean => url.endsWith('.cjs')
+
+function originOf(
+  { lineNumber, columnNumber }: Pick<CallFrame, 'lineNumber' | 'columnNumber'>,
+  origins: SourceMap,
+): string {
+  const entry = origins.findEntry(lineNumber, columnNumber)
+  return 'originalSource' in entry ? `/${entry.originalSource.replace(/^(\.\.\/)+/, '')}` : ''
 }
