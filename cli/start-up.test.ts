@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { bundleSize } from '#tests/support/bundle-size.ts'
@@ -53,6 +54,21 @@ test('what asks a server loads neither database, cluster nor archives', () => {
   const { packages, own } = loadedBy('run', 'find')
   expect(packages).toEqual(['citty', 'yaml', 'zod'])
   expect(own).toBeLessThan(80)
+})
+
+test('what asks a server in the clear waits for neither TLS, checksums nor programs of others', async () => {
+  const dir = tempDir()
+  await bundle(dir)
+  const tell = `process.on('exit', () => console.error(process.moduleLoadList.join()))`
+  writeFileSync(join(dir, 'tell.cjs'), tell)
+  const args = ['--require', join(dir, 'tell.cjs'), join(dir, 'cli.cjs'), 'run', 'find']
+  const env = { HOME: dir, PATH: dir }
+  const { stderr } = spawnSync(process.execPath, args, { cwd: dir, env, encoding: 'utf8' })
+  expect(stderr).toMatch(/^there is no profile/)
+  const loaded = stderr.split(',').map((name) => name.replace('NativeModule ', ''))
+  expect(loaded).toContain('http')
+  for (const late of ['tls', 'crypto', 'child_process', 'zlib', 'fs/promises'])
+    expect(loaded).not.toContain(late)
 })
 
 test('what is evaluated before a command is known is at most 150 KB of the bundle', async () => {

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
 import { ConnectionError } from './api-error.ts'
+import { md5 } from './md5.ts'
 import { pause, type Patience } from './retry.ts'
 
 // Fifteen seconds in all, while nothing new comes; each try has the patience of a request besides.
@@ -43,7 +43,7 @@ export async function* resumed(
 /** How many bytes have come, and which: their MD5, which servers tell of a download. */
 export class Seen {
   bytes = 0
-  readonly #hash = createHash('md5')
+  readonly #hash = md5()
 
   add(piece: Buffer): void {
     this.bytes += piece.length

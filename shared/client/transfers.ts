@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
@@ -17,6 +16,7 @@ import {
 } from './api.ts'
 import { secretOf, signedIn } from './credential.ts'
 import { headOf, pieces, received, responseOf, type Connection } from './connection.ts'
+import { md5 } from './md5.ts'
 import { resumed, Seen, SentAnother } from './resumed.ts'
 import { retried, type Patience } from './retry.ts'
 import { routeUrl } from './route-url.ts'
@@ -91,7 +91,7 @@ export function transfersOver(
 
 /** Sends the archive and waits for the head of the answer. What fails first, the archive or the request, is told. */
 function upload(archive: Readable, request: ClientRequest): Promise<IncomingMessage> {
-  const hash = createHash('md5')
+  const hash = md5()
   async function* hashed(chunks: AsyncIterable<Buffer>) {
     for await (const chunk of chunks) {
       hash.update(chunk)
