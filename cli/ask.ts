@@ -14,7 +14,7 @@ export async function confirmed(
   { yes }: { yes: boolean },
   ctx: Context,
 ): Promise<boolean> {
-  if (yes || !ctx.stdin.isTTY || (await agreed(question, ctx))) return true
+  if (yes || !ctx.stdin().isTTY || (await agreed(question, ctx))) return true
   note(ctx, 'nothing was done')
   return false
 }
@@ -24,7 +24,7 @@ export async function agreed(
   question: string,
   { stdin, stderr, signal }: Context,
 ): Promise<boolean> {
-  const terminal = createInterface({ input: stdin, output: stderr })
+  const terminal = createInterface({ input: stdin(), output: stderr })
   const left = Promise.withResolvers<string>()
   // An end of the input (Ctrl-D) leaves a question without answer, and the terminal in the midst of a line; Ctrl-C does so, too.
   const leave = (how: () => void) => () => {

@@ -7,7 +7,8 @@ export type World = {
   cwd: string
   /** Home directory of the user. */
   home: string
-  stdin: Readable & { isTTY?: boolean }
+  /** Opened when it is asked for: most commands never do. */
+  stdin: () => Readable & { isTTY?: boolean }
   stdout: Writable & { isTTY?: boolean; columns?: number }
   stderr: Writable & { isTTY?: boolean; columns?: number }
   /** The words that start the system of this machine. */

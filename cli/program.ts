@@ -5,13 +5,13 @@ import { runCommandLine } from './run-command-line.ts'
 
 /** Runs a command line in this process; answers the exit code. */
 export function program(words: string[]): Promise<number> {
-  const { env, stdin, stdout, stderr } = process
+  const { env, stdout, stderr } = process
   return runCommandLine(root, words, {
     localProgram: localProgram(),
     env,
     cwd: here(),
     home: homedir(),
-    stdin,
+    stdin: () => process.stdin,
     stdout,
     stderr,
     signal: interrupted(),

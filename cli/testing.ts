@@ -22,11 +22,16 @@ export function projectFor({ apiRoot }: { apiRoot: string }): string {
   return dir
 }
 
+type Given = Partial<Omit<World, 'stdin'>> & {
+  terminal?: boolean
+  stdin?: ReturnType<World['stdin']>
+}
+
 /** For tests: runs a command line in this process. */
 export async function knit(
   words: string[],
   cwd: string,
-  { terminal = false, env, ...world }: Partial<World> & { terminal?: boolean } = {},
+  { terminal = false, env, stdin = Readable.from([]), ...world }: Given = {},
 ) {
   const output = { stdout: '', stderr: '' }
   const into = (name: keyof typeof output) =>
@@ -44,7 +49,7 @@ export async function knit(
     env: { KNIT_PROFILE_STORE: join(cwd, 'store'), KNIT_HOME: join(cwd, 'no-home'), ...env },
     cwd,
     home: cwd,
-    stdin: Readable.from([]),
+    stdin: () => stdin,
     stdout: into('stdout'),
     stderr: into('stderr'),
     localProgram: ['no-program'],

@@ -15,6 +15,6 @@ export const tokenArgs = {
 /** Not from the command line, which others on this machine can see. */
 export async function tokenIn(file: string | undefined, ctx: Context): Promise<{ token?: string }> {
   if (file === undefined) return {}
-  if (file === '-') return { token: (await text(ctx.stdin)).trim() }
+  if (file === '-') return { token: (await text(ctx.stdin())).trim() }
   return { token: readFileSync(resolve(ctx.cwd, file), 'utf8').trim() }
 }

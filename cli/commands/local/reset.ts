@@ -26,7 +26,7 @@ export default command({
         `${home} is no home of knit: it has no file ${homeMarker}`,
         first('correct --home or KNIT_HOME'),
       )
-    if (!args.yes && !ctx.stdin.isTTY)
+    if (!args.yes && !ctx.stdin().isTTY)
       throw new UsageError('there is nobody to ask', (line) => `${line} --yes`)
     if (!args.yes && !(await agreed(`Delete ${home} with all data in it?`, ctx)))
       return note(ctx, 'nothing was deleted')

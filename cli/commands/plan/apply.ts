@@ -66,7 +66,7 @@ async function requireDryRuns(client: KnitApi, ctx: Context): Promise<void> {
 
 /** The whole text, unless it is larger than any plan: YAML can take long to read. */
 async function readText(file: string, ctx: Context): Promise<string> {
-  const source: Readable = file === '-' ? ctx.stdin : createReadStream(resolve(ctx.cwd, file))
+  const source: Readable = file === '-' ? ctx.stdin() : createReadStream(resolve(ctx.cwd, file))
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of addAbortSignal(ctx.signal, source)) {

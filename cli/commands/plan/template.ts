@@ -48,10 +48,10 @@ function fromScratch({ image }: Given, ctx: Context) {
 
 async function fromImage(given: Given, ctx: Context) {
   const { image, input } = given
-  if (input === '-' && ctx.stdin.isTTY)
+  if (input === '-' && ctx.stdin().isTTY)
     throw new UsageError('there is no image to read; give one, or --scratch', saving(given))
   note(ctx, 'reading the image')
-  const archive = input === '-' ? ctx.stdin : createReadStream(resolve(ctx.cwd, input))
+  const archive = input === '-' ? ctx.stdin() : createReadStream(resolve(ctx.cwd, input))
   const images = await readImages(archive, ctx.signal).catch((cause: Error) => {
     const what = input === '-' ? 'what came on stdin' : input
     throw new Failure(`${what} cannot be read as an image: ${cause.message}`, saving(given), {
