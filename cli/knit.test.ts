@@ -10,7 +10,7 @@ import { shellLine } from '#shared/domain/shell.ts'
 import manifest from '../package.json' with { type: 'json' }
 import { projectFor, tempDir } from './testing.ts'
 
-const launcher = join(import.meta.dirname, 'knit.mjs')
+const launcher = join(import.meta.dirname, 'knit.cjs')
 
 async function spawnKnit(words: string[], cwd: string, node = process.execPath, script = launcher) {
   const own = { KNIT_PROFILE_STORE: join(cwd, 'store'), KNIT_HOME: cwd, npm_lifecycle_event: '' }
@@ -90,9 +90,9 @@ test('an older Node hands over to the Node that npm brought', async ({ skip }) =
 test('an older Node without a newer one says what it needs', async ({ skip }) => {
   if (!oldNode) return skip('needs a Node older than 24 on the PATH')
   const dir = tempDir()
-  for (const name of ['knit.mjs', 'own-node.mjs', 'foreground.mjs'])
+  for (const name of ['knit.cjs', 'own-node.cjs', 'foreground.mjs'])
     copyFileSync(join(import.meta.dirname, name), join(dir, name))
-  const { code, stderr } = await spawnKnit(['version'], dir, oldNode, join(dir, 'knit.mjs'))
+  const { code, stderr } = await spawnKnit(['version'], dir, oldNode, join(dir, 'knit.cjs'))
   expect(code).toBe(1)
   expect(stderr).toMatch(/^Knitfab needs Node 24 or newer, and this is Node [\d.]+\ntry: npm ci/)
 })

@@ -6,7 +6,7 @@ import { bundleSize } from '#tests/support/bundle-size.ts'
 import { bundle } from './bundle.ts'
 import { tempDir } from './testing.ts'
 
-const launcher = join(import.meta.dirname, 'knit.mjs')
+const launcher = join(import.meta.dirname, 'knit.cjs')
 
 /** Loaded before the program: writes down every module that is loaded after it. */
 const witness = `data:text/javascript,${encodeURIComponent(`

@@ -102,7 +102,7 @@ async function build(dist: string) {
   return {
     size,
     executable: { program: await makeExecutable({ platform: here, dist, folder }), words: [], map },
-    package: { program: process.execPath, words: [join(dist, 'npm/cli/knit.mjs')], map },
+    package: { program: process.execPath, words: [join(dist, 'npm/cli/knit.cjs')], map },
   }
 }
 

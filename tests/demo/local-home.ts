@@ -9,7 +9,7 @@ import { DemoFailed } from './stage.ts'
 
 export type LocalHome = { home: string; apiRoot: string; wasRunning: boolean }
 
-const cli = join(import.meta.dirname, '../../cli/knit.mjs')
+const cli = join(import.meta.dirname, '../../cli/knit.cjs')
 
 /** `.knit/demo` in the current folder, or the first of `.knit/demo-2`, … that is not there. */
 export function freshHome(): string {

@@ -157,7 +157,7 @@ test('the npm package of the command line needs nothing else to be installed', a
   cpSync(join(folder, 'npm'), place, { recursive: true })
   const env = { PATH: process.env['PATH'], HOME: elsewhere.path }
   const knit = (...words: string[]) => {
-    const args = [join(place, 'cli/knit.mjs'), ...words]
+    const args = [join(place, 'cli/knit.cjs'), ...words]
     return spawnSync(process.execPath, args, { cwd: elsewhere.path, env, encoding: 'utf8' })
   }
   const manifest = JSON.parse(readFileSync(join(place, 'package.json'), 'utf8')) as object

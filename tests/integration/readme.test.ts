@@ -61,7 +61,7 @@ test('the five minutes of use in the README run as written', async ({ folder }) 
 test('the first hour in the page of the command line runs as written', async ({ folder }) => {
   const [bin, cwd] = [join(folder, 'bin'), join(folder, 'work')]
   for (const dir of [bin, cwd]) mkdirSync(dir)
-  symlinkSync(join(root, 'cli/knit.mjs'), join(bin, 'knit'))
+  symlinkSync(join(root, 'cli/knit.cjs'), join(bin, 'knit'))
   const output = await walked('cli/README.md', 'A first hour', { home: folder, cwd })
   expect(output).toMatch(/^counted$/m)
   expect(output).toMatch(/^ +2 still$/m)

@@ -1,10 +1,9 @@
-import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { delimiter, dirname, join } from 'node:path'
+const { existsSync } = require('node:fs')
+const { delimiter, dirname, join } = require('node:path')
 
 const needed = 24
 
-export const isNewEnough = Number(process.versions.node.split('.')[0]) >= needed
+exports.isNewEnough = Number(process.versions.node.split('.')[0]) >= needed
 
 /**
  * Runs a program with the Node that npm brought with this package, which its children find first as well; answers its exit code.
@@ -12,7 +11,7 @@ export const isNewEnough = Number(process.versions.node.split('.')[0]) >= needed
  * @param {readonly string[]} words
  * @returns {Promise<number>}
  */
-export async function runWithOwnNode(words) {
+exports.runWithOwnNode = async (words) => {
   const node = ownNode()
   if (node) {
     process.env.PATH = [dirname(node), process.env.PATH].join(delimiter)
@@ -33,10 +32,9 @@ function ownNode() {
     `node-bin-${process.platform}-${process.arch}`,
     `node-${process.platform.slice(0, 3)}-${process.arch}`,
   ]
-  const require = createRequire(import.meta.url)
   for (const name of names) {
     for (const file of ['node', 'node.exe']) {
-      const path = resolved(require, name, file)
+      const path = resolved(name, file)
       if (path) return path
     }
   }
@@ -44,11 +42,10 @@ function ownNode() {
 }
 
 /**
- * @param {NodeJS.Require} require
  * @param {string} name
  * @param {string} file
  */
-function resolved(require, name, file) {
+function resolved(name, file) {
   try {
     const path = join(dirname(require.resolve(`${name}/package.json`)), 'bin', file)
     return existsSync(path) ? path : undefined
