@@ -14,8 +14,20 @@ test('every route is there, with its summary, its parameters and its failures', 
     expect(section).toContain(route.path.replace(/:(\w+)/g, '{$1}'))
     for (const name of Object.keys(route.query?.shape ?? {}))
       expect(section).toContain(`<code>${name}</code>`)
-    for (const code of route.problems) expect(section).toContain(code)
+    for (const code of route.problems) {
+      expect(section).toContain(`<a href="#example-${code}">`)
+      expect(section).toContain(`<a href="#example-${code}.problem">`)
+    }
   }
+})
+
+test('what is sent and answered is shown by examples', () => {
+  const [, own = ''] = page.split('<section id="data-tag">')
+  const [section = ''] = own.split('</section>')
+  expect(section).toContain('<a href="#example-TagChange">')
+  expect(section).toContain('<a href="#example-DataDetail">')
+  expect(page).toContain('<details id="example-DataDetail.list">')
+  expect(page.split('<section id="events-watch">')[1]).toContain('event: run\n')
 })
 
 test('nothing is loaded from anywhere, and nothing is executed', () => {
@@ -36,10 +48,30 @@ test('what is written in descriptions is text', () => {
     info: { title: evil, version: evil, description: evil },
     paths: {
       [`/${evil}`]: {
-        get: { operationId: evil, summary: evil, description: evil, tags: [evil], responses: {} },
+        get: {
+          operationId: evil,
+          summary: evil,
+          description: evil,
+          tags: [evil],
+          parameters: [{ name: evil, in: evil, description: evil, example: evil }],
+          responses: {
+            [evil]: {
+              description: evil,
+              content: {
+                [evil]: {
+                  schema: { description: evil },
+                  examples: { [evil]: { value: evil }, b: { $ref: evil } },
+                },
+              },
+            },
+          },
+        },
       },
     },
-    components: { schemas: { Evil: { description: evil } } },
+    components: {
+      schemas: { [evil]: { description: evil } },
+      examples: { [evil]: { value: { [evil]: evil } } },
+    },
   })
   expect(shown).not.toContain('<script>')
 })

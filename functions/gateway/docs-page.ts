@@ -13,6 +13,7 @@ export function docsPage(openapi: object): string {
   )
   const byTag = Map.groupBy(operations, ({ tags: [tag = ''] = [] }) => tag)
   const schemas = Object.entries(objectOf(components?.['schemas']))
+  const examples = Object.entries(objectOf(components?.['examples']))
   return [
     '<!doctype html>',
     '<html lang="en">',
@@ -20,15 +21,16 @@ export function docsPage(openapi: object): string {
     `<style>${style}</style>`,
     `<h1>${escaped(textOf(info?.['title']))} API ${escaped(textOf(info?.['version']))}</h1>`,
     `<p>${escaped(textOf(info?.['description']))} For programs: <a href="openapi.json">openapi.json</a>.</p>`,
-    `<nav>${[...byTag.keys()].map((tag) => `<a href="#${escaped(tag)}">${escaped(tag)}</a>`).join(' ')} <a href="#schemas">schemas</a></nav>`,
+    `<nav>${[...byTag.keys()].map((tag) => `<a href="#${escaped(tag)}">${escaped(tag)}</a>`).join(' ')} <a href="#schemas">schemas</a> <a href="#examples">examples</a></nav>`,
     ...[...byTag].flatMap(([tag, own]) => [
       `<h2 id="${escaped(tag)}">${escaped(tag)}</h2>`,
       ...own.map(section),
     ]),
     '<h2 id="schemas">schemas</h2>',
-    ...schemas.map(
-      ([name, schema]) =>
-        `<details id="schema-${escaped(name)}"><summary>${escaped(name)}</summary><pre>${linked(schema)}</pre></details>`,
+    ...schemas.map(([name, schema]) => details(`schema-${name}`, name, schema)),
+    '<h2 id="examples">examples</h2>',
+    ...examples.map(([name, example]) =>
+      details(`example-${name}`, name, objectOf(example)['value'] ?? null),
     ),
     '</html>',
     '',
@@ -54,7 +56,7 @@ function section(operation: Operation & { method: string; path: string }): strin
     `<h3><code>${method} ${escaped(path)}</code></h3>`,
     `<p>${escaped(summary)} ${escaped(description)}</p>`,
     parameters.length > 0
-      ? table(['parameter', 'in', 'what it is'], parameters.map(parameterRow))
+      ? table(['parameter', 'in', 'what it is', '', 'such as'], parameters.map(parameterRow))
       : '',
     body ? `<p>Body: ${body}</p>` : '',
     table(['answer', 'when', 'what it is'], Object.entries(responses).map(answerRow)),
@@ -62,10 +64,15 @@ function section(operation: Operation & { method: string; path: string }): strin
   ].join('\n')
 }
 
-const parameterRow = (parameter: Obj): string[] => [
-  `<code>${escaped(textOf(parameter['name']))}</code>`,
-  escaped(textOf(parameter['in'])),
-  escaped(textOf(parameter['description'])),
+const details = (id: string, name: string, value: Json): string =>
+  `<details id="${escaped(id)}"><summary>${escaped(name)}</summary><pre>${linked(value)}</pre></details>`
+
+const parameterRow = ({ name, in: where, required, description, example }: Obj): string[] => [
+  `<code>${escaped(textOf(name))}</code>`,
+  escaped(textOf(where)),
+  escaped(textOf(description)),
+  required === true ? 'needed' : '',
+  example === undefined ? '' : `<code>${escaped([example].flat().join(', '))}</code>`,
 ]
 
 const answerRow = ([status, answer]: [string, Json]): string[] => [
@@ -74,14 +81,25 @@ const answerRow = ([status, answer]: [string, Json]): string[] => [
   contentOf(objectOf(answer)),
 ]
 
-/** The media types of a body, each with what it holds. */
+/** The media types of a body, each with what it holds and what that looks like. */
 function contentOf(holder: Obj | undefined): string {
   const content = Object.entries(objectOf(holder?.['content']))
   return content
-    .map(
-      ([type, media]) => `<code>${escaped(type)}</code> ${linked(objectOf(media)['schema'] ?? {})}`,
-    )
+    .map(([type, media]) => {
+      const { schema = {}, examples } = objectOf(media)
+      const shown = Object.entries(objectOf(examples)).map(exampleOf)
+      return `<code>${escaped(type)}</code> ${linked(schema)} ${shown.join(' ')}`.trimEnd()
+    })
     .join('<br>')
+}
+
+/** A link to an example, or what is shown in place. */
+function exampleOf([name, example]: [string, Json]): string {
+  const { $ref, value } = objectOf(example)
+  const own = textOf($ref).replace('#/components/examples/', '')
+  return own
+    ? `<a href="#example-${escaped(own)}">${escaped(name)}</a>`
+    : `<pre>${escaped(textOf(value))}</pre>`
 }
 
 /** A schema as text, in which names of schemas lead to them. */

@@ -1,32 +1,23 @@
+import { Validator } from '@seriousme/openapi-schema-validator'
 import { expect, test } from 'vitest'
 import * as z from 'zod'
 import { openRoutes, routes } from '#shared/contracts/index.ts'
 import { problems, type ProblemCode } from '#shared/contracts/problems.ts'
 import { isWrite, routeFolder } from '#shared/contracts/route.ts'
 import { examples } from '#shared/render/examples.ts'
+import {
+  document,
+  faults,
+  isObject,
+  list,
+  lookUp,
+  object,
+  operations,
+  resolved,
+  type Json,
+  type Obj,
+} from '#tests/support/openapi.ts'
 import { routeFunctions } from '../functions.generated.ts'
-import openapi from './openapi.generated.json' with { type: 'json' }
-
-type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
-type Obj = { [key: string]: Json }
-
-const document = openapi as unknown as Obj
-const isObject = (value: Json | undefined): value is Obj =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-const object = (value: Json | undefined): Obj => {
-  if (!isObject(value)) throw new Error(`expected an object, not ${JSON.stringify(value)}`)
-  return value
-}
-const list = (value: Json | undefined): Json[] => (Array.isArray(value) ? value : [])
-
-const operations = Object.entries(object(document['paths'])).flatMap(([path, item]) =>
-  Object.entries(object(item)).map(([method, operation]) => ({
-    path,
-    method,
-    operation: object(operation),
-  })),
-)
-
 /** Everything in the document that is an object, with where it is. */
 function* objectsIn(value: Json, at = '#'): Generator<[string, Obj]> {
   if (Array.isArray(value))
@@ -34,11 +25,6 @@ function* objectsIn(value: Json, at = '#'): Generator<[string, Obj]> {
   if (!isObject(value)) return
   yield [at, value]
   for (const [key, item] of Object.entries(value)) yield* objectsIn(item, `${at}/${key}`)
-}
-
-function resolve(ref: string): Json | undefined {
-  const names = ref.slice(2).split('/')
-  return names.reduce<Json | undefined>((value, name) => object(value)[name], document)
 }
 
 test('every route is there, under its name, and nothing else', () => {
@@ -52,28 +38,11 @@ test('every route is there, under its name, and nothing else', () => {
   )
 })
 
-test('the head is that of an OpenAPI 3.1 document', () => {
-  expect(document['openapi']).toMatch(/^3\.1\.\d+$/)
-  const keys = [
-    'openapi',
-    'info',
-    'jsonSchemaDialect',
-    'servers',
-    'paths',
-    'webhooks',
-    'components',
-    'security',
-    'tags',
-    'externalDocs',
-  ]
-  expect(keys).toEqual(expect.arrayContaining(Object.keys(document)))
-  expect(object(document['info'])).toMatchObject({
-    title: expect.any(String),
-    version: expect.any(String),
-  })
-  for (const server of list(document['servers'])) expect(object(server)['url']).toBeTypeOf('string')
-  for (const name of Object.keys(object(object(document['components'])['schemas'])))
-    expect(name).toMatch(/^[a-zA-Z0-9._-]+$/)
+test('a validator of others finds it to be an OpenAPI 3.1 document', async () => {
+  const validator = new Validator()
+  const { valid, errors } = await validator.validate(structuredClone(document))
+  expect({ valid, errors }).toEqual({ valid: true, errors: undefined })
+  expect(validator.version).toBe('3.1')
 })
 
 test('every reference leads to something, and every schema is referred to', () => {
@@ -82,12 +51,12 @@ test('every reference leads to something, and every schema is referred to', () =
   )
   expect(refs.length).toBeGreaterThan(20)
   for (const ref of refs) {
-    expect(ref).toMatch(/^#\/components\/(schemas|examples)\//)
-    expect(resolve(ref), ref).toBeDefined()
+    expect(ref).toMatch(/^#\/components\/(schemas|examples|headers)\//)
+    expect(resolved({ $ref: ref }), ref).toBeDefined()
   }
   const schemas = Object.keys(object(object(document['components'])['schemas']))
   for (const name of schemas) {
-    const schema = object(resolve(`#/components/schemas/${name}`))
+    const schema = object(lookUp('components', 'schemas', name))
     expect(schema['type'] ?? schema['anyOf'], name).toBeDefined()
   }
   expect(schemas.filter((name) => !refs.includes(`#/components/schemas/${name}`))).toEqual([])
@@ -199,35 +168,79 @@ test('schemas are JSON Schema 2020-12: known types, required properties that exi
   }
 })
 
-test('what things look like is shown as they are: by their own schemas', () => {
+/** Where something is shown what it looks like: its schema, and the examples. */
+function* shown(): Generator<{ at: string[]; media: Obj; type?: string }> {
+  for (const { path, method, operation } of operations) {
+    const own = ['paths', path, method]
+    for (const [i, parameter] of list(operation['parameters']).entries())
+      yield { at: [...own, 'parameters', String(i)], media: object(parameter) }
+    const bodies = [
+      ['requestBody'],
+      ...Object.keys(object(operation['responses'])).map((status) => ['responses', status]),
+    ]
+    for (const body of bodies) {
+      const content = isObject(lookUp(...own, ...body)) && lookUp(...own, ...body, 'content')
+      for (const [type, media] of Object.entries(content ? object(content) : {}))
+        yield { at: [...own, ...body, 'content', type], media: object(media), type }
+    }
+  }
+}
+
+const examplesOf = (media: Obj): Json[] =>
+  'example' in media
+    ? [media['example'] ?? null]
+    : Object.values(object(media['examples'] ?? {})).map(
+        (example) => object(resolved(example))['value'] ?? null,
+      )
+
+test('every parameter, body and answer has examples, but for what is bytes', () => {
+  const bare = [...shown()].filter(({ media }) => examplesOf(media).length === 0)
+  for (const { media } of bare) expect(media['schema']).toMatchObject({ format: 'binary' })
+  expect(new Set(bare.map(({ type }) => type))).toEqual(
+    new Set(['application/tar+gzip', 'application/octet-stream']),
+  )
+})
+
+test('every example fits its schema', () => {
+  const wrong = [...shown()].flatMap(({ at, media }) =>
+    examplesOf(media).flatMap((example) =>
+      faults(example, ...at, 'schema').map((fault) => [at.join(' '), fault]),
+    ),
+  )
+  expect(wrong).toEqual([])
+})
+
+test('the routes themselves would take and give what is shown of things', () => {
   const schemas = new Map<string, z.ZodType>()
-  for (const { body, response } of routes)
+  for (const { body, response } of [...routes, ...openRoutes])
     for (const schema of [body, response instanceof z.ZodArray ? response.element : response])
       if (schema instanceof z.ZodType) schemas.set(schema.meta()?.id ?? '', schema)
   for (const [name, example] of Object.entries(examples)) {
     const { success, error } = schemas.get(name)?.safeParse(example) ?? {}
     expect({ name, success, error }).toEqual({ name, success: true, error: undefined })
-    expect(object(resolve(`#/components/schemas/${name}`))['examples']).toEqual([example])
   }
-  // Whatever is sent has an example.
-  const sent = routes.flatMap(({ body }) =>
-    body instanceof z.ZodType ? (body.meta()?.id ?? []) : [],
-  )
-  expect(Object.keys(examples)).toEqual(expect.arrayContaining(sent))
 })
 
-test('every failure is shown in both forms, by its code', () => {
+test('every failure is shown in both forms, by its code, and says what to do', () => {
   for (const { operation } of operations)
     for (const [status, answer] of Object.entries(object(operation['responses']))) {
       if (Number(status) < 400) continue
-      for (const media of Object.values(object(object(answer)['content']))) {
-        const shown = object(object(media)['examples'])
-        for (const [code, reference] of Object.entries(shown)) {
+      const content = object(object(answer)['content'])
+      expect(Object.keys(content)).toEqual(['application/json', 'application/problem+json'])
+      for (const media of Object.values(content)) {
+        const told = Object.entries(object(object(media)['examples']))
+        for (const [code, reference] of told) {
           expect(problems[code as ProblemCode]).toMatchObject({ status: Number(status) })
-          const { value } = object(resolve(String(object(reference)['$ref'])))
-          expect(object(value)['message'] ?? object(value)['code']).toBeTypeOf('string')
+          const { message, detail } = object(object(resolved(reference))['value'])
+          expect(String(message ?? detail).length).toBeGreaterThan(20)
         }
-        expect(Object.keys(shown).length).toBeGreaterThan(0)
+        expect(told.length).toBeGreaterThan(0)
       }
     }
+})
+
+test('who reads a body refuses one that is wrong, or too large', () => {
+  for (const { body, problems: own } of routes)
+    if (body instanceof z.ZodType)
+      expect(own).toEqual(expect.arrayContaining(['bad-request', 'too-large']))
 })

@@ -11,9 +11,9 @@ import { resource, route } from './route.ts'
 /** What PostgreSQL can compare with. */
 const text = z.string().refine((given) => !given.includes('\0'), 'expected text without NUL')
 
-const DeadEvents = z.object({
-  eventIds: z.array(z.string()).min(1).max(1000).describe('Ids of dead events.'),
-})
+const DeadEvents = z
+  .object({ eventIds: z.array(z.string()).min(1).max(1000).describe('Ids of dead events.') })
+  .meta({ id: 'DeadEvents' })
 
 /** What operators look after. */
 export const admin = resource('admin', {
@@ -90,8 +90,10 @@ export const admin = resource('admin', {
     summary: 'Publish dead events again, all of them or none.',
     role: 'admin',
     body: DeadEvents,
-    response: z.object({ replayed: z.int().describe('How many events were published again.') }),
-    problems: ['bad-request', 'event-not-found'],
+    response: z
+      .object({ replayed: z.int().describe('How many events were published again.') })
+      .meta({ id: 'Replayed' }),
+    problems: ['bad-request', 'too-large', 'event-not-found'],
   }),
   drop: route({
     method: 'post',
@@ -100,8 +102,10 @@ export const admin = resource('admin', {
       'Forget dead events, all of them or none. Work that they told of and that is still due stays so.',
     role: 'admin',
     body: DeadEvents,
-    response: z.object({ dropped: z.int().describe('How many events were forgotten.') }),
-    problems: ['bad-request', 'event-not-found'],
+    response: z
+      .object({ dropped: z.int().describe('How many events were forgotten.') })
+      .meta({ id: 'Dropped' }),
+    problems: ['bad-request', 'too-large', 'event-not-found'],
   }),
   audit: route({
     method: 'get',

@@ -11,11 +11,13 @@ export const tokens = resource('tokens', {
     path: '/api/admin/tokens',
     summary: 'Make a token to sign in with. Its secret is in the answer, and nowhere else.',
     role: 'admin',
-    body: z.object({ name: TokenName, role: Role, lifetime: TokenLifetime }),
+    body: z
+      .object({ name: TokenName, role: Role, lifetime: TokenLifetime })
+      .meta({ id: 'TokenRequest' }),
     response: Token.extend({
       secret: z.string().describe('What is sent as `Authorization: Bearer SECRET`.'),
     }).meta({ id: 'NewToken' }),
-    problems: ['bad-request', 'token-name-taken'],
+    problems: ['bad-request', 'too-large', 'token-name-taken'],
   }),
   list: route({
     method: 'get',

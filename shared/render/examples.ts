@@ -1,14 +1,15 @@
+import type { MediaType, Route } from '#shared/contracts/route.ts'
 import { problems, type ProblemCode } from '#shared/contracts/problems.ts'
+import { volumeOf } from '#shared/domain/worker-spec.ts'
 
-const [knitId, model, log] = [
-  '0199c2a4-6d0e-7c11-9b57-0c4f4a1de001',
-  '0199c2a4-6d0e-7c11-9b57-0c4f4a1de002',
-  '0199c2a4-6d0e-7c11-9b57-0c4f4a1de003',
-]
-const planId = '0199c2a4-6d0e-7c11-9b57-0c4f4a1de0aa'
-const uploaded = { planId: '0199c2a4-6d0e-7c11-9b57-0c4f4a1de0bb', name: 'knit#uploaded' }
-const runId = '0199c2a4-6d0e-7c11-9b57-0c4f4a1de0cc'
-const updatedAt = '2026-11-01T12:34:56.789+00:00'
+const id = (end: string): string => `0199c2a4-6d0e-7c11-9b57-0c4f4a1de${end}`
+const [knitId, model, log] = [id('001'), id('002'), id('003')]
+const [planId, uploads] = [id('0aa'), id('0bb')]
+const [runId, uploadId, readerId] = [id('0cc'), id('0dd'), id('0ce')]
+const [eventId, deliveryId, auditId, requestId] = [id('0e1'), id('0e2'), id('0e3'), id('0ee')]
+
+const at = (time: string): string => `2026-11-01T${time}+00:00`
+const updatedAt = at('12:34:56.789')
 
 const summary = {
   planId,
@@ -17,8 +18,23 @@ const summary = {
   annotations: ['description=trains on digits'],
 }
 const run = { runId, status: 'done', updatedAt, exit: { code: 0, message: '' }, plan: summary }
+const upload = {
+  runId: uploadId,
+  status: 'done',
+  updatedAt,
+  plan: { planId: uploads, name: 'knit#uploaded' },
+}
 const input = { path: '/in/dataset', tags: ['mode:training', 'project:digits'] }
 const output = { path: '/out/model', tags: ['type:model'] }
+const digest = `sha256:${'0123456789abcdef'.repeat(4)}`
+const token = {
+  name: 'ci',
+  role: 'user',
+  state: 'valid',
+  createdBy: 'token:ann',
+  createdAt: at('12:00:00'),
+  expiresAt: '2027-01-30T12:00:00+00:00',
+}
 
 /** What things look like, by the names of their schemas. */
 export const examples: Record<string, unknown> = {
@@ -26,18 +42,10 @@ export const examples: Record<string, unknown> = {
   DataDetail: {
     knitId,
     tags: [`knit#id:${knitId}`, `knit#timestamp:${updatedAt}`, 'mode:training', 'project:digits'],
-    upstream: {
-      mountpoint: { path: '/upload', tags: [] },
-      run: {
-        runId: '0199c2a4-6d0e-7c11-9b57-0c4f4a1de0dd',
-        status: 'done',
-        updatedAt,
-        plan: uploaded,
-      },
-    },
+    upstream: { mountpoint: { path: '/upload', tags: [] }, run: upload },
     downstreams: [{ mountpoint: input, run }],
     nomination: [{ ...input, plan: summary }],
-    content: { bytes: 52_428_800, files: 60_000, digest: `sha256:${'0123456789abcdef'.repeat(4)}` },
+    content: { bytes: 52_428_800, files: 60_000, digest },
   },
   PlanSpec: {
     image: summary.image,
@@ -59,6 +67,7 @@ export const examples: Record<string, unknown> = {
     on_node: { must: ['accelerator=gpu'] },
     resources: { cpu: '2', memory: '4Gi' },
   },
+  PlanUsage: { planId, runs: 12, data: 24, files: 36, bytes: 125_829_120 },
   ResourceLimitChange: { set: { cpu: '500m', 'nvidia.com/gpu': 1 }, unset: ['memory'] },
   AnnotationChange: { add: ['owner=ann'], remove: ['state=draft'], remove_key: ['note'] },
   SetServiceAccount: { service_account: 'trainer' },
@@ -68,7 +77,32 @@ export const examples: Record<string, unknown> = {
     outputs: [{ ...output, knitId: model }],
     log: { tags: ['type:log'], knitId: log },
     attempt: 1,
-    createdAt: '2026-11-01T12:30:00+00:00',
+    createdAt: at('12:30:00'),
+    startedAt: at('12:30:02.5'),
+    endedAt: at('12:34:56'),
+    bytes: 1_048_576,
+  },
+  RunHistory: {
+    runId,
+    moves: [
+      { attempt: 1, status: 'waiting', at: at('12:30:00'), by: 'project-runs' },
+      {
+        attempt: 1,
+        from: 'running',
+        status: 'completing',
+        at: at('12:34:56'),
+        by: 'observe-worker',
+      },
+      { attempt: 1, from: 'completing', status: 'done', at: updatedAt, by: 'finish-run' },
+    ],
+    attempts: [
+      { attempt: 1, startedAt: at('12:30:02.5'), endedAt: at('12:34:56'), exit: run.exit },
+    ],
+    milestones: [
+      { attempt: 1, name: 'projected', at: at('12:30:00') },
+      { attempt: 1, name: 'program-ended', at: at('12:34:56') },
+      { attempt: 1, name: 'published', at: updatedAt },
+    ],
   },
   Lineage: {
     id: model,
@@ -94,12 +128,180 @@ export const examples: Record<string, unknown> = {
     ],
     reasons: [],
   },
+  Check: { sentence: 'Every input of a run has its data.', state: 'holds', things: [] },
+  HookDelivery: {
+    deliveryId,
+    runId,
+    attempt: 1,
+    status: 'done',
+    url: 'https://hooks.example/after',
+    state: 'due',
+    failures: 1,
+    error: 'it answered 502',
+    createdAt: updatedAt,
+    dueAt: at('12:35:06.789'),
+  },
+  Garbage: {
+    volume: volumeOf(log),
+    failures: 1,
+    reason: 'the volume is in use',
+    createdAt: updatedAt,
+    dueAt: at('12:35:06.789'),
+  },
+  RecordedEvent: {
+    eventId,
+    name: 'run.ready',
+    subject: runId,
+    data: { runId, attempt: 1 },
+    time: at('12:30:01'),
+    dead: {
+      step: 'start-run',
+      cause: 'the cluster does not answer',
+      times: 1,
+      since: updatedAt,
+      at: updatedAt,
+    },
+  },
+  DeadEvents: { eventIds: [eventId] },
+  Replayed: { replayed: 1 },
+  Dropped: { dropped: 1 },
+  AuditEntry: {
+    auditId,
+    time: updatedAt,
+    actor: 'token:ci',
+    address: '192.0.2.7',
+    route: 'plans.apply',
+    subjects: [planId],
+    status: 200,
+    requestId,
+    trace: '4bf92f3577b34da6a3ce929d0e0e4736',
+  },
+  TokenRequest: { name: token.name, role: token.role, lifetime: 7_776_000 },
+  Token: { ...token, lastUsedAt: at('12:34:00') },
+  NewToken: { ...token, secret: 'knit_…' },
+  Principal: { name: 'token:ci', role: 'user', address: '192.0.2.7' },
+  SignIn: {
+    oidc: { issuer: 'https://login.example', clientId: 'knit', scopes: ['openid', 'profile'] },
+  },
+}
+
+/** What is text and no JSON looks like this, by its media type. */
+export const textExamples: Partial<Record<MediaType, string>> = {
+  'application/jwt': 'HEAD.CLAIMS.SIGNATURE',
+  'text/event-stream': `retry: 1000
+
+id: 4711
+event: run
+data: ${JSON.stringify({ runId, attempt: 1, status: 'running', planId, from: 'starting', at: updatedAt })}
+
+`,
+  'text/vnd.graphviz': `digraph lineage {
+  "${knitId}" [shape=box label="project:digits"]
+  "${runId}" [shape=ellipse label="${summary.image}\\n${runId}\\ndone"]
+  "${knitId}" -> "${runId}" [label="${input.path}"]
+}
+`,
+}
+
+/** What is given for a parameter, by its name; by route and name where that is another. */
+const parameterExamples: Record<string, unknown> = {
+  knitId,
+  planId,
+  runId,
+  id: model,
+  name: token.name,
+  tag: input.tags,
+  since: updatedAt,
+  duration: '24h',
+  limit: 100,
+  after: knitId,
+  'events.watch.after': '4711',
+  active: 'true',
+  image: summary.image,
+  in_tag: input.tags,
+  out_tag: output.tags,
+  dryRun: '',
+  allow: 1000,
+  plan: planId,
+  run: runId,
+  data: knitId,
+  knitIdInput: knitId,
+  knitIdOutput: model,
+  status: 'running,failed',
+  follow: '',
+  direction: 'up',
+  depth: 2,
+  format: 'dot',
+  patience: 60,
+  open: 'true',
+  stuck: 'true',
+  dead: 'true',
+  actor: 'token:ci',
+  subject: planId,
+}
+
+export const parameterExampleOf = ({ name }: Route, parameter: string): unknown =>
+  parameterExamples[`${name}.${parameter}`] ?? parameterExamples[parameter]
+
+const theRun = `The run ${runId}`
+
+/** What is said of each failure: what happened, to which thing, and what to try next. */
+const details: Record<ProblemCode, string> = {
+  'bad-request':
+    '"since": "yesterday" should be an RFC 3339 date-time such as 2026-01-31T12:34:56+09:00 (write + as %2B in a URL)',
+  'bad-tag-change': '"knit#id" is a tag of the system, which nobody can change.',
+  'bad-archive': 'The connection broke before the archive was whole; push it again.',
+  'checksum-mismatch':
+    'The bytes that arrived have the MD5 9e107d9d372bb6826bd81d3542a419d6, not e4d909c290d0fb1ca068ffaddf22cbd0; push them again.',
+  unauthorized:
+    'A valid token is needed: Authorization: Bearer TOKEN. Administrators make them: knit admin token create NAME',
+  'bad-import-token':
+    'The token is none that ends an import here, or it has expired; begin a new import.',
+  forbidden:
+    'token:ann is a viewer, and this needs the role user: Register a plan. Ask an administrator for a token of that role.',
+  'route-not-found': 'There is nothing at /api/run; /api/openapi.json lists what there is.',
+  'data-not-found': `No data has the id ${knitId}.`,
+  'plan-not-found': `No plan has the id ${planId}.`,
+  'run-not-found': `No run has the id ${runId}.`,
+  'thing-not-found': `Neither a data nor a run has the id ${model}.`,
+  'run-deleted': `${theRun} was deleted, and its log with it.`,
+  'event-not-found': `No dead event has the id ${eventId}; nothing was replayed.`,
+  'token-not-found': 'No token ci can be revoked: there is none, or it was revoked before.',
+  'log-not-found': `The plan of the run ${runId} keeps no log; add log: to a plan to keep it.`,
+  'method-not-allowed': 'Only GET, POST can be used here.',
+  'upload-stalled':
+    'Nothing of the archive came for 60 seconds, so the upload was given up; push it again.',
+  'plan-equivalent': `The plan ${planId} is equivalent; use it, or change what makes them equal.`,
+  'plan-cycle':
+    'An output of the plan has all the tags that one of its own inputs asks for, so it would run for ever. Let the input ask for a tag that is put on data by hand, or the output put one tag less.',
+  'move-prohibited': `${theRun} is done: it cannot be aborted. It has ended, or is ending, already.`,
+  'abort-instead': `${theRun} is ready: it cannot be torn off. It has not begun; abort it instead.`,
+  'run-not-finished': `${theRun} is running: it can be deleted when it has ended. Wait for that, or abort it first.`,
+  'run-held': `${theRun} is deactivated: it can be deleted when it has ended, and is held until its plan ${planId} is active. Activate that, or abort it first.`,
+  'data-in-transfer': `${theRun} cannot be deleted while its data ${model} is being downloaded. Try again when that has ended.`,
+  'run-in-use': `${theRun} cannot be deleted: what it has written is read by ${readerId} (running, of registry.example/evaluator:v1.0). Delete downstream runs first, the last of them before the others.`,
+  'upload-ended':
+    'The upload was ended before it was whole, by somebody or because it stood still for too long; push the data again.',
+  'volume-missing': `There is no volume ${volumeOf(knitId)}; make it, and end the import then.`,
+  'import-missing': `${theRun} of the import was deleted; begin a new one.`,
+  'import-over': `${theRun} of the import is failed: it was not ended in time, or somebody stopped it. Begin a new one.`,
+  'token-name-taken':
+    'There is, or was, a token ci: names are not given twice, as the audit tells people by them. Choose another one.',
+  'too-large': 'The body has more than 65536 bytes, which is the limit (maxPlanBytes).',
+  'key-refused': 'The Idempotency-Key was used for another request; use a new key for each.',
+  'event-refused': 'Batches of events are not served.',
+  'too-many-requests': 'Too many requests of token:ci; try again in 3 s.',
+  unexpected: 'The log has the details under the request id.',
+  'volume-unreachable': `nothing gets at the volume ${volumeOf(model)}: the node of its Pod is away`,
+  'not-yet': `${theRun} is waiting: it has not begun to print; please retry later.`,
+  unavailable: 'The database does not answer just now; try again in a moment.',
+  'storage-full': 'There is no room left on the volume; free some and try again.',
 }
 
 /** A failure as it is told, in the form that is always known. */
 export const exampleOf = (code: ProblemCode): unknown => {
   const { reason } = problems[code]
-  return { message: isAlone(reason) ? reason : `${reason}\n${detail}` }
+  return { message: isAlone(reason) ? reason : `${reason}\n${details[code]}` }
 }
 
 const isAlone = (reason: string): boolean =>
@@ -109,7 +311,5 @@ const isAlone = (reason: string): boolean =>
 export const problemExampleOf = (code: ProblemCode): unknown => {
   const { title, status } = problems[code]
   const type = `urn:knitfab:problem:${code}`
-  return { type, title, status, detail, code, requestId: '0199c2a4-6d0e-7c11-9b57-0c4f4a1de0ee' }
+  return { type, title, status, detail: details[code], code, requestId }
 }
-
-const detail = 'What happened, to which thing, and what to try next.'

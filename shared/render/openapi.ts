@@ -7,7 +7,13 @@ import {
   type MediaType,
   type Route,
 } from '#shared/contracts/route.ts'
-import { exampleOf, examples, problemExampleOf } from './examples.ts'
+import {
+  exampleOf,
+  examples,
+  parameterExampleOf,
+  problemExampleOf,
+  textExamples,
+} from './examples.ts'
 
 type Json = Record<string, unknown>
 
@@ -24,7 +30,7 @@ export function openapi(routes: readonly Route[], version: string): Json {
       title: 'Knitfab',
       version,
       description:
-        'Tagging data is the pipeline: data that fits the inputs of a plan starts a run.',
+        'Tagging data is the pipeline: data that fits the inputs of a plan starts a run. JSON is indented for who adds `pretty` to the query; who accepts application/problem+json is told errors as problem details.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],
@@ -32,10 +38,16 @@ export function openapi(routes: readonly Route[], version: string): Json {
     security: [{ token: [] }],
     components: {
       securitySchemes: {
-        token: { type: 'http', scheme: 'bearer', description: 'Of a token, or of the settings.' },
+        token: {
+          type: 'http',
+          scheme: 'bearer',
+          description:
+            'A token that an administrator has made, the one of the settings, or one of the provider that /api/auth names.',
+        },
       },
+      headers,
       schemas: { ...components(routes), ...errors },
-      examples: failures(),
+      examples: { ...things(routes), ...failures() },
     },
   }
 }
@@ -48,11 +60,13 @@ function operation(route: Route): Json {
     ...(route.open && { security: [] }),
     tags: [route.name.split('.')[0]],
     parameters: [
-      ...parameters('path', route.params),
-      ...parameters('query', route.query),
+      ...parameters(route, 'params'),
+      ...parameters(route, 'query'),
       ...(isWrite(route) ? [keyParameter] : []),
     ],
-    ...(route.body && { requestBody: { required: true, content: content(route.body, 'input') } }),
+    ...(route.body && {
+      requestBody: { required: isNeeded(route.body), content: content(route.body, 'input') },
+    }),
     responses: {
       [route.status ?? 200]: {
         description: 'Done.',
@@ -74,26 +88,68 @@ const keyParameter: Json = {
   description:
     'Any text of your choice, new for each request. Asked again with the same one, the request has no second effect and the answer of the first.',
   schema: { type: 'string', minLength: 1, maxLength: 255 },
+  example: '5f1c2f0e-8f0a-4d3b-9a53-2f6d3f3b7a10',
 }
 
-function parameters(where: 'path' | 'query', schema: z.ZodObject | undefined): Json[] {
-  return Object.entries(schema?.shape ?? {}).map(([name, property]) => {
-    const { description, ...json } = jsonSchema(property as z.ZodType, 'input')
+function parameters(route: Route, where: 'params' | 'query'): Json[] {
+  return Object.entries(route[where]?.shape ?? {}).map(([name, property]) => {
+    const schema = property as z.ZodType
+    const { description, ...json } = jsonSchema(schema, 'input')
+    const example = parameterExampleOf(route, name)
     const isArray = json['type'] === 'array'
     return {
       name,
-      in: where,
-      ...(where === 'path' && { required: true }),
+      in: where === 'params' ? 'path' : where,
+      ...(isNeeded(schema) && { required: true }),
       ...(description !== undefined && { description }),
       schema: json,
       ...(isArray && { style: 'form', explode: true }),
+      ...(example !== undefined && { example }),
     }
   })
 }
 
+const isNeeded = (schema: z.ZodType | MediaType): boolean =>
+  typeof schema === 'string' || !schema.safeParse(undefined).success
+
 function content(body: z.ZodType | MediaType, io: 'input' | 'output'): Json {
-  if (body instanceof z.ZodType) return { 'application/json': { schema: jsonSchema(body, io) } }
-  return { [body]: { schema: { type: 'string', contentMediaType: body } } }
+  if (typeof body === 'string') return { [body]: streamed(body) }
+  const name = exampleName(body)
+  return {
+    'application/json': {
+      schema: jsonSchema(body, io),
+      ...(name !== undefined && { examples: referTo([name]) }),
+    },
+  }
+}
+
+/** What is no JSON: text, with an example of it, or any bytes. */
+function streamed(type: MediaType): Json {
+  const example = textExamples[type]
+  const schema = { type: 'string', contentMediaType: type }
+  return example === undefined
+    ? { schema: { ...schema, format: 'binary' } }
+    : { schema, examples: { text: { value: example } } }
+}
+
+/** Where the example of a schema is, or that of a list of it. */
+function exampleName(schema: z.ZodType): string | undefined {
+  if (!(schema instanceof z.ZodArray)) return schema.meta()?.id
+  const id = (schema.element as z.ZodType).meta()?.id
+  return id && `${id}.list`
+}
+
+/** What is sent and answered as JSON, by the names of their schemas. */
+function things(routes: readonly Route[]): Json {
+  const names = routes
+    .flatMap(({ body, response }) => [body, response])
+    .flatMap((schema) => (schema instanceof z.ZodType ? (exampleName(schema) ?? []) : []))
+  return Object.fromEntries(
+    [...new Set(names)].sort().map((name) => {
+      const one = examples[name.replace(/\.list$/, '')]
+      return [name, { value: name.endsWith('.list') ? [one] : one }]
+    }),
+  )
 }
 
 /** Every planned failure of a route, by status. */
@@ -113,6 +169,7 @@ function refusals(route: Route): Json {
       status,
       {
         description: same.map((code) => `${code}: ${problems[code].title}`).join('; '),
+        ...(status in headersOf && { headers: headersOf[status] }),
         content: {
           'application/json': {
             schema: { $ref: '#/components/schemas/ApiError' },
@@ -128,8 +185,30 @@ function refusals(route: Route): Json {
   )
 }
 
-const referTo = (codes: readonly ProblemCode[], form = ''): Json =>
-  Object.fromEntries(codes.map((code) => [code, { $ref: `#/components/examples/${code}${form}` }]))
+const referTo = (names: readonly string[], form = ''): Json =>
+  Object.fromEntries(names.map((name) => [name, { $ref: `#/components/examples/${name}${form}` }]))
+
+const headers: Json = {
+  'Retry-After': {
+    description: 'Seconds after which asking again may help.',
+    schema: { type: 'integer', minimum: 1 },
+    example: 3,
+  },
+  'WWW-Authenticate': {
+    description: 'That a token is needed, or that the one that was sent is none.',
+    schema: { type: 'string' },
+    example: 'Bearer error="invalid_token"',
+  },
+}
+
+const also = (name: string): Json => ({ [name]: { $ref: `#/components/headers/${name}` } })
+
+/** What comes with an answer of a status. */
+const headersOf: Record<number, Json> = {
+  401: also('WWW-Authenticate'),
+  429: also('Retry-After'),
+  503: also('Retry-After'),
+}
 
 /** Every failure in both its forms, written once. */
 const failures = (): Json =>
@@ -182,8 +261,6 @@ function components(routes: readonly Route[]): Json {
       if (id !== undefined && !(id in $defs)) found[id] = relocate(withoutId(json))
     }
   }
-  for (const [id, example] of Object.entries(examples))
-    if (found[id]) Object.assign(found[id], { examples: [example] })
   return Object.fromEntries(Object.entries(found).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
