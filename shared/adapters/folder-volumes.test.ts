@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { expect, test as base } from 'vitest'
 import { folderVolumes, type VolumeFolders } from './folder-volumes.ts'
 
@@ -72,4 +74,23 @@ test('what is no name of a volume is no path either', async ({ folders }) => {
       () => volumes.send(name),
     ])
       await expect(work()).rejects.toThrow('cannot be the name of a volume')
+})
+
+test.for([
+  ['a short log', 10],
+  ['a long log', 300_000],
+] as const)('%s can be read while its program prints', async ([, size], { folders, volume }) => {
+  const volumes = folderVolumes(folders)
+  await volumes.ensureVolume({ name: volume, labels: {} })
+  const log = join(folders.volumes, volume, 'log')
+  writeFileSync(log, 'x'.repeat(size))
+  const read = new AbortController()
+  const printing = async () => {
+    while (!read.signal.aborted) await appendFile(log, 'y')
+  }
+  const printed = printing()
+  for (let reading = 0; reading < 50; reading += 1)
+    expect(await text(await volumes.readLog(volume))).toMatch(/^x+y*$/)
+  read.abort()
+  await printed
 })

@@ -118,9 +118,11 @@ function together<T>(
   return working
 }
 
+/** All that is in a log by now: its program may be printing on. */
 async function* contents(folder: string) {
-  for await (const found of walk(folder, lenient)) {
-    if (found.kind === 'file') yield* contentOf(found)
+  const options = { ...lenient, growing: true }
+  for await (const found of walk(folder, options)) {
+    if (found.kind === 'file') yield* contentOf(found, options)
   }
 }
 

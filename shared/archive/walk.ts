@@ -26,6 +26,8 @@ export type WalkOptions = {
   dereference?: boolean
   /** Whether sockets, FIFOs and devices, which hold no bytes to keep, are passed over instead of refused. */
   skipSpecial?: boolean
+  /** Whether a file that grows while it is read is taken as long as it was, instead of refused. */
+  growing?: boolean
 }
 
 // Not through a link, and not waiting for the other end of a FIFO, that has taken the place of a file since we looked.
@@ -43,11 +45,14 @@ export async function* walk(root: string, options: WalkOptions = {}): AsyncGener
   const location = await realpath(root)
   const stats = await lstat(location)
   if (stats.isDirectory()) yield* contents({ location, path: '' }, [location], options)
-  else yield await lookAtFile({ location, path: basename(root) }, stats)
+  else yield await lookAtFile({ location, path: basename(root) }, stats, options)
 }
 
-/** The content of a file that was found, which must be as long as it was then. */
-export async function* contentOf(file: FoundFile): AsyncGenerator<Buffer> {
+/** The content of a file that was found, as long as it was then. */
+export async function* contentOf(
+  file: FoundFile,
+  { growing = false }: WalkOptions = {},
+): AsyncGenerator<Buffer> {
   if (file.content) {
     yield file.content
     return
@@ -57,10 +62,11 @@ export async function* contentOf(file: FoundFile): AsyncGenerator<Buffer> {
     let left = file.stats.size
     for (;;) {
       const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(PIECE), 0, PIECE)
-      left -= bytesRead
-      if (left < 0 || (bytesRead === 0 && left > 0)) throw changed(file.path)
-      if (bytesRead === 0) return
-      yield buffer.subarray(0, bytesRead)
+      if ((bytesRead > left && !growing) || (bytesRead === 0 && left > 0)) throw changed(file.path)
+      const taken = Math.min(bytesRead, left)
+      if (taken === 0) return
+      left -= taken
+      yield buffer.subarray(0, taken)
     }
   } finally {
     await handle.close()
@@ -118,7 +124,7 @@ async function lookAt(place: Place, options: WalkOptions): Promise<Seen> {
   if (stats.isDirectory()) return { kind: 'directory', ...place, stats }
   const isSpecial = !stats.isFile() && !stats.isSymbolicLink()
   if (isSpecial && options.skipSpecial) return { kind: 'special' }
-  if (!stats.isSymbolicLink()) return lookAtFile(place, stats)
+  if (!stats.isSymbolicLink()) return lookAtFile(place, stats, options)
   if (options.dereference) return lookAt(await follow(place), options)
   const target = await readlink(place.location)
   return { kind: 'symlink', path: place.path, stats, target }
@@ -135,12 +141,12 @@ async function follow({ location, path }: Place): Promise<Place> {
   }
 }
 
-async function lookAtFile(place: Place, stats: Stats): Promise<FoundFile> {
+async function lookAtFile(place: Place, stats: Stats, options: WalkOptions): Promise<FoundFile> {
   if (stats.isFIFO()) throw unfit(place.path, 'is a FIFO')
   if (stats.isSocket()) throw unfit(place.path, 'is a socket')
   if (!stats.isFile()) throw unfit(place.path, 'is a device')
   const file: FoundFile = { kind: 'file', ...place, stats }
-  if (stats.size <= SMALL) file.content = await readSmall(file)
+  if (stats.size <= SMALL) file.content = await readSmall(file, options)
   return file
 }
 
@@ -150,14 +156,17 @@ const readInto = promisify(fs.read)
 const closeFile = promisify(fs.close)
 const lstat = promisify(fs.lstat)
 
-async function readSmall({ location, path, stats }: FoundFile): Promise<Buffer> {
+async function readSmall(
+  { location, path, stats: { size } }: FoundFile,
+  { growing = false }: WalkOptions,
+): Promise<Buffer> {
   const file = await openFile(location, READ)
   try {
     // Room for one byte more, to see whether there is one.
-    const room = Buffer.allocUnsafe(stats.size + 1)
+    const room = Buffer.allocUnsafe(size + 1)
     const { bytesRead } = await readInto(file, room, 0, room.length, 0)
-    if (bytesRead !== stats.size) throw changed(path)
-    return room.subarray(0, bytesRead)
+    if (bytesRead < size || (bytesRead > size && !growing)) throw changed(path)
+    return room.subarray(0, size)
   } finally {
     await closeFile(file)
   }
