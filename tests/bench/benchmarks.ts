@@ -11,6 +11,7 @@ import b10 from './b10-hot-path.ts'
 import b11 from './b11-embedded.ts'
 import b12 from './b12-cluster.ts'
 import b13 from './b13-steps.ts'
+import b14 from './b14-middleware.ts'
 import b16 from './b16-client.ts'
 import b18 from './b18-find.ts'
 import b19 from './b19-inverse-match.ts'
@@ -38,6 +39,7 @@ export const ofMachine: readonly Benchmark[] = [
   b16,
   chain,
   b11,
+  b14,
   b07,
   burst,
   idle,
