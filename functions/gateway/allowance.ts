@@ -1,4 +1,4 @@
-import { Recent } from './recent.ts'
+import { Recent } from '#shared/runtime/recent.ts'
 
 /** How often each of many may do something. */
 export type Allowance = {

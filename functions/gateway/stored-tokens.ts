@@ -5,7 +5,7 @@ import { formatTime } from '#shared/domain/time.ts'
 import { hashOf, isTokenSecret } from '#shared/runtime/token-secret.ts'
 import type { WayIn } from './authenticate.ts'
 import { credentialOf } from './credential.ts'
-import { Recent } from './recent.ts'
+import { Recent } from '#shared/runtime/recent.ts'
 
 // As long as a token that was revoked, or has expired, may still be taken for a good one: 5 s, as its route says.
 const memory = 5000

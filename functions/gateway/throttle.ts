@@ -4,7 +4,7 @@ import { hashOf } from '#shared/runtime/token-secret.ts'
 import type { Allowance } from './allowance.ts'
 import type { Authenticate } from './authenticate.ts'
 import { networkOf } from './client-address.ts'
-import { Recent } from './recent.ts'
+import { Recent } from '#shared/runtime/recent.ts'
 
 const remembered = 10_000
 

@@ -39,6 +39,36 @@ test('a token is good for a minute, and a minute of skew', async () => {
   expect(await verifyIdentity(token, 'runs.show', key)).toBeUndefined()
 })
 
+test('who calls again is signed for once more only when that is of use for long enough', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] })
+  const first = await signIdentity(ann, 'runs.show', key)
+  vi.setSystemTime(Date.now() + 19_000)
+  expect(await signIdentity(ann, 'runs.show', key)).toBe(first)
+  vi.setSystemTime(Date.now() + 2000)
+  const second = await signIdentity(ann, 'runs.show', key)
+  expect(second).not.toBe(first)
+  // A clock that was set back would have it signed in the future.
+  vi.setSystemTime(Date.now() - 3_600_000)
+  const third = await signIdentity(ann, 'runs.show', key)
+  expect(third).not.toBe(second)
+  expect(await verifyIdentity(third, 'runs.show', key)).toEqual(ann)
+})
+
+test('what is remembered of one caller, route or key is not taken for another', async () => {
+  const token = await signIdentity(ann, 'runs.show', key)
+  expect(await verifyIdentity(token, 'runs.show', key)).toEqual(ann)
+  const others = [
+    await signIdentity({ ...ann, role: 'admin' }, 'runs.show', key),
+    await signIdentity({ ...ann, address: '192.0.2.7' }, 'runs.show', key),
+    await signIdentity({ ...ann, name: 'eve' }, 'runs.show', key),
+    await signIdentity(ann, 'runs.find', key),
+    await signIdentity(ann, 'runs.show', `${key}!`),
+  ]
+  expect(new Set([token, ...others]).size).toBe(6)
+  expect(await verifyIdentity(token, 'runs.find', key)).toBeUndefined()
+  expect(await verifyIdentity(token, 'runs.show', `${key}!`)).toBeUndefined()
+})
+
 test('no token, or text that is none, speaks for nobody', async () => {
   for (const token of [undefined, '', 'x', 'a.b.c', 'x'.repeat(1_000_000)])
     expect(await verifyIdentity(token, 'runs.show', key)).toBeUndefined()
