@@ -13,6 +13,7 @@ import b12 from './b12-cluster.ts'
 import b13 from './b13-steps.ts'
 import b14 from './b14-middleware.ts'
 import b16 from './b16-client.ts'
+import b17 from './b17-slow-uploads.ts'
 import b18 from './b18-find.ts'
 import b19 from './b19-inverse-match.ts'
 import b20 from './b20-retag.ts'
@@ -40,6 +41,7 @@ export const ofMachine: readonly Benchmark[] = [
   chain,
   b11,
   b14,
+  b17,
   b07,
   burst,
   idle,
