@@ -76,7 +76,8 @@ const edgesTo = ({ id, maker, path, reads }: Node): Lineage['edges'] => [
   ...(reads ?? []).map(([from, path]) => ({ from, to: id, path })),
 ]
 
-// Whatever is looked up for a node is looked up by its id: joined otherwise, whole tables would be read for a few of them.
+// Whatever is looked up for a node is looked up by its id: joined otherwise, whole tables would be read for a few of them. Nodes
+// are joined with each other, as all of them would be read for each where it is looked up whether one is among them.
 function findNodes(
   sql: Queryable,
   id: string,
@@ -116,44 +117,66 @@ function findNodes(
        where ${after === undefined ? sql`true` : sql`id > ${after}`}
        order by id
        limit ${limit + 1}
+    ), thing as materialized (
+      select page.id, page.is_run, own.*
+        from page
+       cross join lateral (
+         select run.status,
+                data.ended_at as at,
+                (select json_agg(json_build_array(key, value)) from tag where id = any (data.tags)) as tags,
+                run.id as made_by,
+                output.path,
+                null::uuid as plan_id,
+                null as plan
+           from data
+           join run on run.id = data.run_id
+           join output on output.id = data.output_id
+          where not page.is_run
+            and data.id = page.id
+          union all
+         select run.status,
+                run.updated_at,
+                null,
+                null,
+                null,
+                plan.id,
+                coalesce(plan.name, plan.image || ':' || plan.image_tag)
+           from run
+           join plan on plan.id = run.plan_id
+          where page.is_run
+            and run.id = page.id
+       ) as own
+    ), assigned as materialized (
+      select page.id, own.*
+        from page
+       cross join lateral (
+         select assign.knit_id, input.path, input.position
+           from assign
+           join input on input.id = input_id
+          where run_id = page.id
+         offset 0
+       ) as own
+       where page.is_run
+    ), reading as (
+      select assigned.id, json_agg(json_build_array(knit_id, path) order by position) as reads
+        from assigned
+        join node on node.id = knit_id and not node.is_run
+       group by assigned.id
     )
-    select page.id, page.is_run as "isRun", thing.*
-      from page
-     cross join lateral (
-       select run.status,
-              data.ended_at as at,
-              (select json_agg(json_build_array(key, value)) from tag where id = any (data.tags)) as tags,
-              case when run.id in (select id from node) then run.id end as maker,
-              output.path,
-              null::uuid as "planId",
-              null as plan,
-              null::json as reads
-         from data
-         join run on run.id = data.run_id
-         join output on output.id = data.output_id
-        where not page.is_run
-          and data.id = page.id
-        union all
-       select run.status,
-              run.updated_at,
-              null,
-              null,
-              null,
-              plan.id,
-              coalesce(plan.name, plan.image || ':' || plan.image_tag),
-              (
-                select json_agg(json_build_array(assign.knit_id, input.path) order by input.position)
-                  from assign
-                  join input on input.id = assign.input_id
-                 where assign.run_id = run.id
-                   and assign.knit_id in (select id from node)
-              )
-         from run
-         join plan on plan.id = run.plan_id
-        where page.is_run
-          and run.id = page.id
-     ) as thing
-     order by page.id`
+    select thing.id,
+           thing.is_run as "isRun",
+           status,
+           at,
+           tags,
+           maker.id as maker,
+           path,
+           plan_id as "planId",
+           plan,
+           reads
+      from thing
+      left join node as maker on maker.id = made_by and maker.is_run
+      left join reading on reading.id = thing.id
+     order by thing.id`
 }
 
 /** All nodes on a way, each once; with a depth once for each length of a way to it. */
