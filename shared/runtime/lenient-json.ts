@@ -16,19 +16,42 @@ export function firstJson(text: string): unknown {
  * counts. Keys the schema does not know, and those that are names of the user's own, stay as they are.
  */
 export function withKnownKeys(schema: z.core.$ZodType, value: unknown): unknown {
-  const known = withoutWrappers(schema)
-  if (known instanceof z.ZodArray && Array.isArray(value))
-    return value.map((item) => withKnownKeys(known.element, item))
-  if (!(known instanceof z.ZodObject) || !isObject(value)) return value
-  const { shape } = known
-  const spelled = new Map(Object.keys(shape).map((key) => [key.toLowerCase(), key]))
+  const known = spellingOf(schema)
+  if (known && 'element' in known)
+    return Array.isArray(value) ? value.map((item) => withKnownKeys(known.element, item)) : value
+  if (!known || !isObject(value)) return value
   return Object.fromEntries(
     Object.entries(value).map(([given, item]) => {
-      const key = spelled.get(given.toLowerCase())
-      const property = key === undefined ? undefined : shape[key]
-      return [key ?? given, property ? withKnownKeys(property, item) : item]
+      const { key = given, property } = known.keys.get(given.toLowerCase()) ?? {}
+      return [key, property ? withKnownKeys(property, item) : item]
     }),
   )
+}
+
+/** What an array holds; the keys of an object, by their small letters; of anything else nothing. */
+type Spelling =
+  | { element: z.core.$ZodType }
+  | { keys: Map<string, { key: string; property: z.core.$ZodType }> }
+  | undefined
+
+// To ask a schema what it is takes longer than to use what it has said.
+const spellings = new WeakMap<z.core.$ZodType, { spelling: Spelling }>()
+
+function spellingOf(schema: z.core.$ZodType): Spelling {
+  const seen = spellings.get(schema)
+  if (seen) return seen.spelling
+  const spelling = readSpelling(withoutWrappers(schema))
+  spellings.set(schema, { spelling })
+  return spelling
+}
+
+function readSpelling(schema: z.core.$ZodType): Spelling {
+  if (schema instanceof z.ZodArray) return { element: schema.element }
+  if (!(schema instanceof z.ZodObject)) return undefined
+  const shape = Object.entries(schema.shape as Record<string, z.core.$ZodType>)
+  return {
+    keys: new Map(shape.map(([key, property]) => [key.toLowerCase(), { key, property }])),
+  }
 }
 
 const isObject = (value: unknown): value is object =>

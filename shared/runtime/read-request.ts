@@ -18,8 +18,8 @@ const countsByPresence = new Set(['follow', 'dryRun'])
 /** Query parameters as a contract's schema wants them: arrays for repeated ones, the first of the others. */
 export function readQuery(schema: z.ZodObject | undefined, params: URLSearchParams): unknown {
   if (!schema) return {}
-  const given = Object.entries(schema.shape).flatMap(([name, property]): [string, unknown][] => {
-    if (isArray(property)) return params.has(name) ? [[name, params.getAll(name)]] : []
+  const given = parametersOf(schema).flatMap(({ name, isRepeated }): [string, unknown][] => {
+    if (isRepeated) return params.has(name) ? [[name, params.getAll(name)]] : []
     const value = params.get(name)
     const absent = value === null || (value === '' && !countsByPresence.has(name))
     return absent ? [] : [[name, value]]
@@ -30,6 +30,22 @@ export function readQuery(schema: z.ZodObject | undefined, params: URLSearchPara
   throw new Problem('bad-request', `"${String(issue?.path[0])}": ${issue?.message}`, {
     cause: result.error,
   })
+}
+
+type Parameter = { name: string; isRepeated: boolean }
+
+// To ask a schema what it is takes longer than to use what it has said.
+const parameters = new WeakMap<z.ZodObject, Parameter[]>()
+
+function parametersOf(schema: z.ZodObject): Parameter[] {
+  const seen = parameters.get(schema)
+  if (seen) return seen
+  const read = Object.entries(schema.shape).map(([name, property]) => ({
+    name,
+    isRepeated: isArray(property),
+  }))
+  parameters.set(schema, read)
+  return read
 }
 
 function isArray(schema: unknown): boolean {
