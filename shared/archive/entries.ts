@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
+import { decompress } from './decompress.ts'
 import { entryPath, refuse } from './entry-name.ts'
-import { gunzip } from './gunzip.ts'
 import { readTar, type TarEntry } from './tar-reader.ts'
 
 /** `path` is where the entry would be unpacked to, relative to the root. */
@@ -9,14 +9,14 @@ export type ArchiveEntry = TarEntry & { path: string }
 type Options = { maxRatio?: number; maxDepth?: number; signal?: AbortSignal }
 
 /**
- * The entries of a tar.gz stream as they come; nothing is written anywhere. Names that `unpack` refuses are refused. Who has seen
+ * The entries of a compressed tar stream as they come; nothing is written anywhere. Names that `unpack` refuses are refused. Who has seen
  * enough stops: the stream is destroyed then, and what would follow is not read.
  */
 export async function* entriesOf(
   stream: Readable,
-  { maxRatio = 1100, maxDepth = 64, signal }: Options = {},
+  { maxRatio, maxDepth = 64, signal }: Options = {},
 ): AsyncGenerator<ArchiveEntry> {
-  for await (const entry of readTar(gunzip(stream, { maxRatio, signal }))) {
+  for await (const entry of readTar(decompress(stream, { maxRatio, signal }))) {
     const path = entryPath(entry.name, maxDepth)
     if (path !== '') yield { ...entry, path }
     else if (entry.type !== 'directory') refuse(entry.name, `it is a ${entry.type} without a name`)

@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { Measure } from '#shared/domain/worker.ts'
 import { ArchiveError, quoted } from './archive-error.ts'
+import { decompress } from './decompress.ts'
 import { LOST_AND_FOUND } from './entry-name.ts'
 import { Extraction } from './extraction.ts'
 import { flush } from './flush.ts'
-import { gunzip } from './gunzip.ts'
 import { measure } from './measure.ts'
 import { readTar } from './tar-reader.ts'
 
@@ -15,7 +15,7 @@ export type UnpackOptions = {
   maxEntries?: number
   /** Content of all files together. */
   maxBytes?: number
-  /** Unpacked to packed bytes, counted once 64 MiB have been unpacked. */
+  /** Unpacked to packed bytes, counted once 64 MiB have been unpacked; as much as can be, unless given. */
   maxRatio?: number
   /** Names in a path. */
   maxDepth?: number
@@ -23,11 +23,10 @@ export type UnpackOptions = {
   signal?: AbortSignal
 }
 
-// Deflate itself cannot pack more than 1,032 to 1, so by default nothing that is only very regular is refused.
-const DEFAULTS = { maxEntries: 1_000_000, maxBytes: Infinity, maxRatio: 1100, maxDepth: 64 }
+const DEFAULTS = { maxEntries: 1_000_000, maxBytes: Infinity, maxDepth: 64 }
 
 /**
- * Unpacks a tar.gz stream into an existing, empty directory and returns when all is on disk. On any failure the
+ * Unpacks a compressed tar stream into an existing, empty directory and returns when all is on disk. On any failure the
  * directory is left empty and the stream destroyed; throws `ArchiveError` for what is wrong with the archive.
  */
 export async function unpack(
@@ -63,7 +62,7 @@ async function extract(
 ): Promise<Measure> {
   const extraction = new Extraction(root, options)
   try {
-    for await (const entry of readTar(gunzip(stream, options))) await extraction.add(entry)
+    for await (const entry of readTar(decompress(stream, options))) await extraction.add(entry)
   } finally {
     // Nothing may still be written when the directory is emptied.
     await extraction.settle()
