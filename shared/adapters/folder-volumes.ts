@@ -76,8 +76,8 @@ export function folderVolumes(
       await flushFolder(folders.volumes)
       return measured
     },
-    async send(volume) {
-      return pack(await existing(volume), lenient)
+    async send(volume, coding) {
+      return pack(await existing(volume), { ...lenient, coding })
     },
     async readLog(volume) {
       return Readable.from(contents(await existing(volume)), { objectMode: false })

@@ -1,8 +1,6 @@
 import zlib, { constants } from 'node:zlib'
 import type { Transform } from 'node:stream'
-
-/** How the bytes of an archive are compressed. */
-export type Coding = 'gzip' | 'zstd'
+import type { Coding } from '#shared/domain/archive-type.ts'
 
 // Level 1 packs twice as fast as the usual 6 and makes archives a twelfth larger (measured: 105 against 49 MiB/s).
 const LEVEL = 1

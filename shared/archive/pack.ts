@@ -1,7 +1,8 @@
 import { addAbortSignal, pipeline, type Readable } from 'node:stream'
 import { pipeline as finished } from 'node:stream/promises'
 import { pack as tarStream, type Pack } from 'tar-stream'
-import { compressor, type Coding } from './coding.ts'
+import type { Coding } from '#shared/domain/archive-type.ts'
+import { compressor } from './coding.ts'
 import { contentOf, walk, type Found, type FoundFile, type WalkOptions } from './walk.ts'
 
 export type PackOptions = WalkOptions & {

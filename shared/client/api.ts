@@ -12,7 +12,10 @@ import { signedIn, type Credential } from './credential.ts'
 import { retried, type Patience } from './retry.ts'
 import { routeUrl } from './route-url.ts'
 
-export type ApiOptions = { apiRoot: string; token?: Credential } & Pick<Patience, 'onAway'>
+export type ApiOptions = { apiRoot: string; token?: Credential } & Pick<
+  Patience,
+  'onAway' | 'onResumed'
+>
 export type CallOptions = { signal?: AbortSignal }
 
 /** As much of `fetch` as is needed here, so that a browser can pass its own. */

@@ -93,7 +93,8 @@ test('who interrupts is not told that a line broke', async () => {
     throw new ConnectionError('the connection broke', undefined)
   }
   const { signal } = interrupt
-  const read = text(resumed(async () => broken(), { signal, onAway: () => told.push('away') }))
+  const opened = async () => ({ pieces: broken(), from: 0 })
+  const read = text(resumed(opened, { signal, onAway: () => told.push('away') }))
   await expect(read).rejects.toThrow('aborted')
   expect(told).toEqual([])
 })

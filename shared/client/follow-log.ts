@@ -1,5 +1,5 @@
 import { ApiError } from './api-error.ts'
-import { resumed, SentAnother } from './resumed.ts'
+import { resumed, SentAnother, type Opened } from './resumed.ts'
 import { pause, type Patience } from './retry.ts'
 import type { Transfers } from './transfers.ts'
 
@@ -27,10 +27,10 @@ export async function* followLog(
     }
   }
 
-  async function begun(): Promise<AsyncIterable<Buffer>> {
+  async function begun(): Promise<Opened> {
     for (let told = false; ; told = true) {
       try {
-        return await log(runId, { follow: true, signal })
+        return { pieces: await log(runId, { follow: true, signal }), from: 0 }
       } catch (error) {
         if (!isNotYet(error)) throw error
         if (!told) onNotYet?.(error)

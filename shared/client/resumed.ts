@@ -10,21 +10,25 @@ export class SentAnother extends Error {
   override readonly name = 'SentAnother'
 }
 
+/** What is sent: all of a stream, or what follows so many bytes of it. */
+export type Opened = { pieces: AsyncIterable<Buffer>; from: number }
+
 /**
- * One stream of bytes over lines that break: it is opened again then, and as much of it passed over as has come. Throws `SentAnother`
- * when that is not the same as before.
+ * One stream of bytes over lines that break: it is opened again then, behind what has come, or else as much of it passed over. Throws
+ * `SentAnother` when that is not the same as before.
  */
 export async function* resumed(
-  open: () => Promise<AsyncIterable<Buffer>>,
-  { signal, onAway }: Patience = {},
+  open: (seen: number) => Promise<Opened>,
+  { signal, onAway, onResumed }: Patience = {},
   seen = new Seen(),
 ): AsyncGenerator<Buffer> {
   let begun = false
   for (let breaks = 0; ; breaks++) {
     try {
-      const stream = await open()
+      const opened = await open(seen.bytes)
       begun = true
-      for await (const piece of unseen(stream, seen)) {
+      if (opened.from > 0) onResumed?.(opened.from)
+      for await (const piece of unseen(opened, seen)) {
         breaks = 0
         yield piece
       }
@@ -55,7 +59,17 @@ export class Seen {
   }
 }
 
-async function* unseen(stream: AsyncIterable<Buffer>, seen: Seen): AsyncGenerator<Buffer> {
+async function* unseen({ pieces, from }: Opened, seen: Seen): AsyncGenerator<Buffer> {
+  if (from === 0) return yield* passedOver(pieces, seen)
+  if (from !== seen.bytes) throw new SentAnother(`what is sent follows byte ${from}`)
+  for await (const piece of pieces) {
+    seen.add(piece)
+    yield piece
+  }
+}
+
+/** What follows the bytes that have come, which are sent again. */
+async function* passedOver(stream: AsyncIterable<Buffer>, seen: Seen): AsyncGenerator<Buffer> {
   const [wanted, again] = [seen.bytes, new Seen()]
   const requireSame = () => {
     if (again.digest() !== seen.digest()) throw new SentAnother('what is sent again is another')

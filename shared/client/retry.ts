@@ -11,6 +11,8 @@ export type Patience = {
   signal?: AbortSignal
   /** Told once, when a server is away for so long that people wonder: why, and how many seconds it will be tried still. */
   onAway?: (error: ConnectionError, seconds: number) => void
+  /** Told when a transfer goes on where its line broke: behind how many bytes. */
+  onResumed?: (bytes: number) => void
 }
 
 /** Asks again, a few times and not for long, when the server was away for a moment or asks for patience. */

@@ -3,6 +3,7 @@ import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { data } from '#shared/contracts/data.ts'
+import { archiveTypes } from '#shared/domain/archive-type.ts'
 import type { Route } from '#shared/contracts/route.ts'
 import { runs } from '#shared/contracts/runs.ts'
 import type { DataDetail } from '#shared/domain/data.ts'
@@ -32,8 +33,11 @@ export type Transfers = {
     archive: Readable | (() => Readable),
     options?: CallOptions & { tags?: string[] },
   ): Promise<DataDetail>
-  /** A tar.gz, also over a line that breaks. The stream fails at its end when the checksum is missing or another. */
-  pull(knitId: string, options?: CallOptions): Promise<Readable>
+  /**
+   * An archive, also over a line that breaks: a tar.gz, or compressed with zstd where both ends know it and `zstd` allows it. The
+   * stream fails at its end when the checksum is missing or another.
+   */
+  pull(knitId: string, options?: CallOptions & { zstd?: boolean }): Promise<Readable>
   /** The log as it is, or, with `follow`, until the program ends. */
   log(runId: string, options?: CallOptions & { follow?: boolean }): Promise<Readable>
 }
@@ -45,12 +49,17 @@ export class DamagedTransfer extends Error {
 
 export function transfersOver(
   connection: Connection,
-  { apiRoot, token, onAway }: ApiOptions,
+  { apiRoot, token, onAway, onResumed }: ApiOptions,
 ): Transfers {
-  const download = (route: Route, request: object, signal?: AbortSignal) => {
+  const download = (
+    route: Route,
+    request: object,
+    { signal, headers: own }: CallOptions & { headers?: Record<string, string> },
+  ) => {
     const url = routeUrl(apiRoot, route, request)
     const ask = async (secret?: string) => {
-      const options = { method: 'GET', headers: headersFor(secret), signal }
+      const headers = { ...headersFor(secret), ...own }
+      const options = { method: 'GET', headers, signal }
       return accepted(route, await connection.ask(url, options))
     }
     return retried(() => signedIn(token, ask), { signal, onAway })
@@ -77,13 +86,20 @@ export function transfersOver(
         ? send(archive, await secretOf(token))
         : retried(() => signedIn(token, (secret) => send(archive(), secret)), { signal, onAway })
     },
-    async pull(knitId, { signal } = {}) {
-      const again = () => download(data.pull, { knitId }, signal)
-      const archive = verified(await again(), again, { signal, onAway })
+    async pull(knitId, { signal, zstd } = {}) {
+      const accept = zstd ? `${archiveTypes.zstd}, ${headersFor(undefined)['accept']}` : undefined
+      const ask = (range: Record<string, string> = {}) =>
+        download(
+          data.pull,
+          { knitId },
+          { signal, headers: { ...(accept && { accept }), ...range } },
+        )
+      const archive = verified(await ask(), ask, { signal, onAway, onResumed })
       return Readable.from(archive, { objectMode: false })
     },
     async log(runId, { follow, signal } = {}) {
-      const response = await download(runs.log, { runId, follow: follow ? '' : undefined }, signal)
+      const request = { runId, follow: follow ? '' : undefined }
+      const response = await download(runs.log, request, { signal })
       return Readable.from(pieces(response), { objectMode: false })
     },
   }
@@ -113,17 +129,17 @@ async function accepted(route: Route, response: IncomingMessage): Promise<Incomi
   throw refusal(route, head, await received(response, text))
 }
 
-/** The bytes of a first answer, or of those that replace it, which must be those of the checksum behind the last. */
+/** The bytes of a first answer, and of those that go on with it or replace it, which must be those of the checksum behind the last. */
 async function* verified(
   first: IncomingMessage,
-  again: () => Promise<IncomingMessage>,
+  ask: (range: Record<string, string>) => Promise<IncomingMessage>,
   patience: Patience,
 ): AsyncGenerator<Buffer> {
   const seen = new Seen()
   let last: IncomingMessage | undefined
-  const open = async () => {
-    last = last ? await again() : first
-    return pieces(last)
+  const open = async (bytes: number) => {
+    last = last ? await ask(rangeFrom(bytes, first.headers.etag)) : first
+    return { pieces: pieces(last), from: beginOf(last) }
   }
   try {
     yield* resumed(open, patience, seen)
@@ -140,3 +156,11 @@ async function* verified(
   if (expected !== seen.digest())
     throw new DamagedTransfer('the checksum of the download is wrong: it was damaged on the way')
 }
+
+/** Asks for what follows so many bytes, if all of it is as it was. There is no end to be named, which RFC 8673 says so. */
+const rangeFrom = (bytes: number, etag: string | undefined): Record<string, string> =>
+  bytes > 0 && etag ? { range: `bytes=${bytes}-${Number.MAX_SAFE_INTEGER}`, 'if-range': etag } : {}
+
+/** How many bytes an answer leaves out. */
+const beginOf = ({ statusCode, headers }: IncomingMessage): number =>
+  statusCode === 206 ? Number(/^bytes (\d+)-/.exec(headers['content-range'] ?? '')?.[1]) : 0

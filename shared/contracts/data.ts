@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { archiveTypes } from '#shared/domain/archive-type.ts'
 import { DataDetail, TagChange } from '#shared/domain/data.ts'
 import { KnitId } from '#shared/domain/ids.ts'
 import { TagText } from '#shared/domain/tag.ts'
@@ -36,7 +37,7 @@ export const data = resource('data', {
     query: z.object({
       tag: z.array(TagText).default([]).describe('A tag to put on the data; repeat it for more.'),
     }),
-    body: 'application/tar+gzip',
+    body: archiveTypes.gzip,
     response: DataDetail,
     problems: [
       'bad-request',
@@ -55,7 +56,15 @@ export const data = resource('data', {
     summary: 'Download data as an archive.',
     role: 'viewer',
     params,
-    response: 'application/tar+gzip',
+    headers: {
+      Accept: `\`${archiveTypes.zstd}\` for an archive that is compressed with zstd.`,
+      Range:
+        '`bytes=N-` leaves out the first N bytes of an archive (206) that has an `ETag`; other ranges are passed over. The checksum behind it is that of the whole.',
+      'If-Range':
+        'The `ETag` of the archive that is gone on with; all of it comes if it is another.',
+    },
+    response: archiveTypes.gzip,
+    also: archiveTypes.zstd,
     problems: ['data-not-found', 'not-yet', 'volume-unreachable'],
   }),
   show: route({

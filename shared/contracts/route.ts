@@ -14,6 +14,8 @@ export type RouteSpec = {
   params?: z.ZodObject
   /** Array properties are repeated parameters; of others the first counts, and an empty one is absent. */
   query?: z.ZodObject
+  /** Headers of the request that mean something here, besides those that do everywhere. */
+  headers?: Readonly<Record<string, string>>
   /** A JSON schema of the body, or the media type of a body that is streamed. */
   body?: z.ZodType | MediaType
   /** The body is read as JSON whatever its content type says; otherwise that has to be application/json. */

@@ -290,20 +290,30 @@ async function takeBack(tx: Tx, runId: string, reason: string, by: By): Promise<
   await tx`delete from run where id = ${runId}`
 }
 
+/** A download in progress; `digest` is that of data that nobody writes to any more, if it is known. */
+export type Download = { agentId: string; digest: string | null }
+
 /** Takes a lease on data that is being sent to somebody, so that nobody deletes it; undefined when there is no such data. */
 export async function beginDownload(
   sql: Queryable,
   knitId: string,
   leaseSeconds: number,
-): Promise<string | undefined> {
-  const [agent] = await sql<{ id: string }[]>`
-    insert into agent (knit_id, mode, lease_until)
-    select id, 'read', now() + ${leaseSeconds} * interval '1 second'
-      from data
-     where id = ${knitId}
-       for key share
-    returning id`
-  return agent?.id
+): Promise<Download | undefined> {
+  const [download] = await sql<Download[]>`
+    with asked as (
+      select id, case when ended_at is not null then digest end as digest
+        from data
+       where id = ${knitId}
+         for key share
+    ), leased as (
+      insert into agent (knit_id, mode, lease_until)
+      select id, 'read', now() + ${leaseSeconds} * interval '1 second'
+        from asked
+      returning id
+    )
+    select leased.id as "agentId", asked.digest
+      from leased, asked`
+  return download
 }
 
 export async function renewDownload(

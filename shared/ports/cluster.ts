@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import type { Coding } from '#shared/domain/archive-type.ts'
 import type { FailureCause as RunFailureCause } from '#shared/domain/run.ts'
 import type { Measure, VolumeSpec, WorkerSpec } from '#shared/domain/worker.ts'
 
@@ -73,8 +74,11 @@ export interface Transfers {
    * left empty. Throws `ArchiveError` for what is wrong with the archive.
    */
   receive(volume: string, archive: Readable): Promise<Measure>
-  /** The volume as a tar.gz stream; destroyed with an error when it cannot be read to the end. */
-  send(volume: string): Promise<Readable>
+  /**
+   * The volume as a compressed tar stream, the same bytes each time as long as nobody writes to it; destroyed with an error when it
+   * cannot be read to the end.
+   */
+  send(volume: string, coding?: Coding): Promise<Readable>
   /** The stored bytes of all files of a volume, one after another: how a log is read. */
   readLog(volume: string): Promise<Readable>
   /** What the worker writes to its log, from the first byte until the worker has ended; ends early when `signal` aborts. */

@@ -3,7 +3,7 @@ import { Problem, problems, type ProblemCode } from '#shared/contracts/problems.
 import { isUnavailable } from '#shared/database/sql.ts'
 import { Away, NoRoomNow, NoSuchVolume, Unreachable } from '#shared/ports/cluster.ts'
 import { Invalid } from '#shared/domain/invalid.ts'
-import { wantsProblem } from './wants-problem.ts'
+import { wantsProblem } from './preferred.ts'
 import { answer } from './web.ts'
 
 const escapes: Record<string, string> = {

@@ -8,6 +8,8 @@ import { sent } from './web.ts'
 export type StreamOptions = {
   /** Media type of the answer. */
   type: string
+  /** 200, unless it is a part. */
+  status?: 200 | 206
   headers?: Record<string, string>
   log: Log
   /** Told of the bytes that are taken, as they are. */
@@ -29,11 +31,13 @@ export function streamResponse(
 ): Response {
   const { outgoing } = bindings
   body.on('data', (chunk: Buffer) => options.count(chunk.length))
+  const { status = 200 } = options
   if (!outgoing)
     return new Response(Readable.toWeb(body) as ReadableStream as never, {
+      status,
       headers: { 'content-type': options.type, ...options.headers },
     })
-  outgoing.writeHead(200, {
+  outgoing.writeHead(status, {
     'content-type': options.type,
     ...options.headers,
     ...(options.trailer && { trailer: options.trailer.name }),

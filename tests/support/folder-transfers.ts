@@ -7,6 +7,7 @@ import { volumeFolder } from '#shared/adapters/folder-volumes.ts'
 import { follow } from '#shared/adapters/local-cluster/follow.ts'
 import { openHome, type Home } from '#shared/adapters/local-cluster/home.ts'
 import { volumesIn } from '#shared/adapters/local-cluster/volumes.ts'
+import type { Coding } from '#shared/domain/archive-type.ts'
 import type { Measure, Transfers } from '#shared/ports/cluster.ts'
 
 /** Transfers that really unpack and pack: each volume is a folder below one that is removed at the end. */
@@ -47,7 +48,7 @@ export class FolderTransfers implements Transfers {
 
   receive = (volume: string, archive: Readable): Promise<Measure> =>
     this.#volumes.receive(volume, archive)
-  send = (volume: string): Promise<Readable> => this.#volumes.send(volume)
+  send = (volume: string, coding?: Coding): Promise<Readable> => this.#volumes.send(volume, coding)
   readLog = (volume: string): Promise<Readable> => this.#volumes.readLog(volume)
 
   async tidyTransfers(): Promise<void> {}

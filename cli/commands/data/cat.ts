@@ -18,7 +18,8 @@ export default command({
   },
   async run({ knitId, path: paths }, ctx) {
     const wanted = new Set(paths.map(insidePath))
-    for await (const entry of entriesOf(await api(ctx).pull(knitId, ctx), ctx)) {
+    const archive = await api(ctx).pull(knitId, { ...ctx, zstd: true })
+    for await (const entry of entriesOf(archive, ctx)) {
       if (!wanted.delete(entry.path)) continue
       if (entry.type !== 'file') throw noFile(knitId, entry)
       await pipeline(entry.pieces(), ctx.stdout, { end: false })

@@ -28,7 +28,7 @@ export default command({
   },
   async run({ knitId, path, ...args }, ctx) {
     const within = insidePath(path)
-    const archive = counted(await api(ctx).pull(knitId, ctx), knitId, ctx)
+    const archive = counted(await api(ctx).pull(knitId, { ...ctx, zstd: true }), knitId, ctx)
     const listed: Listed[] = []
     for await (const entry of entriesOf(archive, ctx))
       if (isIn(entry.path, within)) listed.push(shown(entry))

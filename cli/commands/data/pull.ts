@@ -36,7 +36,7 @@ export default command({
 
     const client = api(ctx)
     const total = extract && ctx.stderr.isTTY ? await sizeOf(knitId, client, ctx) : undefined
-    const archive = await client.pull(knitId, ctx)
+    const archive = await client.pull(knitId, { ...ctx, zstd: extract })
     if (dest === '-') return pipeline(archive, ctx.stdout, { end: false })
     await receive(archive, { dir, path, extract, total }, ctx)
     note(ctx, `saved as ${path}`)

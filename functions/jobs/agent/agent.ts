@@ -9,6 +9,7 @@ import {
 import { allVolumes, heartbeat } from '#shared/adapters/kubernetes-cluster/agent-variables.ts'
 import { flush } from '#shared/archive/flush.ts'
 import { openToAll } from '#shared/archive/open-to-all.ts'
+import { wantedCoding } from '#shared/runtime/preferred.ts'
 import { complaintOf, measured, removed } from './complaint.ts'
 
 export type AgentOptions = {
@@ -65,7 +66,7 @@ const callsOf = (volumes: FolderVolumes): Record<string, Call> => ({
   'DELETE /:volume': (name) => removed(volumes, name),
   'GET /:volume/measure': (name) => measured(volumes, name),
   'GET /:volume/log': (name) => volumes.readLog(name),
-  'GET /:volume/content': (name) => volumes.send(name),
+  'GET /:volume/content': (name, { headers }) => volumes.send(name, wantedCoding(headers.accept)),
   'PUT /:volume/content': (name, incoming) => volumes.receive(name, bodyOf(incoming)),
 })
 

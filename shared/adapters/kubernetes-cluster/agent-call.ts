@@ -10,6 +10,7 @@ import { heartbeat } from './agent-variables.ts'
 export type AgentCall = {
   method?: 'GET' | 'PUT' | 'DELETE'
   part?: 'content' | 'log' | 'measure'
+  headers?: Record<string, string>
   body?: Readable
 }
 
@@ -45,13 +46,13 @@ export async function callAgent(
 function request(
   url: URL,
   token: string,
-  { method = 'GET', body }: AgentCall,
+  { method = 'GET', headers, body }: AgentCall,
   patience: number,
 ): Promise<IncomingMessage> {
-  const headers = { authorization: `Bearer ${token}` }
+  const own = { ...headers, authorization: `Bearer ${token}` }
   return new Promise((resolve, reject) => {
     let ofBody: unknown
-    const asked = http.request(url, { method, headers, timeout: patience })
+    const asked = http.request(url, { method, headers: own, timeout: patience })
     asked.once('timeout', () => asked.destroy(new Error(`nothing for ${patience / 1000} s`)))
     asked.once('error', (error) => reject(error === ofBody ? error : away(url, error)))
     asked.once('response', (answer) => {

@@ -1,4 +1,5 @@
 import { json } from 'node:stream/consumers'
+import { archiveTypes } from '#shared/domain/archive-type.ts'
 import { NoSuchVolume, type Measure } from '#shared/ports/cluster.ts'
 import type { CallVolume } from './agents.ts'
 import type { Volumes } from './volumes.ts'
@@ -16,7 +17,8 @@ export const transfersBy = (
       throw error
     }
   },
-  send: (volume) => call(volume, 'ro', { part: 'content' }),
+  send: (volume, coding = 'gzip') =>
+    call(volume, 'ro', { part: 'content', headers: { accept: archiveTypes[coding] } }),
   readLog: (volume) => call(volume, 'ro', { part: 'log' }),
   async measureVolume(volume) {
     try {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { wantsProblem } from './wants-problem.ts'
+import { wantedCoding, wantsProblem } from './preferred.ts'
 
 test.for([
   'application/problem+json',
@@ -26,4 +26,15 @@ test.for([
   'application/problem+json;q=x',
 ])('%s does not', (accept) => {
   expect(wantsProblem(accept)).toBe(false)
+})
+
+test.for([
+  ['application/tar+zstd', 'zstd'],
+  ['application/tar+zstd, application/tar+gzip;q=0.9', 'zstd'],
+  ['application/tar+gzip, application/tar+zstd;q=0.5', 'gzip'],
+  ['application/tar+zstd;q=0', 'gzip'],
+  ['application/*', 'gzip'],
+  [null, 'gzip'],
+] as const)('for %s an archive is compressed with %s', ([accept, coding]) => {
+  expect(wantedCoding(accept)).toBe(coding)
 })
