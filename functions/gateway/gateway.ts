@@ -119,8 +119,7 @@ async function answerTo(
 ): Promise<Response> {
   const requestId = randomUUID()
   try {
-    if (found.kind === 'options')
-      return answer(null, { status: 204, headers: { allow: found.allow } })
+    if (found.kind === 'options') return answer(null, { status: 204, headers: found.headers })
     if (found.kind === 'method')
       return await answerEarly(notAllowed(c.req.raw, requestId, found.allow), c.env ?? {})
     const { traceparent } = span

@@ -52,9 +52,19 @@ test('another method is refused with those that are allowed, and OPTIONS tells t
   const allow = 'GET, OPTIONS, POST'
   for (const method of ['PUT', 'DELETE', 'PATCH', 'HEAD', 'TRACE', 'get', 'BREW'])
     expect(findRoute(table, method, '/api/data')).toEqual({ kind: 'method', allow })
-  expect(findRoute(table, 'OPTIONS', '/api/data/')).toEqual({ kind: 'options', allow })
   expect(findRoute(table, 'OPTIONS', '/api/plans/x/active')).toEqual({
     kind: 'options',
-    allow: 'DELETE, OPTIONS, PUT',
+    headers: { allow: 'DELETE, OPTIONS, PUT' },
+  })
+})
+
+test('OPTIONS tells which archives are taken, and that they may come in parts', () => {
+  expect(findRoute(table, 'OPTIONS', '/api/data/')).toEqual({
+    kind: 'options',
+    headers: {
+      allow: 'GET, OPTIONS, POST',
+      'accept-post': 'application/tar+gzip, application/tar+zstd',
+      'upload-limit': 'min-size=0',
+    },
   })
 })

@@ -1,4 +1,4 @@
-import type { Route } from '#shared/contracts/route.ts'
+import { partsHeader, type Route } from '#shared/contracts/route.ts'
 
 /** A path as its segments (parameters are undefined), with the route of each method. */
 type Entry = { segments: (string | undefined)[]; methods: Map<string, Route> }
@@ -15,7 +15,7 @@ export function pathTable(routes: readonly Route[]): PathTable {
 
 export type Found =
   | { kind: 'route'; route: Route }
-  | { kind: 'options'; allow: string }
+  | { kind: 'options'; headers: Record<string, string> }
   | { kind: 'method'; allow: string }
   | { kind: 'absent' }
 
@@ -31,7 +31,17 @@ export function findRoute(table: PathTable, method: string, pathname: string): F
   const allow = [...new Set(['OPTIONS', ...entry.methods.keys()])].sort().join(', ')
   const route = entry.methods.get(method)
   if (route) return { kind: 'route', route }
-  return method === 'OPTIONS' ? { kind: 'options', allow } : { kind: 'method', allow }
+  if (method !== 'OPTIONS') return { kind: 'method', allow }
+  return { kind: 'options', headers: { allow, ...takenBy(entry.methods.get('POST')) } }
+}
+
+/** What a POST may send, where that is more than JSON: clients of the reference ask for nothing of it. */
+function takenBy(route: Route | undefined): Record<string, string> {
+  if (typeof route?.body !== 'string') return {}
+  return {
+    'accept-post': [route.body, route.alsoBody].filter(Boolean).join(', '),
+    ...(route.parts && { [partsHeader.toLowerCase()]: 'min-size=0' }),
+  }
 }
 
 const split = (path: string): string[] => path.split('/').slice(1)

@@ -5,8 +5,10 @@ import { Readable } from 'node:stream'
 import { flushFolder } from '#shared/archive/flush.ts'
 import { keep, lenient } from '#shared/archive/keep.ts'
 import { pack } from '#shared/archive/pack.ts'
+import { Receptions } from '#shared/archive/reception.ts'
 import { unpack } from '#shared/archive/unpack.ts'
 import { contentOf, walk } from '#shared/archive/walk.ts'
+import { whole } from '#shared/domain/archive-part.ts'
 import type { Measure } from '#shared/domain/worker.ts'
 import { isMissing } from '#shared/files/error-code.ts'
 import { discard, makeWhole, removeTree, type WithTrash } from '#shared/files/trash.ts'
@@ -23,6 +25,8 @@ export type FolderVolumes = Pick<
   Omit<Transfers, 'followLog' | 'tidyTransfers'> & {
     /** Throws `NoSuchVolume`. */
     requireVolume(name: string): Promise<void>
+    /** Whether the rest of an archive may still follow. */
+    areAwaited(): boolean
   }
 
 export type Handling = {
@@ -51,11 +55,16 @@ export function folderVolumes(
     return folder
   }
   const removals = new Map<string, Promise<void>>()
+  const receptions = new Receptions()
   return {
     async ensureVolume({ name }) {
       makeVolume(folders, name, onMade)
     },
-    deleteVolume: (name) => together(removals, name, () => removeVolume(folders, name)),
+    deleteVolume: (name) =>
+      together(removals, name, async () => {
+        await receptions.drop(name)
+        await removeVolume(folders, name)
+      }),
     adoptVolume: async (name) =>
       (await isThere(volumeFolder(folders, name))) ? 'ready' : 'absent',
     listVolumes: () => readdir(folders.volumes),
@@ -69,13 +78,16 @@ export function folderVolumes(
       await flushFolder(folders.volumes)
       return measured
     },
-    async receive(volume, archive) {
+    async receive(volume, archive, part = whole) {
       const folder = await existing(volume)
-      const measured = await unpack(archive, folder)
-      await onReceived?.(folder, measured)
-      await flushFolder(folders.volumes)
-      return measured
+      return receptions.take(volume, archive, part, async (stream) => {
+        const measured = await unpack(stream, folder)
+        await onReceived?.(folder, measured)
+        await flushFolder(folders.volumes)
+        return measured
+      })
     },
+    areAwaited: () => receptions.areAwaited,
     async send(volume, coding) {
       return pack(await existing(volume), { ...lenient, coding })
     },

@@ -5,7 +5,7 @@ import { KnitId } from '#shared/domain/ids.ts'
 import { TagText } from '#shared/domain/tag.ts'
 import { DurationParam, TimeParam } from '#shared/domain/time.ts'
 import { pageQuery } from './page.ts'
-import { resource, route } from './route.ts'
+import { resource, route, uploadHeaders } from './route.ts'
 
 const params = z.object({ knitId: KnitId.describe('Id of the data.') })
 
@@ -37,12 +37,23 @@ export const data = resource('data', {
     query: z.object({
       tag: z.array(TagText).default([]).describe('A tag to put on the data; repeat it for more.'),
     }),
+    headers: {
+      [uploadHeaders.offset]:
+        'The body goes on behind so many bytes of the upload with the same key. `0`, with an empty body and `Upload-Complete: ?0`, asks how many have come: the headers of the answer tell, which is 204, or 409 when it is another number.',
+      [uploadHeaders.complete]:
+        '`?0` when the body is a part of the archive, and more is to follow.',
+    },
     body: archiveTypes.gzip,
+    alsoBody: archiveTypes.zstd,
+    parts: true,
     response: DataDetail,
     problems: [
       'bad-request',
       'bad-archive',
       'checksum-mismatch',
+      'upload-broken',
+      'upload-not-found',
+      'upload-offset',
       'upload-stalled',
       'upload-ended',
       'too-large',

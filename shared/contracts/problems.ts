@@ -78,6 +78,21 @@ export const problems = {
     title: 'What the run has written is in use',
     reason: 'output of the run is in use',
   },
+  'upload-not-found': {
+    status: 404,
+    title: 'No such upload in progress',
+    reason: 'not found',
+  },
+  'upload-broken': {
+    status: 400,
+    title: 'The line broke before the archive was whole',
+    reason: 'bad request',
+  },
+  'upload-offset': {
+    status: 409,
+    title: 'The upload goes on elsewhere',
+    reason: 'the upload is at another offset',
+  },
   'upload-ended': {
     status: 409,
     title: 'The upload was ended',
@@ -136,7 +151,7 @@ export const problems = {
 
 export type ProblemCode = keyof typeof problems
 
-type ProblemOptions = ErrorOptions & { retryAfter?: number }
+type ProblemOptions = ErrorOptions & { retryAfter?: number; headers?: Record<string, string> }
 
 /** A failure we planned for. Anything else is a bug: 500. */
 export class Problem extends Error {
@@ -144,10 +159,13 @@ export class Problem extends Error {
   readonly code: ProblemCode
   /** Seconds after which asking again may help. */
   readonly retryAfter?: number | undefined
+  /** What programs are told besides. */
+  readonly headers?: Record<string, string> | undefined
 
   constructor(code: ProblemCode, detail: string, options?: ProblemOptions) {
     super(detail, options)
     this.code = code
     this.retryAfter = options?.retryAfter
+    this.headers = options?.headers
   }
 }

@@ -18,6 +18,10 @@ export type RouteSpec = {
   headers?: Readonly<Record<string, string>>
   /** A JSON schema of the body, or the media type of a body that is streamed. */
   body?: z.ZodType | MediaType
+  /** Another media type that a streamed body may have. */
+  alsoBody?: MediaType
+  /** A streamed body may come in parts, by the headers `uploadHeaders`. */
+  parts?: true
   /** The body is read as JSON whatever its content type says; otherwise that has to be application/json. */
   anyType?: true
   /** Schema of the JSON answer (`z.void()`: an empty one), or the media type of an answer that is streamed. */
@@ -50,6 +54,21 @@ export function resource<const R extends Record<string, RouteSpec>>(
 
 /** What a caller puts in a request that changes something, to ask again when the answer was lost: done once, answered alike. */
 export const idempotencyHeader = 'Idempotency-Key'
+
+/**
+ * How a body comes in parts, by the names of draft-ietf-httpbis-resumable-upload; which upload it is, the key of the request says. An
+ * answer to a part tells the offset, and the MD5 of what has come.
+ */
+export const uploadHeaders = {
+  /** How many bytes came before. */
+  offset: 'Upload-Offset',
+  /** `?0`: there are more to come. */
+  complete: 'Upload-Complete',
+  md5: 'X-Checksum-MD5',
+} as const
+
+/** With it OPTIONS says that a body may come in parts: `min-size=0` is that they may be of any size. */
+export const partsHeader = 'Upload-Limit'
 
 /** True for routes that change something. */
 export const isWrite = ({ method }: Pick<RouteSpec, 'method'>): boolean => method !== 'get'

@@ -5,6 +5,7 @@ import type { Tag } from '#shared/domain/tag.ts'
 import { dropOutputs } from './garbage.ts'
 import { tell, type By } from './outbox.ts'
 import { executionOf, moveRun, type Claimed, type Execution } from './runs.ts'
+import type { RequestKey } from './requests.ts'
 import { begin, type Queryable, type Sql, type Tx } from './sql.ts'
 import { findTagIds, internTags } from './tags.ts'
 import { seizeRun } from './user-moves.ts'
@@ -148,17 +149,19 @@ export async function findMeasured(sql: Queryable, runId: string): Promise<Reado
 /** An upload in progress: its run, held by the handler, and the data it will be. */
 export type Upload = { run: Claimed<'running'>; knitId: string; agentId: string }
 
-/** Begins an upload: a run of the built-in plan, claimed by its handler, and a lease on the data to be written. */
+/**
+ * Begins an upload: a run of the built-in plan, claimed by its handler, and a lease on the data to be written. With a `request` it may
+ * be gone on with by who knows its key.
+ */
 export async function beginUpload(
   sql: Sql,
   tags: readonly Tag[],
   leaseSeconds: number,
   by: By,
+  { caller, key, fingerprint }: Partial<RequestKey> = {},
 ): Promise<Upload> {
   const tagIds = (await internTags(sql, tags)).toSorted((a, b) => a - b)
-  const [row] = await sql<
-    { id: string; planId: string; claim: string; knitId: string; agentId: string }[]
-  >`
+  const [row] = await sql<UploadRow[]>`
     with begun as (
       insert into run (plan_id, status, claim, claimed_by, claimed_until)
       select id, 'running', gen_random_uuid(), 'data-push', now() + ${leaseSeconds} * interval '1 second'
@@ -172,8 +175,9 @@ export async function beginUpload(
         join output on output.plan_id = begun.plan_id
       returning id
     ), leased as (
-      insert into agent (knit_id, mode, lease_until)
-      select id, 'write', now() + ${leaseSeconds} * interval '1 second'
+      insert into agent (knit_id, mode, lease_until, caller, key, fingerprint)
+      select id, 'write', now() + ${leaseSeconds} * interval '1 second',
+             ${caller ?? null}, ${key ?? null}, ${fingerprint ?? null}
         from reserved
       returning id
     ), remembered as (
@@ -184,12 +188,54 @@ export async function beginUpload(
     select begun.id, begun.plan_id as "planId", begun.claim, reserved.id as "knitId", leased.id as "agentId"
       from begun, reserved, leased`
   if (!row) throw new Error('the built-in plan knit#uploaded is missing; migrate the database')
-  const { knitId, agentId, ...run } = row
-  return {
-    run: { ...run, status: 'running', attempt: 1, failures: 0, hookFailures: 0 },
-    knitId,
-    agentId,
-  }
+  return uploadOf(row)
+}
+
+type UploadRow = { id: string; planId: string; claim: string; knitId: string; agentId: string }
+
+const uploadOf = ({ knitId, agentId, ...run }: UploadRow): Upload => ({
+  run: { ...run, status: 'running', attempt: 1, failures: 0, hookFailures: 0 },
+  knitId,
+  agentId,
+})
+
+/**
+ * Goes on with the last upload that the request has begun, in the place of whoever has it: that one finds it out when it would renew
+ * or complete it. Undefined when there is none.
+ */
+export async function takeOverUpload(
+  sql: Queryable,
+  { caller, key, fingerprint }: RequestKey,
+  leaseSeconds: number,
+): Promise<Upload | undefined> {
+  const [row] = await sql<UploadRow[]>`
+    with begun as (
+      select agent.id, knit_id, run_id
+        from agent
+        join data on data.id = knit_id
+       where caller = ${caller}
+         and key = ${key}
+         and fingerprint = ${fingerprint}
+       order by agent.id desc
+       limit 1
+    ), taken as (
+      update run
+         set claim = gen_random_uuid(),
+             claimed_at = now(),
+             claimed_until = now() + ${leaseSeconds} * interval '1 second'
+        from begun
+       where run.id = run_id
+         and status = 'running'
+      returning run.id, plan_id, claim
+    ), renewed as (
+      update agent
+         set lease_until = now() + ${leaseSeconds} * interval '1 second'
+        from begun, taken
+       where agent.id = begun.id
+    )
+    select taken.id, plan_id as "planId", claim, knit_id as "knitId", begun.id as "agentId"
+      from begun, taken`
+  return row && uploadOf(row)
 }
 
 /** Keeps an upload alive; false when somebody ended it meanwhile. */
@@ -240,7 +286,7 @@ export async function completeUpload(
 
 /**
  * Takes back an upload that failed: no data of it is left, only its history; its volume becomes garbage. One that somebody else
- * has ended meanwhile is theirs: only the lease on it is given back.
+ * has ended meanwhile is theirs: only the lease on it is given back. One that somebody else goes on with is left to them.
  */
 export async function discardUpload(
   sql: Queryable,
@@ -249,10 +295,11 @@ export async function discardUpload(
   by: By,
 ): Promise<void> {
   await begin(sql, async (tx) => {
-    const [running] = await tx`
-      select from run where id = ${run.id} and status = 'running' for update`
-    if (running) await takeBack(tx, run.id, reason, by)
-    else await tx`delete from agent where id = ${agentId}`
+    const [running] = await tx<{ claim: string | null }[]>`
+      select claim from run where id = ${run.id} and status = 'running' for update`
+    if (running) {
+      if (running.claim === run.claim) await takeBack(tx, run.id, reason, by)
+    } else await tx`delete from agent where id = ${agentId}`
   })
 }
 

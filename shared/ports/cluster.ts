@@ -1,8 +1,10 @@
 import type { Readable } from 'node:stream'
+import type { Part, Received } from '#shared/domain/archive-part.ts'
 import type { Coding } from '#shared/domain/archive-type.ts'
 import type { FailureCause as RunFailureCause } from '#shared/domain/run.ts'
 import type { Measure, VolumeSpec, WorkerSpec } from '#shared/domain/worker.ts'
 
+export type { Part, Received } from '#shared/domain/archive-part.ts'
 export type { Measure, VolumeMount, VolumeSpec, WorkerSpec } from '#shared/domain/worker.ts'
 
 /**
@@ -70,10 +72,11 @@ export class Unreachable extends Error {
 /** How bytes get into volumes and out of them. Every call throws `NoSuchVolume` for a volume that is not there. Nothing is ever held in memory whole. */
 export interface Transfers {
   /**
-   * Unpacks a tar.gz stream into an existing, empty volume and flushes it to disk. On any failure the volume is
-   * left empty. Throws `ArchiveError` for what is wrong with the archive.
+   * Unpacks a compressed tar stream into an existing, empty volume and flushes it to disk: all of it, or a part that follows what came
+   * before. On any failure the volume is left empty, but for a line that breaks: what came is kept for as long as the part says.
+   * Throws `ArchiveError` for what is wrong with the archive; of parts also `WrongOffset`, `TakenOver` and `NotKept`.
    */
-  receive(volume: string, archive: Readable): Promise<Measure>
+  receive(volume: string, archive: Readable, part?: Part): Promise<Received>
   /**
    * The volume as a compressed tar stream, the same bytes each time as long as nobody writes to it; destroyed with an error when it
    * cannot be read to the end.

@@ -66,7 +66,13 @@ function operation(route: Route): Json {
       ...(isWrite(route) ? [keyParameter] : []),
     ],
     ...(route.body && {
-      requestBody: { required: isNeeded(route.body), content: content(route.body, 'input') },
+      requestBody: {
+        required: isNeeded(route.body),
+        content: {
+          ...content(route.body, 'input'),
+          ...(route.alsoBody && content(route.alsoBody, 'input')),
+        },
+      },
     }),
     responses: {
       [route.status ?? 200]: {

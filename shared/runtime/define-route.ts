@@ -53,7 +53,8 @@ export type RouteInput<S extends RouteSpec> = {
 }
 
 /** What a handler gives back: what is sent as JSON, or whole answers where there is another form of it. */
-type AnswerOf<S extends RouteSpec> = ResponseOf<S> | (S extends { also: string } ? Response : never)
+type AnswerOf<S extends RouteSpec> =
+  ResponseOf<S> | (S extends { also: string } | { parts: true } ? Response : never)
 
 export type RouteContext = Context & Once & { principal: Principal }
 

@@ -13,6 +13,8 @@ import type { Context } from './context.ts'
 
 /** What a route that changes something has beside the world. */
 export type Once = {
+  /** What the request is known by, if it has a key. */
+  key: RequestKey | undefined
   /**
    * Makes the effect of the request and its answer in one transaction. Asked again with the same `Idempotency-Key`, nothing is
    * done and the answer is that of the first time, also when the first never learned of its commit. `content` is the digest of
@@ -23,8 +25,8 @@ export type Once = {
   earlier(): Promise<EarlierAnswer | undefined>
 }
 
-/** The answer of the first time, for a body with the same digest; another is refused. */
-export type EarlierAnswer = { answerTo(content: Buffer): unknown }
+/** The answer of the first time, and for a body with the same digest; another is refused. */
+export type EarlierAnswer = { answer: unknown; answerTo(content: Buffer): unknown }
 
 /** `record` writes into the transaction that something was done; what was done before is not recorded again. */
 export function onceFor(
@@ -38,6 +40,7 @@ export function onceFor(
     return answer
   }
   return {
+    key: request,
     once: (work, content) =>
       ctx.begin(async (tx) => {
         if (!request) return recorded(tx, work)
@@ -55,7 +58,8 @@ export function onceFor(
       // No body has to be read for it when all else is another request already.
       const { length } = request.fingerprint
       answerTo(request, { ...earlier, fingerprint: earlier.fingerprint.subarray(0, length) })
-      return { answerTo: (content) => answerTo(withContent(request, content), earlier) }
+      const { answer } = earlier
+      return { answer, answerTo: (content) => answerTo(withContent(request, content), earlier) }
     },
   }
 }

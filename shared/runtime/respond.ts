@@ -95,7 +95,7 @@ const challenge = ({ headers }: Request): string =>
 /** Shows a problem in the form clients of the API know, or as problem details to those who accept them. */
 export function problemResponse(problem: Problem, request: Request, requestId: string): Response {
   const { status, title, reason } = problems[problem.code]
-  const headers: Record<string, string> = { 'x-request-id': requestId }
+  const headers: Record<string, string> = { ...problem.headers, 'x-request-id': requestId }
   const retryAfter = problem.retryAfter ?? (status === 503 ? 1 : undefined)
   if (retryAfter !== undefined) headers['retry-after'] = String(Math.ceil(retryAfter))
   if (status === 401) headers['www-authenticate'] = challenge(request)

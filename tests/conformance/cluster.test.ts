@@ -150,10 +150,10 @@ suite.each(adapters)('the cluster of a home with $name', ({ name, image, open, k
       const { cluster } = world
       await writeFile(join(scratch, 'a'), 'four')
       const name = await world.volume()
-      const received = await cluster.receive(name, pack(scratch))
+      const { measure } = await cluster.receive(name, pack(scratch))
 
-      expect(received).toMatchObject({ bytes: 4, files: 1 })
-      expect(await cluster.measureVolume(name)).toEqual(received)
+      expect(measure).toMatchObject({ bytes: 4, files: 1 })
+      expect(await cluster.measureVolume(name)).toEqual(measure)
     })
   })
 

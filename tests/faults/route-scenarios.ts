@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { idempotencyHeader } from '#shared/contracts/route.ts'
+import { idempotencyHeader, uploadHeaders } from '#shared/contracts/route.ts'
 import { keepDeadLetter } from '#shared/database/dead-letters.ts'
 import { setPlanActive } from '#shared/database/plans.ts'
 import type { World } from '#shared/runtime/context.ts'
@@ -94,6 +94,23 @@ export const routeScenarios: Record<string, Scenario[]> = {
       async arrange(world) {
         await makePlan(world, { inputs: { '/in': ['kind:a'] } })
         return requestTo('data.push', { path: '/api/data?tag=kind:a&tag=new:one', ...archive })
+      },
+    },
+    {
+      of: 'an upload that goes on where its line broke',
+      async arrange(world) {
+        await makePlan(world, { inputs: { '/in': ['kind:a'] } })
+        const key = { [idempotencyHeader]: randomUUID() }
+        const send = (world: World, body: string, how: Record<string, string>) => {
+          const headers = { ...archive.headers, ...key, ...how }
+          return call(routeOf('data.push'), world, '/api/data?tag=kind:a', { body, headers })
+        }
+        await send(world, 'an arc', { [uploadHeaders.complete]: '?0' })
+        return async (world) => {
+          const rest = await send(world, 'hive', { [uploadHeaders.offset]: '6' })
+          // What was given up is sent from its first byte.
+          return rest.status === 404 ? send(world, archive.body, {}) : rest
+        }
       },
     },
   ],

@@ -1,9 +1,11 @@
+import { hash } from 'node:crypto'
 import { text } from 'node:stream/consumers'
 import { Readable } from 'node:stream'
 import {
   NoSuchVolume,
   type Cluster,
   type Measure,
+  type Received,
   type Transfers,
   type Worker,
   type WorkerSpec,
@@ -110,11 +112,11 @@ export class SimulatedCluster implements Cluster, Transfers {
     ])
   }
 
-  async receive(volume: string, archive: Readable): Promise<Measure> {
+  async receive(volume: string, archive: Readable): Promise<Received> {
     const content = await text(archive)
     if (!this.volumes.has(volume)) throw new NoSuchVolume(`there is no volume ${volume}`)
     this.#write(volume, content)
-    return measureOf(content)
+    return { bytes: content.length, md5: hash('md5', content), measure: measureOf(content) }
   }
 
   send = (): Promise<Readable> => Promise.reject(new Error('nobody asks for that'))

@@ -141,7 +141,12 @@ async function changeData({ world, ask }: Scene): Promise<void> {
   await ask('imports-begin', '/api/backend/data/import/begin', withKey())
   const token = { body: await makeImport(world), headers: asJwt }
   await ask('imports-end', '/api/backend/data/import/end', token)
-  await ask('data-push', `/api/data?tag=pushed:${randomUUID()}`, { body: 'an archive', headers })
+  const path = `/api/data?tag=pushed:${randomUUID()}`
+  await ask('data-push', path, { body: 'an archive', headers })
+  const goesOn = withKey().headers
+  const part = { ...goesOn, 'upload-complete': '?0' }
+  await ask('data-push', path, { body: 'an arc', headers: part })
+  await ask('data-push', path, { body: 'hive', headers: { ...goesOn, 'upload-offset': '6' } })
 }
 
 async function askForPlans({ world, ask }: Scene): Promise<void> {

@@ -1,7 +1,11 @@
+import { hash } from 'node:crypto'
 import { Readable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
+import { whole } from '#shared/domain/archive-part.ts'
 import type {
   Cluster,
   Measure,
+  Received,
   Transfers,
   Worker,
   WorkerSpec,
@@ -117,13 +121,14 @@ export class ScriptedCluster implements Cluster, Transfers {
     this.onChange(name)
   }
 
-  async receive(volume: string, archive: Readable): Promise<Measure> {
+  async receive(volume: string, archive: Readable, { from, last } = whole): Promise<Received> {
     await this.#call('receive', volume)
-    let bytes = 0
-    for await (const chunk of archive) bytes += (chunk as Buffer).length
+    const content = await buffer(archive)
+    const bytes = from + content.length
+    if (!last) return { bytes, md5: hash('md5', content) }
     const measure = { bytes, files: 1, digest: `sha256:${bytes}` }
     this.volumes.set(volume, measure)
-    return measure
+    return { bytes, md5: hash('md5', content), measure }
   }
 
   async send(volume: string): Promise<Readable> {

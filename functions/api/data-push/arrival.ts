@@ -2,9 +2,11 @@ import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { finished, Transform, type Readable } from 'node:stream'
 import { ArchiveError } from '#shared/archive/archive-error.ts'
+import { NotKept, TakenOver, WrongOffset } from '#shared/archive/reception-error.ts'
 import { Problem } from '#shared/contracts/problems.ts'
 import { bodyStream, type NodeBindings } from '#shared/runtime/read-request.ts'
 import type { Asked } from '#shared/runtime/web.ts'
+import { gone, progressHeaders } from './parts.ts'
 
 type Call = { request: Asked; bindings: NodeBindings }
 
@@ -16,17 +18,15 @@ type Attendance = {
 }
 
 /**
- * What `use` makes of the archive that a call brings, and the MD5 of its bytes, which is compared with the one that may follow
- * them. What is wrong on the caller's side is thrown as a `Problem`.
+ * What `use` makes of the archive that a call brings, or of a part of it, and the MD5 of all that has come of it, which is compared
+ * with the one that may follow. What is wrong on the caller's side is thrown as a `Problem`.
  */
-export async function arrive<T>(
+export async function arrive<T extends { md5: string }>(
   { request, bindings }: Call,
   { patience, count }: Attendance,
   use: (archive: Readable) => Promise<T>,
-): Promise<{ made: T; md5: Buffer }> {
-  const hash = createHash('md5')
+): Promise<T> {
   const archive = observed(bodyStream(request, bindings), (chunk) => {
-    hash.update(chunk)
     count(chunk.length)
     silence.refresh()
   })
@@ -37,14 +37,20 @@ export async function arrive<T>(
   }, patience * 1000)
   try {
     const made = await use(archive)
-    const md5 = hash.digest()
-    checkSum(md5.toString('hex'), bindings.incoming?.trailers['x-checksum-md5'])
-    return { made, md5 }
+    checkSum(made.md5, bindings.incoming?.trailers['x-checksum-md5'])
+    return made
   } catch (error) {
     throw explained(error, bindings.incoming)
   } finally {
     clearTimeout(silence)
   }
+}
+
+/** Reads what is kept already, to know that it is the same. */
+export async function passOver(archive: Readable): Promise<{ md5: string }> {
+  const hash = createHash('md5')
+  for await (const chunk of archive as AsyncIterable<Buffer>) hash.update(chunk)
+  return { md5: hash.digest('hex') }
 }
 
 /** The body, observed on its way. Not by `pipeline`: an archive that is refused leaves the connection open, for the answer that says why. */
@@ -77,10 +83,23 @@ function checkSum(own: string, sent: string | string[] | undefined): void {
 function explained(error: unknown, incoming: IncomingMessage | undefined): unknown {
   if (error instanceof ArchiveError)
     return new Problem('bad-archive', error.message, { cause: error })
+  if (error instanceof NotKept) return gone(error)
+  if (error instanceof WrongOffset) return elsewhere(error)
+  if (error instanceof TakenOver) {
+    const why = 'Another request with the same key goes on with the upload.'
+    return new Problem('upload-ended', why, { cause: error })
+  }
   if (!isBrokenLine(error, incoming)) return error
   const why = 'The connection broke before the archive was whole; push it again.'
-  return new Problem('bad-archive', why, { cause: error })
+  return new Problem('upload-broken', why, { cause: error })
 }
+
+const elsewhere = (cause: WrongOffset): Problem =>
+  new Problem(
+    'upload-offset',
+    `Of the archive ${cause.bytes} bytes have come; go on with the byte behind them.`,
+    { cause, headers: progressHeaders(cause) },
+  )
 
 /** True when it was the caller's line that broke, and not one of our own. */
 const isBrokenLine = (error: unknown, incoming: IncomingMessage | undefined): boolean =>

@@ -10,6 +10,7 @@ import { expect } from 'vitest'
 import { END, entry, tgz } from '#shared/archive/test-archives.ts'
 import type { DataDetail } from '#shared/domain/data.ts'
 import type { RunHistory } from '#shared/domain/run-history.ts'
+import type { Part } from '#shared/ports/cluster.ts'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
 import { answer, refusal } from '#tests/support/api.ts'
 import {
@@ -476,9 +477,9 @@ test('that its volume is slow is not laid to the caller', async ({ front }) => {
   const { transfers } = front.world
   front.world.transfers = {
     ...front.volumes,
-    receive: async (volume: string, stream: Readable) => {
+    receive: async (volume: string, stream: Readable, part: Part) => {
       await renewedTwice(front)
-      return front.volumes.receive(volume, stream)
+      return front.volumes.receive(volume, stream, part)
     },
   } as never
   const large = tgz(entry({ name: 'large' }, randomBytes(1 << 20)))
@@ -552,12 +553,12 @@ test('an upload that somebody ended meanwhile is not data', async ({ front }) =>
   const { sql, transfers } = front.world
   front.world.transfers = {
     ...front.volumes,
-    receive: async (volume: string, stream: Readable) => {
-      const measure = await front.volumes.receive(volume, stream)
+    receive: async (volume: string, stream: Readable, part: Part) => {
+      const received = await front.volumes.receive(volume, stream, part)
       await sql`
         update run set status = 'aborting', claim = null, claimed_by = null, claimed_until = null
          where status = 'running'`
-      return measure
+      return received
     },
   } as never
   const reply = await upload(front, archive).finally(() => (front.world.transfers = transfers))

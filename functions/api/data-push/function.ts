@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
-import { finished } from 'node:stream/promises'
+import { ArchiveError } from '#shared/archive/archive-error.ts'
+import { NotKept } from '#shared/archive/reception-error.ts'
 import { data } from '#shared/contracts/data.ts'
 import { Problem } from '#shared/contracts/problems.ts'
 import type { DataDetail } from '#shared/domain/data.ts'
@@ -11,47 +12,83 @@ import {
   completeUpload,
   discardUpload,
   renewUpload,
+  takeOverUpload,
   type Upload,
 } from '#shared/database/data.ts'
 import type { Tx } from '#shared/database/sql.ts'
+import type { Received } from '#shared/ports/cluster.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineRoute } from '#shared/runtime/define-route.ts'
+import type { Once } from '#shared/runtime/once.ts'
 import { dataOrProblem } from '#shared/runtime/show.ts'
-import { arrive } from './arrival.ts'
+import { arrive, passOver } from './arrival.ts'
+import { gone, mayGoOn, partOf, partTaken, type AskedPart } from './parts.ts'
 
-/** Keeps an uploaded archive as data. Until it is whole and on disk it is shown as in progress, and fits no input. */
+/**
+ * Keeps an uploaded archive as data. Until it is whole and on disk it is shown as in progress, and fits no input. When the line breaks,
+ * the same request may go on with it, whoever serves it then.
+ */
 export default defineRoute(
   data.push,
   async ({ query, ...call }, ctx) => {
     const tags = checkedTags(query.tag, ctx)
     const lease = ctx.config.uploadLease
+    const part = partOf(call.request.headers, ctx.key !== undefined, lease)
     const attendance = {
       patience: lease,
       count: (bytes: number) =>
         ctx.metrics.count('knit_received_bytes_total', { route: data.push.name }, bytes),
     }
-    const earlier = await ctx.earlier()
+    const earlier = part.continues ? undefined : await ctx.earlier()
     if (earlier) {
       const { md5 } = await arrive(call, attendance, passOver)
-      return earlier.answerTo(md5) as DataDetail
+      return earlier.answerTo(Buffer.from(md5, 'hex')) as DataDetail
     }
-    const upload = await beginUpload(ctx.sql, tags, lease, ctx.by)
+    const upload = part.continues
+      ? await goneOnWith(ctx)
+      : await beginUpload(ctx.sql, tags, lease, ctx.by, ctx.key)
+    if (!upload) return answered(ctx)
     try {
-      const { made, md5 } = await arrive(call, attendance, (archive) => keep(ctx, upload, archive))
-      const shown = await ctx.once((tx) => complete(tx, upload, made, ctx), md5)
-      if (shown.knitId !== upload.knitId)
-        await discard(ctx, upload, 'the same request was sent again, and that one was sooner')
-      return shown
+      const received = await arrive(call, attendance, (archive) => keep(ctx, upload, archive, part))
+      return received.measure
+        ? await finish(ctx, upload, received.measure, received.md5)
+        : await pause(ctx, upload, received)
     } catch (error) {
-      await discard(ctx, upload, String(error))
+      if (part.keep > 0 && mayGoOn(error)) await renewUpload(ctx.sql, upload, lease).catch(() => {})
+      else await discard(ctx, upload, String(error))
       throw error
     }
   },
   { as: 'deployment', uses: ['ensureVolume', 'receive'] },
 )
 
-/** Reads what is kept already, to know that it is the same. */
-const passOver = (archive: Readable): Promise<void> => finished(archive.resume())
+const goneOnWith = async ({ sql, key, config }: Context & Once): Promise<Upload | undefined> =>
+  key && takeOverUpload(sql, key, config.uploadLease)
+
+/** How an upload was answered that is in progress no more: its caller never heard of that, and has nothing left to send. */
+async function answered(ctx: Once): Promise<DataDetail> {
+  const earlier = await ctx.earlier()
+  if (!earlier) throw gone()
+  return earlier.answer as DataDetail
+}
+
+async function pause(ctx: Context, upload: Upload, received: Received): Promise<Response> {
+  if (!(await renewUpload(ctx.sql, upload, ctx.config.uploadLease))) throw givenUp()
+  return partTaken(received)
+}
+
+async function finish(
+  ctx: Context & Once,
+  upload: Upload,
+  measure: Measure,
+  md5: string,
+): Promise<DataDetail> {
+  const content = Buffer.from(md5, 'hex')
+  const shown = await ctx.once((tx) => complete(tx, upload, measure, ctx), content)
+  if (shown.knitId !== upload.knitId)
+    await discard(ctx, upload, 'the same request was sent again, and that one was sooner')
+  return shown
+}
 
 /** Its run is in no list any more, so the log says of which there is a history. */
 async function discard(ctx: Context, upload: Upload, reason: string): Promise<void> {
@@ -87,8 +124,13 @@ function checkedTags(tags: Tag[], ctx: Context): Tag[] {
   return sorted
 }
 
-/** Writes the archive to its volume; as long as that takes, the upload is ours. */
-async function keep(ctx: Context, upload: Upload, archive: Readable): Promise<Measure> {
+/** Writes what comes of the archive to its volume; as long as that takes, the upload is ours. */
+async function keep(
+  ctx: Context,
+  upload: Upload,
+  archive: Readable,
+  part: AskedPart,
+): Promise<Received> {
   const volume = volumeOf(upload.knitId)
   const lease = ctx.config.uploadLease
   const renew = async (): Promise<void> => {
@@ -97,7 +139,11 @@ async function keep(ctx: Context, upload: Upload, archive: Readable): Promise<Me
   const renewal = setInterval(() => void renew().catch(() => {}), (lease * 1000) / 3)
   try {
     await ctx.cluster.ensureVolume({ name: volume, labels: { knitid: upload.knitId } })
-    return await ctx.transfers.receive(volume, archive)
+    return await ctx.transfers.receive(volume, archive, part)
+  } catch (error) {
+    // Whoever unpacked it has ended, and left what he had unpacked.
+    const isLost = part.continues && error instanceof ArchiveError && error.code === 'not-empty'
+    throw isLost ? new NotKept(error.message, { cause: error }) : error
   } finally {
     clearInterval(renewal)
   }

@@ -13,6 +13,7 @@ import {
   signCall,
 } from '#shared/adapters/kubernetes-cluster/agent-identity.ts'
 import type { FolderVolumes } from '#shared/adapters/folder-volumes.ts'
+import { partHeaders } from '#shared/adapters/kubernetes-cluster/part-headers.ts'
 import { measure } from '#shared/archive/measure.ts'
 import { pack } from '#shared/archive/pack.ts'
 import { until } from '#tests/support/until.ts'
@@ -77,7 +78,7 @@ test('what was put is got, measured and read', async ({ agent }) => {
   const put = await agent.call('PUT', `/${volume}/content`, pack(scratch))
 
   const found = await measure(scratch)
-  expect(await json(put)).toEqual(found)
+  expect(await json(put)).toMatchObject({ measure: found })
   expect(await json(await agent.call('GET', `/${volume}/measure`))).toEqual(found)
   expect(await text(await agent.call('GET', `/${volume}/log`))).toBe('four')
   const got = Buffer.concat(await (await agent.call('GET', `/${volume}/content`)).toArray())
@@ -198,6 +199,36 @@ test('who goes before it is known who he is keeps no agent from being idle', asy
   known.resolve(true)
   await once(call(`/${agent.volume}`), 'response')
   const before = ends
+  await until(() => ends > before)
+  server.closeAllConnections()
+  server.close()
+})
+
+test('an agent that awaits the rest of an archive is needed, though nobody calls', async ({
+  agent,
+}) => {
+  const mayCall = async () => true
+  let ends = 0
+  const idle = { after: 1, end: () => void (ends += 1) }
+  const server = createAgent({ folders: agent.folders, mayCall, idle }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const call = async (method: string, path: string, headers = {}) => {
+    const [answer] = await once(
+      http.request({ host: '127.0.0.1', port, method, path, headers }).end(),
+      'response',
+    )
+    return (answer as IncomingMessage).resume()
+  }
+  const part = partHeaders({ from: 0, last: false, keep: 60 })
+  expect((await call('PUT', `/${agent.volume}/content`, part)).statusCode).toBe(200)
+  const before = ends
+  let ticks = 0
+  const ticking = setInterval(() => (ticks += 1), 1)
+  await until(() => ticks > 30)
+  clearInterval(ticking)
+  expect(ends).toBe(before)
+  await call('DELETE', `/${agent.volume}`)
   await until(() => ends > before)
   server.closeAllConnections()
   server.close()

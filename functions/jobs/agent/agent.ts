@@ -7,6 +7,7 @@ import {
   type VolumeFolders,
 } from '#shared/adapters/folder-volumes.ts'
 import { allVolumes, heartbeat } from '#shared/adapters/kubernetes-cluster/agent-variables.ts'
+import { readPart } from '#shared/adapters/kubernetes-cluster/part-headers.ts'
 import { flush } from '#shared/archive/flush.ts'
 import { openToAll } from '#shared/archive/open-to-all.ts'
 import { wantedCoding } from '#shared/runtime/preferred.ts'
@@ -27,16 +28,15 @@ type Call = (volume: string, incoming: IncomingMessage) => Promise<Answer>
 
 /** Gives the bytes of volumes to those who may have them, and takes them: the same archives as everywhere. */
 export function createAgent({ folders, mayCall, idle, beat = heartbeat }: AgentOptions): Server {
-  const calls = callsOf(
-    folderVolumes(folders, {
-      // Programs run as anybody, and are to read what somebody pushed for himself.
-      async onReceived(folder, { files }) {
-        await openToAll(folder)
-        await flush(folder, files)
-      },
-    }),
-  )
-  const patience = patienceOf(idle)
+  const volumes = folderVolumes(folders, {
+    // Programs run as anybody, and are to read what somebody pushed for himself.
+    async onReceived(folder, { files }) {
+      await openToAll(folder)
+      await flush(folder, files)
+    },
+  })
+  const calls = callsOf(volumes)
+  const patience = patienceOf(idle, volumes.areAwaited)
   const server = createServer({ requestTimeout: 0 }, async (incoming, outgoing) => {
     // The kubelet knows no token.
     if (incoming.url === '/healthz') return reply(outgoing, 200)
@@ -67,7 +67,8 @@ const callsOf = (volumes: FolderVolumes): Record<string, Call> => ({
   'GET /:volume/measure': (name) => measured(volumes, name),
   'GET /:volume/log': (name) => volumes.readLog(name),
   'GET /:volume/content': (name, { headers }) => volumes.send(name, wantedCoding(headers.accept)),
-  'PUT /:volume/content': (name, incoming) => volumes.receive(name, bodyOf(incoming)),
+  'PUT /:volume/content': (name, incoming) =>
+    volumes.receive(name, bodyOf(incoming), readPart(incoming.headers)),
 })
 
 async function serve(call: Promise<Answer>, outgoing: ServerResponse, beat: number): Promise<void> {
@@ -100,9 +101,13 @@ function bodyOf(incoming: IncomingMessage): Readable {
   return incoming.pipe(body.on('error', () => {}))
 }
 
-/** Calls back when nothing has been in progress for a while. */
-function patienceOf(idle: AgentOptions['idle']) {
-  const wait = () => idle && setTimeout(idle.end, idle.after)
+/** Calls back when nothing has been in progress for a while, and nothing more is awaited. */
+function patienceOf(idle: AgentOptions['idle'], areAwaited: () => boolean) {
+  const wait = () => idle && setTimeout(end, idle.after)
+  const end = () => {
+    if (areAwaited()) timer = wait()
+    else idle?.end()
+  }
   let inProgress = 0
   let timer = wait()
   return {

@@ -1,6 +1,7 @@
 import type { FolderVolumes } from '#shared/adapters/folder-volumes.ts'
 import type { Complaint } from '#shared/adapters/kubernetes-cluster/agent-call.ts'
 import { ArchiveError } from '#shared/archive/archive-error.ts'
+import { NotKept, TakenOver, WrongOffset } from '#shared/archive/reception-error.ts'
 import type { Measure } from '#shared/domain/worker.ts'
 import { codeOf } from '#shared/files/error-code.ts'
 import { plainMessage } from '#shared/files/plain-message.ts'
@@ -11,6 +12,12 @@ export function complaintOf(error: unknown): [status: number, complaint: Complai
   const message = error instanceof Error ? plainMessage(error) : String(error)
   if (error instanceof ArchiveError) return [422, { code: error.code, message }]
   if (error instanceof NoSuchVolume) return [404, { code: 'no-such-volume', message }]
+  if (error instanceof NotKept) return [404, { code: 'not-kept', message }]
+  if (error instanceof TakenOver) return [409, { code: 'taken-over', message }]
+  if (error instanceof WrongOffset) {
+    const { bytes, md5 } = error
+    return [409, { code: 'wrong-offset', message, received: { bytes, md5 } }]
+  }
   const code = codeOf(error)
   if (code === 'ENOSPC' || code === 'EDQUOT') return [507, { code, message }]
   return [500, { message }]

@@ -1,10 +1,10 @@
-import { randomUUID } from 'node:crypto'
+import { hash, randomBytes, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
+import { PassThrough, Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { expect, test as base } from 'vitest'
 import { isCall, publicKeyFrom } from '#shared/adapters/kubernetes-cluster/agent-identity.ts'
@@ -12,7 +12,8 @@ import { directoriesIn } from '#shared/adapters/kubernetes-cluster/directories.t
 import type { ClusterSettings } from '#shared/adapters/kubernetes-cluster/settings.ts'
 import type { Volumes } from '#shared/adapters/kubernetes-cluster/volumes.ts'
 import { pack } from '#shared/archive/pack.ts'
-import { NoSuchVolume } from '#shared/ports/cluster.ts'
+import { NoSuchVolume, type Received } from '#shared/ports/cluster.ts'
+import { until } from '#tests/support/until.ts'
 import { createAgent } from './agent.ts'
 
 type There = {
@@ -67,9 +68,9 @@ test('directories are made, filled, read, measured, listed and deleted by the ag
 }) => {
   await volumes.ensureVolume({ name: volume, labels: {} })
   writeFileSync(join(scratch, 'log'), 'four')
-  const received = await volumes.receive(volume, pack(scratch))
-  expect(received).toMatchObject({ bytes: 4, files: 1 })
-  expect(await volumes.measureVolume(volume)).toEqual(received)
+  const { measure } = await volumes.receive(volume, pack(scratch))
+  expect(measure).toMatchObject({ bytes: 4, files: 1 })
+  expect(await volumes.measureVolume(volume)).toEqual(measure)
   expect(await text(await volumes.readLog(volume))).toBe('four')
   const sent = Buffer.concat(await (await volumes.send(volume)).toArray())
   expect(sent.equals(Buffer.concat(await pack(scratch).toArray()))).toBe(true)
@@ -105,6 +106,49 @@ test('an archive that cannot be taken is refused in the words of the agent', asy
   await expect(volumes.receive(volume, archive)).rejects.toMatchObject({
     name: 'ArchiveError',
     code: 'not-gzip',
+  })
+})
+
+test('an archive goes on where the line to its agent broke, and what is wrong with that is told in its words', async ({
+  there: { volumes, scratch },
+  volume,
+}) => {
+  await volumes.ensureVolume({ name: volume, labels: {} })
+  writeFileSync(join(scratch, 'large'), randomBytes(300_000))
+  const archive = Buffer.concat(await pack(scratch).toArray())
+  const keep = 60
+  const begin = { from: 0, last: false, keep }
+  const broken = new PassThrough()
+  const breaking = expect(volumes.receive(volume, broken, begin)).rejects.toThrow('gone')
+  broken.write(archive.subarray(0, 100_000))
+  await until(() => broken.readableLength === 0)
+  broken.destroy(Object.assign(new Error('gone'), { code: 'ECONNRESET' }))
+  await breaking
+
+  const asked = await volumes.receive(volume, Readable.from([]), begin).catch((error) => error)
+  const { bytes: from, md5 } = asked as Received
+  expect(md5).toBe(hash('md5', archive.subarray(0, from)))
+  const elsewhere = { from: archive.length, last: true, keep }
+  const wrong = volumes.receive(volume, Readable.from([]), elsewhere)
+  await expect(wrong).rejects.toMatchObject({ name: 'WrongOffset', bytes: from, md5 })
+  const rest = Readable.from([archive.subarray(from)])
+  const received = await volumes.receive(volume, rest, { from, last: true, keep })
+  expect(received).toEqual({
+    bytes: archive.length,
+    md5: hash('md5', archive),
+    measure: await volumes.measureVolume(volume),
+  })
+  await volumes.deleteVolume(volume)
+})
+
+test('of what an agent has not kept nothing can be gone on with', async ({
+  there: { volumes },
+  volume,
+}) => {
+  await volumes.ensureVolume({ name: volume, labels: {} })
+  const part = { from: 5, last: true, keep: 60 }
+  await expect(volumes.receive(volume, Readable.from([]), part)).rejects.toMatchObject({
+    name: 'NotKept',
   })
 })
 

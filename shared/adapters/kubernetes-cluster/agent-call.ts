@@ -2,6 +2,7 @@ import http, { type IncomingMessage } from 'node:http'
 import { finished, type Readable } from 'node:stream'
 import { json } from 'node:stream/consumers'
 import { ArchiveError, type ArchiveErrorCode } from '#shared/archive/archive-error.ts'
+import { NotKept, TakenOver, WrongOffset } from '#shared/archive/reception-error.ts'
 import { Away, NoSuchVolume } from '#shared/ports/cluster.ts'
 import { signCall } from './agent-identity.ts'
 import { heartbeat } from './agent-variables.ts'
@@ -16,8 +17,17 @@ export type AgentCall = {
 
 /** What an agent answers where something is wrong; the code is an archive's, or one of the system's of no room. */
 export type Complaint = {
-  code?: ArchiveErrorCode | 'no-such-volume' | 'ENOSPC' | 'EDQUOT'
+  code?:
+    | ArchiveErrorCode
+    | 'no-such-volume'
+    | 'not-kept'
+    | 'taken-over'
+    | 'wrong-offset'
+    | 'ENOSPC'
+    | 'EDQUOT'
   message: string
+  /** How much has come, where something else was expected. */
+  received?: { bytes: number; md5: string }
 }
 
 // Milliseconds after which an agent from which nothing comes is lost, with its node or on the way.
@@ -78,11 +88,14 @@ const away = ({ host }: URL, error: Error): Away =>
 
 async function failureIn(answer: IncomingMessage, volume: string): Promise<Error> {
   const { statusCode } = answer
-  const { code, message } = ((await json(answer).catch(() => undefined)) ??
+  const { code, message, received } = ((await json(answer).catch(() => undefined)) ??
     {}) as Partial<Complaint>
   answer.destroy()
   const why = message ?? `status ${statusCode}`
   if (code === 'no-such-volume') return new NoSuchVolume(why)
+  if (code === 'not-kept') return new NotKept(why)
+  if (code === 'taken-over') return new TakenOver(why)
+  if (code === 'wrong-offset') return new WrongOffset(received ?? { bytes: 0, md5: '' })
   if (code === 'ENOSPC' || code === 'EDQUOT') return Object.assign(new Error(why), { code })
   if (code) return new ArchiveError(code, why)
   if (statusCode === 401) return new Stranger(`the agent of the volume ${volume} says: ${why}`)

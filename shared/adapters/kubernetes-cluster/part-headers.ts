@@ -1,0 +1,16 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { whole, type Part } from '#shared/domain/archive-part.ts'
+
+/** A part of an archive, in the headers of a call to an agent. */
+export const partHeaders = ({ from, last, keep }: Part): Record<string, string> => ({
+  'upload-offset': `${from}`,
+  'upload-complete': last ? '?1' : '?0',
+  'knit-keep': `${keep}`,
+})
+
+/** What `partHeaders` wrote; all of an archive where they are absent. */
+export const readPart = (headers: IncomingHttpHeaders): Part => ({
+  from: Number(headers['upload-offset'] ?? whole.from),
+  last: headers['upload-complete'] !== '?0',
+  keep: Number(headers['knit-keep'] ?? whole.keep),
+})
