@@ -26,5 +26,6 @@ export const onAway =
 const onResumed =
   (ctx: Context) =>
   (bytes: number): void => {
-    if (ctx.stderr.isTTY) note(ctx, `the line is back: it goes on behind ${shownBytes(bytes)}`)
+    const how = bytes > 0 ? `goes on behind ${shownBytes(bytes)}` : 'has changed, and begins anew'
+    if (ctx.stderr.isTTY) note(ctx, `the line is back: what is sent ${how}`)
   }

@@ -4,7 +4,7 @@ import { Writable } from 'node:stream'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import type { Context } from './context.ts'
 import { note } from './output.ts'
-import { progress, shownBytes } from './progress.ts'
+import { onward, progress, shownBytes } from './progress.ts'
 import { tempDir } from './testing.ts'
 import { treeSize } from './tree-size.ts'
 
@@ -105,4 +105,11 @@ test('the size of a tree is that of what would be packed of it', async () => {
   expect(await treeSize(join(dir, 'set'), { dereference: true })).toBe(1101)
   expect(await treeSize(join(dir, 'set/a'))).toBe(1)
   expect(await treeSize(join(dir, 'nowhere'))).toBe(0)
+})
+
+test('what is looked through again is no step back', () => {
+  const seen: number[] = []
+  const bar = onward({ update: ({ bytes }) => seen.push(bytes), end() {} })
+  for (const bytes of [10, 90, 5, 50, 95]) bar.update({ bytes, path: 'a' })
+  expect(seen).toEqual([10, 90, 90, 90, 95])
 })

@@ -42,6 +42,18 @@ export function progress(
   }
 }
 
+/** Shows how far something has come at the most: what goes on where it broke looks through what was sent before. */
+export function onward(bar: Progress): Progress {
+  let most = 0
+  return {
+    update({ bytes, path }) {
+      most = Math.max(most, bytes)
+      bar.update({ bytes: most, path })
+    },
+    end: () => bar.end(),
+  }
+}
+
 /** How much there is by now, how fast it comes, and how long the rest will take. */
 function headOf(bytes: number, total: number | undefined, millis: number): string {
   const rate = bytes / Math.max(0.001, millis / 1000)

@@ -44,7 +44,7 @@ test('neither is another one after that, nor what there is not', async () => {
 
 test('an upload that can be made again is sent again with the other secret', async () => {
   await using it = await server('new', 'old', 'new')
-  const pushed = await it.api.push(() => Readable.from(['bytes']))
+  const pushed = await it.api.push(() => Readable.from([Buffer.from('bytes')]))
   expect(pushed.knitId).toBe(idOf('d1'))
   expect(it.sent()).toEqual(['Bearer old', 'Bearer new'])
 })

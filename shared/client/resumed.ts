@@ -35,11 +35,8 @@ export async function* resumed(
       return
     } catch (error) {
       signal?.throwIfAborted()
-      const [wait, ...others] = waits.slice(breaks)
       // Who could not be reached at all was asked patiently enough.
-      if (!begun || !(error instanceof ConnectionError) || wait === undefined) throw error
-      onAway?.(error, Math.ceil(others.reduce((sum, other) => sum + other, wait) / 1000))
-      await pause(wait, signal)
+      await waitAfter(error, begun ? breaks : waits.length, { signal, onAway })
     }
   }
 }
@@ -70,20 +67,67 @@ async function* unseen({ pieces, from }: Opened, seen: Seen): AsyncGenerator<Buf
 
 /** What follows the bytes that have come, which are sent again. */
 async function* passedOver(stream: AsyncIterable<Buffer>, seen: Seen): AsyncGenerator<Buffer> {
-  const [wanted, again] = [seen.bytes, new Seen()]
+  for await (const news of restOf(stream, { bytes: seen.bytes, md5: seen.digest() }, new Seen())) {
+    seen.add(news)
+    yield news
+  }
+}
+
+/** How much of a stream has come, and the MD5 of that. */
+export type Came = { bytes: number; md5: string }
+
+/** What of a stream follows what came of one before, which must have begun alike. All of it is `seen`. */
+export async function* restOf(
+  stream: AsyncIterable<Buffer>,
+  came: Came,
+  seen: Seen,
+): AsyncGenerator<Buffer> {
   const requireSame = () => {
-    if (again.digest() !== seen.digest()) throw new SentAnother('what is sent again is another')
+    if (seen.digest() !== came.md5) throw new SentAnother('what is sent again is another')
   }
   for await (const piece of stream) {
-    const known = piece.subarray(0, wanted - again.bytes)
+    const known = piece.subarray(0, Math.max(0, came.bytes - seen.bytes))
     if (known.length > 0) {
-      again.add(known)
-      if (again.bytes === wanted) requireSame()
+      seen.add(known)
+      if (seen.bytes === came.bytes) requireSame()
     }
     const news = piece.subarray(known.length)
     if (news.length === 0) continue
     seen.add(news)
     yield news
   }
-  if (again.bytes < wanted) requireSame()
+  if (seen.bytes < came.bytes) requireSame()
+}
+
+/**
+ * Tries something that goes on where it was when a line broke: as often as it takes as long as it comes further between, which `reached`
+ * tells, and a while without. What has come nowhere is not tried again.
+ */
+export async function goingOn<T>(
+  attempt: () => Promise<T>,
+  reached: () => number,
+  { signal, onAway }: Patience,
+): Promise<T> {
+  for (let breaks = 0; ; breaks++) {
+    const before = reached()
+    try {
+      return await attempt()
+    } catch (error) {
+      signal?.throwIfAborted()
+      if (reached() > before) breaks = 0
+      await waitAfter(error, reached() > 0 ? breaks : waits.length, { signal, onAway })
+    }
+  }
+}
+
+/** Throws the error when it is no line that broke, or it is enough. */
+async function waitAfter(
+  error: unknown,
+  breaks: number,
+  { signal, onAway }: Patience,
+): Promise<void> {
+  const [wait, ...others] = waits.slice(breaks)
+  if (!(error instanceof ConnectionError) || wait === undefined) throw error
+  onAway?.(error, Math.ceil(others.reduce((sum, other) => sum + other, wait) / 1000))
+  await pause(wait, signal)
 }

@@ -1,38 +1,25 @@
 import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { pipeline } from 'node:stream/promises'
-import type { ClientRequest, IncomingMessage } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { data } from '#shared/contracts/data.ts'
 import { archiveTypes } from '#shared/domain/archive-type.ts'
 import type { Route } from '#shared/contracts/route.ts'
 import { runs } from '#shared/contracts/runs.ts'
 import type { DataDetail } from '#shared/domain/data.ts'
-import {
-  headersFor,
-  keyFor,
-  readAnswer,
-  refusal,
-  type ApiOptions,
-  type CallOptions,
-} from './api.ts'
-import { secretOf, signedIn } from './credential.ts'
-import { headOf, pieces, received, responseOf, type Connection } from './connection.ts'
-import { md5 } from './md5.ts'
+import { headersFor, refusal, type ApiOptions, type CallOptions } from './api.ts'
+import { signedIn } from './credential.ts'
+import { headOf, pieces, received, type Connection } from './connection.ts'
 import { resumed, Seen, SentAnother } from './resumed.ts'
 import { retried, type Patience } from './retry.ts'
 import { routeUrl } from './route-url.ts'
-
-const checksumTrailer = 'x-checksum-md5'
+import { checksumTrailer, upload, type Sendable } from './upload.ts'
 
 export type Transfers = {
   /**
-   * Sends a tar.gz with its checksum behind it. `tags` are only a wish: some servers do not read them. What can be made again, a
-   * function, is sent again when the line breaks or the server is away for a moment, and is one data all the same.
+   * Sends an archive, a tar.gz unless it is made as asked for, with its checksum behind it. `tags` are only a wish: some servers do not
+   * read them. What can be made again, a function, goes on when the line breaks or the server is away for a moment.
    */
-  push(
-    archive: Readable | (() => Readable),
-    options?: CallOptions & { tags?: string[] },
-  ): Promise<DataDetail>
+  push(archive: Sendable, options?: CallOptions & { tags?: string[] }): Promise<DataDetail>
   /**
    * An archive, also over a line that breaks: a tar.gz, or compressed with zstd where both ends know it and `zstd` allows it. The
    * stream fails at its end when the checksum is missing or another.
@@ -66,25 +53,9 @@ export function transfersOver(
   }
 
   return {
-    async push(archive, { tags = [], signal } = {}) {
+    push: (archive, { tags = [], signal } = {}) => {
       const url = routeUrl(apiRoot, data.push, { tag: tags })
-      const own = {
-        'content-type': data.push.body,
-        trailer: checksumTrailer,
-        ...keyFor(data.push),
-      }
-      const send = async (made: Readable, secret?: string) => {
-        const headers = { ...headersFor(secret), ...own }
-        const request = connection.open(url, { method: 'POST', headers, signal })
-        const response = await upload(made, request)
-        const answer = await received(response, text)
-        // A server may answer before it has read all.
-        made.destroy()
-        return readAnswer(data.push, headOf(response), answer)
-      }
-      return archive instanceof Readable
-        ? send(archive, await secretOf(token))
-        : retried(() => signedIn(token, (secret) => send(archive(), secret)), { signal, onAway })
+      return upload(archive, { connection, url, signal, token, onAway, onResumed })
     },
     async pull(knitId, { signal, zstd } = {}) {
       const accept = zstd ? `${archiveTypes.zstd}, ${headersFor(undefined)['accept']}` : undefined
@@ -103,24 +74,6 @@ export function transfersOver(
       return Readable.from(pieces(response), { objectMode: false })
     },
   }
-}
-
-/** Sends the archive and waits for the head of the answer. What fails first, the archive or the request, is told. */
-function upload(archive: Readable, request: ClientRequest): Promise<IncomingMessage> {
-  const hash = md5()
-  async function* hashed(chunks: AsyncIterable<Buffer>) {
-    for await (const chunk of chunks) {
-      hash.update(chunk)
-      yield chunk
-    }
-    request.addTrailers({ [checksumTrailer]: hash.digest('hex') })
-  }
-  const packing = Promise.withResolvers<never>()
-  archive.once('error', packing.reject)
-  const response = responseOf(request)
-  // A failure on one end destroys the other, so this has nothing new to tell.
-  pipeline(archive, hashed, request).catch(() => {})
-  return Promise.race([response, packing.promise])
 }
 
 async function accepted(route: Route, response: IncomingMessage): Promise<IncomingMessage> {

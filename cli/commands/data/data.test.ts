@@ -297,3 +297,25 @@ test('pull -x at a terminal says how far it is, where the server knows how much 
   expect(stderr).toContain(' of 1.0 MiB  ')
   expect(stub.requests).toHaveLength(2)
 })
+
+test('pull over a line that breaks says at a terminal that it goes on, and from where', async () => {
+  withoutPauses()
+  const body = await archiveOfTree()
+  const trailers = { 'x-checksum-md5': md5(body) }
+  await using stub = await stubOfTheWire(({ headers: { range = '' } }) => {
+    const from = Number(/^bytes=(\d+)-/.exec(range)?.[1] ?? 0)
+    const part = { status: 206, headers: { 'content-range': `bytes ${from}-9007199254740991/*` } }
+    return from === 0
+      ? { body: body.subarray(0, 2 ** 19), headers: { etag: '"e"' }, cut: true }
+      : { ...part, body: body.subarray(from), trailers }
+  })
+  const dir = projectFor(stub)
+  const { code, stderr } = await knit(['data', 'pull', knitId], dir, { terminal: true })
+  expect(code).toBe(0)
+  expect(readFileSync(join(dir, `${knitId}.tar.gz`)).equals(body)).toBe(true)
+  expect(stub.requests.at(-1)?.headers['if-range']).toBe('"e"')
+  expect(stderr).toMatch(
+    /the connection broke before the answer was complete; trying for \d+ seconds/,
+  )
+  expect(stderr).toMatch(/the line is back: what is sent goes on behind \d+\.\d KiB\n/)
+})

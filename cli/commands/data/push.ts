@@ -4,6 +4,7 @@ import * as z from 'zod'
 import { pack } from '#shared/archive/pack.ts'
 import type { KnitApi } from '#shared/client/connect.ts'
 import { data } from '#shared/contracts/data.ts'
+import type { Coding } from '#shared/domain/archive-type.ts'
 import type { DataDetail } from '#shared/domain/data.ts'
 import { formatTag, isSystemTag, sortTags, type Tag } from '#shared/domain/tag.ts'
 import { shellLine } from '#shared/domain/shell.ts'
@@ -16,7 +17,7 @@ import { Failure } from '../../failure.ts'
 import { UserTag } from '../../formats.ts'
 import { loadKnitenv } from '../../knitenv.ts'
 import { note, Printer } from '../../output.ts'
-import { progress } from '../../progress.ts'
+import { onward, progress } from '../../progress.ts'
 import { treeSize } from '../../tree-size.ts'
 
 export default command({
@@ -62,9 +63,10 @@ async function push(client: KnitApi, { source, tags, dereference }: Upload, ctx:
   const { signal } = ctx
   const path = resolve(ctx.cwd, source)
   using size = sizeWhilePacking(path, dereference, ctx)
-  const bar = progress(ctx, () => size.bytes)
+  const bar = onward(progress(ctx, () => size.bytes))
   const options = { dereference, signal, onProgress: bar.update }
-  const sent = client.push(() => pack(path, options), { tags: tags.map(formatTag), signal })
+  const made = (coding: Coding) => pack(path, { ...options, coding })
+  const sent = client.push(made, { tags: tags.map(formatTag), signal })
   const pushed = await sent.finally(bar.end)
   note(ctx, `${source}: registered as ${pushed.knitId}`)
   return pushed
