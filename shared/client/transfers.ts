@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers'
 import type { IncomingMessage } from 'node:http'
 import { data } from '#shared/contracts/data.ts'
 import { archiveTypes } from '#shared/domain/archive-type.ts'
-import type { Route } from '#shared/contracts/route.ts'
+import { digestHeader, type Route } from '#shared/contracts/route.ts'
 import { runs } from '#shared/contracts/runs.ts'
 import type { DataDetail } from '#shared/domain/data.ts'
 import { headersFor, refusal, type ApiOptions, type CallOptions } from './api.ts'
@@ -24,10 +24,13 @@ export type Transfers = {
    * An archive, also over a line that breaks: a tar.gz, or compressed with zstd where both ends know it and `zstd` allows it. The
    * stream fails at its end when the checksum is missing or another.
    */
-  pull(knitId: string, options?: CallOptions & { zstd?: boolean }): Promise<Readable>
+  pull(knitId: string, options?: CallOptions & { zstd?: boolean }): Promise<Download>
   /** The log as it is, or, with `follow`, until the program ends. */
   log(runId: string, options?: CallOptions & { follow?: boolean }): Promise<Readable>
 }
+
+/** `digest` is that of the tree that was stored, which whoever unpacks it compares; absent where the server does not say it. */
+export type Download = Readable & { digest?: string | undefined }
 
 /** Thrown at the end of a download of which the bytes are not those that were sent. */
 export class DamagedTransfer extends Error {
@@ -65,8 +68,10 @@ export function transfersOver(
           { knitId },
           { signal, headers: { ...(accept && { accept }), ...range } },
         )
-      const archive = verified(await ask(), ask, { signal, onAway, onResumed })
-      return Readable.from(archive, { objectMode: false })
+      const first = await ask()
+      const archive = verified(first, ask, { signal, onAway, onResumed })
+      const digest = headOf(first).headers.get(digestHeader.toLowerCase()) ?? undefined
+      return Object.assign(Readable.from(archive, { objectMode: false }), { digest })
     },
     async log(runId, { follow, signal } = {}) {
       const request = { runId, follow: follow ? '' : undefined }

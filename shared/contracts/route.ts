@@ -55,6 +55,9 @@ export function resource<const R extends Record<string, RouteSpec>>(
 /** What a caller puts in a request that changes something, to ask again when the answer was lost: done once, answered alike. */
 export const idempotencyHeader = 'Idempotency-Key'
 
+/** With it a download says the digest of the tree that was stored, which is that of the tree that is unpacked. */
+export const digestHeader = 'Knit-Content-Digest'
+
 /**
  * How a body comes in parts, by the names of draft-ietf-httpbis-resumable-upload; which upload it is, the key of the request says. An
  * answer to a part tells the offset, and the MD5 of what has come.

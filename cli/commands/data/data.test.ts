@@ -298,6 +298,27 @@ test('pull -x at a terminal says how far it is, where the server knows how much 
   expect(stub.requests).toHaveLength(2)
 })
 
+test('pull -x takes nothing that is not what was stored', async () => {
+  const body = await archiveOfTree()
+  const back = tempDir()
+  const { digest } = await unpack(Readable.from([body]), back)
+  for (const stored of [digest, `sha256:${'0'.repeat(64)}`]) {
+    await using stub = await stubOfTheWire(() => ({
+      body,
+      headers: { 'knit-content-digest': stored },
+      trailers: { 'x-checksum-md5': md5(body) },
+    }))
+    const dir = projectFor(stub)
+    const { code, stderr } = await knit(['data', 'pull', '-x', knitId, 'out'], dir)
+    expect(code).toBe(stored === digest ? 0 : 1)
+    if (stored === digest) continue
+    expect(stderr).toContain(
+      `what the server keeps is not what was stored: its digest is ${digest}, not ${stored}\n`,
+    )
+    expect(readdirSync(join(dir, 'out'))).toEqual([])
+  }
+})
+
 test('pull over a line that breaks says at a terminal that it goes on, and from where', async () => {
   withoutPauses()
   const body = await archiveOfTree()

@@ -1,11 +1,11 @@
 import { createWriteStream, lstatSync } from 'node:fs'
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import * as z from 'zod'
 import { unpack } from '#shared/archive/unpack.ts'
 import type { KnitApi } from '#shared/client/connect.ts'
+import type { Download } from '#shared/client/transfers.ts'
 import { data } from '#shared/contracts/data.ts'
 import { makeFolder } from '#shared/files/make-folder.ts'
 import { api } from '../../api.ts'
@@ -53,7 +53,7 @@ type Target = { dir: string; path: string; extract: boolean; total: number | und
 
 /** What comes is kept aside until it is complete and its checksum right, and only then gets its name. */
 async function receive(
-  archive: Readable,
+  archive: Download,
   { dir, path, extract, total }: Target,
   ctx: Context,
 ): Promise<void> {
@@ -71,15 +71,23 @@ async function receive(
 
 async function unpackInto(
   dir: string,
-  archive: Readable,
+  archive: Download,
   total: number | undefined,
   ctx: Context,
 ): Promise<void> {
   const bar = progress(ctx, () => total)
   try {
     await mkdir(dir)
-    await unpack(archive, dir, { signal: ctx.signal, onProgress: bar.update })
+    const { digest } = await unpack(archive, dir, { signal: ctx.signal, onProgress: bar.update })
+    if (digest !== (archive.digest ?? digest)) throw notAsStored(archive.digest, digest)
   } finally {
     bar.end()
   }
 }
+
+/** The line is not to blame: that has a checksum of its own. */
+const notAsStored = (stored: string | undefined, found: string): Failure =>
+  new Failure(
+    `what the server keeps is not what was stored: its digest is ${found}, not ${stored}`,
+    first('have an administrator look at the volume of the data'),
+  )

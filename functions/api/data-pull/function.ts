@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { data } from '#shared/contracts/data.ts'
 import { Problem } from '#shared/contracts/problems.ts'
+import { digestHeader } from '#shared/contracts/route.ts'
 import { archiveTypes, type Coding } from '#shared/domain/archive-type.ts'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
 import { beginDownload, endDownload, renewDownload } from '#shared/database/data.ts'
@@ -28,6 +29,7 @@ export default defineRoute(
       headers: {
         vary: 'accept',
         ...(etag && { etag, 'accept-ranges': 'bytes' }),
+        ...(digest !== null && { [digestHeader.toLowerCase()]: digest }),
         ...(from > 0 && { 'content-range': contentRange(from) }),
       },
       status: from > 0 ? 206 : 200,
