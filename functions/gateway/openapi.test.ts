@@ -197,7 +197,7 @@ test('every parameter, body and answer has examples, but for what is bytes', () 
   const bare = [...shown()].filter(({ media }) => examplesOf(media).length === 0)
   for (const { media } of bare) expect(media['schema']).toMatchObject({ format: 'binary' })
   expect(new Set(bare.map(({ type }) => type))).toEqual(
-    new Set(['application/tar+gzip', 'application/octet-stream']),
+    new Set(['application/tar+gzip', 'application/tar+zstd', 'application/octet-stream']),
   )
 })
 

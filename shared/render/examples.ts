@@ -238,6 +238,11 @@ const parameterExamples: Record<string, unknown> = {
   dead: 'true',
   actor: 'token:ci',
   subject: planId,
+  Accept: 'application/tar+zstd',
+  Range: 'bytes=1048576-',
+  'If-Range': '"9e107d9d372bb6826bd81d3542a419d6"',
+  'Upload-Offset': '1048576',
+  'Upload-Complete': '?1',
 }
 
 export const parameterExampleOf = ({ name }: Route, parameter: string): unknown =>
@@ -269,6 +274,10 @@ const details: Record<ProblemCode, string> = {
   'token-not-found': 'No token ci can be revoked: there is none, or it was revoked before.',
   'log-not-found': `The plan of the run ${runId} keeps no log; add log: to a plan to keep it.`,
   'method-not-allowed': 'Only GET, POST can be used here.',
+  'upload-not-found':
+    'Nothing is kept of an upload with this key, as it was too long ago or its server has ended; push it from its first byte.',
+  'upload-broken': 'The connection broke before the archive was whole; push it again.',
+  'upload-offset': 'Of the archive 1048576 bytes have come; go on with the byte behind them.',
   'upload-stalled':
     'Nothing of the archive came for 60 seconds, so the upload was given up; push it again.',
   'plan-equivalent': `The plan ${planId} is equivalent; use it, or change what makes them equal.`,

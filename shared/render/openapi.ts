@@ -62,7 +62,13 @@ function operation(route: Route): Json {
     parameters: [
       ...parameters(route, 'params'),
       ...parameters(route, 'query'),
-      ...Object.entries(route.headers ?? {}).map(headerParameter),
+      ...Object.entries(route.headers ?? {}).map(([name, description]) => ({
+        name,
+        in: 'header',
+        description,
+        schema: { type: 'string' },
+        example: parameterExampleOf(route, name),
+      })),
       ...(isWrite(route) ? [keyParameter] : []),
     ],
     ...(route.body && {
@@ -97,13 +103,6 @@ const keyParameter: Json = {
   schema: { type: 'string', minLength: 1, maxLength: 255 },
   example: '5f1c2f0e-8f0a-4d3b-9a53-2f6d3f3b7a10',
 }
-
-const headerParameter = ([name, description]: [string, string]): Json => ({
-  name,
-  in: 'header',
-  description,
-  schema: { type: 'string' },
-})
 
 function parameters(route: Route, where: 'params' | 'query'): Json[] {
   return Object.entries(route[where]?.shape ?? {}).map(([name, property]) => {
