@@ -6,10 +6,10 @@ import type { Config } from '#shared/runtime/config.ts'
 import { identityHeader } from '#shared/runtime/identity.ts'
 import type { NodeBindings } from '#shared/runtime/read-request.ts'
 import { sent } from '#shared/runtime/web.ts'
-import { answerOf, endToEnd, heardOut, passOn } from './forward.ts'
+import { answerOf, endToEnd, passOn } from './forward.ts'
 import { safeLookup } from './safe-lookup.ts'
 
-type Settings = Pick<Config, 'extraApis' | 'extraApiTimeout' | 'maxExtraApiBytes'>
+type Settings = Pick<Config, 'extraApis' | 'extraApiTimeout' | 'maxExtraApiBytes' | 'uploadLease'>
 
 /** Whoever passes requests on to an API that is not ours; as a route, so that it is asked for a role like one. */
 export type Outside = {
@@ -50,7 +50,7 @@ async function pass(
   target: URL,
   request: Request,
   { incoming, outgoing }: NodeBindings,
-  { extraApiTimeout, maxExtraApiBytes }: Settings,
+  { extraApiTimeout, maxExtraApiBytes, uploadLease }: Settings,
 ): Promise<Response> {
   if (!incoming || !outgoing) throw new Error('requests are passed on from a Node server only')
   const { request: open, agent } = clientFor(target.protocol)
@@ -67,7 +67,7 @@ async function pass(
   const answered = answerOf(onward, awayFrom)
   sendBody(incoming, onward, maxExtraApiBytes)
   const answer = capped(await answered, maxExtraApiBytes)
-  await passOn(answer, outgoing, () => heardOut(incoming, onward))
+  await passOn(answer, { incoming, outgoing, onward }, uploadLease)
   return sent
 }
 

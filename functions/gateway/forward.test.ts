@@ -39,7 +39,7 @@ const gate = (template: string) =>
       authenticate: async () => ({ name: 'ann', role: 'user' }),
       addressOf: () => undefined,
       refused: () => {},
-      forward: forwardOverHttp(template),
+      forward: forwardOverHttp({ functionUrl: template, uploadLease: 60 }),
       openapi: {},
       metrics: { time: () => {} },
       tracer: createTracer(),

@@ -3,8 +3,12 @@ import { pipeline } from 'node:stream/promises'
 import { Problem } from '#shared/contracts/problems.ts'
 import { routeFolder, type Route } from '#shared/contracts/route.ts'
 import type { NodeBindings } from '#shared/runtime/read-request.ts'
-import { passedOver } from '#shared/runtime/answer-early.ts'
+import { endHeardOut } from '#shared/runtime/answer-early.ts'
+import type { Config } from '#shared/runtime/config.ts'
+import { cutOffIdle } from '#shared/runtime/patience.ts'
 import { sent } from '#shared/runtime/web.ts'
+
+type Settings = Pick<Config, 'functionUrl' | 'uploadLease'>
 
 /** What is said to this end of the line alone, and who one is, which functions are told by an identity. */
 const notPassedOn = new Set([
@@ -19,11 +23,8 @@ const notPassedOn = new Set([
   'upgrade',
 ])
 
-/**
- * Takes requests to functions over HTTP; bytes and trailers pass through as they come. `template` says where a function is:
- * `{function}` stands for its name.
- */
-export function forwardOverHttp(template: string) {
+/** Takes requests to functions over HTTP; bytes and trailers pass through as they come. */
+export function forwardOverHttp({ functionUrl, uploadLease }: Settings) {
   const agent = new http.Agent({ keepAlive: true })
   return async (
     route: Route,
@@ -34,7 +35,7 @@ export function forwardOverHttp(template: string) {
     const { pathname, search } = new URL(request.url)
     const target = new URL(
       `${pathname}${search}`,
-      template.replace('{function}', `api-${routeFolder(route)}`),
+      functionUrl.replace('{function}', `api-${routeFolder(route)}`),
     )
     const headers = endToEnd({ ...Object.fromEntries(request.headers), host: target.host })
     // What has no body by contract is sent without one, whatever the caller sends.
@@ -43,7 +44,7 @@ export function forwardOverHttp(template: string) {
     const answered = answerOf(onward, functionAway)
     if (route.body) passBody(incoming, onward)
     else onward.end()
-    await passOn(await answered, outgoing, () => heardOut(incoming, onward))
+    await passOn(await answered, { incoming, outgoing, onward }, uploadLease)
     return sent
   }
 }
@@ -52,16 +53,6 @@ const functionAway = (cause: Error): Problem =>
   new Problem('unavailable', 'The function that serves this is away; try again in a moment.', {
     cause,
   })
-
-/** Answered while it is being sent: nobody has use for the rest, but the caller must find the line open. */
-export async function heardOut(
-  incoming: IncomingMessage,
-  onward: http.ClientRequest,
-): Promise<void> {
-  incoming.unpipe(onward)
-  if (!onward.writableEnded) onward.destroy()
-  await passedOver(incoming)
-}
 
 /** Not by `pipeline`: that would cut the caller's line, and with it the answer, when the function takes no more. */
 function passBody(incoming: IncomingMessage, onward: http.ClientRequest): void {
@@ -86,18 +77,24 @@ export function answerOf(
   })
 }
 
-/** Gives an answer as it comes, with its trailers. One that breaks off is cut. */
+/** Both ends of a caller's line, and the request that is made of what comes there. */
+type Between = { incoming: IncomingMessage; outgoing: ServerResponse; onward: http.ClientRequest }
+
+/** Gives an answer as it comes, with its trailers. One that breaks off is cut, and so is who takes nothing for `patience` seconds. */
 export async function passOn(
   answer: IncomingMessage,
-  outgoing: ServerResponse,
-  heardOut: () => Promise<void>,
+  { incoming, outgoing, onward }: Between,
+  patience: number,
 ): Promise<void> {
   outgoing.writeHead(answer.statusCode ?? 502, endToEnd(answer.headers))
+  cutOffIdle(outgoing, patience)
   try {
     await pipeline(answer, outgoing, { end: false })
     outgoing.addTrailers(answer.trailers as Record<string, string>)
-    await heardOut()
-    outgoing.end()
+    // Answered while it is being sent: nobody has use for the rest, but the caller must find the line open.
+    incoming.unpipe(onward)
+    if (!onward.writableEnded) onward.destroy()
+    await endHeardOut({ incoming, outgoing })
   } catch {
     // Cut, so that nobody takes a part for the whole.
     outgoing.destroy()

@@ -17,7 +17,7 @@ export default {
       throw new BadSettings(
         'Without KNIT_TOKEN the gateway listens on 127.0.0.1 only: set KNIT_TOKEN, or KNIT_HOST=127.0.0.1.',
       )
-    return openGateway(world, { routes, forward: forwardOverHttp(config.functionUrl) })
+    return openGateway(world, { routes, forward: forwardOverHttp(config) })
   },
   onServer: capConnections,
 }

@@ -48,7 +48,7 @@ export async function openDoor(world: World): Promise<Door> {
     tellMetrics: tellMetrics(world, { ofSystem: true }),
   })
 
-  const server = httpServer(withHealth(world, front.fetch))
+  const server = httpServer(withHealth(world, front.fetch), world.config)
   capConnections(server, world.config)
   const port = await listen(server, world.config.host, world.config.port)
   return {

@@ -20,7 +20,7 @@ export async function answerEarly(
     'content-length': body.length,
   })
   outgoing.write(body)
-  void passedOver(incoming).then(() => outgoing.end())
+  void endHeardOut({ incoming, outgoing })
   return sent
 }
 
@@ -31,8 +31,14 @@ const isStillSent = ({ method, headers, complete, destroyed }: IncomingMessage):
   !destroyed &&
   (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0)
 
+/** Ends an answer when the caller has sent the rest; who has not by then is cut off, as nothing else can follow on that line. */
+export async function endHeardOut({ incoming, outgoing }: Required<NodeBindings>): Promise<void> {
+  await passedOver(incoming)
+  outgoing.end(() => incoming.complete || incoming.destroy())
+}
+
 /** Resolves when a caller has sent the rest of a body that nobody wants, is gone, or has taken too long. */
-export function passedOver(incoming: IncomingMessage): Promise<void> {
+function passedOver(incoming: IncomingMessage): Promise<void> {
   return new Promise((resolve) => {
     if (incoming.readableEnded || incoming.destroyed) return resolve()
     const enough = setTimeout(resolve, patience)

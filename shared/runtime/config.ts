@@ -143,6 +143,10 @@ export const Config = z.object({
   maxFailedSignIns: count(60).describe(
     'Failures to sign in from one address within a minute, beyond which it has to wait, but for who has signed in before.',
   ),
+  headersTimeout: seconds(15).describe('Seconds the head of a request may take to arrive.'),
+  minBodyRate: count(100).describe(
+    'Bytes a second that the body of a request has to bring, over two `KNIT_UPLOAD_LEASE`; who is slower is cut off.',
+  ),
   maxConnections: count(4096).describe('Connections a gateway has at the most.'),
   maxConnectionsPerAddress: count(1024).describe(
     'Connections a gateway has with one address at the most; `KNIT_TRUSTED_PROXIES` have no limit of their own.',

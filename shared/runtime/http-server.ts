@@ -4,21 +4,36 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
 import type { Fetch } from './health.ts'
+import { cutOffIdle, cutOffSlow, Patience } from './patience.ts'
 import { LightResponse, lightRequest, sent } from './web.ts'
 
-const timeouts = { requestTimeout: 0, headersTimeout: 20_000 }
-
-/** An HTTP server around `fetch`. Uploads take as long as they take; headers do not. */
-export const httpServer = (fetch: Fetch): Server => createServer(timeouts, listener(fetch))
+/** An HTTP server around `fetch`. Uploads take as long as they take; heads do not, and nobody holds a line without using it. */
+export const httpServer = (fetch: Fetch, patience: Patience = usual()): Server =>
+  createServer(timeoutsOf(patience), listener(fetch, patience))
 
 /** The same over TLS, of which nothing is loaded where it is not asked for. */
-export const httpsServer = (fetch: Fetch, certificate: { cert: string; key: string }): TlsServer =>
+export const httpsServer = (
+  fetch: Fetch,
+  certificate: { cert: string; key: string },
+  patience: Patience = usual(),
+): TlsServer =>
   process
     .getBuiltinModule('node:https')
-    .createServer({ ...timeouts, ...certificate }, listener(fetch))
+    .createServer({ ...timeoutsOf(patience), ...certificate }, listener(fetch, patience))
 
-const listener = (fetch: Fetch) => (incoming: IncomingMessage, outgoing: ServerResponse) =>
-  void serve(fetch, incoming, outgoing)
+const usual = (): Patience => Patience.parse({})
+
+const timeoutsOf = ({ headersTimeout }: Patience) => ({
+  requestTimeout: 0,
+  headersTimeout: headersTimeout * 1000,
+  handshakeTimeout: headersTimeout * 1000,
+  // How often Node looks for who is late: half a minute, unless given.
+  connectionsCheckingInterval: (headersTimeout * 1000) / 4,
+})
+
+const listener =
+  (fetch: Fetch, patience: Patience) => (incoming: IncomingMessage, outgoing: ServerResponse) =>
+    void serve(fetch, { incoming, outgoing }, patience)
 
 // How soon a line is noticed that was still in use when the server closed.
 const lookAgain = 50
@@ -33,10 +48,12 @@ export async function closeServer(server: Server | TlsServer, grace: number): Pr
   clearTimeout(cut)
 }
 
+type Line = { incoming: IncomingMessage; outgoing: ServerResponse }
+
 async function serve(
   fetch: Fetch,
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
+  { incoming, outgoing }: Line,
+  patience: Patience,
 ): Promise<void> {
   const { method = 'GET' } = incoming
   const url = urlOf(incoming)
@@ -48,12 +65,13 @@ async function serve(
     name,
     String(value),
   ])
+  cutOffSlow(incoming, patience)
   try {
     const request = lightRequest({ method, url, headers, signal: endOf(outgoing) })
     const response = await fetch(request, { incoming, outgoing })
     // Hono answers HEAD with a copy of what GET is answered with, which is no longer known as sent.
     if (response === sent || (method === 'HEAD' && outgoing.headersSent)) return
-    await write(response, outgoing)
+    await write(response, outgoing, patience)
   } catch (error) {
     console.error(error)
     if (outgoing.headersSent) outgoing.destroy()
@@ -80,15 +98,25 @@ function endOf(outgoing: ServerResponse): AbortSignal {
   return gone.signal
 }
 
-async function write(response: Response | LightResponse, outgoing: ServerResponse): Promise<void> {
+async function write(
+  response: Response | LightResponse,
+  outgoing: ServerResponse,
+  { uploadLease }: Patience,
+): Promise<void> {
   const headers = Object.fromEntries(response.headers)
   if (response instanceof LightResponse) {
     const { status, content } = response
     if (content !== null) headers['content-length'] = String(Buffer.byteLength(content))
     outgoing.writeHead(status, headers).end(content)
+    // What a reader takes at once, as nearly all of them do, is gone by now.
+    if (outgoing.writableLength > 0) cutOffIdle(outgoing, uploadLease)
     return
   }
   outgoing.writeHead(response.status, headers)
-  if (response.body) await pipeline(Readable.fromWeb(response.body as ReadableStream), outgoing)
-  else outgoing.end()
+  if (!response.body) {
+    outgoing.end()
+    return
+  }
+  cutOffIdle(outgoing, uploadLease)
+  await pipeline(Readable.fromWeb(response.body as ReadableStream), outgoing)
 }

@@ -112,13 +112,24 @@ export async function readText(
   if (content !== undefined) return content
   const chunks: Uint8Array[] = []
   let bytes = 0
-  for await (const chunk of bodyStream(request, bindings).iterator({ destroyOnReturn: false })) {
-    bytes += chunk.length
-    if (bytes > maxBytes) throw tooLarge()
-    chunks.push(chunk)
+  try {
+    for await (const chunk of bodyStream(request, bindings).iterator({ destroyOnReturn: false })) {
+      bytes += chunk.length
+      if (bytes > maxBytes) throw tooLarge()
+      chunks.push(chunk)
+    }
+  } catch (error) {
+    const { destroyed, complete } = bindings.incoming ?? {}
+    throw destroyed && !complete ? brokenOff(error) : error
   }
   return new TextDecoder().decode(Buffer.concat(chunks))
 }
+
+/** Nobody hears it any more; but it is no failure of ours. */
+const brokenOff = (cause: unknown): Problem =>
+  new Problem('bad-request', 'The connection broke before the body was whole; send it again.', {
+    cause,
+  })
 
 /** The body as a stream of bytes, with the trailers that follow it. */
 export function bodyStream(request: Asked, bindings: NodeBindings): Readable {

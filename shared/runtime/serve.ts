@@ -69,12 +69,14 @@ function start(fn: ServedFunction, config: Config, openCluster?: OpenCluster): v
 /** A port of its own, to which no service leads: what the system does is not for everybody who may call it. */
 function metricsServer({ deploy }: ServedFunction, world: World): Server | undefined {
   if (world.config.metricsPort === undefined) return undefined
-  return httpServer(onlyMetrics(tellMetrics(world, { ofSystem: deploy.tellsOfSystem === true })))
+  const tell = tellMetrics(world, { ofSystem: deploy.tellsOfSystem === true })
+  return httpServer(onlyMetrics(tell), world.config)
 }
 
-function serverOf(fetch: Fetch, { config: { tlsFolder }, log }: World): Server | TlsServer {
-  if (!tlsFolder) return httpServer(fetch)
-  const server = httpsServer(fetch, certificateIn(tlsFolder))
+function serverOf(fetch: Fetch, { config, log }: World): Server | TlsServer {
+  const { tlsFolder } = config
+  if (!tlsFolder) return httpServer(fetch, config)
+  const server = httpsServer(fetch, certificateIn(tlsFolder), config)
   followCertificate(server, tlsFolder, (error) =>
     log.warn('the certificate could not be read', { error }),
   )

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
 import type { Log } from '#shared/ports/log.ts'
+import { cutOffIdle } from './patience.ts'
 import type { NodeBindings } from './read-request.ts'
 import { sent } from './web.ts'
 
@@ -16,8 +17,8 @@ export type StreamOptions = {
   count: (bytes: number) => void
   /** Sent after the last byte, and only then: its absence tells that the answer is not whole. */
   trailer?: { name: string; value: () => string }
-  /** Seconds after which a reader who takes nothing of what waits is cut off; unless given, never. */
-  patience?: number
+  /** Seconds after which a reader who takes nothing of what waits is cut off. */
+  patience: number
 }
 
 /**
@@ -43,20 +44,12 @@ export function streamResponse(
     ...(options.trailer && { trailer: options.trailer.name }),
   })
   outgoing.flushHeaders()
-  if (options.patience !== undefined) cutOffIdle(outgoing, options.patience)
+  cutOffIdle(outgoing, options.patience)
   void send(body, outgoing, options)
   return sent
 }
 
 type Outgoing = NonNullable<NodeBindings['outgoing']>
-
-/** The time-out of a socket begins anew with each byte that goes. That nothing goes because we are slow is not laid to the reader. */
-function cutOffIdle(outgoing: Outgoing, patience: number): void {
-  outgoing.setTimeout(patience * 1000, () => {
-    if (outgoing.writableLength > 0)
-      outgoing.destroy(new Error(`the reader took nothing for ${patience} seconds`))
-  })
-}
 
 async function send(
   body: Readable,

@@ -41,6 +41,7 @@ export default defineRoute(
       type: 'application/octet-stream',
       log: ctx.log,
       count: (bytes) => ctx.metrics.count('knit_sent_bytes_total', { route: runs.log.name }, bytes),
+      patience: ctx.config.uploadLease,
     })
   },
   { as: 'deployment', uses: ['followLog', 'readLog'] },
