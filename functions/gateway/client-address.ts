@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net'
-import { addressesIn, plainAddress } from '#shared/runtime/addresses.ts'
+import { addressesIn, plainAddress } from '#shared/adapters/addresses.ts'
 import type { NodeBindings } from '#shared/runtime/read-request.ts'
 
 export type AddressOf = (

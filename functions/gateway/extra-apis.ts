@@ -7,7 +7,7 @@ import { identityHeader } from '#shared/runtime/identity.ts'
 import type { NodeBindings } from '#shared/runtime/read-request.ts'
 import { sent } from '#shared/runtime/web.ts'
 import { answerOf, endToEnd, passOn } from './forward.ts'
-import { safeLookup } from './safe-lookup.ts'
+import { safeLookup } from '#shared/adapters/safe-lookup.ts'
 
 type Settings = Pick<Config, 'extraApis' | 'extraApiTimeout' | 'maxExtraApiBytes' | 'uploadLease'>
 

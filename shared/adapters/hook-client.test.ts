@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { expect, test } from 'vitest'
 import { hookServer } from '#tests/support/hook-server.ts'
 import { callHook, HookFailed } from './hook-client.ts'
+import { safeLookup } from './safe-lookup.ts'
 
 const asJson = { 'content-type': 'application/json' }
 
@@ -66,7 +67,7 @@ test.for<[string, (response: ServerResponse) => void, string]>([
     },
     'its answer has more than 1000 bytes',
   ],
-  ['a broken line', (response) => response.destroy(), 'other side closed'],
+  ['a broken line', (response) => response.destroy(), 'socket hang up'],
 ])('%s is a failure that says so', async ([, answer, message]) => {
   const { calls, answer: failure } = await asked(answer)
   expect(failure).toBeInstanceOf(HookFailed)
@@ -94,4 +95,20 @@ test('nobody at the other end is a failure that says where', async () => {
   // A port of this machine that nobody may listen on without being asked.
   const call = { url: 'http://127.0.0.1:2/', body: '{}', headers: {}, timeout: 30, maxBytes: 10 }
   await expect(callHook(call)).rejects.toThrow('connect ECONNREFUSED 127.0.0.1:2')
+})
+
+test('a hook whose name leads to the machine itself, now or a moment later, is not called there', async () => {
+  const { url, calls } = await hookServer()
+  const { port } = new URL(url)
+  const found = ['127.0.0.1', '169.254.169.254']
+  const lookup = safeLookup((_host, _options, done) =>
+    done(null, [{ address: found.shift() ?? '169.254.169.254', family: 4 }]),
+  )
+  const call = { body: '{}', headers: {}, timeout: 30, maxBytes: 10 }
+  await callHook({ ...call, url: `http://hook.test:${port}/` }, lookup)
+  expect([found.length, calls.length]).toEqual([1, 1])
+  await expect(callHook({ ...call, url: `http://hook.test:${port}/` }, lookup)).rejects.toThrow(
+    'hook.test leads to no address for others',
+  )
+  expect(calls).toHaveLength(1)
 })

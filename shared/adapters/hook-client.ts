@@ -1,3 +1,7 @@
+import http, { type IncomingMessage } from 'node:http'
+import type { LookupFunction } from 'node:net'
+import { safeLookup } from './safe-lookup.ts'
+
 /** A call to a hook: where, what, and how much of an answer may be read in what time. */
 export type HookCall = {
   url: string
@@ -15,40 +19,58 @@ export class HookFailed extends Error {
 }
 
 /**
- * Calls a hook, once, following no redirect. Gives back the object that it answered as `application/json`, undefined for any
- * other kind of answer, which is not read. Throws `HookFailed`.
+ * Calls a hook, once, following no redirect: its name is looked up once, and does not lead to the machine itself. Gives back the
+ * object that it answered as `application/json`, undefined for any other kind of answer, which is not read. Throws `HookFailed`.
  */
-export async function callHook(call: HookCall): Promise<Record<string, unknown> | undefined> {
+export async function callHook(
+  call: HookCall,
+  lookup: LookupFunction = safeLookup(),
+): Promise<Record<string, unknown> | undefined> {
   const signal = AbortSignal.timeout(call.timeout * 1000)
   try {
-    const response = await fetch(call.url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', ...call.headers },
-      body: call.body,
-      redirect: 'manual',
-      signal,
-    })
-    const isJson = response.ok && response.headers.get('content-type') === 'application/json'
-    if (isJson) return objectIn(await textOf(response, call.maxBytes))
-    await response.body?.cancel()
-    if (!response.ok) throw new HookFailed(`it answered ${response.status}`)
+    const answer = await answerTo(call, { signal, lookup })
+    const { statusCode: status = 0 } = answer
+    const isFine = status >= 200 && status < 300
+    if (isFine && answer.headers['content-type'] === 'application/json')
+      return objectIn(await textOf(answer, call.maxBytes))
+    answer.destroy()
+    if (!isFine) throw new HookFailed(`it answered ${status}`)
     return undefined
   } catch (error) {
     if (signal.aborted) throw new HookFailed(`it did not answer within ${call.timeout} s`)
-    throw error instanceof HookFailed ? error : new HookFailed(reasonOf(error), { cause: error })
+    throw error instanceof HookFailed
+      ? error
+      : new HookFailed((error as Error).message, { cause: error })
   }
 }
 
-async function textOf(response: Response, maxBytes: number): Promise<string> {
-  const chunks: Uint8Array[] = []
+type How = { signal: AbortSignal; lookup: LookupFunction }
+
+function answerTo({ url, headers, body }: HookCall, how: How): Promise<IncomingMessage> {
+  const { request } = url.startsWith('https:') ? process.getBuiltinModule('node:https') : http
+  return new Promise((resolve, reject) => {
+    const options = { method: 'POST', headers: { ...asJson(body), ...headers }, agent: false }
+    request(url, { ...options, ...how }, resolve)
+      .on('error', reject)
+      .end(body)
+  })
+}
+
+const asJson = (body: string) => ({
+  'content-type': 'application/json',
+  'content-length': Buffer.byteLength(body),
+})
+
+async function textOf(answer: IncomingMessage, maxBytes: number): Promise<string> {
+  const chunks: Buffer[] = []
   let bytes = 0
   // Leaving the loop by an error ends the connection.
-  for await (const chunk of response.body ?? []) {
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
     bytes += chunk.length
     if (bytes > maxBytes) throw new HookFailed(`its answer has more than ${maxBytes} bytes`)
     chunks.push(chunk)
   }
-  return new TextDecoder().decode(Buffer.concat(chunks))
+  return Buffer.concat(chunks).toString()
 }
 
 function objectIn(text: string): Record<string, unknown> {
@@ -61,10 +83,4 @@ function objectIn(text: string): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new HookFailed('its answer is JSON, but no object')
   return value as Record<string, unknown>
-}
-
-/** `fetch failed` says nothing; what it was caused by does. */
-function reasonOf(error: unknown): string {
-  const { message, cause } = error as Error
-  return cause instanceof Error ? cause.message || String(cause) : message
 }

@@ -35,8 +35,21 @@ test.for([
   '/a=http://2852039166/',
   '/a=http://[fe80::1]/',
   '/a=http://[::ffff:169.254.169.254]/',
+  '/a=http://[fd00:ec2::254]/latest',
+  '/a=http://0251.0376.0251.0376/',
+  '/a=http://169.254.43518/',
+  '/a=http://１６９.254.169.254/',
 ])('%j is none', (text) => {
   expect(() => readExtraApi(text)).toThrow(Invalid)
+})
+
+test('what is wrong with one is told without its password', () => {
+  for (const text of [
+    '/a=http://me:secret@my-service/',
+    'http://me:secret@my-service/',
+    '/a=ftp://secret@x',
+  ])
+    expect(() => readExtraApi(text)).toThrow(/^(?!.*secret).*\/\/…@/)
 })
 
 const apis = ['/foo=http://up/base?own=1', '/foo/deep=https://deep:8443', '/bar=http://up'].map(

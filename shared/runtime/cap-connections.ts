@@ -1,7 +1,7 @@
 import type { Server } from 'node:http'
 import type { Server as TlsServer } from 'node:https'
 import type { Socket } from 'node:net'
-import { addressesIn, plainAddress } from './addresses.ts'
+import { addressesIn, plainAddress } from '#shared/adapters/addresses.ts'
 import type { Config } from './config.ts'
 
 type Caps = Pick<Config, 'maxConnections' | 'maxConnectionsPerAddress' | 'trustedProxies'>

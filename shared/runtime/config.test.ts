@@ -50,6 +50,25 @@ test('every mistake is named at once, by its variable, and no secret is shown', 
   expect(read).toThrow('  KNIT_PORT: expected at most 65535\n')
 })
 
+test.for([
+  'ftp://x',
+  'my-service',
+  'http://',
+  'file:///etc/passwd',
+  'http://169.254.169.254/latest',
+  'http://0xa9fea9fe/',
+  'http://2852039166/',
+  'http://[::ffff:169.254.169.254]/',
+  'http://[fe80::1]/',
+  'http://me:secret@my-service/',
+])('%s is no hook, and what is wrong is told without a password', (url) => {
+  for (const variable of ['KNIT_HOOKS_BEFORE', 'KNIT_HOOKS_AFTER']) {
+    const read = () => configFrom({ ...needed, [variable]: `http://fine/ ${url}` })
+    expect(read).toThrow(variable)
+    expect(read).not.toThrow(/secret/)
+  }
+})
+
 test('variables of others are not looked at', () => {
   expect(configFrom({ ...needed, PORT: '1', KNIT_UNKNOWN: 'x' })).toMatchObject({ port: 8080 })
 })

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { leastDaysOfAudit } from '#shared/domain/audit.ts'
 import { readExtraApi } from '#shared/domain/extra-api.ts'
+import { faultOfUrl, withoutUser } from '#shared/domain/outside-url.ts'
 import { plainWords } from '#shared/domain/plain-words.ts'
 import { SecureUrl } from '#shared/domain/secure-url.ts'
 
@@ -13,9 +14,14 @@ const urls = () =>
     .string()
     .default('')
     .transform((text) => text.split(/\s+/).filter(Boolean))
-    .pipe(z.array(z.url({ protocol: /^https?$/ }).refine(hasNoPassword, withPassword)))
-const hasNoPassword = (url: string) => !URL.canParse(url) || new URL(url).username === ''
-const withPassword = 'A name or password in the URL would be shown to people and kept in the log.'
+    .pipe(
+      z.array(
+        z.string().superRefine((url, ctx) => {
+          const fault = faultOfUrl(url)
+          if (fault) ctx.addIssue(`"${withoutUser(url)}" ${fault}`)
+        }),
+      ),
+    )
 
 /** Words with spaces between them. */
 const words = (fallback = '') =>

@@ -1,6 +1,6 @@
 import { lookup, type LookupAddress } from 'node:dns'
 import type { LookupFunction } from 'node:net'
-import { addressesIn, plainAddress } from '#shared/runtime/addresses.ts'
+import { addressesIn, plainAddress } from './addresses.ts'
 
 type Resolve = (
   host: string,
@@ -11,7 +11,7 @@ type Resolve = (
 const resolveAll: Resolve = (host, options, done) => lookup(host, { ...options, all: true }, done)
 
 // Where clouds keep the secrets of their machines. Nobody's API is there, whatever a name leads to.
-const isOfMachine = addressesIn(['169.254.0.0/16', 'fe80::/10'])
+const isOfMachine = addressesIn(['169.254.0.0/16', 'fe80::/10', 'fd00:ec2::/32'])
 
 /** Looks a host up, once: what was looked at is what is connected to, whatever the name leads to a moment later. */
 export const safeLookup =

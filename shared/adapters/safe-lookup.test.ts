@@ -18,6 +18,7 @@ const bad = [
   { address: '169.254.169.254', family: 4 },
   { address: '::ffff:169.254.169.254', family: 6 },
   { address: 'fe80::1', family: 6 },
+  { address: 'fd00:ec2::254', family: 6 },
 ]
 
 test('a name is what it leads to', async () => {
