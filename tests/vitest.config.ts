@@ -8,6 +8,8 @@ export default defineConfig({
     globalSetup: ['tests/support/global-postgres.ts'],
     reporters: ['default', 'tests/support/closing-line.ts'],
     maxWorkers: 2,
+    // Without the way by which a text becomes a prototype: what needed it would fail here.
+    execArgv: ['--disable-proto=delete'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

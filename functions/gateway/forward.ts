@@ -33,10 +33,9 @@ export function forwardOverHttp({ functionUrl, uploadLease }: Settings) {
   ): Promise<Response> => {
     if (!incoming || !outgoing) throw new Error('requests are forwarded from a Node server only')
     const { pathname, search } = new URL(request.url)
-    const target = new URL(
-      `${pathname}${search}`,
-      functionUrl.replace('{function}', `api-${routeFolder(route)}`),
-    )
+    const target = new URL(functionUrl.replace('{function}', `api-${routeFolder(route)}`))
+    // Set, not resolved: a path that begins with two slashes would lead to another host.
+    Object.assign(target, { pathname, search })
     const headers = endToEnd({ ...Object.fromEntries(request.headers), host: target.host })
     // What has no body by contract is sent without one, whatever the caller sends.
     if (!route.body) delete headers['content-length']
