@@ -1,6 +1,7 @@
 import { connectApi } from '#shared/client/connect.ts'
 import { access } from '#shared/contracts/access.ts'
 import { auth } from '#shared/contracts/auth.ts'
+import { withoutUser } from '#shared/domain/outside-url.ts'
 import { onAway } from '../api.ts'
 import { command } from '../command.ts'
 import type { Context } from '../context.ts'
@@ -26,7 +27,7 @@ async function atProvider(profile: Profile, ctx: Context): Promise<void> {
   const { oidc: client } = await apiFor(profile, ctx).call(auth.show, {}, ctx)
   if (!client)
     throw new Failure(
-      `${apiRoot} has no provider to sign in at`,
+      `${withoutUser(apiRoot)} has no provider to sign in at`,
       'ask an administrator for a token, then: knit login --token-file FILE',
     )
   const tokens = await signInByDevice(client, ctx)

@@ -1,3 +1,4 @@
+import { withoutUser } from '#shared/domain/outside-url.ts'
 import { askProvider, discover, ProviderAway } from '#shared/oidc/provider.ts'
 import { command } from '../command.ts'
 import type { Context } from '../context.ts'
@@ -16,8 +17,8 @@ export default command({
       setToken(undefined, ctx)
       note(ctx, 'the token is forgotten here; to end it: knit admin token revoke NAME')
     }
-    if (session || token !== undefined) note(ctx, `signed out of ${apiRoot}`)
-    else note(ctx, `nobody was signed in to ${apiRoot}`)
+    if (session || token !== undefined) note(ctx, `signed out of ${withoutUser(apiRoot)}`)
+    else note(ctx, `nobody was signed in to ${withoutUser(apiRoot)}`)
   },
 })
 

@@ -19,7 +19,7 @@ export const localStart = {
     .string()
     .regex(/^postgres(ql)?:\/\//, 'expected postgres://USER:PASSWORD@HOST/DATABASE')
     .optional()
-    .describe('A Postgres to use instead of the one inside.'),
+    .describe('A Postgres to use instead of the one inside; its password better from $PGPASSWORD.'),
   auth: z
     .boolean()
     .optional()

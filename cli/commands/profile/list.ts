@@ -1,3 +1,4 @@
+import { withoutUser } from '#shared/domain/outside-url.ts'
 import { outputArgs } from '../../args.ts'
 import { command } from '../../command.ts'
 import { print, type Column } from '../../output.ts'
@@ -19,7 +20,7 @@ export default command({
     const here = profileName(ctx)
     const listed = Object.entries(readStore(store)).map(([name, profile]) => {
       const { apiRoot } = checkProfile(profile, `the profile "${name}" in ${store}`)
-      return { name, apiRoot, used: name === here }
+      return { name, apiRoot: withoutUser(apiRoot), used: name === here }
     })
     print(ctx, listed, args, columns)
   },
