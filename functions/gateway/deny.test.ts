@@ -204,6 +204,8 @@ const useless: Record<string, (ctx: TestWorld) => string | Promise<string>> = {
       .setProtectedHeader({ alg: 'RS256', kid: 'of-the-provider', ...own })
       .sign(privateKey)}`
   },
+  'a token of a megabyte': async () =>
+    `Bearer ${await provider.sign({ ...admin, more: 'x'.repeat(1 << 20) })}`,
   "a provider's token with changed claims": async () => {
     const [head, body, signature] = (await provider.sign({ groups: [] })).split('.')
     const claims = JSON.parse(Buffer.from(body ?? '', 'base64url').toString()) as object

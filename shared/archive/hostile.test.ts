@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -29,6 +30,29 @@ describe.each(CORPUS)('unpack refuses hostile %s and leaves nothing behind:', (_
     expect(await readdir(outside)).toEqual(['canary', 'volume'])
     expect(await readFile(join(outside, 'canary'), 'utf8')).toBe('untouched')
   })
+})
+
+test('At least forty archives are refused, and none of them is another one again', () => {
+  const all = CORPUS.flatMap(([, cases]) => Object.values(cases))
+  const digests = all.map(({ archive }) => createHash('sha256').update(archive).digest('hex'))
+  expect(new Set(digests).size).toBe(all.length)
+  expect(all.length).toBeGreaterThanOrEqual(40)
+})
+
+test('Names that differ in their letters alone are two files, or the second is refused: none is written over', async () => {
+  const dir = await temporaryDir()
+  const archive = tgz(entry({ name: 'Twin' }, 'one'), entry({ name: 'twin' }, 'two'))
+  await unpack(streamOf(archive), dir).catch(() => {})
+  const kept = await Promise.all(
+    (await readdir(dir)).map(async (name) => [name, await readFile(join(dir, name), 'utf8')]),
+  )
+  expect([
+    [],
+    [
+      ['Twin', 'one'],
+      ['twin', 'two'],
+    ],
+  ]).toContainEqual(kept.toSorted())
 })
 
 test('The message of a refusal names the entry on one line, whatever its name', async () => {

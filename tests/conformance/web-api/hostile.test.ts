@@ -1,5 +1,8 @@
+import { once } from 'node:events'
 import { expect } from 'vitest'
 import { makeData } from '#tests/support/makers.ts'
+import { begin } from '#tests/support/over-socket.ts'
+import { until } from '#tests/support/until.ts'
 import type { TestWorld } from '#tests/support/world.ts'
 import { nobody, planSpec, test, type Ask } from './wire.ts'
 
@@ -213,3 +216,24 @@ test.for(['since', 'duration', 'status', 'limit', 'after', 'active'])(
     }
   },
 )
+
+test('a caller that goes away in the middle of a document is no failure of ours', async ({
+  front,
+  ask,
+}) => {
+  const headers = {
+    'content-type': 'application/json',
+    'content-length': 100,
+    expect: '100-continue',
+  }
+  const request = begin(front, { method: 'POST', path: '/api/plans', headers })
+  request.write('{"image":')
+  await once(request, 'continue')
+  const { world } = front
+  const told = (text: string) => world.lines.some((line) => line.includes(text))
+  const logged = until(() => told('broke before the body was whole'))
+  request.destroy()
+  await logged
+  expect(told('request failed')).toBe(false)
+  await expectAlive(ask)
+})
