@@ -1,9 +1,10 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { open, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { expect, test as base } from 'vitest'
+import { expect, test as base, vi } from 'vitest'
 import { LogForbidden } from '#shared/adapters/kubernetes-cluster/pod-log.ts'
+import { complaints, stamped } from '#shared/adapters/kubernetes-cluster/test-log.ts'
 import { copyLog } from './copy-log.ts'
 
 const test = base.extend<{ file: string }>({
@@ -29,26 +30,30 @@ function scripted(tries: Try[]) {
   return { open: openNext, over: over.signal }
 }
 
-const log = (...pieces: (string | Error)[]) =>
-  Readable.from(
-    (function* () {
-      for (const piece of pieces) {
-        if (piece instanceof Error) throw piece
-        yield Buffer.from(piece)
-      }
-    })(),
-  )
+/** An answer with lines, the first of that second, which may break off. */
+const logFrom =
+  (second: number) =>
+  (lines: string, end: string | Error = '') =>
+    Readable.from(
+      (function* () {
+        yield Buffer.from(stamped(lines, second))
+        if (end instanceof Error) throw end
+        yield Buffer.from(end)
+      })(),
+    )
+const log = logFrom(0)
+const broken = new Error('line broken')
 
 const copy = (file: string, ...tries: Try[]) =>
   copyLog({ ...scripted(tries), target: () => open(file, 'a+') })
 
 test('a log is copied once its program has begun', async ({ file }) => {
-  expect(await copy(file, undefined, undefined, log('a\n', 'b\n'))).toBe(true)
+  expect(await copy(file, undefined, undefined, log('a\nb\n'))).toBe(true)
   expect(readFileSync(file, 'utf8')).toBe('a\nb\n')
 })
 
 test('a program that prints nothing has an empty log', async ({ file }) => {
-  expect(await copy(file, log())).toBe(true)
+  expect(await copy(file, log(''))).toBe(true)
   expect(readFileSync(file, 'utf8')).toBe('')
 })
 
@@ -58,28 +63,74 @@ test('where no program has begun nothing is written', async ({ file }) => {
 })
 
 test('a line that breaks is taken up where it broke', async ({ file }) => {
-  const broken = log('one\ntw', new Error('line broken'))
-  await copy(file, broken, new Error('no line'), log('one\n', 'two\nthree\n'))
+  await copy(file, log('one\ntw', broken), new Error('no line'), log('one\ntwo\nthree\n'))
   expect(readFileSync(file, 'utf8')).toBe('one\ntwo\nthree\n')
 })
 
 test('who begins again goes on where the one before has ended', async ({ file }) => {
   writeFileSync(file, 'one\ntw')
-  await copy(file, log('one\n', 'two\n'))
+  await copy(file, log('one\ntwo\n'))
   expect(readFileSync(file, 'utf8')).toBe('one\ntwo\n')
 })
+
+const lines = Array.from({ length: 1000 }, (_, index) => `line ${index}\n`)
+const linesBetween = (from: number, to: number) => lines.slice(from, to).join('')
 
 test('where a kubelet has begun a new file nothing of the log is missed, and nothing twice', async ({
   file,
 }) => {
-  const lines = Array.from({ length: 1000 }, (_, index) => `line ${index}\n`)
-  const before = log(lines.slice(0, 600).join(''), new Error('line broken'))
-  const newFile = [lines.slice(300, 500).join(''), lines.slice(500).join('')]
-  await copy(file, before, log(...newFile))
-  expect(readFileSync(file, 'utf8')).toBe(lines.join(''))
+  await copy(file, log(linesBetween(0, 600), broken), logFrom(300)(linesBetween(300, 1000)))
+  expect(readFileSync(file, 'utf8')).toBe(linesBetween(0, 1000))
 
   await copy(file, log('of another file\n'))
-  expect(readFileSync(file, 'utf8')).toBe(`${lines.join('')}of another file\n`)
+  expect(readFileSync(file, 'utf8')).toBe(`${linesBetween(0, 1000)}of another file\n`)
+})
+
+test('lines of one wording are told apart', async ({ file }) => {
+  const same = (count: number) => 'still here\n'.repeat(count)
+  await copy(file, log(same(600), broken), logFrom(300)(same(500)))
+  expect(readFileSync(file, 'utf8')).toBe(same(800))
+})
+
+test.for([0, 1, 299, 500])(
+  'who begins again goes on in a new file as well, also when that breaks after %d lines',
+  async (count, { file }) => {
+    writeFileSync(file, linesBetween(0, 600))
+    const logLater = logFrom(300)
+    await copy(
+      file,
+      logLater(linesBetween(300, 300 + count), broken),
+      logLater(linesBetween(300, 1000)),
+    )
+    expect(readFileSync(file, 'utf8')).toBe(linesBetween(0, 1000))
+  },
+)
+
+test('what a kubelet says in place of a log is not kept', async ({ file }) => {
+  const [complaint = ''] = complaints
+  await copy(
+    file,
+    log('', complaint),
+    log('one\n', complaint),
+    log('one\ntw', broken),
+    log('', complaint),
+    log('one\ntwo\n', complaint),
+    log('one\ntwo\nthree'),
+  )
+  expect(readFileSync(file, 'utf8')).toBe('one\ntwo\nthree')
+})
+
+test('what a full disk took a part of is written whole when there is room', async ({ file }) => {
+  const target = async (): Promise<FileHandle> => {
+    const handle = await open(file, 'a+')
+    vi.spyOn(handle, 'appendFile').mockImplementationOnce(async () => {
+      await handle.write('on')
+      throw new Error('ENOSPC')
+    })
+    return handle
+  }
+  await copyLog({ ...scripted([log('one\n'), log('one\ntwo\n')]), target })
+  expect(readFileSync(file, 'utf8')).toBe('one\ntwo\n')
 })
 
 test('a log that does not end with its program is cut off, and asked for once more', async ({
@@ -87,9 +138,9 @@ test('a log that does not end with its program is cut off, and asked for once mo
 }) => {
   const over = new AbortController()
   const endless = new Readable({ read() {} })
-  endless.push('one\n')
+  endless.push(stamped('one\n'))
   const openNext = async () => {
-    if (over.signal.aborted) return log('one\n', 'two\n')
+    if (over.signal.aborted) return log('one\ntwo\n')
     over.abort()
     return endless
   }

@@ -2,9 +2,10 @@ import type { FileHandle } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import { LogForbidden } from '#shared/adapters/kubernetes-cluster/pod-log.ts'
+import { beginning, printed, type Place } from '#shared/adapters/kubernetes-cluster/printed.ts'
 
 export type CopyOptions = {
-  /** The log, from the first byte that there still is until its program ends; undefined when that has not begun. */
+  /** The log with its stamps, from the first byte that there still is until its program ends; undefined when that has not begun. */
   open(): Promise<Readable | undefined>
   /** Where it goes, to be read and appended to; asked for when there is a log. */
   target(): Promise<FileHandle | undefined>
@@ -28,7 +29,7 @@ export async function copyLog({
 }: CopyOptions): Promise<boolean> {
   let began = false
   let tries = 0
-  let file: FileHandle | undefined
+  let kept: Kept | undefined
   for (let wait = soonest; ; wait = Math.min(2 * wait, latest)) {
     // Asked before reading: what was printed until then is in what is read.
     const last = over.aborted
@@ -36,8 +37,8 @@ export async function copyLog({
       const log = await open()
       if (log) {
         began = true
-        file ??= await target()
-        await ending(log, over, certainty, () => append(log, file))
+        const copy = (kept ??= await keptIn(await target()))
+        await ending(log, over, certainty, () => append(log, copy))
         if (last || (await isOverWithin(certainty, over))) break
       } else if (last) break
     } catch (error) {
@@ -49,8 +50,8 @@ export async function copyLog({
     }
     await pause(wait, undefined, { signal: last ? undefined : over }).catch(() => {})
   }
-  await file?.sync()
-  await file?.close()
+  await kept?.file?.sync()
+  await kept?.file?.close()
   return began
 }
 
@@ -74,32 +75,49 @@ async function ending(
   } finally {
     clearTimeout(timer)
     over.removeEventListener('abort', end)
+    log.destroy()
   }
 }
 
-/** Writes what comes after that which is there already. */
-async function append(log: Readable, file: FileHandle | undefined): Promise<void> {
-  const { size: kept } = (await file?.stat()) ?? { size: 0 }
-  let skip: number | undefined
+type Kept = {
+  file: FileHandle | undefined
+  /** So much of the file was written, and no more of it counts. */
+  size: number
+  /** What comes next in the log. */
+  place: Place
+  /** How much of what comes next is there already, from who wrote it before; undefined until enough of it was seen. */
+  skip?: number
+}
+
+async function keptIn(file: FileHandle | undefined): Promise<Kept> {
+  const { size } = (await file?.stat()) ?? { size: 0 }
+  return { file, size, place: beginning }
+}
+
+/** Writes what is not there already. */
+async function append(log: Readable, kept: Kept): Promise<void> {
+  // A disk that is full may have taken a part.
+  await kept.file?.truncate(kept.size)
   let head = Buffer.alloc(0)
-  const take = async (piece: Buffer) => {
-    const fresh = piece.subarray(Math.min(skip ?? 0, piece.length))
-    skip = Math.max(0, (skip ?? 0) - piece.length)
-    if (fresh.length > 0) await file?.appendFile(fresh)
+  let { place } = kept
+  for await (const next of printed(log, kept.place)) {
+    head = Buffer.concat([head, next.bytes])
+    place = next.place
+    if (kept.skip === undefined && head.length < Math.min(enough, kept.size)) continue
+    await take(head, place, kept)
+    head = Buffer.alloc(0)
   }
-  for await (const piece of log as AsyncIterable<Buffer>) {
-    if (skip !== undefined) {
-      await take(piece)
-      continue
-    }
-    head = Buffer.concat([head, piece])
-    if (head.length < Math.min(enough, kept)) continue
-    skip = await overlap(head, kept, file)
-    await take(head)
-  }
-  if (skip !== undefined) return
-  skip = await overlap(head, kept, file)
-  await take(head)
+  await take(head, place, kept)
+}
+
+async function take(head: Buffer, place: Place, kept: Kept): Promise<void> {
+  if (head.length === 0) return
+  kept.skip ??= await overlap(head, kept.size, kept.file)
+  const fresh = head.subarray(Math.min(kept.skip, head.length))
+  if (fresh.length > 0) await kept.file?.appendFile(fresh)
+  kept.size += fresh.length
+  kept.skip -= head.length - fresh.length
+  kept.place = place
 }
 
 // By so many bytes a place in a log is known.

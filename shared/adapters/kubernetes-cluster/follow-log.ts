@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { ask, askIfThere, type Api } from './api.ts'
 import { containers } from './job.ts'
 import { LogForbidden, openPodLog } from './pod-log.ts'
+import { beginning, printed, type Place } from './printed.ts'
 import type { Volumes } from './volumes.ts'
 
 export type FollowOptions = {
@@ -29,14 +30,14 @@ export async function followLog(api: Api, options: FollowOptions): Promise<Reada
 
 async function* pieces(api: Api, options: FollowOptions): AsyncGenerator<Buffer> {
   const { signal } = options
-  const sent = { bytes: 0 }
+  const sent: Sent = { bytes: 0, place: beginning }
   let tries = 0
   for (let wait = soonest; ; wait = Math.min(2 * wait, latest)) {
     try {
       const pod = await podOf(api, options)
       const isLast = !pod || hasEnded(pod)
       const log = await logOf(api, pod, options)
-      if (log) yield* rest(log, sent)
+      if (log) yield* pod ? rest(log, sent) : keptRest(log, sent)
       if (log && isLast) return
     } catch (error) {
       tries += 1
@@ -48,8 +49,19 @@ async function* pieces(api: Api, options: FollowOptions): AsyncGenerator<Buffer>
   }
 }
 
-/** What comes after the bytes that were sent already, which it counts. */
-async function* rest(log: Readable, sent: { bytes: number }): AsyncGenerator<Buffer> {
+type Sent = { bytes: number; place: Place }
+
+/** What was printed since what was sent. */
+async function* rest(log: Readable, sent: Sent): AsyncGenerator<Buffer> {
+  for await (const { bytes, place } of printed(log, sent.place)) {
+    yield bytes
+    sent.bytes += bytes.length
+    sent.place = place
+  }
+}
+
+/** What is kept, which bears no stamps, behind what was sent. */
+async function* keptRest(log: Readable, sent: Sent): AsyncGenerator<Buffer> {
   let position = 0
   for await (const piece of log as AsyncIterable<Buffer>) {
     const fresh = piece.subarray(Math.max(0, sent.bytes - position))

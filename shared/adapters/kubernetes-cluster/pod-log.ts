@@ -13,7 +13,7 @@ export type PodLog = {
 /** The API server does not let this account read logs. */
 export class LogForbidden extends Error {}
 
-/** What a container prints, from its first byte until it ends; undefined when it has not begun, or there is no such Pod. */
+/** What a container prints, with stamps, from the first byte that there still is until it ends; undefined when it has not begun, or there is no such Pod. */
 export async function openPodLog(log: PodLog): Promise<IncomingMessage | undefined> {
   const answer = await request(log)
   if (answer.statusCode === 200) return answer
@@ -30,7 +30,10 @@ const patience = 30_000
 const keepAlive = 10_000
 
 function request({ server, namespace, pod, container, options, signal }: PodLog) {
-  const path = `/api/v1/namespaces/${namespace}/pods/${pod}/log?container=${container}&follow=true`
+  // By stamps its lines are told from what a kubelet has to say for itself, also with status 200. Not with `sinceTime`: of a long
+  // line that began before then there would be the later parts, which bear none.
+  const query = `container=${container}&follow=true&timestamps=true`
+  const path = `/api/v1/namespaces/${namespace}/pods/${pod}/log?${query}`
   return new Promise<IncomingMessage>((resolve, reject) => {
     const { get } = server.startsWith('https:') ? https : http
     const asked = get(new URL(path, server), {
