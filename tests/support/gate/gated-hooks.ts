@@ -1,4 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { EventEmitter } from 'node:events'
+import http from 'node:http'
+import { Readable } from 'node:stream'
 import type { Gate } from './gate.ts'
 
 /** Where hooks are that `answerHooks` answers for. */
@@ -14,17 +17,36 @@ export const hooksThrough = <T>(gate: Gate, work: () => T): T => gates.run(gate,
 
 /** Answers for hooks in this process, instead of a network; gives back how to undo it. */
 export function answerHooks(answer: (call: HookCall) => Response): () => void {
-  const { fetch } = globalThis
-  globalThis.fetch = async (input, init) => {
-    const url = new URL(String(input))
-    if (url.origin !== hooksAt) return fetch(input, init)
-    const headers = new Headers(init?.headers)
-    const about = headers.get('knit-hook') ?? ''
-    const id = headers.get('knit-delivery') ?? ''
-    const body = JSON.parse(String(init?.body)) as HookCall['body']
-    const made = async () => answer({ path: url.pathname, about, id, body })
-    const gate = gates.getStore()
-    return gate ? gate({ port: 'hooks', what: `${about} ${url.pathname}`, line: {} }, made) : made()
+  const { request } = http
+  const answered = (url: string, { headers }: RequestOptions, done: Done) => {
+    const asked = new EventEmitter()
+    const end = async (body: string) => {
+      const about = headers['knit-hook'] ?? ''
+      const call = { about, id: headers['knit-delivery'] ?? '', body: JSON.parse(body) }
+      const { pathname: path } = new URL(url)
+      const made = async () => answer({ path, ...call })
+      const gate = gates.getStore()
+      try {
+        const passed = gate && gate({ port: 'hooks', what: `${about} ${path}`, line: {} }, made)
+        done(asMessage(await (passed ?? made())))
+      } catch (error) {
+        asked.emit('error', error)
+      }
+    }
+    return Object.assign(asked, { end })
   }
-  return () => void (globalThis.fetch = fetch)
+  const instead = (url: string, options: RequestOptions, done: Done) =>
+    (String(url).startsWith(`${hooksAt}/`) ? answered : request)(url, options, done as never)
+  http.request = instead as typeof http.request
+  return () => void (http.request = request)
 }
+
+type RequestOptions = { headers: Record<string, string> }
+type Done = (answer: Readable) => void
+
+/** An answer as who asks by `http.request` gets it. */
+const asMessage = (response: Response): Readable =>
+  Object.assign(response.body ? Readable.fromWeb(response.body as never) : Readable.from([]), {
+    statusCode: response.status,
+    headers: Object.fromEntries(response.headers),
+  })
