@@ -68,7 +68,6 @@ export const data = resource('data', {
     role: 'viewer',
     params,
     headers: {
-      Accept: `\`${archiveTypes.zstd}\` for an archive that is compressed with zstd.`,
       Range:
         '`bytes=N-` leaves out the first N bytes of an archive (206) that has an `ETag`; other ranges are passed over. The checksum behind it is that of the whole.',
       'If-Range':

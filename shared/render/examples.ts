@@ -238,7 +238,6 @@ const parameterExamples: Record<string, unknown> = {
   dead: 'true',
   actor: 'token:ci',
   subject: planId,
-  Accept: 'application/tar+zstd',
   Range: 'bytes=1048576-',
   'If-Range': '"9e107d9d372bb6826bd81d3542a419d6"',
   'Upload-Offset': '1048576',

@@ -133,7 +133,7 @@ async function pulled(knitId: string): Promise<string> {
       resolve(await answer.clone().arrayBuffer())
       return answer
     }
-    void ask('dataPull', knitId, { fetch: take })
+    void ask('dataPull', knitId, {}, { fetch: take })
   })
   await unpack(Readable.from([Buffer.from(bytes)]), target)
   return readFileSync(join(target, 'text'), 'utf8')
