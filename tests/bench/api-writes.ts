@@ -1,4 +1,4 @@
-import { median, sum, type Bench } from './harness.ts'
+import { median, sum, waitingFor, type Bench } from './harness.ts'
 import { clusterWide, make, type Installation } from './installation.ts'
 
 // The last of them is in force last.
@@ -77,8 +77,12 @@ async function untilCounting(
 ): Promise<void> {
   const words = ['create', 'configmap', 'bench-counted', '--dry-run=server']
   const as = ['--as', `system:serviceaccount:${namespace}:bench`, '--as-group', 'system:masters']
-  do await kubectl(...words, ...as)
-  while ((await read()).CREATE === 0)
+  const pause = waitingFor('the API server to count what it is asked to write')
+  for (;;) {
+    await kubectl(...words, ...as)
+    if ((await read()).CREATE > 0) return
+    await pause(100)
+  }
 }
 
 const writesFrom = (countOf: (operation: keyof Counts) => number): Writes => {

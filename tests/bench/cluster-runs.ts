@@ -1,6 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as wait } from 'node:timers/promises'
 import type * as z from 'zod'
 import { pack } from '#shared/archive/pack.ts'
 import { plans } from '#shared/contracts/plans.ts'
@@ -11,7 +10,7 @@ import type { PlanSpec } from '#shared/domain/plan.ts'
 import { resourceLimits } from '#shared/domain/quantity.ts'
 import type { WorkerSpec } from '#shared/domain/worker.ts'
 import { workerThat } from '#tests/support/worker-spec.ts'
-import type { Bench } from './harness.ts'
+import { waitingFor, type Bench } from './harness.ts'
 import { untilCounted } from './home.ts'
 import type { Installation } from './installation.ts'
 
@@ -101,12 +100,16 @@ export const untilJob = (history: RunHistory): number =>
 
 /** Waits until nothing is left to do: no event, and no Run that has not ended. */
 export async function untilIdle({ sql }: Installation): Promise<void> {
+  const pause = waitingFor('all events to be published and all Runs to end')
   for (;;) {
-    const [left] = await sql`
-      select from run where status not in ('done', 'failed', 'invalidated')
+    const left = await sql<{ what: string }[]>`
+      select 'the Run ' || id || ' is ' || status as what
+        from run
+       where status not in ('done', 'failed', 'invalidated')
        union all
-      select from outbox limit 1`
-    if (!left) return
-    await wait(100)
+      select 'an event ' || type from outbox
+       limit 3`
+    if (left.length === 0) return
+    await pause(100, left.map(({ what }) => what).join(', '))
   }
 }

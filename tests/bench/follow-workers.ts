@@ -1,5 +1,5 @@
 import type { V1Job, V1Pod } from '@kubernetes/client-node'
-import { median, type Bench } from './harness.ts'
+import { inTime, median, type Bench } from './harness.ts'
 import type { Installation } from './installation.ts'
 import { watchObjects } from './watch-objects.ts'
 
@@ -17,7 +17,7 @@ export const moments = [
 export type Moment = (typeof moments)[number]
 
 export type Followed = {
-  /** When it happened, by `performance.now()`, as soon as it has. Rejects when the Pod fails. */
+  /** When it happened, by `performance.now()`, as soon as it has. Rejects when the Pod fails, or it never does. */
   when(name: string, moment: Moment): Promise<number>
   /** When that happened which has happened so far. */
   timesOf(name: string): ReadonlyMap<Moment, number>
@@ -78,7 +78,10 @@ export async function followWorkers(bench: Bench, there: Installation): Promise<
       if (failed) return Promise.reject(failed)
       const waiting = awaited.get(moment) ?? Promise.withResolvers<number>()
       awaited.set(moment, waiting)
-      return Promise.race([waiting.promise, jobs.broken, pods.broken])
+      return inTime(
+        `${name} to be ${moment}`,
+        Promise.race([waiting.promise, jobs.broken, pods.broken]),
+      )
     },
     timesOf: (name) => courseOf(name).times,
   }

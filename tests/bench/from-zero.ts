@@ -1,8 +1,7 @@
-import { setTimeout as wait } from 'node:timers/promises'
 import { PatchStrategy } from '@kubernetes/client-node'
 import type { RunHistory } from '#shared/domain/run-history.ts'
 import { untilIdle, untilJob } from './cluster-runs.ts'
-import type { Bench } from './harness.ts'
+import { waitingFor, type Bench } from './harness.ts'
 import type { Installation } from './installation.ts'
 
 // Each waits until Knative has stopped what nobody asks for.
@@ -54,7 +53,11 @@ async function scale(
 }
 
 async function untilStopped({ kubernetes: { core }, namespace }: Installation): Promise<void> {
+  const pause = waitingFor(`Knative to stop ${services.join(', ')}`)
   const labelSelector = `serving.knative.dev/service in (${services.join(',')})`
-  while ((await core.listNamespacedPod({ namespace, labelSelector })).items.length > 0)
-    await wait(500)
+  for (;;) {
+    const { items } = await core.listNamespacedPod({ namespace, labelSelector })
+    if (items.length === 0) return
+    await pause(500, `there are ${items.map(({ metadata }) => metadata?.name).join(', ')}`)
+  }
 }

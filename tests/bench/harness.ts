@@ -1,5 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 
 /** One line of the table: a ratio, what it should be, and what was measured beside it. */
 export type Finding = {
@@ -106,6 +107,28 @@ export async function timed(work: () => Promise<unknown>): Promise<number> {
   const start = performance.now()
   await work()
   return performance.now() - start
+}
+
+// Nothing that is waited for here takes a tenth of it.
+const tooLong = 600_000
+
+const lateFor = (what: string, soFar?: string) =>
+  new Error(`waited ${tooLong / 1000} s for ${what}${soFar ? `: ${soFar}` : ''}`)
+
+/** A pause between two looks for what has to come. It rejects when that takes too long, and says what did not come and how far it was. */
+export function waitingFor(what: string): (ms: number, soFar?: string) => Promise<void> {
+  const start = performance.now()
+  return async (ms, soFar) => {
+    if (performance.now() - start > tooLong) throw lateFor(what, soFar)
+    await wait(ms)
+  }
+}
+
+/** What is promised, unless that takes too long. */
+export function inTime<T>(what: string, promised: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(() => late.reject(lateFor(what)), tooLong)
+  return Promise.race([promised, late.promise]).finally(() => clearTimeout(timer))
 }
 
 export function quantile(samples: readonly number[], q: number): number {

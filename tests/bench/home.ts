@@ -1,13 +1,12 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { setTimeout as wait } from 'node:timers/promises'
 import { pack } from '#shared/archive/pack.ts'
 import { connectApi, type KnitApi } from '#shared/client/connect.ts'
 import { plans } from '#shared/contracts/plans.ts'
 import { runs } from '#shared/contracts/runs.ts'
 import { connect, type Sql } from '#shared/database/sql.ts'
 import { startHomeWith, type HomeOptions, type RunningHome } from '#tests/support/local-home.ts'
-import type { Bench } from './harness.ts'
+import { waitingFor, type Bench } from './harness.ts'
 
 /** A local home as its users have it: a process of its own, reached over HTTP. */
 export type BlackBox = { running: RunningHome; api: KnitApi; folder: string }
@@ -70,17 +69,20 @@ export const pushSmall = ({ api }: BlackBox, source: string, tag: string) =>
 
 /** Waits until so many Runs of a plan are done. Rejects when one has failed. */
 export async function untilDone(api: KnitApi, planId: string, count: number): Promise<void> {
+  const pause = waitingFor(`${count} Runs of the plan ${planId} to be done`)
   for (;;) {
     const found = await api.call(runs.find, { plan: planId })
     const failed = found.find(({ status }) => status === 'failed')
     if (failed) throw new Error(`a Run failed: ${JSON.stringify(failed.exit)}`)
-    if (found.filter(({ status }) => status === 'done').length >= count) return
-    await wait(Math.min(20 + found.length, 200))
+    const done = found.filter(({ status }) => status === 'done').length
+    if (done >= count) return
+    await pause(Math.min(20 + found.length, 200), `${done} are`)
   }
 }
 
 /** Waits until so many Runs of a plan are done; asks the database, since the API would show each of them every time. */
 export async function untilCounted(sql: Sql, planId: string, count: number): Promise<void> {
+  const pause = waitingFor(`${count} Runs of the plan ${planId} to be done`)
   for (;;) {
     const [row] = await sql<{ done: number; failed: number }[]>`
       select count(*) filter (where status = 'done')::integer as done,
@@ -89,7 +91,7 @@ export async function untilCounted(sql: Sql, planId: string, count: number): Pro
        where plan_id = ${planId}`
     if (row && row.failed > 0) throw new Error(`${row.failed} Runs failed`)
     if (row && row.done >= count) return
-    await wait(50)
+    await pause(50, `${row?.done} are`)
   }
 }
 

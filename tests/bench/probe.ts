@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { json } from 'node:stream/consumers'
-import { setTimeout as wait } from 'node:timers/promises'
-import type { Bench, Samples } from './harness.ts'
+import { waitingFor, type Bench, type Samples } from './harness.ts'
 import { make, type Installation } from './installation.ts'
 import type { Seen, Task, Way } from './prober.ts'
 
@@ -100,6 +99,7 @@ export async function podOf(
   service: string,
 ): Promise<{ name: string; ip: string }> {
   const labelSelector = `serving.knative.dev/service=${service}`
+  const pause = waitingFor(`${service} to have one Pod that is ready`)
   for (;;) {
     const { items } = await core.listNamespacedPod({ namespace, labelSelector })
     const ready = items.filter(
@@ -110,7 +110,7 @@ export async function podOf(
     const [pod] = ready
     if (pod && ready.length === 1)
       return { name: pod.metadata?.name ?? '', ip: pod.status?.podIP ?? '' }
-    await wait(100)
+    await pause(100, `${ready.length} of its ${items.length} Pods are`)
   }
 }
 

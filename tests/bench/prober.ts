@@ -14,6 +14,8 @@ export type Task = { ways: Record<string, Way>; times: number; until: 'answered'
 export type Seen = { id: string; type: string; subject: string; trace: string }
 
 const port = 8080
+// Milliseconds an event may be on its way, or an answer.
+const patience = 30_000
 const agent = new Agent({ keepAlive: true })
 const self = Object.values(networkInterfaces())
   .flatMap((addresses) => addresses ?? [])
@@ -66,18 +68,32 @@ async function untilAnswered(way: Way): Promise<number> {
 
 async function untilArrived({ url, headers, body }: Way): Promise<number> {
   const id = crypto.randomUUID()
-  const there = new Promise<number>((resolve) => void awaited.set(id, resolve))
+  const there = arrivalOf(id, url)
   const start = performance.now()
   const [at] = await Promise.all([there, send({ url, headers: { ...headers, 'ce-id': id }, body })])
   awaited.delete(id)
   return at - start
 }
 
+/** When an event arrives here. */
+function arrivalOf(id: string, url: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const late = new Error(`what was sent to ${url} had not arrived after ${patience / 1000} s`)
+    const timer = setTimeout(reject, patience, late)
+    awaited.set(id, (at) => {
+      clearTimeout(timer)
+      resolve(at)
+    })
+  })
+}
+
 /** Rejects unless the answer is good. */
 function send({ url, headers, body }: Way): Promise<void> {
   return new Promise((resolve, reject) => {
     const where = url.replace('{self}', self ?? '')
-    request(where, { method: 'POST', headers, agent })
+    const sent = request(where, { method: 'POST', headers, agent, timeout: patience })
+    sent
+      .once('timeout', () => sent.destroy(new Error(`${where} did not answer`)))
       .once('response', (answer) => {
         const { statusCode = 0 } = answer
         answer.resume().once('end', () => {
