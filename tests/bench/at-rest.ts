@@ -69,19 +69,17 @@ export async function atRest(bench: Bench, there: Installation): Promise<Finding
 
 type Held = { bytes: number; facts: Record<string, number | string> }
 type Used = { memory?: { workingSetBytes?: number } }
-/** As much as is needed of what a kubelet says of its Pods. */
-type Summary = {
-  pods: (Used & {
-    podRef: { name: string; namespace: string }
-    containers?: (Used & { name: string })[]
-  })[]
+type SummaryOfPod = Used & {
+  podRef: { name: string; namespace: string }
+  containers?: (Used & { name: string })[]
 }
-
-const bytesOf = ({ memory }: Used): number => memory?.workingSetBytes ?? 0
+/** As much as is needed of what a kubelet says of its Pods. */
+type Summary = { pods: SummaryOfPod[] }
 
 /** What the Pods of the release hold, by the kubelets of all nodes. */
-async function heldBy({ kubernetes: { core }, kubectl, namespace }: Installation): Promise<Held> {
-  const nodes = (await core.listNode()).items.map(({ metadata }) => metadata?.name ?? '')
+async function heldBy(there: Installation): Promise<Held> {
+  const { kubernetes, kubectl, namespace } = there
+  const nodes = (await kubernetes.core.listNode()).items.map(({ metadata }) => metadata?.name ?? '')
   const summaries = await Promise.all(
     nodes.map(async (node) => {
       const path = `/api/v1/nodes/${node}/proxy/stats/summary`
@@ -91,16 +89,58 @@ async function heldBy({ kubernetes: { core }, kubectl, namespace }: Installation
   const pods = summaries
     .flatMap(({ pods }) => pods)
     .filter(({ podRef }) => podRef.namespace === namespace)
+  await checkNoneIsLeftOut(there, pods)
   const containers = Map.groupBy(
-    pods.flatMap(({ containers = [] }) => containers),
+    pods.flatMap(({ podRef, containers = [] }) =>
+      containers.map((used) => ({
+        name: used.name,
+        bytes: bytesOf(`${podRef.name} ${used.name}`, used),
+      })),
+    ),
     ({ name }) => name,
   )
   const parts = [...containers].map(
     ([name, all]) =>
-      [`${name} × ${all.length}, MiB`, rounded(sum(all.map(bytesOf)) / 2 ** 20)] as const,
+      [
+        `${name} × ${all.length}, MiB`,
+        rounded(sum(all.map(({ bytes }) => bytes)) / 2 ** 20),
+      ] as const,
   )
   return {
-    bytes: sum(pods.map(bytesOf)),
+    bytes: sum(pods.map((pod) => bytesOf(pod.podRef.name, pod))),
     facts: { Pods: pods.length, ...Object.fromEntries(parts) },
   }
+}
+
+/** A kubelet that counts nothing would make us look small. */
+function bytesOf(name: string, { memory }: Used): number {
+  const bytes = memory?.workingSetBytes ?? 0
+  if (bytes === 0) throw new Error(`the kubelet does not say what ${name} holds`)
+  return bytes
+}
+
+/** Rejects unless the kubelets speak of every Pod that runs, and of all its containers. */
+async function checkNoneIsLeftOut(
+  { kubernetes: { core }, namespace }: Installation,
+  told: readonly SummaryOfPod[],
+): Promise<void> {
+  const known = new Set(
+    told.flatMap(({ podRef, containers = [] }) =>
+      containers.map(({ name }) => `${podRef.name} ${name}`),
+    ),
+  )
+  const { items } = await core.listNamespacedPod({
+    namespace,
+    fieldSelector: 'status.phase=Running',
+  })
+  const running = items.flatMap(({ metadata, status }) =>
+    (status?.containerStatuses ?? [])
+      .filter(({ state }) => state?.running)
+      .map(({ name }) => `${metadata?.name} ${name}`),
+  )
+  const missing = running.filter((name) => !known.has(name))
+  if (running.length === 0 || missing.length > 0)
+    throw new Error(
+      `of ${running.length} containers of the release the kubelets leave out ${missing.join(', ') || 'none'}`,
+    )
 }
