@@ -1,7 +1,4 @@
 import { KubeConfig, KubernetesObjectApi, type KubernetesObject } from '@kubernetes/client-node'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createInterface } from 'node:readline'
 import {
   connectApi as connectKubernetes,
   type Api,
@@ -14,13 +11,13 @@ import { settingsOf } from '#shared/runtime/open-kubernetes.ts'
 import { findCluster, type Cluster } from '../cluster/cluster.ts'
 import { phase, run } from '../cluster/phase.ts'
 import { install, type Release } from '../cluster/release.ts'
-import type { Bench } from './harness.ts'
+import { waitingFor, type Bench } from './harness.ts'
 
 /** The chart in a real cluster, reached as its users and its admins reach it. */
 export type Installation = Pick<Release, 'namespace' | 'apiRoot' | 'token'> & {
   images: Cluster['images']
   api: KnitApi
-  /** Its database, through the API server. */
+  /** Its database, by a port of the node. */
   sql: Sql
   /** What its functions are told. */
   config: Config
@@ -49,17 +46,25 @@ export const installation = (bench: Bench): Promise<Installation> =>
     const kubectl = (...words: string[]) => run(['kubectl', '-n', namespace, ...words], cluster.env)
     const config = await configOf(kubectl)
     const kubeConfig = kubeConfigOf(cluster)
+    const objects = KubernetesObjectApi.makeApiClient(kubeConfig)
     return {
       namespace,
       apiRoot,
       token,
       images: cluster.images,
       api: connectApi({ apiRoot, token }),
-      sql: await databaseOf(bench, cluster, namespace, config.databaseUrl),
+      sql: await databaseOf(
+        bench,
+        { namespace, objects, kubectl },
+        {
+          url: config.databaseUrl,
+          host: cluster.host,
+        },
+      ),
       config,
       settings: settingsOf(config),
       kubernetes: connectKubernetes(kubeConfig),
-      objects: KubernetesObjectApi.makeApiClient(kubeConfig),
+      objects,
       kubectl,
     }
   })
@@ -85,30 +90,55 @@ async function configOf(kubectl: Installation['kubectl']): Promise<Config> {
   return configFrom({ ...(await of('configmap', 'knitfab-settings')), ...variables })
 }
 
+/** Connects to the database as the tests reach the API: by a port of the node, which has to be open to us. */
 async function databaseOf(
   bench: Bench,
-  { env }: Cluster,
-  namespace: string,
-  databaseUrl: string,
+  there: Pick<Installation, 'namespace' | 'objects' | 'kubectl'>,
+  database: { url: string; host: string },
 ): Promise<Sql> {
-  const words = ['-n', namespace, 'port-forward', 'statefulset/postgres', ':5432']
-  const child = spawn('kubectl', words, {
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'inherit'],
+  const name = 'bench-postgres'
+  const labels = {
+    'app.kubernetes.io/component': 'postgres',
+    'app.kubernetes.io/part-of': 'knit',
+  }
+  await make(bench, there, {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: { name },
+    spec: { podSelector: { matchLabels: labels }, policyTypes: ['Ingress'], ingress: [{}] },
   })
-  bench.onEnd(() => child.kill())
-  const [line] = (await once(createInterface(child.stdout), 'line')) as [string]
-  const url = new URL(databaseUrl)
-  url.host = /127\.0\.0\.1:\d+/.exec(line)?.[0] ?? ''
-  const sql = connect(url.href, { max: 2 })
+  await make(bench, there, {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name },
+    spec: { type: 'NodePort', selector: labels, ports: [{ port: 5432 }] },
+  })
+  const url = new URL(database.url)
+  const port = 'jsonpath={.spec.ports[0].nodePort}'
+  url.host = `${database.host}:${await there.kubectl('get', 'service', name, '-o', port)}`
+  const sql = connect(url.href, { max: 2, connect_timeout: 5 })
   bench.onEnd(() => sql.end({ timeout: 5 }))
+  await untilAnswering(sql, url.host)
   return sql
+}
+
+/** The port of a new Service is not open at once. */
+async function untilAnswering(sql: Sql, host: string): Promise<void> {
+  const pause = waitingFor(`the database of the installation to answer at ${host}`)
+  for (;;) {
+    const mistake = await sql`select 1`.then(
+      () => undefined,
+      (error: unknown) => error,
+    )
+    if (mistake === undefined) return
+    await pause(200, String(mistake))
+  }
 }
 
 /** Makes an object of Kubernetes, in the namespace of the installation unless it says another, and takes it away at the end. */
 export async function make(
   bench: Bench,
-  { objects, namespace }: Installation,
+  { objects, namespace }: Pick<Installation, 'objects' | 'namespace'>,
   spec: KubernetesObject & Record<string, unknown>,
 ): Promise<void> {
   const object = { ...spec, metadata: { namespace, ...spec.metadata } }
