@@ -11,7 +11,16 @@ import {
   workerOfNothing,
 } from './cluster-runs.ts'
 import { followWorkers, describeParts, type Followed } from './follow-workers.ts'
-import { alternate, atMost, finding, median, spread, sum, type Benchmark } from './harness.ts'
+import {
+  alternate,
+  atMost,
+  finding,
+  median,
+  spread,
+  sum,
+  type Benchmark,
+  type Facts,
+} from './harness.ts'
 import { installation, missingCluster, type Installation } from './installation.ts'
 import { secondsByTimers } from './reference.ts'
 
@@ -57,49 +66,52 @@ export default {
     // The first of each warmed up.
     const ours = chains.slice(1)
     const theirs = bareChains.slice(1)
-    const beyond = (count: number) =>
+    const beyond = (count: number, part: 'start' | 'took') =>
       ours.map(({ until }, round) => {
-        const bare = sum((theirs[round] ?? []).slice(0, count).map(({ took }) => took))
+        const bare = sum((theirs[round] ?? []).slice(0, count).map((step) => step[part]))
         return ((until[count - 1] ?? Number.NaN) - bare) / count
       })
-    const starts = theirs.flat().map(({ start }) => start)
     const workers = ours.flatMap(({ histories }) =>
       histories.map(({ runId }) => followed.timesOf(workerOf({ id: runId, attempt: 1 }))),
     )
-    return [
+    const facts = {
+      'ours, ms': median(samples.ours),
+      'bare, ms': median(samples.bare),
+      'start of a Pod: from the release of a bare Job until its program has begun, ms': median(
+        theirs.flat().map(({ start }) => start),
+      ),
+      'from one Run that is done to the Job of the next, ms': median(
+        ours.flatMap(({ histories }) => histories.slice(1).map(untilJob)),
+      ),
+      'where the time of a step of ours goes, ms': describeParts(workers),
+      'where that of a bare one goes, ms': describeParts(
+        theirs.flat().map(({ name }) => followed.timesOf(name)),
+      ),
+    }
+    const findingsOf = (count: number, of: string, more: Facts) => [
       finding(
         {
-          id: 'B13',
-          what: `${steps} steps − bare claims and Jobs of the same shape until their Pods have succeeded, a step`,
+          id: `B13${of}`,
+          what: `${count} steps − the starts of their Pods, as those of bare Jobs of the same shape, a step`,
           unit: 'ms',
         },
-        spread(beyond(steps)),
+        spread(beyond(count, 'start')),
         atMost(300),
-        {
-          'ours, ms': median(samples.ours),
-          'bare, ms': median(samples.bare),
-          'a bare Job: from its release until its program has begun, ms': median(starts),
-          'ours − these starts alone, a step, ms': median(samples.ours) / steps - median(starts),
-          "the reference's timers, ms": secondsByTimers * 1000 * steps,
-          'from one Run that is done to the Job of the next, ms': median(
-            ours.flatMap(({ histories }) => histories.slice(1).map(untilJob)),
-          ),
-          'where the time of a step of ours goes, ms': describeParts(workers),
-          'where that of a bare one goes, ms': describeParts(
-            theirs.flat().map(({ name }) => followed.timesOf(name)),
-          ),
-        },
+        { ...more, "the reference's timers, ms": secondsByTimers * 1000 * count },
       ),
       finding(
-        { id: 'B13.three', what: `the same of the first ${few} steps`, unit: 'ms' },
-        spread(beyond(few)),
-        atMost(300),
         {
-          'ours, ms': median(ours.map(({ until }) => until[few - 1] ?? Number.NaN)),
-          "the reference's timers, ms": secondsByTimers * 1000 * few,
+          id: `B13${of}.bare`,
+          what: `${count} steps − bare claims and Jobs of the same shape until their Pods have succeeded, a step`,
+          unit: 'ms',
         },
+        spread(beyond(count, 'took')),
+        atMost(300),
+        {},
       ),
     ]
+    const untilFew = median(ours.map(({ until }) => until[few - 1] ?? Number.NaN))
+    return [...findingsOf(steps, '', facts), ...findingsOf(few, '.three', { 'ours, ms': untilFew })]
   },
 } satisfies Benchmark
 
