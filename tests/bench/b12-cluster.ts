@@ -12,6 +12,7 @@ import {
   median,
   ratioOf,
   spread,
+  sum,
   timed,
   type Bench,
   type Benchmark,
@@ -29,6 +30,8 @@ const two = three.slice(1)
 // With more the API server makes Jobs no faster. Those that wait for their Pods are more at a time.
 const makersAtOnce = 16
 const cyclesAtOnce = 64
+// How long Runs with real Pods come one burst after another.
+const sustained = 180_000
 
 export default {
   id: 'B12',
@@ -59,9 +62,19 @@ export default {
       create: () => makeAll(scene),
       cycle: () => cycleAll(scene),
     })
-    const real = await burstOf(scene, { inputs: asking(two), outputs, log: {} })
-    bench.say(`${real.runs} Runs with real Pods in ${(real.took / 1000).toFixed(1)} s`)
-    return [rateOf(scene, bursts.slice(1), samples, real), writesOf(bursts.slice(1), real)]
+    const real: Burst[] = []
+    while (sum(real.map(({ took }) => took)) < sustained) {
+      const args = [`burst ${real.length}`]
+      const burst = await burstOf(scene, { args, inputs: asking(two), outputs, log: {} })
+      real.push(burst)
+      bench.say(`${burst.runs} Runs with real Pods in ${(burst.took / 1000).toFixed(1)} s`)
+    }
+    const counted = bursts.slice(1)
+    return [
+      rateOf(scene, counted, samples, real),
+      writesOf('B12.writes', 'for a Run with one output', 1, counted),
+      writesOf('B12.writes.log', 'for a Run with an output and a log, in a real Pod', 2, real),
+    ]
   },
 } satisfies Benchmark
 
@@ -162,6 +175,7 @@ async function cycleAll(scene: Scene): Promise<number> {
       await followed.when(name, 'gone')
     }),
   )
+  // Whoever deletes volumes would still be at it while the next are measured.
   await bare.clear()
   return took
 }
@@ -182,13 +196,19 @@ function rateOf(
   { node }: Scene,
   bursts: readonly Burst[],
   samples: Record<'ours' | 'create' | 'cycle', number[]>,
-  real: Burst,
+  real: readonly Burst[],
 ): Finding {
   const runs = bursts[0]?.runs ?? 0
   const aSecond = (times: readonly number[]) => times.map((ms) => (runs / ms) * 1000)
   const share = ratioOf(samples.create, samples.ours).ratio
+  const realRuns = sum(real.map((burst) => burst.runs))
+  const minutes = sum(real.map(({ took }) => took)) / 60_000
   return finding(
-    { id: 'B12', what: `Runs done a second, ${runs} that could begin at once`, unit: 'Runs/s' },
+    {
+      id: 'B12',
+      what: `Runs done a second, in bursts of ${runs} that could begin at once`,
+      unit: 'Runs/s',
+    },
     spread(aSecond(samples.ours)),
     { text: '≥20, or ≥0.5 of the client', met: (rate) => rate >= 20 || share >= 0.5 },
     {
@@ -199,34 +219,29 @@ function rateOf(
         ratioOf(samples.cycle, samples.ours).ratio,
       'of these, a second': median(aSecond(samples.cycle)),
       'Jobs of ours made a second': median(aSecond(bursts.map(({ untilJobs }) => untilJobs))),
-      'Runs a minute': median(aSecond(samples.ours)) * 60,
-      'Runs a minute with real Pods on this node': (real.runs / real.took) * 60_000,
-      'of these Runs': real.runs,
+      'Runs a minute, in a burst': median(aSecond(samples.ours)) * 60,
+      [`Runs a minute with real Pods on this node, for ${minutes.toFixed(1)} minutes`]:
+        realRuns / minutes,
+      'bursts of these': `${real.length} of ${real[0]?.runs}`,
       'Pods the kubelet pretended to run': node.succeeded(),
       'who used the processors': bursts.at(-1)?.use ?? '',
     },
   )
 }
 
-/** A claim for each output, and a Job that is made, released and deleted. */
+/** A claim for each output, the log among them, and a Job that is made, released and deleted. */
 const allowed = (outputs: number) => outputs + 3
 
-function writesOf(bursts: readonly Burst[], real: Burst): Finding {
+function writesOf(id: string, ofWhat: string, outputs: number, bursts: readonly Burst[]): Finding {
   return finding(
-    {
-      id: 'B12.writes',
-      what: 'our writes to the API server for a Run with one output',
-      unit: 'writes',
-    },
+    { id, what: `our writes to the API server ${ofWhat}`, unit: 'writes' },
     spread(bursts.map(({ writes, runs }) => writes.all / runs)),
-    atMost(allowed(1)),
+    atMost(allowed(outputs)),
     {
       'of these': describeWrites(
         bursts.map(({ writes }) => writes),
         bursts[0]?.runs ?? 1,
       ),
-      [`of a Run with an output and a log, in real Pods (at most ${allowed(2)})`]:
-        real.writes.all / real.runs,
     },
   )
 }

@@ -7,8 +7,9 @@ import {
 import { randomUUID } from 'node:crypto'
 import { claimOf } from '#shared/adapters/kubernetes-cluster/claim.ts'
 import { jobOf } from '#shared/adapters/kubernetes-cluster/job.ts'
+import type { Api } from '#shared/adapters/kubernetes-cluster/api.ts'
 import type { WorkerSpec } from '#shared/domain/worker.ts'
-import type { Bench } from './harness.ts'
+import { waitingFor, type Bench } from './harness.ts'
 import type { Installation } from './installation.ts'
 
 /** Whoever wants Jobs and nothing else: the client of Kubernetes, asked directly, with the Jobs and claims that we make. */
@@ -19,7 +20,7 @@ export type BareClient = {
   release(name: string): Promise<unknown>
   /** Deletes a Job; its Pod goes by itself. */
   remove(name: string): Promise<unknown>
-  /** Deletes all it has made. */
+  /** Deletes all it has made, and waits until the volumes of its claims have gone as well. */
   clear(): Promise<void>
 }
 
@@ -29,7 +30,9 @@ const nobody = 'knit-bench'
 const labelSelector = `${managedBy}=${nobody}`
 
 /** A name for a Job or a claim, which none of ours has. */
-export const bareName = (what: string): string => `bench-${what}-${randomUUID().slice(0, 13)}`
+export const bareName = (what: string): string => `${prefix}${what}-${randomUUID().slice(0, 13)}`
+
+const prefix = 'bench-'
 
 export function bareClient(
   bench: Bench,
@@ -57,10 +60,28 @@ export function bareClient(
       const all = { namespace, labelSelector }
       await batch.deleteCollectionNamespacedJob({ ...all, propagationPolicy: 'Background' })
       await core.deleteCollectionNamespacedPersistentVolumeClaim(all)
+      await untilReleased(core, namespace)
     },
   }
   bench.onEnd(client.clear)
   return client
+}
+
+/** Waits until no claim of ours is left, and no volume of one that is to be deleted with it. */
+async function untilReleased(core: Api['core'], namespace: string): Promise<void> {
+  const pause = waitingFor('claims and their volumes to be deleted')
+  for (;;) {
+    const claims = await core.listNamespacedPersistentVolumeClaim({ namespace, labelSelector })
+    const volumes = await core.listPersistentVolume()
+    const left = volumes.items.filter(
+      ({ spec }) =>
+        spec?.persistentVolumeReclaimPolicy === 'Delete' &&
+        spec.claimRef?.namespace === namespace &&
+        spec.claimRef.name?.startsWith(prefix),
+    )
+    if (claims.items.length + left.length === 0) return
+    await pause(200, `${claims.items.length} claims and ${left.length} volumes are left`)
+  }
 }
 
 function ofNobody(job: V1Job): V1Job {
