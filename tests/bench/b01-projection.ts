@@ -1,6 +1,6 @@
 import { beginUpload, completeUpload } from '#shared/database/data.ts'
 import { registerPlan } from '#shared/database/plans.ts'
-import { begin, type Sql } from '#shared/database/sql.ts'
+import { begin, type Sql, type TransactionOptions } from '#shared/database/sql.ts'
 import { definePlan } from '#shared/domain/plan.ts'
 import matchData from '../../functions/steps/match-data/function.ts'
 import projectRuns from '../../functions/steps/project-runs/function.ts'
@@ -17,6 +17,7 @@ import {
   type Finding,
 } from './harness.ts'
 import { bystanders, plansBySize, populated, sizes, tagsOf, type Populated } from './population.ts'
+import { profileOf } from './profile.ts'
 import { addData, finish } from './reference.ts'
 import { stepOn, takeOutbox } from './world.ts'
 
@@ -36,7 +37,7 @@ export default {
     return [
       await beatsReference(at(middle), facts),
       await staysFlat(at(small), at(large), facts),
-      await isNearInsert(at(middle), facts),
+      ...(await isNearInsert(at(middle), facts)),
     ]
   },
 } satisfies Benchmark
@@ -137,6 +138,7 @@ async function beatsReference(
     reference,
   })
   const limit = ratioOf(samples.reference, samples.bare)
+  const profile = await profileOf(() => repeated(30, ours))
   return finding(
     { id: 'B1', what: `projection at ${middle} Data: the reference's time / ours`, unit: '×' },
     ratioOf(samples.reference, samples.ours),
@@ -146,6 +148,8 @@ async function beatsReference(
       'reference, ms': median(samples.reference),
       'the same transactions, of nothing but an insert each, ms': median(samples.bare),
       'reference / those': limit.ratio,
+      'those / ours': ratioOf(samples.bare, samples.ours).ratio,
+      profile,
       ...Object.fromEntries(Object.entries(parts).map(([name, ms]) => [`${name}, ms`, median(ms)])),
       ...facts,
     },
@@ -157,17 +161,39 @@ async function beatsReference(
  * with their round trips, one after another as the facts are.
  */
 async function bareTransactions(sql: Sql): Promise<number> {
-  const transaction = (trips: number) =>
-    begin(sql, async (tx) => {
-      for (let trip = 1; trip < trips; trip += 1) await tx`select 1`
-      await tx`insert into bench.fact values (uuidv7(), 'a row')`
-    })
   return timed(async () => {
-    await transaction(2)
-    await transaction(2)
-    await Promise.all([transaction(3), transaction(4), transaction(4)])
+    await bareTransaction(sql, [1, 1])
+    await bareTransaction(sql, [1, 1], asMatches)
+    await Promise.all(
+      [[1, 1, 1], oneTripMore, oneTripMore].map((trips) => bareTransaction(sql, trips)),
+    )
   })
 }
+
+/** With more inputs than one, the candidates for the others are looked for. */
+const oneTripMore = [1, 1, 1, 1]
+
+/** What is matched need not be on the disk: it is matched again when it is lost. */
+const asMatches = { durable: false }
+
+/** A transaction that writes one row at last; of each round trip, how many statements it takes along. */
+const bareTransaction = (
+  sql: Sql,
+  trips: readonly number[],
+  options: TransactionOptions = {},
+): Promise<void> =>
+  begin(
+    sql,
+    async (tx) => {
+      for (const [index, statements] of trips.entries()) {
+        const looks = Array.from({ length: statements - 1 }, () => tx`select 1`)
+        const isLast = index === trips.length - 1
+        const last = isLast ? tx`insert into bench.fact values (uuidv7(), 'a row')` : tx`select 1`
+        await Promise.all([...looks, last])
+      }
+    },
+    options,
+  )
 
 /** Milliseconds of one, of several. */
 async function repeated(times: number, work: () => Promise<number>): Promise<number> {
@@ -194,9 +220,16 @@ async function staysFlat(few: Stage, many: Stage, facts: Facts): Promise<Finding
 }
 
 const backlog = 200
+const singles = 20
 
-/** Data that fit one plan with one input: how fast they become Runs, beside inserts of a row each. */
-async function isNearInsert({ sql }: Stage, facts: Facts): Promise<Finding> {
+/**
+ * The round trips of a Data that fits one input of one plan, and the statements of each: it is taken; matched and forgotten. Its
+ * plan is held and its nomination taken; it is held and looked at; it becomes a Run and is settled.
+ */
+const tripsOfOne = { match: [1, 2], project: [2, 2, 2] }
+
+/** Data that fit one plan with one input: how fast they become Runs, one by one and many together, beside inserts of a row each. */
+async function isNearInsert({ sql }: Stage, facts: Facts): Promise<Finding[]> {
   const match = stepOn(sql, matchData)
   const project = stepOn(sql, projectRuns)
   const tag = { key: 'kind', value: 'lonely' }
@@ -215,28 +248,51 @@ async function isNearInsert({ sql }: Stage, facts: Facts): Promise<Finding> {
     await check(sql, knitIds, [planId])
     return took / count
   }
+  const bare = () =>
+    timed(async () => {
+      await bareTransaction(sql, tripsOfOne.match, asMatches)
+      await bareTransaction(sql, tripsOfOne.project)
+    })
   const samples = await alternate(7, {
     insert: () => insertRows(sql, backlog),
+    one: () => repeated(singles, () => made(1)),
+    bare: () => repeated(singles, bare),
     batch: () => made(backlog),
-    one: () => made(1),
   })
-  return finding(
-    {
-      id: 'B1.insert',
-      what: `rate of one-Run matches, from ${backlog} new Data / rate of inserts of a row each, one connection`,
-      unit: '×',
-    },
-    ratioOf(samples.insert, samples.batch),
-    atLeast(0.25),
-    {
-      'bare insert, ms': median(samples.insert),
-      'match and Run, ms': median(samples.batch),
-      'match and Run of a single Data, ms': median(samples.one),
-      'rate of single ones, ×': ratioOf(samples.insert, samples.one).ratio,
-      fsync: facts['fsync'] ?? '',
-      synchronous_commit: facts['synchronous_commit'] ?? '',
-    },
-  )
+  const profile = await profileOf(() => repeated(100, () => made(1)))
+  return [
+    finding(
+      {
+        id: 'B1.insert',
+        what: 'rate of one-Run matches, of a single new Data each / rate of inserts of a row each, one connection',
+        unit: '×',
+      },
+      ratioOf(samples.insert, samples.one),
+      atLeast(0.25),
+      {
+        'bare insert, ms': median(samples.insert),
+        'match and Run of a single Data, ms': median(samples.one),
+        'the same two transactions, of as many statements, that write a row each, ms': median(
+          samples.bare,
+        ),
+        'rate of those / rate of inserts': ratioOf(samples.insert, samples.bare).ratio,
+        'those / ours': ratioOf(samples.bare, samples.one).ratio,
+        'profile, with the pushes': profile,
+        fsync: facts['fsync'] ?? '',
+        synchronous_commit: facts['synchronous_commit'] ?? '',
+      },
+    ),
+    finding(
+      {
+        id: 'B1.batch',
+        what: `rate of one-Run matches, of ${backlog} new Data told together / rate of inserts of a row each, one connection`,
+        unit: '×',
+      },
+      ratioOf(samples.insert, samples.batch),
+      atLeast(0.25),
+      { 'match and Run, ms': median(samples.batch) },
+    ),
+  ]
 }
 
 async function lonelyPlan(sql: Sql, tag: { key: string; value: string }): Promise<string> {
