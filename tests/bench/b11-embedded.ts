@@ -36,7 +36,7 @@ export default {
   id: 'B11',
   what: 'trivial Runs in a chain of three Plans in a local home, all there is to do known at the start (--runs N, of a round)',
   async run(bench) {
-    const chains = Math.ceil((bench.options.runs ?? 300 * scale) / steps)
+    const chains = Math.ceil((bench.options.runs ?? 1000 * scale) / steps)
     const runs = chains * steps
     const box = await blackBox(bench)
     const sql = databaseOf(bench, box)
