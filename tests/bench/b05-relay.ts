@@ -20,6 +20,7 @@ const rounds = 5
 const events = 50_000 * scale
 const perRound = events / rounds
 const batch = 500
+const several = { two: 2, ten: 10 }
 
 export default {
   id: 'B5',
@@ -41,8 +42,17 @@ export default {
       await queue.tell()
       return timed(() => queue.settle())
     })
+    const relays = queue.moreRelays(several.ten)
+    const drainedBy = (count: number) =>
+      measured(async () => {
+        await queue.tell()
+        return timed(() => queue.settle(relays.slice(0, count)))
+      })
     const samples = await alternate(rounds, {
       ours,
+      one: drainedBy(1),
+      two: drainedBy(several.two),
+      ten: drainedBy(several.ten),
       graphile: measured(graphile),
       boss: measured(boss),
       drain: measured(async (ids) => {
@@ -96,9 +106,24 @@ export default {
           ).ratio,
         },
       ),
+      ...(['two', 'ten'] as const).map((many) =>
+        finding(
+          {
+            id: `B5.${many}`,
+            what: `the outbox drained by ${several[many]} relays at a time: time of one relay / theirs`,
+            unit: '×',
+          },
+          ratioOf(samples.one, samples[many]),
+          notWorse,
+          { 'one, a second': rate(samples.one), 'theirs, a second': rate(samples[many]) },
+        ),
+      ),
     ]
   },
 } satisfies Benchmark
+
+/** The step does the same work whoever publishes: it is no faster with more of them, and differs by this from round to round. */
+const notWorse = atLeast(0.9)
 
 /** Takes the events off the outbox and does nothing with them. */
 async function bareDrain({ sql }: Queue): Promise<void> {

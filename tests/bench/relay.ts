@@ -3,7 +3,7 @@ import { migrate } from '#shared/database/migrate.ts'
 import { connect, type Sql } from '#shared/database/sql.ts'
 import { startPostgres } from '#shared/adapters/embedded-postgres/start-postgres.ts'
 import { defineStep } from '#shared/runtime/define-step.ts'
-import { createRelay } from '#shared/runtime/relay.ts'
+import { createRelay, type Relay } from '#shared/runtime/relay.ts'
 import { eventRequest } from '#shared/runtime/web.ts'
 import type { World } from '#shared/runtime/context.ts'
 import type { Bench } from './harness.ts'
@@ -22,8 +22,10 @@ export type Queue = {
   move(id: string): Promise<void>
   /** Records events about all rows that are due. */
   tell(): Promise<void>
-  /** Publishes what has been recorded; resolves when the step has served all of it. */
-  settle(): Promise<void>
+  /** Publishes what has been recorded, by these relays at a time, or by its own; resolves when the step has served all of it. */
+  settle(relays?: readonly Relay[]): Promise<void>
+  /** Relays beside its own, each with a connection of its own as those of several processes have. */
+  moreRelays(count: number): Relay[]
   /** Rejects unless every row has been moved; forgets them. */
   check(count: number): Promise<void>
 }
@@ -93,12 +95,18 @@ export async function openQueue(
           from bench.work
          where state = 'due'`
     },
-    async settle() {
-      world.relay.wake()
-      await world.relay.settled()
+    async settle(relays = [world.relay]) {
+      for (const relay of relays) relay.wake()
+      await Promise.all(relays.map((relay) => relay.settled()))
       await bus.idle()
       await world.relay.settled()
     },
+    moreRelays: (count) =>
+      Array.from({ length: count }, () => {
+        const own = connect(server.url, { ...server.options, database, max: 1 })
+        bench.onEnd(() => own.end({ timeout: 5 }))
+        return createRelay(own, bus, world.log)
+      }),
     async check(count) {
       const [row] = await sql<{ moved: number; events: number }[]>`
         select (select count(*) from bench.work where state = 'moved')::integer as moved,
