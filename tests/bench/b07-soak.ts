@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises'
 import type { Sql } from '#shared/database/sql.ts'
 import {
   atMost,
@@ -6,7 +5,9 @@ import {
   median,
   quantile,
   spread,
+  sum,
   timed,
+  waitingFor,
   type Bench,
   type Benchmark,
   type Facts,
@@ -32,17 +33,24 @@ const keptSeconds = 30
 const slackSeconds = 15
 const kept = ['EVENTS', 'DEAD_EVENTS', 'HOOK_CALLS', 'HISTORY', 'REQUESTS'] as const
 
-/** What grows with what goes on, and not with what has been done. */
-const passing = [
-  'agent',
-  'dead_letter',
-  'garbage',
-  'hook_delivery',
-  'match_task',
-  'outbox',
-  'request',
-  'run_history',
-] as const
+/**
+ * What grows with what has been done: of each Run its last attempt, of each change a line of the audit, which no setting shortens to
+ * less than 30 days. Every other table grows with what goes on, and is to be forgotten.
+ */
+const lasting = [
+  'assign',
+  'attempt',
+  'audit',
+  'data',
+  'input',
+  'migration',
+  'nomination',
+  'output',
+  'plan',
+  'run',
+  'tag',
+  'token',
+]
 
 type Chain = { at: number; ms: number }
 type Look = { at: number; rss: number; rows: number; written: number }
@@ -60,11 +68,16 @@ export default {
     await chainOfPlans(box.api, tags)
     const source = smallFolder(box)
 
+    const passing = await passingTables(sql)
     const before = await counters(sql)
     const start = performance.now()
     const chains: Chain[] = []
     const looks: Look[] = []
-    const watch = watchEvery(bench, 2000, async () => void looks.push(await look(box, sql, start)))
+    const watch = watchEvery(
+      bench,
+      2000,
+      async () => void looks.push(await look(box, sql, { passing, start })),
+    )
     let left = runs / steps
     const push = async (): Promise<void> => {
       while (left > 0) {
@@ -106,6 +119,7 @@ export default {
       'all later windows, p99 ms': later.map((ms) => ms.toFixed(0)).join(', '),
       'transactions for a Run': (after.transactions - before.transactions) / runs,
       'log (WAL) for a Run, bytes': (after.bytes - before.bytes) / runs,
+      ...(await lastingOfEach(sql, runs)),
       'all pushes included': 'yes',
     }
     return [
@@ -146,7 +160,7 @@ export default {
         {
           'rows, at most': Math.max(...looks.map(({ rows }) => rows)),
           'rows of history written': after.history - before.history,
-          ...(await rowsOf(sql)),
+          ...(await rowsOf(sql, passing)),
         },
       ),
     ]
@@ -172,6 +186,7 @@ function sharesOfWritten(looks: readonly Look[]): number[] {
 
 /** Waits for the last Run of a chain; milliseconds from the end of the push, by the clock of the database. */
 async function endOfChain(sql: Sql, knitId: string): Promise<number> {
+  const pause = waitingFor(`the last Run that the data ${knitId} leads to`)
   for (;;) {
     const [end] = await sql<{ ms: number; status: string }[]>`
       select extract(epoch from third.updated_at - data.ended_at)::float8 * 1000 as ms, third.status
@@ -184,7 +199,7 @@ async function endOfChain(sql: Sql, knitId: string): Promise<number> {
         join run as third on third.id = three.run_id
        where data.id = ${knitId}`
     if (end?.status === 'done') return end.ms
-    await wait(25)
+    await pause(25)
   }
 }
 
@@ -200,8 +215,12 @@ function watchEvery(bench: Bench, interval: number, work: () => Promise<void>): 
   }
 }
 
-async function look({ running }: BlackBox, sql: Sql, start: number): Promise<Look> {
-  const rows = Object.values(await rowsOf(sql)).reduce((a, b) => a + b, 0)
+async function look(
+  { running }: BlackBox,
+  sql: Sql,
+  { passing, start }: { passing: readonly string[]; start: number },
+): Promise<Look> {
+  const rows = sum(Object.values(await rowsOf(sql, passing)))
   const [counted] = await sql<{ written: number }[]>`
     select sum(n_tup_ins)::float8 as written
       from pg_stat_user_tables
@@ -210,9 +229,18 @@ async function look({ running }: BlackBox, sql: Sql, start: number): Promise<Loo
   return { at: performance.now() - start, rss: memoryOf(running.pid, 'VmRSS'), rows, written }
 }
 
-async function rowsOf(sql: Sql): Promise<Record<string, number>> {
+async function passingTables(sql: Sql): Promise<string[]> {
+  const found = await sql<{ name: string }[]>`
+    select relname as name from pg_stat_user_tables order by relname`
+  const names = found.map(({ name }) => name)
+  const unknown = lasting.filter((name) => !names.includes(name))
+  if (unknown.length > 0) throw new Error(`there is no table ${unknown.join(', ')}`)
+  return names.filter((name) => !lasting.includes(name))
+}
+
+async function rowsOf(sql: Sql, tables: readonly string[]): Promise<Record<string, number>> {
   const counts = await Promise.all(
-    passing.map(async (table) => {
+    tables.map(async (table) => {
       const [row] = await sql<
         { count: number }[]
       >`select count(*)::integer as count from ${sql(table)}`
@@ -220,6 +248,12 @@ async function rowsOf(sql: Sql): Promise<Record<string, number>> {
     }),
   )
   return Object.fromEntries(counts)
+}
+
+/** Of those that only grow and need not: so many for a Run. */
+async function lastingOfEach(sql: Sql, runs: number): Promise<Facts> {
+  const rows = Object.entries(await rowsOf(sql, ['attempt', 'audit']))
+  return Object.fromEntries(rows.map(([name, count]) => [`${name} for a Run`, count / runs]))
 }
 
 type Counters = { transactions: number; bytes: number; history: number }
