@@ -6,7 +6,7 @@ import { logPointOf, mountpointOf, mountsOfPlans, planSummaries } from './plan-v
 import type { Page } from './page.ts'
 import { inWindow, runSummaries, type TimeWindow } from './run-view.ts'
 import type { Fragment, Queryable } from './sql.ts'
-import { allTagIds, digestOf, pickTags, tagsById, tagStatistics } from './tags.ts'
+import { allTagIds, digestOf, pickTags, tagsById, tagStatistics, worthSearching } from './tags.ts'
 
 type DataRow = {
   id: string
@@ -165,12 +165,9 @@ const idsInWindow = (sql: Queryable, window: TimeWindow): Fragment => sql`
    where ended_at is null
      and ${inWindow(sql, sql`updated_at`, window)}`
 
-// So few are looked at faster than the lists of more tags are intersected.
-const fewData = 2000
-
 /**
- * How a page is found: along time, which sees as many data as it takes to fill the page, or by the tags that are not common, which
- * sees all that carry them. Decided here, because a prepared statement is planned for any tags and so for none; `is true`
+ * How a page is found: along time, which sees as many data as it takes to fill the page, or by the rarest of the tags, which sees all
+ * that carry them. Decided here, because a prepared statement is planned for any tags and so for none; `is true`
  * and `offset 0` keep the other index out.
  */
 async function searchOf(sql: Queryable, tags: readonly Tag[], { limit, after }: Page<DataPlace>) {
@@ -184,13 +181,13 @@ async function searchOf(sql: Queryable, tags: readonly Tag[], { limit, after }: 
     const condition = sql`(${carriesAll(sql, tags)}) is true and ${behind}`
     return { source: sql`data`, condition, order }
   }
-  const uncommon = tags.filter((tag) => shareOf(tag) <= Math.max(rarest, bound))
-  const searched = rarest * data < fewData ? uncommon : tags
+  const searched = worthSearching(tags, shareOf)
+  const isWhole = searched.length === tags.length
   const source = sql`(
     select *
       from data
      where ${carriesAll(sql, searched)}
-       and ${searched === tags ? sql`true` : sql`(${carriesAll(sql, tags)}) is true`}
+       and ${isWhole ? sql`true` : sql`(${carriesAll(sql, tags)}) is true`}
     offset 0
   ) as data`
   return { source, condition: behind, order }

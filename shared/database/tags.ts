@@ -95,3 +95,23 @@ async function readStatistics(sql: Queryable): Promise<TagStatistics> {
      where pg_class.oid = 'data'::regclass`
   return { data: row?.data ?? 0, shares: new Map(row?.tags ?? []), bound: row?.bound ?? 0 }
 }
+
+// To look at one data takes as long as to pass by so many in the list of a tag: of a million, 60 when the server has them in its
+// memory, 300 when it fetches them.
+const listedPerLook = 300
+
+/**
+ * The rarest of the tags, as many as the index should intersect: each costs the length of its list, and spares looks at data
+ * that do not carry it. The others are read off the data. All, where nothing is known of any.
+ */
+export function worthSearching(tags: readonly Tag[], shareOf: (tag: Tag) => number): Tag[] {
+  const rarestFirst = tags.toSorted((a, b) => shareOf(a) - shareOf(b))
+  let [listed, found, count, least] = [0, 1, 0, Infinity]
+  for (const [index, tag] of rarestFirst.entries()) {
+    listed += shareOf(tag)
+    found *= shareOf(tag)
+    const cost = listed + found * listedPerLook
+    if (cost <= least) [count, least] = [index + 1, cost]
+  }
+  return rarestFirst.slice(0, count)
+}
