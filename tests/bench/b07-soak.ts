@@ -1,3 +1,5 @@
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Sql } from '#shared/database/sql.ts'
 import {
   atMost,
@@ -120,6 +122,7 @@ export default {
       'transactions for a Run': (after.transactions - before.transactions) / runs,
       'log (WAL) for a Run, bytes': (after.bytes - before.bytes) / runs,
       ...(await lastingOfEach(sql, runs)),
+      ...logsOf(box),
       'all pushes included': 'yes',
     }
     return [
@@ -255,6 +258,12 @@ async function lastingOfEach(sql: Sql, runs: number): Promise<Facts> {
   const rows = Object.entries(await rowsOf(sql, ['attempt', 'audit']))
   return Object.fromEntries(rows.map(([name, count]) => [`${name} for a Run`, count / runs]))
 }
+
+/** What would lie in its log, and what its server has written to one. */
+const logsOf = ({ running, folder }: BlackBox): Facts => ({
+  'said by the home, bytes': running.output().length,
+  'postgres.log, bytes': statSync(join(folder, 'home/postgres/postgres.log')).size,
+})
 
 type Counters = { transactions: number; bytes: number; history: number }
 
