@@ -36,7 +36,7 @@ export function answerHooks(answer: (call: HookCall) => Response): () => void {
     return Object.assign(asked, { end })
   }
   const instead = (url: string, options: RequestOptions, done: Done) =>
-    (String(url).startsWith(`${hooksAt}/`) ? answered : request)(url, options, done as never)
+    (URL.parse(String(url))?.origin === hooksAt ? answered : request)(url, options, done as never)
   http.request = instead as typeof http.request
   return () => void (http.request = request)
 }
