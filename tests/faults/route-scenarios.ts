@@ -97,6 +97,15 @@ export const routeScenarios: Record<string, Scenario[]> = {
       },
     },
     {
+      of: 'a part of an upload, of which nothing more comes',
+      arrange: async () =>
+        requestTo('data.push', {
+          path: '/api/data?tag=kind:a',
+          body: 'an arc',
+          headers: { ...archive.headers, [uploadHeaders.complete]: '?0' },
+        }),
+    },
+    {
       of: 'an upload that goes on where its line broke',
       async arrange(world) {
         await makePlan(world, { inputs: { '/in': ['kind:a'] } })
