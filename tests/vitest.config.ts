@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { LongFirst } from './support/long-first.ts'
 
 export default defineConfig({
   test: {
@@ -8,6 +9,7 @@ export default defineConfig({
     globalSetup: ['tests/support/global-postgres.ts'],
     reporters: ['default', 'tests/support/closing-line.ts'],
     maxWorkers: 2,
+    sequence: { sequencer: LongFirst },
     // Without the way by which a text becomes a prototype: what needed it would fail here.
     execArgv: ['--disable-proto=delete'],
     testTimeout: 60_000,
