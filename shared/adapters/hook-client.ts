@@ -19,7 +19,7 @@ export class HookFailed extends Error {
 }
 
 /**
- * Calls a hook, once, following no redirect: its name is looked up once, and does not lead to the machine itself. Gives back the
+ * Calls a hook, once, following no redirect: its name is looked up once, and never leads to the metadata of a machine. Gives back the
  * object that it answered as `application/json`, undefined for any other kind of answer, which is not read. Throws `HookFailed`.
  */
 export async function callHook(

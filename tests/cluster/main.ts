@@ -10,7 +10,7 @@ const usage = `Usage: npm run test:cluster -- [--keep] [TEST…]
 
 Installs the chart in a real cluster with Knative and tests it there: in that of KNIT_TEST_KUBECONFIG (with the context
 KNIT_TEST_KUBECTX, in namespaces that begin with KNIT_TEST_NAMESPACE, and our image by the name KNIT_TEST_IMAGE), or else in one of
-one node that is raised on this machine, as root, and lowered again.
+one node that is raised on this machine, as root, and lowered again unless it was there before.
 
   --keep       leave the cluster and the installation as they are
   --help       show this
