@@ -65,6 +65,15 @@ test('a volume that many delete at once is deleted once for all of them', async 
   expect(volumes.deleteVolume(volume)).not.toBe(first)
 })
 
+test('of very many volumes the names come page by page', async ({ folders }) => {
+  const volumes = folderVolumes(folders)
+  const names = Array.from({ length: 2001 }, (_, index) => `data-knitid-${index}`)
+  for (const name of names) mkdirSync(join(folders.volumes, name))
+  const pages = await Array.fromAsync(await volumes.listVolumes())
+  expect(pages.map(({ length }) => length)).toEqual([1000, 1000, 1])
+  expect(new Set(pages.flat())).toEqual(new Set(names))
+})
+
 test('what is no name of a volume is no path either', async ({ folders }) => {
   const volumes = folderVolumes(folders)
   for (const name of ['..', 'data-knitid-', `data-knitid-${randomUUID()}/..`, 'DATA'])

@@ -1,5 +1,5 @@
 import { chmodSync, existsSync, mkdirSync } from 'node:fs'
-import { access, readdir } from 'node:fs/promises'
+import { access, opendir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { flushFolder } from '#shared/archive/flush.ts'
@@ -67,7 +67,7 @@ export function folderVolumes(
       }),
     adoptVolume: async (name) =>
       (await isThere(volumeFolder(folders, name))) ? 'ready' : 'absent',
-    listVolumes: () => readdir(folders.volumes),
+    listVolumes: async () => pagesOf(folders.volumes),
     async requireVolume(name) {
       await existing(name)
     },
@@ -95,6 +95,20 @@ export function folderVolumes(
       return Readable.from(contents(await existing(volume)), { objectMode: false })
     },
   }
+}
+
+const pageSize = 1000
+
+/** The names in a folder. */
+async function* pagesOf(folder: string): AsyncGenerator<string[]> {
+  let page: string[] = []
+  for await (const { name } of await opendir(folder, { bufferSize: pageSize })) {
+    page.push(name)
+    if (page.length < pageSize) continue
+    yield page
+    page = []
+  }
+  if (page.length > 0) yield page
 }
 
 /** Programs of any user may write here; who may come near it at all, the folder above decides. */

@@ -18,8 +18,8 @@ export interface Cluster {
   deleteVolume(name: string): Promise<void>
   /** Takes a volume that somebody else makes for one of ours, if it is there: one may be `pending`, without room of its own yet. */
   adoptVolume(name: string): Promise<'ready' | 'pending' | 'absent'>
-  /** The names of all volumes there are. */
-  listVolumes(): Promise<string[]>
+  /** The names of all volumes there are, page by page: there may be millions. */
+  listVolumes(): Promise<AsyncIterable<string[]>>
   /**
    * Size, files and digest of a volume nobody writes to any more, which is on disk for good by then; undefined when it does not
    * exist. Throws `ArchiveError` for content that cannot be kept as data.
@@ -43,6 +43,10 @@ export interface Cluster {
   /** What all workers together may use, by resource name, in base units (cores, bytes, pieces). */
   capacity(): Promise<ReadonlyMap<string, number>>
 }
+
+/** The names of all volumes there are, at once. */
+export const allVolumesOf = async (cluster: Pick<Cluster, 'listVolumes'>): Promise<string[]> =>
+  (await Array.fromAsync(await cluster.listVolumes())).flat()
 
 /** There is no volume of that name: nothing was ever written to it, or it has been deleted. */
 export class NoSuchVolume extends Error {

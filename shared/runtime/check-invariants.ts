@@ -9,6 +9,7 @@ import {
 } from '#shared/database/invariants/cluster.ts'
 import type { Moment } from '#shared/database/invariants/invariant.ts'
 import { askInvariants, mostThings, verdict } from '#shared/database/invariants/invariants.ts'
+import { allVolumesOf } from '#shared/ports/cluster.ts'
 import type { World } from './context.ts'
 import { findSecrets } from './find-secrets.ts'
 
@@ -91,7 +92,7 @@ async function confirmed(sentence: string, look: () => Promise<string[]>): Promi
 
 async function findStrayVolumes({ sql, cluster }: Checked): Promise<string[]> {
   const stray: string[] = []
-  for (const names of batches(await cluster.listVolumes())) {
+  for await (const names of await cluster.listVolumes()) {
     const knitIds = names.flatMap((name) => dataOfVolume(name) ?? [])
     const [existing, doomed] = await Promise.all([
       findExisting(sql, knitIds),
@@ -104,7 +105,7 @@ async function findStrayVolumes({ sql, cluster }: Checked): Promise<string[]> {
 }
 
 async function findMissingVolumes({ sql, cluster }: Checked): Promise<string[]> {
-  const there = new Set(await cluster.listVolumes())
+  const there = new Set(await allVolumesOf(cluster))
   const missing: string[] = []
   for (let last: string | undefined; ;) {
     const kept = await listKept(sql, last, rowsAtOnce)
@@ -126,9 +127,4 @@ async function findMissingWorkers({ sql, cluster }: Checked, moment: Moment): Pr
   return running
     .filter((attempt) => !there.has(workerOf(attempt)))
     .map(({ id, attempt }) => `run ${id} attempt ${attempt}`)
-}
-
-function* batches<T>(all: readonly T[]): Generator<T[]> {
-  for (let start = 0; start < all.length; start += rowsAtOnce)
-    yield all.slice(start, start + rowsAtOnce)
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { expect, vi } from 'vitest'
 import { dataOfVolume } from '#shared/domain/worker-spec.ts'
+import { allVolumesOf } from '#shared/ports/cluster.ts'
 import { deliver } from '#tests/support/functions.ts'
 import { watchFlushes } from '#tests/support/gate/flushes.ts'
 import type { Gate } from '#tests/support/gate/gate.ts'
@@ -41,7 +42,7 @@ async function unflushedWhenReady(world: FileWorld, act: Act) {
     const result = await make()
     const ready = (await readyData()).filter((id) => !before.includes(id))
     if (ready.length === 0) return result
-    const made = (await world.cluster.listVolumes()).filter((name) =>
+    const made = (await allVolumesOf(world.cluster)).filter((name) =>
       ready.includes(dataOfVolume(name) ?? ''),
     )
     const lost = made.flatMap((name) => unflushed(join(volumes, name)))

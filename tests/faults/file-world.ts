@@ -17,6 +17,7 @@ import { makeWorld } from '#tests/support/functions.ts'
 import { processesOf, temporaryFolder } from '#tests/support/local-home.ts'
 import { until } from '#tests/support/until.ts'
 import { removeTree } from '#shared/files/trash.ts'
+import { allVolumesOf } from '#shared/ports/cluster.ts'
 import { changeOf, quiet, type Quiet } from './quiet-world.ts'
 
 /** A quiet world whose volumes and workers are those of a local home. */
@@ -92,7 +93,7 @@ export class FileHome {
   /** Removes every worker and volume, and whatever else a test has left that failed. */
   async empty(): Promise<void> {
     for (const { name } of await this.cluster.listWorkers()) await this.cluster.deleteWorker(name)
-    for (const name of await this.cluster.listVolumes()) await this.cluster.deleteVolume(name)
+    for (const name of await allVolumesOf(this.cluster)) await this.cluster.deleteVolume(name)
     for (const stray of this.strays())
       rmSync(join(this.folder, stray), { recursive: true, force: true })
   }

@@ -1,3 +1,4 @@
+import { allVolumesOf } from '#shared/ports/cluster.ts'
 import type { World } from '#shared/runtime/context.ts'
 
 /**
@@ -52,7 +53,7 @@ export async function describeState({ sql, cluster }: World): Promise<string[]> 
       ) as left_behind
      group by kind`
   const lines = [...runs, ...counts].map(({ line }) => line)
-  const [volumes, workers] = await Promise.all([cluster.listVolumes(), cluster.listWorkers()])
+  const [volumes, workers] = await Promise.all([allVolumesOf(cluster), cluster.listWorkers()])
   const kept = [`${volumes.length} volumes`, `${workers.length} workers`]
   return [...lines, ...kept].toSorted()
 }

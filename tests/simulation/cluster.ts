@@ -53,8 +53,8 @@ export class SimulatedCluster implements Cluster, Transfers {
     return this.volumes.has(name) ? 'ready' : 'absent'
   }
 
-  async listVolumes(): Promise<string[]> {
-    return [...this.volumes.keys()]
+  async listVolumes(): Promise<AsyncIterable<string[]>> {
+    return Readable.from([[...this.volumes.keys()]])
   }
 
   async measureVolume(name: string): Promise<Measure | undefined> {

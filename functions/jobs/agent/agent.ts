@@ -60,7 +60,7 @@ export function createAgent({ folders, mayCall, idle, beat = heartbeat }: AgentO
 }
 
 const callsOf = (volumes: FolderVolumes): Record<string, Call> => ({
-  [`GET /${allVolumes}`]: () => volumes.listVolumes(),
+  [`GET /${allVolumes}`]: async () => linesOf(await volumes.listVolumes()),
   'GET /:volume': (name) => volumes.requireVolume(name),
   'PUT /:volume': (name) => volumes.ensureVolume({ name, labels: {} }),
   'DELETE /:volume': (name) => removed(volumes, name),
@@ -70,6 +70,10 @@ const callsOf = (volumes: FolderVolumes): Record<string, Call> => ({
   'PUT /:volume/content': (name, incoming) =>
     volumes.receive(name, bodyOf(incoming), readPart(incoming.headers)),
 })
+
+/** Names, a page in each line. */
+const linesOf = (pages: AsyncIterable<string[]>): Readable =>
+  Readable.from(pages).map((page: string[]) => `${JSON.stringify(page)}\n`)
 
 async function serve(call: Promise<Answer>, outgoing: ServerResponse, beat: number): Promise<void> {
   // Who waits for an answer knows so that there will be one, however long it takes.

@@ -12,7 +12,7 @@ import { directoriesIn } from '#shared/adapters/kubernetes-cluster/directories.t
 import type { ClusterSettings } from '#shared/adapters/kubernetes-cluster/settings.ts'
 import type { Volumes } from '#shared/adapters/kubernetes-cluster/volumes.ts'
 import { pack } from '#shared/archive/pack.ts'
-import { NoSuchVolume, type Received } from '#shared/ports/cluster.ts'
+import { allVolumesOf, NoSuchVolume, type Received } from '#shared/ports/cluster.ts'
 import { until } from '#tests/support/until.ts'
 import { createAgent } from './agent.ts'
 
@@ -75,11 +75,11 @@ test('directories are made, filled, read, measured, listed and deleted by the ag
   const sent = Buffer.concat(await (await volumes.send(volume)).toArray())
   expect(sent.equals(Buffer.concat(await pack(scratch).toArray()))).toBe(true)
   await volumes.requireMounts([volume])
-  expect(await volumes.listVolumes()).toEqual([volume])
+  expect(await allVolumesOf(volumes)).toEqual([volume])
 
   await volumes.deleteVolume(volume)
   await volumes.deleteVolume(volume)
-  expect(await volumes.listVolumes()).toEqual([])
+  expect(await allVolumesOf(volumes)).toEqual([])
 })
 
 test('of a directory that is not there nothing is mounted, sent, read or measured', async ({
@@ -162,16 +162,16 @@ test('an agent that is being replaced by another is waited for', async ({ there,
   )
   await there.start()
   await made
-  expect(await there.volumes.listVolumes()).toEqual([volume])
+  expect(await allVolumesOf(there.volumes)).toEqual([volume])
 })
 
 test('who has not our key is served nothing', async ({ there: { volumes, foreign }, volume }) => {
   await volumes.ensureVolume({ name: volume, labels: {} })
   for (const ask of [
-    () => foreign.listVolumes(),
+    () => allVolumesOf(foreign),
     () => foreign.send(volume),
     () => foreign.deleteVolume(volume),
   ])
     await expect(ask()).rejects.toThrow('nobody we know')
-  expect(await volumes.listVolumes()).toEqual([volume])
+  expect(await allVolumesOf(volumes)).toEqual([volume])
 })

@@ -31,8 +31,9 @@ const lookedAt = new WeakMap<Context['config'], number>()
 async function removeRemade(ctx: Context): Promise<void> {
   const now = ctx.clock.now().getTime()
   if (Math.abs(now - (lookedAt.get(ctx.config) ?? 0)) < betweenLooks) return
-  const volumes = await ctx.cluster.listVolumes()
-  const count = volumes.length > 0 ? await dropRemade(ctx.sql, volumes, ctx.by) : 0
+  let count = 0
+  for await (const volumes of await ctx.cluster.listVolumes())
+    count += await dropRemade(ctx.sql, volumes, ctx.by)
   lookedAt.set(ctx.config, now)
   if (count > 0) ctx.log.warn('volumes are removed: they had been, and were made again', { count })
 }

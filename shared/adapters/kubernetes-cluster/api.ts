@@ -143,18 +143,18 @@ export const onlyMetadata = setHeaderOptions(
 
 // Of mere names an empty list is none.
 type Page<T> = { items: T[] | null; metadata?: { _continue?: string } }
+type AskForPage<T> = (part: { limit: number; _continue?: string }) => Promise<Page<T>>
 
-/** All of a list, which the API server gives in parts. */
-export async function askForAll<T>(
-  what: string,
-  page: (part: { limit: number; _continue?: string }) => Promise<Page<T>>,
-): Promise<T[]> {
-  const all: T[] = []
+/** A list in the parts in which the API server gives it. */
+export async function* askInParts<T>(what: string, page: AskForPage<T>): AsyncGenerator<T[]> {
   let next: string | undefined
   do {
     const { items, metadata } = await ask(what, page({ limit: 500, ['_continue']: next }))
-    all.push(...(items ?? []))
+    if (items) yield items
     next = metadata?.['_continue']
   } while (next)
-  return all
 }
+
+/** All of a list. */
+export const askForAll = async <T>(what: string, page: AskForPage<T>): Promise<T[]> =>
+  (await Array.fromAsync(askInParts(what, page))).flat()

@@ -2,7 +2,7 @@ import { PatchStrategy, setHeaderOptions } from '@kubernetes/client-node'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Away, NoSuchVolume } from '#shared/ports/cluster.ts'
 import { agentsIn, removeAgents, removeEndedAgents, type CallVolume } from './agents.ts'
-import { ask, askForAll, askIfThere, onlyMetadata, unless, type Api } from './api.ts'
+import { ask, askInParts, askIfThere, onlyMetadata, unless, type Api } from './api.ts'
 import { claimOf } from './claim.ts'
 import { findClaim } from './find-claim.ts'
 import { labelsFor, selectorOf } from './labels.ts'
@@ -74,15 +74,14 @@ export function claimsIn(api: Api, settings: ClusterSettings, claims: ClaimSetti
       await labelClaim(api, namespace, name)
       return 'ready'
     },
-    async listVolumes() {
-      const labelSelector = selectorOf('data')
-      const claims = await askForAll('the volumes cannot be listed', (page) =>
-        api.core.listNamespacedPersistentVolumeClaim(
-          { namespace, labelSelector, ...page },
-          onlyMetadata,
-        ),
-      )
-      return claims.flatMap(({ metadata }) => metadata?.name ?? [])
-    },
+    listVolumes: async () => namesOfClaims(api, namespace),
   }
+}
+
+async function* namesOfClaims({ core }: Api, namespace: string): AsyncGenerator<string[]> {
+  const labelSelector = selectorOf('data')
+  const pages = askInParts('the volumes cannot be listed', (page) =>
+    core.listNamespacedPersistentVolumeClaim({ namespace, labelSelector, ...page }, onlyMetadata),
+  )
+  for await (const claims of pages) yield claims.flatMap(({ metadata }) => metadata?.name ?? [])
 }

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import { json } from 'node:stream/consumers'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Away, NoSuchVolume } from '#shared/ports/cluster.ts'
@@ -46,7 +47,7 @@ export function directoriesIn(
         throw error
       }
     },
-    listVolumes: async () => (await json(await call(allVolumes))) as string[],
+    listVolumes: async () => pagesIn(await call(allVolumes)),
     requireVolume,
     // The kubelet would make a directory that is missing, as its own.
     async requireMounts(names) {
@@ -55,6 +56,17 @@ export function directoriesIn(
     // The agent is there for ever.
     async tidyTransfers() {},
   }
+}
+
+/** A page of names in each line. */
+async function* pagesIn(stream: Readable): AsyncGenerator<string[]> {
+  let rest = ''
+  for await (const text of stream.setEncoding('utf8') as AsyncIterable<string>) {
+    const lines = `${rest}${text}`.split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) yield JSON.parse(line) as string[]
+  }
+  if (rest) yield JSON.parse(rest) as string[]
 }
 
 function inWords(namespace: string, { message, cause }: Away): Away {
