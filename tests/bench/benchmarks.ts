@@ -12,6 +12,7 @@ import b11 from './b11-embedded.ts'
 import b12 from './b12-cluster.ts'
 import b13 from './b13-steps.ts'
 import b14 from './b14-middleware.ts'
+import b15 from './b15-transfers.ts'
 import b16 from './b16-client.ts'
 import b17 from './b17-slow-uploads.ts'
 import b18 from './b18-find.ts'
@@ -41,6 +42,7 @@ export const ofMachine: readonly Benchmark[] = [
   chain,
   b11,
   b14,
+  b15,
   b17,
   b07,
   burst,

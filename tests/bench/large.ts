@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { createWriteStream, mkdirSync, rmSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -7,13 +5,9 @@ import { pipeline } from 'node:stream/promises'
 import { pack } from '#shared/archive/pack.ts'
 import { unpack } from '#shared/archive/unpack.ts'
 import {
-  alternate,
-  atLeast,
   atMost,
   finding,
   median,
-  ratioOf,
-  rounded,
   spread,
   timed,
   type Bench,
@@ -22,19 +16,18 @@ import {
   type Finding,
 } from './harness.ts'
 import { blackBox, type BlackBox } from './home.ts'
-import { memoryOf, runFor } from './processes.ts'
+import { memoryOf } from './processes.ts'
 import { scale } from './population.ts'
 
 const gibibytes = 5 * scale
 const manyFiles = 200_000 * scale
-const compared = { bytes: 256 * 2 ** 20, files: 2000 }
 
 export default {
   id: 'large',
-  what: 'pushing and pulling 5 GiB, and 200,000 files: memory and rates',
+  what: 'pushing and pulling 5 GiB, and 200,000 files: memory',
   async run(bench) {
     const box = await blackBox(bench)
-    return [...(await memoryWhileMoving(bench, box)), ...(await ratesBesideTar(bench, box))]
+    return memoryWhileMoving(bench, box)
   },
 } satisfies Benchmark
 
@@ -112,67 +105,4 @@ async function memoryWhileMoving(bench: Bench, box: BlackBox): Promise<Finding[]
     )
   }
   return findings
-}
-
-/** How fast files go through the API and back, beside tar and gzip without any API. */
-async function ratesBesideTar(bench: Bench, box: BlackBox): Promise<Finding[]> {
-  const folder = await bench.folder('rates')
-  const findings: Finding[] = []
-  const cases = [
-    { id: 'large.rate', name: '256 MiB', files: 16, bytes: compared.bytes / 16, bound: 0.8 },
-    {
-      id: 'large.small',
-      name: '2,000 small files',
-      files: compared.files,
-      bytes: 1024,
-      bound: 0.45,
-    },
-  ]
-  for (const { id, name, files, bytes, bound } of cases) {
-    const source = join(folder, id)
-    await makeFiles(source, files, bytes)
-    const target = join(folder, 'target')
-    const samples = await alternate(5, {
-      ours: async () => {
-        const { pushed, pulled } = await move(box, source, target)
-        return pushed + pulled
-      },
-      tar: async () => (await tarThere(source, target)) + (await tarThere(source, target)),
-      copy: async () => {
-        const took = (await runFor('cp', ['-r', source, target])) / 1000
-        rmSync(target, { recursive: true, force: true })
-        return took
-      },
-    })
-    findings.push(
-      finding(
-        {
-          id,
-          what: `${name} pushed and pulled: tar | gzip -1 | gzip -d | tar twice / ours`,
-          unit: '×',
-        },
-        ratioOf(samples.tar, samples.ours),
-        atLeast(bound),
-        {
-          'ours, s': rounded(median(samples.ours)),
-          'tar, s': rounded(median(samples.tar)),
-          'cp -r, s': rounded(median(samples.copy)),
-        },
-      ),
-    )
-  }
-  return findings
-}
-
-/** Seconds of packing, compressing, and both again backwards, by the system's own programs, with what is written on disk. */
-async function tarThere(source: string, target: string): Promise<number> {
-  mkdirSync(target)
-  const line = 'tar c -C "$1" . | gzip -1 | gzip -d | tar x -C "$2" && sync -f "$2"'
-  const took = await timed(async () => {
-    const child = spawn('sh', ['-c', line, 'sh', source, target], { stdio: 'inherit' })
-    const [code] = await once(child, 'exit')
-    if (code !== 0) throw new Error(`tar ended with ${code}`)
-  })
-  rmSync(target, { recursive: true, force: true })
-  return took / 1000
 }
