@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { isIPv6 } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { mistakeIn } from '#tests/support/kubeconfig.ts'
+import { mistakeInPrefix, whyUnusable, type Choice } from '#tests/support/kubeconfig.ts'
 import { Failed, phase, run, show } from './phase.ts'
 
 /** Where tests are made: with whose rights, and what the images are called there. */
@@ -33,19 +33,25 @@ export const ownEnv = {
 }
 
 /** The cluster of `KNIT_TEST_KUBECONFIG`, to which the image has to be known by its name, or one on this machine. */
-export const findCluster = (): Promise<Cluster> =>
-  process.env['KNIT_TEST_KUBECONFIG'] ? theirCluster() : ownCluster()
+export async function findCluster(): Promise<Cluster> {
+  const mistake = mistakeInPrefix(namespacePrefix)
+  if (mistake) throw new Failed(mistake)
+  const { KNIT_TEST_KUBECONFIG: file, KNIT_TEST_KUBECTX: context } = process.env
+  return file ? theirCluster({ file, context }) : ownCluster()
+}
 
-const namespacePrefix = process.env['KNIT_TEST_NAMESPACE'] ?? 'knit-test'
+const namespacePrefix = process.env['KNIT_TEST_NAMESPACE'] || 'knit-test'
 
-async function theirCluster(): Promise<Cluster> {
+async function theirCluster(choice: Choice): Promise<Cluster> {
   const { KNIT_TEST_IMAGE, KNIT_TEST_NODE, KNIT_TEST_TOOLS, KNIT_TEST_POSTGRES } = process.env
   const { KNIT_TEST_STORAGE_CLASS, KNIT_TEST_STORAGE_MODE } = process.env
   if (!KNIT_TEST_IMAGE)
     throw new Failed(
       'KNIT_TEST_IMAGE is not set: build the image (npm run image), push it where your cluster finds it, and name it by its digest.',
     )
-  const kubeconfig = await chosenContext()
+  const mistake = await whyUnusable(choice)
+  if (mistake) throw new Failed(mistake)
+  const kubeconfig = await chosenContext(choice)
   const folder = await mkdtemp(join(tmpdir(), 'knit-cluster-'))
   const env = { KUBECONFIG: join(folder, 'kubeconfig') }
   await writeFile(env.KUBECONFIG, kubeconfig, { mode: 0o600 })
@@ -63,32 +69,25 @@ async function theirCluster(): Promise<Cluster> {
       ...(KNIT_TEST_STORAGE_CLASS && { class: KNIT_TEST_STORAGE_CLASS }),
       ...(KNIT_TEST_STORAGE_MODE && { mode: KNIT_TEST_STORAGE_MODE }),
     },
-    host: await firstAddress(env),
+    host: await firstAddress(choice),
     lower: () => rm(folder, { recursive: true }),
   }
 }
 
 /** Where the first node is reached: a node may have addresses of two families. */
-async function firstAddress(env: NodeJS.ProcessEnv): Promise<string> {
+async function firstAddress(choice: Choice): Promise<string> {
   const path = '{.items[0].status.addresses[?(@.type=="InternalIP")].address}'
-  const all = await run(
-    ['kubectl', 'get', 'nodes', '--request-timeout=10s', '-o', `jsonpath=${path}`],
-    env,
-  )
-  const [address = ''] = all.split(' ')
+  const asked = ['get', 'nodes', '--request-timeout=10s', '-o', `jsonpath=${path}`]
+  const [address = ''] = (await kubectlOf(choice, asked)).split(' ')
   return isIPv6(address) ? `[${address}]` : address
 }
 
 /** The kubeconfig with one context, which is the current one whoever reads it. */
-function chosenContext(): Promise<string> {
-  const { KNIT_TEST_KUBECONFIG: file = '', KNIT_TEST_KUBECTX: context } = process.env
-  const mistake = mistakeIn({ file, context })
-  if (mistake) throw new Failed(mistake)
-  const chosen = context ? ['--context', context] : []
-  return run(['kubectl', 'config', 'view', '--minify', '--flatten', ...chosen], {
-    KUBECONFIG: file,
-  })
-}
+const chosenContext = (choice: Choice): Promise<string> =>
+  kubectlOf(choice, ['config', 'view', '--minify', '--flatten'])
+
+const kubectlOf = ({ file, context }: Choice, words: string[]): Promise<string> =>
+  run(['kubectl', ...words, ...(context ? ['--context', context] : [])], { KUBECONFIG: file })
 
 /** Raises a cluster of one node, unless it is there, and gives it the images. */
 export async function ownCluster(): Promise<Cluster> {

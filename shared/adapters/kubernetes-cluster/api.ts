@@ -44,8 +44,8 @@ export function connectApi(config: KubeConfig = ownConfig(), patience = 30): Api
   }
 }
 
-/** Of a client whose every call ends. */
-const settingsFor = (config: KubeConfig, server: string, patience: number): Configuration =>
+/** For clients whose every call ends, within `patience` seconds. */
+export const settingsFor = (config: KubeConfig, server: string, patience: number): Configuration =>
   createConfiguration({
     baseServer: new ServerConfiguration(server, {}),
     authMethods: { default: config },
