@@ -51,7 +51,9 @@ async function theirCluster(choice: Choice): Promise<Cluster> {
     )
   const mistake = await whyUnusable(choice)
   if (mistake) throw new Failed(mistake)
+  const host = await firstAddress(choice)
   const kubeconfig = await chosenContext(choice)
+  // Nothing may fail once credentials are in a folder that only `lower` removes.
   const folder = await mkdtemp(join(tmpdir(), 'knit-cluster-'))
   const env = { KUBECONFIG: join(folder, 'kubeconfig') }
   await writeFile(env.KUBECONFIG, kubeconfig, { mode: 0o600 })
@@ -69,7 +71,7 @@ async function theirCluster(choice: Choice): Promise<Cluster> {
       ...(KNIT_TEST_STORAGE_CLASS && { class: KNIT_TEST_STORAGE_CLASS }),
       ...(KNIT_TEST_STORAGE_MODE && { mode: KNIT_TEST_STORAGE_MODE }),
     },
-    host: await firstAddress(choice),
+    host,
     lower: () => rm(folder, { recursive: true }),
   }
 }

@@ -1,13 +1,14 @@
 import { KubeConfig } from '@kubernetes/client-node'
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { json } from 'node:stream/consumers'
-import { expect, test as base } from 'vitest'
+import { expect, test as base, vi } from 'vitest'
 import { connectApi } from '#shared/adapters/kubernetes-cluster/api.ts'
+import { findCluster } from '../cluster/cluster.ts'
 import { mistakeIn, mistakeInPrefix, whyUnusable } from './kubeconfig.ts'
 
 type Fixtures = {
@@ -201,6 +202,32 @@ test('programs that are not installed are named beside what the cluster lacks', 
     'kubectl is not on the PATH, and the tests call it: install it.',
     expect.stringContaining('does not know serving.knative.dev'),
   ])
+})
+
+test('a cluster that does not tell its nodes leaves no copy of the credentials', async ({
+  folder,
+  served,
+  programs,
+  onTestFinished,
+}) => {
+  const { file } = await served(clusterThat({}))
+  const bin = programs({
+    helm: '',
+    kubectl: 'case "$*" in "get nodes"*) exit 1 ;; *) cat "$KUBECONFIG" ;; esac',
+  })
+  const temporary = join(folder, 'tmp')
+  mkdirSync(temporary)
+  onTestFinished(() => void vi.unstubAllEnvs())
+  const variables = {
+    KNIT_TEST_KUBECONFIG: file,
+    KNIT_TEST_KUBECTX: 'good',
+    KNIT_TEST_IMAGE: 'registry.test/knitfab@sha256:1',
+    PATH: [bin, process.env['PATH']].join(delimiter),
+    TMPDIR: temporary,
+  }
+  for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value)
+  await expect(findCluster()).rejects.toThrow(/^kubectl get nodes .* ended with 1/)
+  expect(readdirSync(temporary)).toEqual([])
 })
 
 test('what no namespace can begin with is refused, with what can', () => {
