@@ -1,4 +1,7 @@
+import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable, Writable } from 'node:stream'
@@ -20,6 +23,21 @@ export function projectFor({ apiRoot }: { apiRoot: string }): string {
   writeFileSync(join(dir, '.knitprofile'), 'test')
   writeFileSync(join(dir, 'store'), `test:\n    apiRoot: ${apiRoot}\n    cert: {}\n`)
   return dir
+}
+
+/** For tests: a server that does as it is told with each request, which may be to leave it without an answer. */
+export async function serverThat(does: RequestListener) {
+  const server = createServer(does).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  return {
+    apiRoot: `http://127.0.0.1:${port}/api`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      server.close()
+      await once(server, 'close')
+    },
+  }
 }
 
 type Given = Partial<Omit<World, 'stdin'>> & {

@@ -166,7 +166,7 @@ test.each([
     '--status: "invalidated" is no status to search for; there are deactivated, waiting, ready, starting, running, completing, aborting, done, failed',
     'knit run find --help',
   ],
-  [['run', 'wait'], 'RUN_ID or --planid is missing', 'knit run wait --help'],
+  [['run', 'wait'], 'RUN_ID, --planid or --in-knitid is missing', 'knit run wait --help'],
   [['run', 'show', idOf('x'), '--follow'], '--follow needs --log', 'knit run show --help'],
   [['plan', 'active', 'true', 'x'], 'ACTIVE: expected yes or no', 'knit plan active --help'],
   [

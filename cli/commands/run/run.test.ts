@@ -5,7 +5,7 @@ import type { RunHistory } from '#shared/domain/run-history.ts'
 import { stubOfTheWire, type StubAnswer } from '#shared/client/stub-of-the-wire.ts'
 import { idOf, sampleRun } from '#shared/client/wire-samples.ts'
 import { withoutPauses } from '#shared/client/without-pauses.ts'
-import { knit, projectFor } from '../../testing.ts'
+import { knit, projectFor, serverThat } from '../../testing.ts'
 
 const done = sampleRun('r1', { inputs: [['/in', 'd1']], outputs: [['/out', 'm1']], log: 'l1' })
 const running = { ...done, status: 'running' as const }
@@ -303,6 +303,65 @@ test('run wait --planid fails when one of the runs has', async () => {
   const { code, stderr } = await knit(words, projectFor(stub))
   expect(code).toBe(1)
   expect(stderr).toContain(`run ${lost.runId}: failed: its worker vanished`)
+})
+
+test('run wait --in-knitid waits until a run reads the data, and all that do have ended', async () => {
+  const found = [[], [running], [done]]
+  await using stub = await stubOfTheWire(() => ({ json: found.shift() }))
+  const words = ['run', 'wait', '--in-knitid', idOf('d1'), '--output', 'name']
+  const { code, stdout, stderr } = await knit(words, projectFor(stub))
+  expect({ code, stdout }).toEqual({ code: 0, stdout: `${idOf('r1')}\n` })
+  expect(stderr.match(/data \S+: \d of \d runs have ended/g)).toEqual([
+    `data ${idOf('d1')}: 0 of 0 runs have ended`,
+    `data ${idOf('d1')}: 0 of 1 runs have ended`,
+  ])
+  expect(new Set(stub.requests.map(({ url }) => url))).toEqual(
+    new Set([`/api/runs?knitIdInput=${idOf('d1')}`]),
+  )
+})
+
+test('run wait prints a run once, however many ways lead to it', async () => {
+  await using stub = await stubOfTheWire(({ url }) => ({ json: url.includes('?') ? [done] : done }))
+  const words = ['run', 'wait', idOf('r1'), '-p', idOf('p1'), '-i', idOf('d1'), '-i', idOf('d2')]
+  const { stdout } = await knit([...words, '--output', 'name'], projectFor(stub))
+  expect(stdout).toBe(`${idOf('r1')}\n`)
+})
+
+test('run wait --timeout fails in the end, with where each that is waited for stands', async () => {
+  const waits = { ...running, status: 'waiting', reason: 'place 2 of 2' }
+  await using stub = await stubOfTheWire(({ url }) => {
+    if (url.includes('knitIdInput')) return { json: [] }
+    return { json: url.includes('plan=') ? [done] : waits }
+  })
+  const words = ['run', 'wait', idOf('r1'), '-p', idOf('p1'), '-i', idOf('d1'), '--timeout', '1s']
+  const { code, stdout, stderr } = await knit(words, projectFor(stub))
+  expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+  expect(stderr.split('\n').slice(-3)).toEqual([
+    `not over after 1.00 s: run ${idOf('r1')}: waiting: place 2 of 2; data ${idOf('d1')}: 0 of 0 runs have ended`,
+    `try: knit run show ${idOf('r1')} --output table`,
+    '',
+  ])
+})
+
+test('run wait --timeout says so, too, where no answer has come', async () => {
+  await using silent = await serverThat(() => {})
+  const words = ['run', 'wait', '-i', idOf('d1'), '--timeout', '1s']
+  const { code, stderr } = await knit(words, projectFor(silent))
+  expect(code).toBe(1)
+  expect(stderr).toBe(
+    `not over after 1.00 s: data ${idOf('d1')}: the server has not answered yet\ntry: knit run find --in-knitid ${idOf('d1')} --output table\n`,
+  )
+})
+
+test('run wait waits for nothing any more once one of the runs cannot be found', async () => {
+  const left = Promise.withResolvers<void>()
+  await using server = await serverThat(({ url }, response) => {
+    if (url?.endsWith(idOf('r1'))) response.once('close', left.resolve)
+    else response.writeHead(404).end(JSON.stringify({ code: 'run-not-found', title: 'None' }))
+  })
+  const { code } = await knit(['run', 'wait', idOf('r1'), idOf('r2')], projectFor(server))
+  expect(code).toBe(1)
+  await left.promise
 })
 
 test('an interrupt ends a wait with exit code 130', async () => {

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import * as z from 'zod'
 import type { KnitApi } from '#shared/client/connect.ts'
 import { runs } from '#shared/contracts/runs.ts'
-import { PlanId } from '#shared/domain/ids.ts'
+import { KnitId, PlanId } from '#shared/domain/ids.ts'
 import type { RunDetail } from '#shared/domain/run.ts'
 import { isEnded } from '#shared/domain/run-states.ts'
 import { api } from '../../api.ts'
@@ -11,6 +11,7 @@ import { runColumns } from '../../columns.ts'
 import { command } from '../../command.ts'
 import type { Context } from '../../context.ts'
 import { Failure, UsageError } from '../../failure.ts'
+import { Span, spanText } from '../../formats.ts'
 import { note, Printer } from '../../output.ts'
 
 const shortest = 200
@@ -18,7 +19,11 @@ const longest = 5000
 
 export default command({
   about: 'Wait until runs have ended; fails when one of them did not succeed.',
-  examples: ['knit run wait RUN_ID', 'knit run wait --planid PLAN_ID --output table'],
+  examples: [
+    'knit run wait RUN_ID',
+    'knit run wait --planid PLAN_ID --output table',
+    'knit run wait --in-knitid KNIT_ID --timeout 1h',
+  ],
   args: {
     runId: positional(z.array(runs.show.params.shape.runId).default([]).describe('Ids of runs.')),
     planid: flag(
@@ -28,42 +33,92 @@ export default command({
         .describe('Wait until there is a run of this plan, and until all that it has have ended.'),
       { short: 'p', hint: 'PLAN_ID' },
     ),
+    'in-knitid': flag(
+      z
+        .array(KnitId)
+        .default([])
+        .describe('Wait until a run reads this data, and until all that read it have ended.'),
+      { short: 'i', hint: 'KNIT_ID' },
+    ),
+    timeout: flag(
+      Span.optional().describe('Fail, and say where they stand, when it takes longer: 30m, 2h.'),
+      { hint: 'SPAN' },
+    ),
     ...outputArgs,
   },
-  async run(args, ctx) {
-    const { runId: runIds, planid: planIds } = args
-    if (runIds.length + planIds.length === 0) throw new UsageError('RUN_ID or --planid is missing')
+  async run({ runId: runIds, planid: planIds, 'in-knitid': knitIds, ...args }, ctx) {
+    if (runIds.length + planIds.length + knitIds.length === 0)
+      throw new UsageError('RUN_ID, --planid or --in-knitid is missing')
     const client = api(ctx)
-    const ends = [
-      ...runIds.map(async (runId) => [await end(client, runId, ctx)]),
-      ...planIds.map((planId) => endOfAll(client, planId, ctx)),
-    ]
-    const ended = (await Promise.all(ends)).flat()
+    const ended = await inTime(args.timeout, ctx, (vigil) => [
+      ...runIds.map((runId) => endOf(client, runId, vigil)),
+      ...planIds.map((plan) => endOfAll(client, { plan }, vigil)),
+      ...knitIds.map((knitIdInput) => endOfAll(client, { knitIdInput }, vigil)),
+    ])
+    // One that was named and is of a plan that was named, too, is still one.
+    const each = [...new Map(ended.map((run) => [run.runId, run])).values()]
     using printer = new Printer(ctx, args, runColumns)
-    for (const run of ended) printer.add(run)
-    const failed = ended.filter(({ status }) => status !== 'done')
+    for (const run of each) printer.add(run)
+    const failed = each.filter(({ status }) => status !== 'done')
     const [first] = failed
     if (first) throw new Failure(failed.map(standing).join('; '), whereToLook(first))
   },
 })
 
+/** What is waited for: where it stands, under the command that shows it. */
+type Vigil = Context & { open: Map<string, string> }
+
+/** What all of them wait for, unless that takes longer than so many seconds; none waits on when another has failed. */
+async function inTime(
+  seconds: number | undefined,
+  ctx: Context,
+  begin: (vigil: Vigil) => Promise<RunDetail[]>[],
+): Promise<RunDetail[]> {
+  const over = new AbortController()
+  const deadline = seconds === undefined ? undefined : AbortSignal.timeout(seconds * 1000)
+  const signal = AbortSignal.any([ctx.signal, over.signal, ...(deadline ? [deadline] : [])])
+  const open = new Map<string, string>()
+  try {
+    return (await Promise.all(begin({ ...ctx, signal, open }))).flat()
+  } catch (error) {
+    if (!deadline?.aborted || ctx.signal.aborted) throw error
+    const [look = ''] = open.keys()
+    const stands = [...open.values()].join('; ')
+    throw new Failure(`not over after ${spanText((seconds ?? 0) * 1000)}: ${stands}`, look, {
+      cause: error,
+    })
+  } finally {
+    over.abort()
+  }
+}
+
 /** The run once it has ended. */
-async function end(client: KnitApi, runId: string, ctx: Context): Promise<RunDetail> {
-  return polled(ctx, async (isNews) => {
-    const run = await client.call(runs.show, { runId }, ctx)
-    if (isEnded(run.status)) return run
+function endOf(client: KnitApi, runId: string, vigil: Vigil): Promise<RunDetail[]> {
+  const look = `knit run show ${runId} --output table`
+  return polled({ name: `run ${runId}`, look }, vigil, async (isNews) => {
+    const run = await client.call(runs.show, { runId }, vigil)
+    if (isEnded(run.status)) return [run]
     isNews(run.status, standing(run))
     return undefined
   })
 }
 
-/** The runs of a plan once there are some and all have ended. */
-async function endOfAll(client: KnitApi, planId: string, ctx: Context): Promise<RunDetail[]> {
-  return polled(ctx, async (isNews) => {
-    const found = await client.call(runs.find, { plan: planId }, ctx)
+/** The runs of a plan, or those that read a data, once there are some and all have ended. */
+function endOfAll(
+  client: KnitApi,
+  query: { plan: string } | { knitIdInput: string },
+  vigil: Vigil,
+): Promise<RunDetail[]> {
+  const [name, filter] =
+    'plan' in query
+      ? [`plan ${query.plan}`, `--planid ${query.plan}`]
+      : [`data ${query.knitIdInput}`, `--in-knitid ${query.knitIdInput}`]
+  const look = `knit run find ${filter} --output table`
+  return polled({ name, look }, vigil, async (isNews) => {
+    const found = await client.call(runs.find, query, vigil)
     const ended = found.filter(({ status }) => isEnded(status))
     if (found.length > 0 && ended.length === found.length) return found
-    const told = `plan ${planId}: ${ended.length} of ${found.length} runs have ended`
+    const told = `${name}: ${ended.length} of ${found.length} runs have ended`
     isNews(told, told)
     return undefined
   })
@@ -74,18 +129,24 @@ async function endOfAll(client: KnitApi, planId: string, ctx: Context): Promise<
  * is told is told when it is news.
  */
 async function polled<T>(
-  ctx: Context,
-  look: (isNews: (moved: string, told: string) => void) => Promise<T | undefined>,
+  { name, look }: { name: string; look: string },
+  vigil: Vigil,
+  ask: (isNews: (moved: string, told: string) => void) => Promise<T | undefined>,
 ): Promise<T> {
+  vigil.open.set(look, `${name}: the server has not answered yet`)
   let seen = { moved: '', told: '' }
   for (let wait = shortest; ; wait = Math.min(wait * 1.5, longest)) {
-    const found = await look((moved, told) => {
-      if (told !== seen.told) note(ctx, told)
+    const found = await ask((moved, told) => {
+      if (told !== seen.told) note(vigil, told)
       if (moved !== seen.moved) wait = shortest
       seen = { moved, told }
+      vigil.open.set(look, told)
     })
-    if (found !== undefined) return found
-    await pause(wait, undefined, ctx)
+    if (found !== undefined) {
+      vigil.open.delete(look)
+      return found
+    }
+    await pause(wait, undefined, vigil)
   }
 }
 
