@@ -3,16 +3,20 @@ import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { expect } from 'vitest'
-import { test as base } from 'vitest'
+import { expect, test as base, vi } from 'vitest'
 import { temporaryFolder } from '#tests/support/local-home.ts'
 
 const root = new URL('../../', import.meta.url).pathname
 
+// As of somebody who has a home already.
+const ownHome = (folder: string): string => join(folder, 'own')
+
 const test = base.extend<{ folder: string }>({
   folder: async ({}, use) => {
     const folder = await temporaryFolder()
+    vi.stubEnv('KNIT_HOME', ownHome(folder.path))
     await use(folder.path)
+    vi.unstubAllEnvs()
     await folder.remove()
     for (const left of ['/tmp/words', '/tmp/count.yaml', '/tmp/counted', '/tmp/lineage.dot'])
       rmSync(left, { recursive: true, force: true })
@@ -33,7 +37,7 @@ async function walked(page: string, section: string, { home, cwd = root }: Walk)
   const shell = spawn('bash', ['-euo', 'pipefail', '-c', script], {
     cwd,
     env: {
-      ...process.env,
+      ...withoutOwn(process.env),
       PATH: [join(home, 'bin'), process.env['PATH']].join(delimiter),
       HOME: home,
       XDG_STATE_HOME: undefined,
@@ -50,12 +54,17 @@ async function walked(page: string, section: string, { home, cwd = root }: Walk)
   return output
 }
 
+/** Without what whoever runs this has told `knit`, as where a home is that is dear to them. */
+const withoutOwn = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('KNIT_')))
+
 type Walk = { home: string; cwd?: string }
 
 test('the five minutes of use in the README run as written', async ({ folder }) => {
   const output = await walked('README.md', 'Five minutes of use', { home: folder })
   expect(output).toMatch(/^ +2 be$/m)
   expect(readFileSync('/tmp/lineage.dot', 'utf8')).toMatch(/^digraph G \{/)
+  expect(existsSync(ownHome(folder))).toBe(false)
 })
 
 test('the first hour in the page of the command line runs as written', async ({ folder }) => {
@@ -68,7 +77,10 @@ test('the first hour in the page of the command line runs as written', async ({ 
   expect(output).toMatch(/^ +2 and$/m)
   for (const name of ['plans.dot', 'lineage.dot'])
     expect(readFileSync(join(cwd, 'poems', name), 'utf8')).toMatch(/^digraph G \{/)
-  expect(existsSync(join(folder, '.local/state/knit'))).toBe(false)
+  // Its home was its own, and is gone; the usual one was never made.
+  expect(existsSync(join(cwd, 'poems/home'))).toBe(false)
+  for (const home of [ownHome(folder), join(folder, '.local/state')])
+    expect(existsSync(home)).toBe(false)
 })
 
 test('every npm script the README names is there', () => {
