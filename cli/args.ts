@@ -18,7 +18,7 @@ type Look = {
 /** A flag with a value; an array schema makes it repeatable. */
 export function flag<S extends z.ZodType>(schema: S, { short, hint }: Look = {}): Arg<S> {
   const { item, many, shown } = shapeOf(schema)
-  const look = { alias: short, default: shown, schema, many }
+  const look = { alias: short, default: shown, required: isRequired(schema), schema, many }
   const description = [schema.description, many && '(repeatable)'].filter(Boolean).join(' ')
   if (item instanceof z.ZodEnum)
     return { type: 'enum', options: item.options.map(String), description, ...look }
@@ -41,10 +41,12 @@ export const toggle = (
 export const positional = <S extends z.ZodType>(schema: S): Arg<S> => ({
   type: 'positional',
   description: schema.description,
-  required: !schema.safeParse(undefined).success,
+  required: isRequired(schema),
   schema,
   many: shapeOf(schema).many,
 })
+
+const isRequired = (schema: z.ZodType): boolean => !schema.safeParse(undefined).success
 
 /** The values an argument can have, where they are few and known. */
 export function choicesOf({ schema }: Arg): string[] {
@@ -55,9 +57,10 @@ export function choicesOf({ schema }: Arg): string[] {
 type Shape = { item: z.core.$ZodType; many: boolean; shown?: string }
 
 function shapeOf(schema: z.core.$ZodType): Shape {
-  if (schema instanceof z.ZodDefault) {
+  if (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault) {
     const value = schema.def.defaultValue
-    return { ...shapeOf(schema.unwrap()), ...(typeof value === 'string' && { shown: value }) }
+    const isShown = ['string', 'number'].includes(typeof value)
+    return { ...shapeOf(schema.unwrap()), ...(isShown && { shown: String(value) }) }
   }
   if (schema instanceof z.ZodOptional) return shapeOf(schema.unwrap())
   if (schema instanceof z.ZodPipe) return shapeOf(schema.in)

@@ -36,7 +36,13 @@ function describedCommand({ meta, args = {}, examples = [] }: Command, name: str
   const positionals = all.filter(([, arg]) => arg.type === 'positional')
   const flags = all.filter(([, arg]) => arg.type !== 'positional')
   const shown = positionals.map(([name, arg]) => describedPositional(name, arg))
-  const words = [name, ...(flags.length > 0 ? ['[OPTIONS]'] : []), ...shown.flatMap(form)]
+  const needed = flags.filter(([, arg]) => arg.required)
+  const words = [
+    name,
+    ...needed.map(([name, arg]) => flagForm(name, arg)),
+    ...(flags.length > needed.length ? ['[OPTIONS]'] : []),
+    ...shown.flatMap(form),
+  ]
   return {
     name,
     about: meta?.description ?? '',
@@ -57,12 +63,17 @@ function describedPositional(name: string, arg: Arg): DescribedArg {
 
 function describedFlag(name: string, arg: Arg): DescribedArg {
   const short = 'alias' in arg && arg.alias ? [`-${[arg.alias].flat().join()}`] : []
-  const value = valueOf(name, arg)
   return {
-    forms: [...short, `--${name}${value && ` ${value}`}`],
-    about: arg.description ?? '',
+    forms: [...short, flagForm(name, arg)],
+    about: [arg.description, arg.required && '(required)'].filter(Boolean).join(' '),
     ...(typeof arg.default === 'string' && { fallback: arg.default }),
   }
+}
+
+/** A flag with what stands for its value. */
+function flagForm(name: string, arg: Arg): string {
+  const value = valueOf(name, arg)
+  return `--${name}${value && ` ${value}`}`
 }
 
 function valueOf(name: string, arg: Arg): string {

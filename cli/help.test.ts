@@ -146,7 +146,7 @@ test('the help of data lineage', async () => {
 
               -u, --upstream    Only what it comes from.
             -d, --downstream    Only what came of it.
-      -n, --numbers=<NUMBER>    (Default: 3)
+      -n, --numbers=<NUMBER>    How many steps to go, or "all". (Default: 3)
 
     EXAMPLES
 
@@ -328,7 +328,7 @@ test('the help of plan graph', async () => {
 
               -u, --upstream    Only what it comes from.
             -d, --downstream    Only what came of it.
-      -n, --numbers=<NUMBER>    (Default: 3)
+      -n, --numbers=<NUMBER>    How many steps to go, or "all". (Default: 3)
 
     EXAMPLES
 

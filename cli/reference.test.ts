@@ -49,6 +49,32 @@ test('a command is shown with what it takes and what counts unless given', async
   `)
 })
 
+test('every flag and argument says what it is', async () => {
+  const silent = (await described(root)).flatMap(({ name, positionals, flags }) =>
+    [...positionals, ...flags]
+      .filter(({ about }) => about.replace(/\((repeatable|required)\)/g, '').trim() === '')
+      .map(({ forms }) => `${name} ${forms.join(' ')}`),
+  )
+  expect(silent).toEqual([])
+})
+
+test('what a flag is unless given, and that it has to be given, stand in every help and page', async () => {
+  const pages = [await referencePage(), (await manPage('1')).replaceAll('\\-', '-')]
+  const helpOf = async (...words: string[]) =>
+    (await knit(['admin', ...words, '--help'], tempDir())).stderr
+  expect(await helpOf('audit')).toMatch(/--limit=<N> .*\(Default: 100\)\n/)
+  expect(await helpOf('check')).toMatch(/--patience=<SECONDS> .*\(Default: 60\)\n/)
+  const create = await helpOf('token', 'create')
+  expect(create).toMatch(/--expires=<SPAN> .*\(Default: 90d\)\n/)
+  expect(create).toMatch(/USAGE .* --role=<viewer\|user\|admin>\n/)
+  expect(create).toMatch(/--role=<viewer\|user\|admin> .*\(Required\)\n/)
+  for (const page of pages) {
+    expect(page).toMatch(/How many at the most\. Unless given: `?100`?\./)
+    expect(page).toContain('token create --role viewer|user|admin [OPTIONS] NAME')
+    expect(page).toContain('looks after the system. (required)')
+  }
+})
+
 test('groff reads the manual without a complaint', async ({ skip }) => {
   const input = await manPage('1')
   const { error, stdout, stderr } = spawnSync('groff', ['-man', '-Tutf8', '-ww', '-P-cbou'], {

@@ -8,8 +8,9 @@ const Depth = z
   .string()
   .regex(/^(all|0*[1-9]\d*)$/, 'expected a number from 1 on, or "all"')
   .default('3')
-  .describe('How many steps to go, or "all".')
   .transform((text) => (text === 'all' ? Infinity : Number(text)))
+  // Behind the last change: what is made of a described schema has no description.
+  .describe('How many steps to go, or "all".')
 
 export const reachArgs = {
   upstream: toggle('Only what it comes from.', { short: 'u' }),

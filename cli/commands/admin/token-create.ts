@@ -14,7 +14,7 @@ export default command({
   args: {
     name: positional(name),
     role: flag(role),
-    expires: flag(Span.default(90 * 86_400).describe('When it ends, such as 12h; else 90d.'), {
+    expires: flag(Span.prefault('90d').describe('How long it is good for, such as 12h.'), {
       hint: 'SPAN',
     }),
     ...outputArgs,
