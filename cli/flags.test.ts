@@ -26,13 +26,17 @@ const data = {
 }
 const runs = { [upload.runId]: upload, [train.runId]: train }
 const at = { path: '/x', tags: [] }
+// p0 feeds p1, that feeds p2, and that p3.
 const plans = {
   [idOf('p0')]: samplePlan('p0'),
   [idOf('p1')]: samplePlan('p1', {
     inputs: [{ ...at, upstreams: [{ plan: planSummary('p0'), mountpoint: at }] }],
     outputs: [{ ...at, downstreams: [{ plan: planSummary('p2'), mountpoint: at }] }],
   }),
-  [idOf('p2')]: samplePlan('p2'),
+  [idOf('p2')]: samplePlan('p2', {
+    outputs: [{ ...at, downstreams: [{ plan: planSummary('p3'), mountpoint: at }] }],
+  }),
+  [idOf('p3')]: samplePlan('p3'),
 }
 
 const all: Record<string, Record<string, unknown>> = { data, runs, plans }
@@ -244,7 +248,7 @@ test.each([
 /** What of a lineage, or of plans, a line asks for. */
 const walked = async (line: string): Promise<string[]> => {
   const names = new Map(
-    ['u1', 't1', 'd1', 'm1', 'p0', 'p1', 'p2'].map((name) => [idOf(name), name]),
+    ['u1', 't1', 'd1', 'm1', 'p0', 'p1', 'p2', 'p3'].map((name) => [idOf(name), name]),
   )
   const { asked } = await tried(line)
   return asked.map((request) => names.get(request.slice(-36)) ?? request).toSorted()
@@ -257,11 +261,11 @@ test.each([
   ['data lineage D --downstream', ['d1', 'm1', 't1']],
   ['data lineage -d D', ['d1', 'm1', 't1']],
   ['data lineage -ud D', ['d1', 'm1', 't1', 'u1']],
-  ['plan graph P', ['p0', 'p1', 'p2']],
+  ['plan graph P', ['p0', 'p1', 'p2', 'p3']],
   ['plan graph P --upstream', ['p0', 'p1']],
   ['plan graph -u P', ['p0', 'p1']],
-  ['plan graph P --downstream', ['p1', 'p2']],
-  ['plan graph -d P', ['p1', 'p2']],
+  ['plan graph P --downstream', ['p1', 'p2', 'p3']],
+  ['plan graph -d P', ['p1', 'p2', 'p3']],
 ])('%s goes one way, or both', async (line, names) => {
   expect(await walked(line)).toEqual(names)
 })
@@ -273,7 +277,8 @@ test.each(['-n', '--numbers'])(
     const far = await tried(`data lineage ${idOf('m1')} ${flag} 1 ${flag}=all`)
     expect(asked).not.toContain(`GET /api/runs/${idOf('u1')}`)
     expect(far.asked).toContain(`GET /api/runs/${idOf('u1')}`)
-    expect(await walked(`plan graph P ${flag} 1`)).toEqual(['p0', 'p1', 'p2'])
+    expect(await walked(`plan graph P ${flag} all ${flag} 1`)).toEqual(['p0', 'p1', 'p2'])
+    expect(await walked(`plan graph P ${flag} 1 ${flag}=2`)).toEqual(['p0', 'p1', 'p2', 'p3'])
   },
 )
 

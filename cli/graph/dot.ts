@@ -32,6 +32,10 @@ export function tableNode(id: string, colour: string, rows: string[][]): string 
   return `  ${quoted(id)} [shape=none color="${colour}" label=<${table}>];`
 }
 
+/** A node of which nothing is known but its id. */
+export const missingNode = (id: string, colour: string, label: string): string =>
+  `  ${quoted(id)} [shape=box style=dashed color="${colour}" label=${quoted(label, '(not found)')}];`
+
 /** A whole document; without a newline at its end. */
 export function digraph(nodes: string[], edges: string[]): string {
   const defaults = ['  node [shape=record fontsize=10]', '  edge [fontsize=10]']

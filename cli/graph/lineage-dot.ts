@@ -4,7 +4,17 @@ import type { RunDetail } from '#shared/domain/run.ts'
 import type { RunStatus } from '#shared/domain/run-states.ts'
 import type { Tag } from '#shared/domain/tag.ts'
 import { localTime } from '../formats.ts'
-import { badge, bold, cell, coloured, digraph, escaped, small, tableNode } from './dot.ts'
+import {
+  badge,
+  bold,
+  cell,
+  coloured,
+  digraph,
+  escaped,
+  missingNode,
+  small,
+  tableNode,
+} from './dot.ts'
 import type { LineageEdge, LineageGraph, LineageNode } from './lineage.ts'
 
 const green = '#1c9930'
@@ -12,8 +22,14 @@ const orange = '#FFA500'
 
 export function lineageDot({ start, data, runs, roots, edges }: LineageGraph): string {
   const nodes = [
-    ...[...data].map(([id, detail]) => (detail ? dataNode(detail, id === start) : missing(id))),
-    ...[...runs.values()].map(runNode),
+    ...[...data].map(([id, detail]) =>
+      detail
+        ? dataNode(detail, id === start)
+        : missingNode(nodeId({ kind: 'data', id }), green, `knit#id: ${id}`),
+    ),
+    ...[...runs].map(([id, detail]) =>
+      detail ? runNode(detail) : missingNode(nodeId({ kind: 'run', id }), orange, `id: ${id}`),
+    ),
     ...roots.map((id) => `  ${quoted(nodeId({ kind: 'root', id }))} [shape=Mdiamond];`),
   ]
   return digraph(nodes, edges.map(edgeLine))
@@ -26,9 +42,6 @@ function edgeLine({ from, to, label }: LineageEdge): string {
   const look = label === undefined ? '' : ` [label=${quoted(label)}]`
   return `  ${quoted(nodeId(from))} -> ${quoted(nodeId(to))}${look};`
 }
-
-const missing = (id: string): string =>
-  `  ${quoted(`d${id}`)} [shape=box style=dashed color="${green}" label=${quoted(`knit#id: ${id}`, '(not found)')}];`
 
 function dataNode({ knitId, tags }: DataDetail, highlighted: boolean): string {
   const parsed = tags.map(splitTag)

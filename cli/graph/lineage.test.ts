@@ -20,13 +20,14 @@ const t1 = sampleRun(
   { plan: { planId: idOf('p1'), image: 'reg.test/train:v1' } },
 )
 const e1 = sampleRun('e1', { inputs: [['/in/model', 'm1']], outputs: [['/out/report', 'r1']] })
+const l1 = sampleData('l1', t1)
 const things: Record<string, DataDetail | RunDetail> = {
   u1,
   t1,
   e1,
   d1: sampleData('d1', u1, [t1]),
   m1: sampleData('m1', t1, [e1], ['type:model', 'note:a < b']),
-  l1: sampleData('l1', t1),
+  l1: { ...l1, upstream: { log: { tags: [] }, run: l1.upstream.run } },
   r1: sampleData('r1', e1),
 }
 const byId = new Map(Object.entries(things).map(([name, thing]) => [idOf(name), thing]))
@@ -111,6 +112,23 @@ test('data that cannot be found are drawn as such, and the rest as ever', async 
   const { graph, dot } = await trace('m1', {}, ['d1'])
   expect(nodesOf(graph)).toMatchObject({ data: ['m1', 'l1', 'd1', 'r1'], runs: ['t1', 'e1'] })
   expect(dot).toContain(`"d${idOf('d1')}" [shape=box style=dashed`)
+})
+
+test('runs that cannot be found are drawn as such, with the edges that data tell of', async () => {
+  const { graph, dot } = await trace('m1', {}, ['t1', 'e1'])
+  expect(nodesOf(graph)).toEqual({ data: ['m1'], runs: ['t1', 'e1'], roots: 0 })
+  expect(edgesOf(graph)).toEqual(['t1 m1 /upload', 'm1 e1 /upload'])
+  expect(dot).toContain(
+    `  "r${idOf('t1')}" [shape=box style=dashed color="#FFA500" label="id: ${idOf('t1')}\\n(not found)"];\n`,
+  )
+  expect(dot).toContain(`  "r${idOf('t1')}" -> "d${idOf('m1')}" [label="/upload"];\n`)
+})
+
+test('of a run that cannot be found every data in the drawing tells, the log as well', async () => {
+  const { graph } = await trace('r1', { depth: Infinity }, ['t1'])
+  expect(nodesOf(graph)).toEqual({ data: ['r1', 'm1'], runs: ['e1', 't1'], roots: 0 })
+  expect(edgesOf(graph)).toEqual(['e1 r1 /out/report', 'm1 e1 /in/model', 't1 m1 /upload'])
+  expect(edgesOf((await trace('l1', {}, ['t1'])).graph)).toEqual(['t1 l1 (log)'])
 })
 
 test('the document is that of the worked example', async () => {

@@ -11,11 +11,11 @@ export type LineageSource = {
 export type LineageNode = { kind: 'data' | 'run' | 'root'; id: string }
 export type LineageEdge = { from: LineageNode; to: LineageNode; label?: string }
 
-/** In the order of discovery. Data that could not be found are there without detail. */
+/** In the order of discovery. Data and runs that could not be found are there without detail. */
 export type LineageGraph = {
   start: string
   data: Map<string, DataDetail | undefined>
-  runs: Map<string, RunDetail>
+  runs: Map<string, RunDetail | undefined>
   roots: string[]
   edges: LineageEdge[]
 }
@@ -30,6 +30,7 @@ export async function traceLineage(
   graph.data.set(start, await source.data(start))
   if (upstream) await walk(start, depth, stepUp)
   if (downstream) await walk(start, depth, stepDown)
+  addEdges(edgesOfMissingRuns(graph))
   return graph
 
   async function stepUp(level: string[]): Promise<string[]> {
@@ -50,9 +51,9 @@ export async function traceLineage(
 
   async function newRuns(ids: string[]): Promise<RunDetail[]> {
     const unknown = [...new Set(ids)].filter((id) => !graph.runs.has(id))
-    const runs = (await Promise.all(unknown.map(source.run))).filter((run) => run !== undefined)
-    for (const run of runs) graph.runs.set(run.runId, run)
-    return runs
+    const found = await Promise.all(unknown.map(source.run))
+    for (const [index, id] of unknown.entries()) graph.runs.set(id, found[index])
+    return found.filter((run) => run !== undefined)
   }
 
   async function addData(ids: string[]): Promise<void> {
@@ -66,7 +67,7 @@ export async function traceLineage(
   }
 
   function reads(run: RunDetail): LineageEdge[] {
-    const to: LineageNode = { kind: 'run', id: run.runId }
+    const to = runNode(run.runId)
     if (run.inputs.length > 0)
       return existing(run.inputs).map(({ knitId, path }) => ({
         from: dataNode(knitId),
@@ -80,12 +81,36 @@ export async function traceLineage(
 }
 
 function writes(run: RunDetail): LineageEdge[] {
-  const from: LineageNode = { kind: 'run', id: run.runId }
+  const from = runNode(run.runId)
   const written = [...run.outputs, ...(run.log ? [{ ...run.log, path: '(log)' }] : [])]
   return existing(written).map(({ knitId, path }) => ({ from, to: dataNode(knitId), label: path }))
 }
 
+/** What the data say of the runs that made and read them, where these cannot say it themselves. */
+function edgesOfMissingRuns({ data, runs }: LineageGraph): LineageEdge[] {
+  const isMissing = (id: string) => runs.has(id) && runs.get(id) === undefined
+  return [...data.values()].flatMap((detail) => {
+    if (!detail) return []
+    const { knitId, upstream, downstreams } = detail
+    const made = [upstream].map(({ run, mountpoint }) => ({
+      from: runNode(run.runId),
+      to: dataNode(knitId),
+      label: mountpoint?.path ?? '(log)',
+    }))
+    const read = downstreams.map(({ run, mountpoint }) => ({
+      from: dataNode(knitId),
+      to: runNode(run.runId),
+      label: mountpoint.path,
+    }))
+    return [
+      ...made.filter(({ from }) => isMissing(from.id)),
+      ...read.filter(({ to }) => isMissing(to.id)),
+    ]
+  })
+}
+
 const dataNode = (id: string): LineageNode => ({ kind: 'data', id })
+const runNode = (id: string): LineageNode => ({ kind: 'run', id })
 
 const readBy = (run: RunDetail): string[] => existing(run.inputs).map(({ knitId }) => knitId)
 

@@ -1,15 +1,25 @@
 import { quoted } from '#shared/domain/dot.ts'
 import type { PlanDetail } from '#shared/domain/plan.ts'
-import { badge, bold, cell, coloured, digraph, escaped, tableNode } from './dot.ts'
-import type { PlanGraph, Port } from './plan-graph.ts'
+import { badge, bold, cell, coloured, digraph, escaped, missingNode, tableNode } from './dot.ts'
+import type { PlanEdge, PlanGraph, Port } from './plan-graph.ts'
 
 const golden = '#DAA520'
 const point = '[shape=point color="#1c9930"]'
 
 export function planDot({ start, plans, edges }: PlanGraph): string {
-  const clusters = [...plans.values()].map((plan) => cluster(plan, plan.planId === start))
-  const lines = edges.map(({ from, to }) => `  ${portId(from)} -> ${portId(to)};`)
-  return digraph(clusters, lines)
+  const nodes = [...plans].map(([id, plan]) =>
+    plan ? cluster(plan, id === start) : missingNode(`p${id}`, golden, `id: ${id}`),
+  )
+  const lines = edges.map((edge) => edgeLine(edge, (planId) => plans.get(planId) === undefined))
+  return digraph(nodes, lines)
+}
+
+/** A plan that could not be found has no points: the edge leads to the plan, and says which one it would be. */
+function edgeLine({ from, to }: PlanEdge, isMissing: (planId: string) => boolean): string {
+  const end = (port: Port) => (isMissing(port.planId) ? quoted(`p${port.planId}`) : portId(port))
+  const unknown = [from, to].find(({ planId }) => isMissing(planId))
+  const look = unknown ? ` [label=${quoted(unknown.path ?? '(log)')}]` : ''
+  return `  ${end(from)} -> ${end(to)}${look};`
 }
 
 const portId = ({ planId, path }: Port): string => quoted(`p${planId}@${path ?? 'log'}`)

@@ -30,13 +30,12 @@ const p3 = samplePlan('p3', {
 const all = new Map([p1, p2, p3].map((plan) => [plan.planId, plan]))
 
 const names = new Map(['p1', 'p2', 'p3'].map((name) => [idOf(name), name]))
-const trace = (start: PlanDetail, reach = {}) =>
-  tracePlans(async (id) => all.get(id), start.planId, {
-    upstream: true,
-    downstream: true,
-    depth: 3,
-    ...reach,
-  })
+const trace = (start: PlanDetail, reach = {}, missing: PlanDetail[] = []) =>
+  tracePlans(
+    async (id) => (missing.some(({ planId }) => planId === id) ? undefined : all.get(id)),
+    start.planId,
+    { upstream: true, downstream: true, depth: 3, ...reach },
+  )
 const found = ({ plans }: { plans: Map<string, unknown> }) =>
   [...plans.keys()].map((id) => names.get(id))
 
@@ -58,6 +57,22 @@ test('the log feeds plans too, and each edge is there once', async () => {
 
 test('no direction is only the plan itself', async () => {
   expect(found(await trace(p1, { upstream: false, downstream: false }))).toEqual(['p1'])
+})
+
+test('plans that cannot be found are drawn as such, with the edges that others tell of', async () => {
+  const graph = await trace(p1, {}, [p2, p3])
+  expect(found(graph)).toEqual(['p1', 'p2', 'p3'])
+  expect(graph.edges).toEqual((await trace(p1)).edges)
+  const dot = planDot(graph)
+  const [one, two, three] = ['p1', 'p2', 'p3'].map(idOf)
+  expect(dot).toContain(
+    `  "p${two}" [shape=box style=dashed color="#DAA520" label="id: ${two}\\n(not found)"];\n`,
+  )
+  expect(dot).toContain(`\n  "p${one}@/out/model" -> "p${two}" [label="/in/model"];\n`)
+  expect(dot).toContain(`\n  "p${one}@log" -> "p${three}" [label="/in"];\n`)
+  expect(planDot(await trace(p3, {}, [p1]))).toContain(
+    `\n  "p${one}" -> "p${three}@/in" [label="(log)"];\n`,
+  )
 })
 
 test('each plan is drawn in a cluster of its own, with a point for every port', async () => {

@@ -5,8 +5,9 @@ import { walk, type Reach } from './direction.ts'
 export type Port = { planId: string; path?: string }
 export type PlanEdge = { from: Port; to: Port }
 
-/** Plans in the order of discovery. */
-export type PlanGraph = { start: string; plans: Map<string, PlanDetail>; edges: PlanEdge[] }
+/** Plans in the order of discovery; those that could not be found are there without detail. */
+export type PlanGraph = { start: string; plans: Plans; edges: PlanEdge[] }
+type Plans = Map<string, PlanDetail | undefined>
 
 /** The plans that feed a plan and those that it feeds, step by step. */
 export async function tracePlans(
@@ -14,7 +15,7 @@ export async function tracePlans(
   start: string,
   { upstream, downstream, depth }: Reach,
 ): Promise<PlanGraph> {
-  const plans = new Map<string, PlanDetail>()
+  const plans: Plans = new Map()
   await addNew([start])
   if (upstream) await walk(start, depth, (level) => step(level, feeders))
   if (downstream) await walk(start, depth, (level) => step(level, fed))
@@ -26,9 +27,9 @@ export async function tracePlans(
 
   async function addNew(ids: string[]): Promise<string[]> {
     const unknown = [...new Set(ids)].filter((id) => !plans.has(id))
-    const found = (await Promise.all(unknown.map(find))).filter((plan) => plan !== undefined)
-    for (const plan of found) plans.set(plan.planId, plan)
-    return found.map(({ planId }) => planId)
+    const found = await Promise.all(unknown.map(find))
+    for (const [index, id] of unknown.entries()) plans.set(id, found[index])
+    return unknown
   }
 }
 
@@ -42,9 +43,10 @@ const fed = (plan: PlanDetail): string[] =>
     downstreams.map(({ plan }) => plan.planId),
   )
 
-/** Both plans report an edge between them; it is there once, and only when both are. */
-function edgesAmong(plans: Map<string, PlanDetail>): PlanEdge[] {
-  const reported = [...plans.values()].flatMap((plan) => edgesInto(plan).concat(edgesOutOf(plan)))
+/** Both plans report an edge between them, if both could be found; it is there once, and only when both are. */
+function edgesAmong(plans: Plans): PlanEdge[] {
+  const found = [...plans.values()].filter((plan) => plan !== undefined)
+  const reported = found.flatMap((plan) => edgesInto(plan).concat(edgesOutOf(plan)))
   const inside = reported.filter(({ from, to }) => plans.has(from.planId) && plans.has(to.planId))
   return [...new Map(inside.map((edge) => [JSON.stringify(edge), edge])).values()]
 }

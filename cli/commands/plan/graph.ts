@@ -15,7 +15,7 @@ export default command({
   async run(args, ctx) {
     const { planId } = args
     const graph = await tracePlans(planSource(api(ctx), ctx), planId, reachOf(args))
-    if (!graph.plans.has(planId)) throw new Failure(`plan ${planId}: not found`, 'knit plan find')
+    if (!graph.plans.get(planId)) throw new Failure(`plan ${planId}: not found`, 'knit plan find')
     ctx.stdout.write(`${planDot(graph)}\n`)
   },
 })
