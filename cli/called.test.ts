@@ -1,14 +1,43 @@
 import { expect, test } from 'vitest'
 import { asCalled } from './called.ts'
+import { knit, tempDir } from './testing.ts'
 
 const advice = 'mend that, then: knit data push x; docker save IMAGE | knit plan template'
+const npx = { npm_lifecycle_event: 'npx', npm_config_local_prefix: '/src/my checkout' }
 
 test('what is advised is called as this program was', () => {
-  expect(asCalled(advice, { env: {} })).toBe(advice)
-  expect(asCalled(advice, { env: { npm_lifecycle_event: 'npx' } })).toBe(
-    'mend that, then: npx knit data push x; docker save IMAGE | npx knit plan template',
-  )
-  expect(asCalled('npx knit init /a/knit b', { env: { npm_lifecycle_event: 'npx' } })).toBe(
+  expect(asCalled(advice, { env: {}, cwd: '/src' })).toBe(advice)
+  expect(asCalled('knit --help', { env: npx, cwd: '/src/my checkout' })).toBe('npx knit --help')
+  expect(asCalled('npx knit init /a/knit b', { env: npx, cwd: '/src' })).toBe(
     'npx knit init /a/knit b',
   )
+})
+
+test.each(['/src/my checkout', '/src/my checkout/..data', '/src/my checkout/a/b'])(
+  'in %s npx finds it by itself',
+  (cwd) => {
+    expect(asCalled(advice, { env: npx, cwd })).toBe(
+      'mend that, then: npx knit data push x; docker save IMAGE | npx knit plan template',
+    )
+  },
+)
+
+test.each(['/src', '/src/my checkout2', '/tmp/poems'])(
+  'from %s npx is led to where it found it, lest it offers what a stranger called so',
+  (cwd) => {
+    expect(asCalled(advice, { env: npx, cwd })).toBe(
+      "mend that, then: npx --prefix '/src/my checkout' knit data push x; docker save IMAGE | npx --prefix '/src/my checkout' knit plan template",
+    )
+  },
+)
+
+test('where npx does not say what it found, it is called without', () => {
+  const env = { npm_lifecycle_event: 'npx' }
+  expect(asCalled('knit data find', { env, cwd: '/' })).toBe('npx knit data find')
+})
+
+test('so is what follows an error', async () => {
+  const dir = tempDir()
+  const { stderr } = await knit(['data', 'find', '--bogus'], dir, { env: npx })
+  expect(stderr).toContain("\ntry: npx --prefix '/src/my checkout' knit data find --help\n")
 })

@@ -1,7 +1,10 @@
+import { shellLine } from '#shared/domain/shell.ts'
+import { npxKnit } from '#shared/files/npx-knit.ts'
 import type { World } from './context.ts'
 
 /** Advice as it can be pasted: from a checkout, where there is no `knit` but by npx, its commands are called as this one was. */
-export const asCalled = (advice: string, { env }: Pick<World, 'env'>): string =>
-  env['npm_lifecycle_event'] === 'npx'
-    ? advice.replace(/(?<=^|\s)(?<!npx )knit (?=[a-z])/g, 'npx knit ')
-    : advice
+export function asCalled(advice: string, { env, cwd }: Pick<World, 'env' | 'cwd'>): string {
+  if (env['npm_lifecycle_event'] !== 'npx') return advice
+  const called = shellLine(npxKnit(env, cwd))
+  return advice.replace(/(?<=^|\s)(?<!npx )knit (?=[a-z-])/g, () => `${called} `)
+}

@@ -1,7 +1,6 @@
 import type { CommandContext } from 'citty'
 import { shellLine } from '#shared/domain/shell.ts'
 import { globalArgs } from './args.ts'
-import { asCalled } from './called.ts'
 import { inColour } from './colour.ts'
 import { listed, type Command } from './command.ts'
 import type { World } from './context.ts'
@@ -27,7 +26,7 @@ export async function runCommandLine(
     return await runFound(found, root, world)
   } catch (error) {
     if (world.signal.aborted || error instanceof Interrupted) return 130
-    const { explain } = await import('./explain.ts')
+    const [{ explain }, { asCalled }] = await Promise.all([import('./explain.ts'), asRead()])
     const { what, next, exitCode } = explain(error, doing(found, words))
     world.stderr.write(`${what}\n${next ? `try: ${asCalled(next, world)}\n` : ''}`)
     return exitCode
@@ -103,6 +102,9 @@ async function showHelp({ command, name }: Found, world: World): Promise<void> {
   await write(withExtensions(command, found))
   world.stderr.write(shadowed(command, found))
 }
+
+/** What is shown to be pasted. */
+const asRead = () => import('./called.ts')
 
 /** Looking for extensions, which few lines need. */
 const outside = () => import('./extensions.ts')

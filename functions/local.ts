@@ -29,7 +29,8 @@ ${flags.map((flag, index) => `  ${flag.padEnd(width)}  ${abouts[index]}\n`).join
       process.on(signal, () => stop.abort())
     const home = await startUnless(stop.signal, checked(values))
     if (home && !stop.signal.aborted) {
-      console.error(welcome({ ...home, atTerminal: process.stdin.isTTY, env: process.env }))
+      const { stdin, env } = process
+      console.error(welcome({ ...home, atTerminal: stdin.isTTY, env, cwd: process.cwd() }))
       await once(stop.signal, 'abort')
     }
     await home?.stop()

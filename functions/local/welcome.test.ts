@@ -1,7 +1,12 @@
 import { expect, test } from 'vitest'
 import { welcome } from './welcome.ts'
 
-const place = { apiRoot: 'http://127.0.0.1:30803/api', folder: "/h s/my home's", env: {} }
+const place = {
+  apiRoot: 'http://127.0.0.1:30803/api',
+  folder: "/h s/my home's",
+  env: {},
+  cwd: '/src/poems',
+}
 
 test('what is said at a terminal can be pasted, whatever the folder is called', () => {
   expect(welcome({ ...place, atTerminal: true })).toMatchInlineSnapshot(`
@@ -30,4 +35,11 @@ test('without a terminal there is no Ctrl-C to press, and from a checkout knit i
       npx knit local stop --home /h   stop it
     "
   `)
+})
+
+test('what npx found elsewhere is called from there', () => {
+  const env = { npm_lifecycle_event: 'npx', npm_config_local_prefix: '/src/knitfab' }
+  expect(welcome({ ...place, env, folder: '/h', atTerminal: false })).toContain(
+    '\n  npx --prefix /src/knitfab knit local stop --home /h   stop it\n',
+  )
 })
