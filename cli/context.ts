@@ -13,7 +13,7 @@ export type World = {
   stderr: Writable & { isTTY?: boolean; columns?: number }
   /** The words that start the system of this machine. */
   localProgram: string[]
-  /** Aborted by Ctrl-C. */
+  /** Aborted when it is to end, as by Ctrl-C; an `Interrupted` says with which exit code. */
   signal: AbortSignal
 }
 

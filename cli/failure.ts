@@ -30,7 +30,17 @@ export class UsageError extends Failure {
   }
 }
 
-/** Whoever sits at the terminal wants no more of it: Ctrl-C where a question waits for its answer, which no signal follows. */
+/**
+ * Whoever began it wants no more of it: Ctrl-C, also where a question waits for its answer, which no signal follows, or a signal of another
+ * program.
+ */
 export class Interrupted extends Error {
   override readonly name = 'Interrupted'
+  readonly exitCode: number
+
+  /** Without another exit code, that of Ctrl-C. */
+  constructor(exitCode = 130) {
+    super('interrupted')
+    this.exitCode = exitCode
+  }
 }

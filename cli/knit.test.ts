@@ -1,5 +1,5 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { once } from 'node:events'
@@ -7,14 +7,19 @@ import { expect, test } from 'vitest'
 import { stubOfTheWire } from '#shared/client/stub-of-the-wire.ts'
 import { idOf } from '#shared/client/wire-samples.ts'
 import { shellLine } from '#shared/domain/shell.ts'
+import { until } from '#tests/support/until.ts'
 import manifest from '../package.json' with { type: 'json' }
-import { projectFor, tempDir } from './testing.ts'
+import { projectFor, serverThat, tempDir } from './testing.ts'
 
 const launcher = join(import.meta.dirname, 'knit.cjs')
 
-async function spawnKnit(words: string[], cwd: string, node = process.execPath, script = launcher) {
+const envIn = (cwd: string) => {
   const own = { KNIT_PROFILE_STORE: join(cwd, 'store'), KNIT_HOME: cwd, npm_lifecycle_event: '' }
-  const env = { ...process.env, ...own }
+  return { ...process.env, ...own }
+}
+
+async function spawnKnit(words: string[], cwd: string, node = process.execPath, script = launcher) {
+  const env = envIn(cwd)
   const child = spawn(node, [script, ...words], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
   const exit = once(child, 'exit')
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
@@ -59,6 +64,25 @@ test('interrupted is 130', async () => {
   child.kill('SIGINT')
   expect(await once(child, 'exit')).toEqual([130, null])
 })
+
+test.each([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+] as const)(
+  '%s ends a download with exit code %d, and leaves nothing of it',
+  async (signal, code) => {
+    await using server = await serverThat((_, response) => void response.write('a part of it'))
+    const cwd = projectFor(server)
+    const out = join(cwd, 'out')
+    const words = [launcher, 'data', 'pull', idOf('d1'), 'out']
+    const child = spawn(process.execPath, words, { cwd, env: envIn(cwd), stdio: 'ignore' })
+    await until(() => existsSync(out) && readdirSync(out).length > 0)
+    child.kill(signal)
+    expect(await once(child, 'exit')).toEqual([code, null])
+    expect(readdirSync(out)).toEqual([])
+  },
+)
 
 test('in a directory that was deleted it says what is not there', async () => {
   const dir = join(tempDir(), 'gone')

@@ -14,6 +14,7 @@ const exits: [code: string, about: string][] = [
   ['2', 'Misused.'],
   ['70', 'A bug in knit.'],
   ['130', 'Interrupted.'],
+  ['129, 143', 'Ended by SIGHUP or SIGTERM, with nothing left half done.'],
 ]
 
 /** The page that `man knit` shows: every command with its arguments and flags. */

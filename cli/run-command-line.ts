@@ -14,7 +14,7 @@ import { helpOf } from './usage.ts'
 /** A command, its full name, and the words behind that name; an extension stands for a command we do not have. */
 type Found = { command: Command; name: string; words: string[]; extension?: Extension }
 
-/** Runs one command line and answers the exit code: 0 done, 1 failed, 2 misused, 130 interrupted. */
+/** Runs one command line and answers the exit code: 0 done, 1 failed, 2 misused, 130 or another above 128 interrupted. */
 export async function runCommandLine(
   root: Command,
   words: string[],
@@ -25,7 +25,10 @@ export async function runCommandLine(
     found = await find(found, world)
     return await runFound(found, root, world)
   } catch (error) {
-    if (world.signal.aborted || error instanceof Interrupted) return 130
+    const { aborted, reason } = world.signal
+    const interrupt: unknown = aborted ? reason : error
+    if (interrupt instanceof Interrupted) return interrupt.exitCode
+    if (aborted) return new Interrupted().exitCode
     const [{ explain }, { asCalled }] = await Promise.all([import('./explain.ts'), asRead()])
     const { what, next, exitCode } = explain(error, doing(found, words))
     world.stderr.write(`${what}\n${next ? `try: ${asCalled(next, world)}\n` : ''}`)

@@ -46,7 +46,7 @@ async function firstAnswer(
   ended.catch(() => {})
   for (;;) {
     const running = findRunning(home)
-    if (running && (await answers(running))) return running
+    if (running && (await answers(running, signal))) return running
     if (child.exitCode !== null || child.signalCode !== null)
       throw new Failure(
         `the system ended before it answered (${child.signalCode ?? `exit code ${child.exitCode}`})`,
@@ -56,12 +56,12 @@ async function firstAnswer(
   }
 }
 
-async function answers({ apiRoot, home }: Running): Promise<boolean> {
+async function answers({ apiRoot, home }: Running, signal: AbortSignal): Promise<boolean> {
   const url = new URL('/healthz', apiRoot)
   const file = join(home, 'knitprofile')
   try {
     const { cert } = checkProfile(readMapping(file), file)
-    const answer = await connect(url, cert.ca).fetch(url, { method: 'GET', headers: {} })
+    const answer = await connect(url, cert.ca).fetch(url, { method: 'GET', headers: {}, signal })
     await answer.text()
     return answer.status === 200
   } catch {

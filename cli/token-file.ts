@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { addAbortSignal } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import * as z from 'zod'
 import { flag } from './args.ts'
@@ -15,6 +16,6 @@ export const tokenArgs = {
 /** Not from the command line, which others on this machine can see. */
 export async function tokenIn(file: string | undefined, ctx: Context): Promise<{ token?: string }> {
   if (file === undefined) return {}
-  if (file === '-') return { token: (await text(ctx.stdin())).trim() }
+  if (file === '-') return { token: (await text(addAbortSignal(ctx.signal, ctx.stdin()))).trim() }
   return { token: readFileSync(resolve(ctx.cwd, file), 'utf8').trim() }
 }
