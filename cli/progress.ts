@@ -69,18 +69,45 @@ function headOf(bytes: number, total: number | undefined, millis: number): strin
 const leftText = (seconds: number): string =>
   seconds < 60 ? `${Math.ceil(seconds)} s` : spanText(seconds * 1000)
 
-/** A download as it comes, which is counted on the terminal until its end. */
-export function counted(download: Readable, path: string, ctx: Context): Readable {
-  return Readable.from(counting(download, path, ctx), { objectMode: false })
+/** How much has come, of how much as far as that is known. */
+export type Gauge = {
+  readonly bytes: number
+  readonly total: number | undefined
+  add(chunk: Buffer): Promise<void>
 }
 
-async function* counting(download: AsyncIterable<Buffer>, path: string, ctx: Context) {
-  const bar = progress(ctx)
-  let bytes = 0
+/** A download as it comes, which is counted on the terminal until its end: byte by byte, unless a gauge counts otherwise. */
+export function counted(
+  download: Readable,
+  path: string,
+  ctx: Context,
+  gauge: Gauge = asItComes(),
+): Readable {
+  return Readable.from(counting(download, path, ctx, gauge), { objectMode: false })
+}
+
+function asItComes(): Gauge {
+  const gauge = {
+    bytes: 0,
+    total: undefined,
+    async add({ length }: Buffer) {
+      gauge.bytes += length
+    },
+  }
+  return gauge
+}
+
+async function* counting(
+  download: AsyncIterable<Buffer>,
+  path: string,
+  ctx: Context,
+  gauge: Gauge,
+) {
+  const bar = progress(ctx, () => gauge.total)
   try {
     for await (const chunk of download) {
-      bytes += chunk.length
-      bar.update({ bytes, path })
+      await gauge.add(chunk)
+      bar.update({ bytes: gauge.bytes, path })
       yield chunk
     }
   } finally {

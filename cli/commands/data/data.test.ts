@@ -284,18 +284,37 @@ test('ls and cat of a download that breaks off fail', async () => {
     expect((await knit(['data', ...words], dir)).code).toBe(1)
 })
 
-test('pull -x at a terminal says how far it is, where the server knows how much there is', async () => {
-  const body = await archiveOfTree()
-  const content = { bytes: 2 ** 20 + 8, files: 4, digest: 'sha256:1' }
+test.each(['--extract', '--extract=no'])(
+  'pull %s at a terminal says how far it is, where the server knows how much there is',
+  async (flag) => {
+    const body = await archiveOfTree()
+    const content = { bytes: 2 ** 20 + 8, files: 4, digest: 'sha256:1' }
+    await using stub = await stubOfTheWire(({ url }) =>
+      url.includes('?tag=')
+        ? { json: [{ ...bare, content }] }
+        : { body, trailers: { 'x-checksum-md5': md5(body) } },
+    )
+    const dir = projectFor(stub)
+    const words = ['data', 'pull', flag, knitId, 'out']
+    const { code, stderr } = await knit(words, dir, { terminal: true })
+    expect(code).toBe(0)
+    expect(stderr).toContain(' of 1.0 MiB  ')
+    expect(stub.requests).toHaveLength(2)
+  },
+)
+
+test('an archive is kept at a terminal, too, whatever is in it', async () => {
+  const body = randomBytes(2 ** 18)
+  const content = { bytes: 2 ** 20, files: 1, digest: 'sha256:1' }
   await using stub = await stubOfTheWire(({ url }) =>
     url.includes('?tag=')
       ? { json: [{ ...bare, content }] }
       : { body, trailers: { 'x-checksum-md5': md5(body) } },
   )
   const dir = projectFor(stub)
-  const { stderr } = await knit(['data', 'pull', '-x', knitId, 'out'], dir, { terminal: true })
-  expect(stderr).toContain(' of 1.0 MiB  ')
-  expect(stub.requests).toHaveLength(2)
+  const { code } = await knit(['data', 'pull', knitId, 'out'], dir, { terminal: true })
+  expect(code).toBe(0)
+  expect(readFileSync(join(dir, 'out', `${knitId}.tar.gz`)).equals(body)).toBe(true)
 })
 
 test('pull -x takes nothing that is not what was stored', async () => {
@@ -323,7 +342,8 @@ test('pull over a line that breaks says at a terminal that it goes on, and from 
   withoutPauses()
   const body = await archiveOfTree()
   const trailers = { 'x-checksum-md5': md5(body) }
-  await using stub = await stubOfTheWire(({ headers: { range = '' } }) => {
+  await using stub = await stubOfTheWire(({ url, headers: { range = '' } }) => {
+    if (url.includes('?tag=')) return { json: [bare] }
     const from = Number(/^bytes=(\d+)-/.exec(range)?.[1] ?? 0)
     const part = { status: 206, headers: { 'content-range': `bytes ${from}-9007199254740991/*` } }
     return from === 0

@@ -13,6 +13,7 @@ import { positional, toggle } from '../../args.ts'
 import { command } from '../../command.ts'
 import type { Context } from '../../context.ts'
 import { Failure, first, UsageError } from '../../failure.ts'
+import { FileBytes } from '../../file-bytes.ts'
 import { note } from '../../output.ts'
 import { counted, progress } from '../../progress.ts'
 
@@ -35,7 +36,8 @@ export default command({
       throw new Failure(`${path} is there already`, first('remove it, or choose another directory'))
 
     const client = api(ctx)
-    const total = extract && ctx.stderr.isTTY ? await sizeOf(knitId, client, ctx) : undefined
+    const isShown = ctx.stderr.isTTY && !ctx.flags.quiet && dest !== '-'
+    const total = isShown ? await sizeOf(knitId, client, ctx) : undefined
     const archive = await client.pull(knitId, { ...ctx, zstd: extract })
     if (dest === '-') return pipeline(archive, ctx.stdout, { end: false })
     await receive(archive, { dir, path, extract, total }, ctx)
@@ -62,11 +64,22 @@ async function receive(
   const part = join(aside, 'part')
   try {
     if (extract) await unpackInto(part, archive, total, ctx)
-    else await pipeline(counted(archive, path, ctx), createWriteStream(part), ctx)
+    else await keepAs(part, archive, { path, total }, ctx)
     await rename(part, path)
   } finally {
     await rm(aside, { recursive: true, force: true })
   }
+}
+
+/** As it is; what is in it is only counted, beside. */
+async function keepAs(
+  file: string,
+  archive: Download,
+  { path, total }: Pick<Target, 'path' | 'total'>,
+  ctx: Context,
+): Promise<void> {
+  using gauge = total === undefined ? undefined : new FileBytes(total)
+  await pipeline(counted(archive, path, ctx, gauge), createWriteStream(file), ctx)
 }
 
 async function unpackInto(
