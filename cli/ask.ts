@@ -8,13 +8,17 @@ export const yesArgs = {
   yes: toggle('Do not ask. Without a terminal nobody is asked anyway.', { short: 'y' }),
 }
 
+/** Whether somebody sits at a terminal who sees a question, and can answer it. */
+export const isSomebodyThere = ({ stdin, stderr }: Context): boolean =>
+  Boolean(stderr.isTTY && stdin().isTTY)
+
 /** True when what destroys something may go on: nobody sits at a terminal, `--yes` was given, or who sits there agrees. */
 export async function confirmed(
   question: string,
   { yes }: { yes: boolean },
   ctx: Context,
 ): Promise<boolean> {
-  if (yes || !ctx.stdin().isTTY || (await agreed(question, ctx))) return true
+  if (yes || !isSomebodyThere(ctx) || (await agreed(question, ctx))) return true
   note(ctx, 'nothing was done')
   return false
 }

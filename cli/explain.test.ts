@@ -67,6 +67,13 @@ test('what stands in the way of a run is waited for, or shown', () => {
   expect(refused('data-in-transfer')).toBe(`wait a while, then: ${log.line}`)
 })
 
+test('the log of a run that has not begun is followed', () => {
+  const advice = `knit run show ${idOf('r1')} --log --follow`
+  expect(next(answer('runs.log', 503, 'not-yet'), log)).toBe(advice)
+  expect(next(answer('runs.log', 503), log)).toBe(advice)
+  expect(next(answer('runs.log', 503, 'volume-unreachable'), log)).not.toBe(advice)
+})
+
 test('what waits for ever is not waited for: it is aborted, or its plan activated', () => {
   const held = (route: string) =>
     answer(route, 409, 'run-held', `The run ${idOf('r1')} is held until its plan ${idOf('p1')} is.`)

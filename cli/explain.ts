@@ -113,12 +113,18 @@ function nextAfterAnswer(error: ApiError, doing: Doing): Next {
   const other = idsIn(error.message).find((id) => id !== own)
   if (code === 'plan-equivalent' && other) return `knit plan show ${other}`
   if (code === 'run-held' && other && route === 'runs.retry') return `knit plan active yes ${other}`
-  if (code === 'run-in-use' && other) return `knit run rm ${other}`
+  // Not how to be rid of it: somebody may need what it has made.
+  if (code === 'run-in-use' && other) return `knit run show ${other}`
+  if (isNotYet(error) && own) return `knit run show ${own} --log --follow`
   if (code === 'log-not-found') return positionalLine(doing)
   const known = code && nextByCode[code]
   if (typeof known === 'string') return own ? known.replace('RUN_ID', own) : known
   return known ?? nextByStatus(status, nounOf(route), own)
 }
+
+/** A log of a run that has not begun, for which --follow waits. Servers that say no code have no other reason for such an answer. */
+const isNotYet = ({ route, status, code = 'not-yet' }: ApiError): boolean =>
+  route === 'runs.log' && status === 503 && code === 'not-yet'
 
 const idsIn = (text: string): string[] => text.match(/[0-9a-f]{8}-[0-9a-f-]{27}/g) ?? []
 

@@ -58,12 +58,13 @@ test('init asks who sits at a terminal before it replaces a profile that others 
   const init = (words: string[], text = '') =>
     knit(['init', ...words], dir, {
       stdin: Object.assign(Readable.from([text]), { isTTY: true }),
+      terminal: true,
     })
   expect((await init(['given', '--profile', 'team'])).stderr).toMatch(/^\[.* replaced/)
   expect((await init(['given'])).stderr).toContain('replaced the profile "team"')
   writeFileSync(join(dir, '.knitprofile'), 'mine')
   const refused = await init(['other', '--profile', 'team'], 'n\n')
-  expect(refused.stderr).toMatch(/^Replace the profile "team" in .*\? \[y\/N\] /)
+  expect(refused.stderr).toMatch(/Replace the profile "team" in .*\? \[y\/N\] /)
   expect(storeOf(dir).team.apiRoot).toBe('http://127.0.0.1:1/api')
   await init(['other', '--profile', 'team', '--yes'])
   expect(storeOf(dir).team.apiRoot).toBe('http://127.0.0.1:2/api')
@@ -160,7 +161,8 @@ test('profile use says which one counts here, and profile list shows it, without
 test('profile rm forgets one, asking who sits at a terminal', async () => {
   const dir = withTwo()
   const stdin = Object.assign(Readable.from(['n\n']), { isTTY: true })
-  expect((await knit(['profile', 'rm', 'two'], dir, { stdin })).stderr).toContain('[y/N]')
+  const asked = await knit(['profile', 'rm', 'two'], dir, { stdin, terminal: true })
+  expect(asked.stderr).toContain('[y/N]')
   expect(storeOf(dir)).toEqual(two)
   expect((await knit(['profile', 'rm', 'two'], dir)).code).toBe(0)
   expect(storeOf(dir)).toEqual({ one: two.one })

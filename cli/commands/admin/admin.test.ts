@@ -40,10 +40,25 @@ test('admin events drop asks who sits at a terminal', async () => {
   await using stub = await stubOfTheWire(() => ({ status: 500 }))
   const stdin = Object.assign(Readable.from(['n\n']), { isTTY: true })
   const words = ['admin', 'events', 'drop', 'e1', 'e2']
-  const { code, stderr } = await knit(words, projectFor(stub), { stdin })
+  const { code, stderr } = await knit(words, projectFor(stub), { stdin, terminal: true })
   expect(code).toBe(0)
   expect(stderr).toContain('Forget 2 dead events? [y/N]')
   expect(stub.requests).toEqual([])
+})
+
+test('admin token revoke asks who sits at a terminal', async () => {
+  await using stub = await stubOfTheWire(() => ({ status: 204 }))
+  const revoke = async (said: string) => {
+    const stdin = Object.assign(Readable.from([said]), { isTTY: true })
+    const words = ['admin', 'token', 'revoke', 'ci']
+    return (await knit(words, projectFor(stub), { stdin, terminal: true })).stderr
+  }
+  const refused = await revoke('n\n')
+  expect(refused).toContain('Revoke the token "ci"? Who uses it is let in no more. [y/N]')
+  expect(refused).toContain('nothing was done')
+  expect(stub.requests).toEqual([])
+  expect(await revoke('y\n')).toContain('ci: revoked')
+  expect(stub.requests).toHaveLength(1)
 })
 
 test.for([

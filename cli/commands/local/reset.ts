@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { shellLine } from '#shared/domain/shell.ts'
 import { homeMarker } from '#shared/files/home-folder.ts'
 import { toggle } from '../../args.ts'
-import { agreed } from '../../ask.ts'
+import { agreed, isSomebodyThere } from '../../ask.ts'
 import { command } from '../../command.ts'
 import { Failure, first, UsageError } from '../../failure.ts'
 import { findRunning, homeArgs, localHome } from '../../local-home.ts'
@@ -26,7 +26,7 @@ export default command({
         `${home} is no home of knit: it has no file ${homeMarker}`,
         first('correct --home or KNIT_HOME'),
       )
-    if (!args.yes && !ctx.stdin().isTTY)
+    if (!args.yes && !isSomebodyThere(ctx))
       throw new UsageError('there is nobody to ask', (line) => `${line} --yes`)
     if (!args.yes && !(await agreed(`Delete ${home} with all data in it?`, ctx)))
       return note(ctx, 'nothing was deleted')

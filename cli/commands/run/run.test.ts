@@ -175,6 +175,7 @@ test('run show --log of a run that has not begun is refused at once', async () =
   const { code, stderr } = await knit(words, projectFor(stub))
   expect(code).toBe(1)
   expect(stderr).toContain('It is waiting.')
+  expect(stderr).toMatch(/\ntry: knit run show \S+ --log --follow\n$/)
   expect(stub.requests).toHaveLength(1)
 })
 
@@ -246,7 +247,8 @@ test.each(
 )('run %s asks who sits at a terminal, and takes %j at its word', async (verb, said) => {
   await using stub = await stubOfTheWire(() => ({}))
   const stdin = Object.assign(Readable.from([said]), { isTTY: true })
-  const { code, stderr } = await knit(['run', verb, idOf('r1')], projectFor(stub), { stdin })
+  const world = { stdin, terminal: true }
+  const { code, stderr } = await knit(['run', verb, idOf('r1')], projectFor(stub), world)
   expect(code).toBe(0)
   expect(stderr).toMatch(new RegExp(`${idOf('r1')} .*\\? \\[y/N\\] `))
   expect(stderr.includes('nothing was done')).toBe(said !== 'y\n')
@@ -264,7 +266,16 @@ test('Ctrl-C at a question is no answer: nothing is done, and what follows in a 
 test.each(['retry', 'rm'])('run %s --yes asks nobody', async (verb) => {
   await using stub = await stubOfTheWire(() => ({}))
   const stdin = Object.assign(Readable.from([]), { isTTY: true })
-  const { stderr } = await knit(['run', verb, '--yes', idOf('r1')], projectFor(stub), { stdin })
+  const world = { stdin, terminal: true }
+  const { stderr } = await knit(['run', verb, '--yes', idOf('r1')], projectFor(stub), world)
+  expect(stderr).not.toContain('[y/N]')
+  expect(stub.requests).toHaveLength(1)
+})
+
+test('who could not see the question is not asked', async () => {
+  await using stub = await stubOfTheWire(() => ({}))
+  const stdin = Object.assign(Readable.from([]), { isTTY: true })
+  const { stderr } = await knit(['run', 'rm', idOf('r1')], projectFor(stub), { stdin })
   expect(stderr).not.toContain('[y/N]')
   expect(stub.requests).toHaveLength(1)
 })
@@ -278,7 +289,7 @@ test('a run that cannot be deleted is told with what stands against it and what 
   const { code, stderr } = await knit(['run', 'rm', idOf('r1'), '--yes'], projectFor(stub))
   expect(code).toBe(1)
   expect(stderr).toBe(
-    `run rm ${idOf('r1')}: ${detail} (HTTP 409)\ntry: knit run rm ${idOf('r2')}\n`,
+    `run rm ${idOf('r1')}: ${detail} (HTTP 409)\ntry: knit run show ${idOf('r2')}\n`,
   )
 })
 
