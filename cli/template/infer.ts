@@ -16,12 +16,15 @@ export type PlanDraft = {
   resources: Record<string, string>
 }
 
+/** What stands for an image that is not known. */
+export const unknownImage = { scratch: 'image:version', untagged: 'IMAGE:TAG' } as const
+
 /** A plan to be filled in by hand. */
 export function scratchPlan(knitenv: Knitenv): PlanDraft {
   const own = knitenv.tag.map(formatTag)
   const tags = own.length > 0 ? own : ['example:tag']
   return {
-    image: 'image:version',
+    image: unknownImage.scratch,
     entrypoint: [],
     args: [],
     inputs: [{ path: '/in', tags }],
@@ -44,7 +47,7 @@ export function inferPlan({ tags, config }: Image, knitenv: Knitenv): PlanDraft 
     tags: [...own, ...typeTag(path, marker)],
   })
   return {
-    image: tags[0] ?? 'IMAGE:TAG',
+    image: tags[0] ?? unknownImage.untagged,
     entrypoint,
     args,
     inputs: unique.filter((path) => has(path, 'in')).map(mount('in')),

@@ -77,6 +77,25 @@ test('the paths of the image become mount points, in a stable order and without 
   })
 })
 
+test('what only its author can know of a plan is told, as long as it is not there', async () => {
+  const told = async (words: string[], members: Member[]) =>
+    (await template(words, await imageArchive(members))).stderr.split('\n').at(-2)
+  const nameless: Member[] = [['abc.json', config({ config: { Cmd: ['/in'] } })]]
+  const whole: Member[] = [
+    ['abc.json', config({ config: { Cmd: ['/in/data'] } })],
+    ['manifest.json', [{ Config: 'abc.json', RepoTags: ['demo:v1'] }]],
+  ]
+  expect(await told([], nameless)).toMatch(
+    / written; fill in the image, the tags of the input \/in, then: knit plan apply FILE$/,
+  )
+  expect(await told([], [['abc.json', config({ config: {} })]])).toMatch(
+    / written; fill in the image, an input, then: /,
+  )
+  expect(await told([], one)).toMatch(/ written; fill in the tags of the input \/in, then: /)
+  expect(await told([], whole)).toMatch(/ written; look through it, then: /)
+  expect(await told(['--scratch'], [])).toMatch(/ written; fill in the image, then: /)
+})
+
 test('a compressed archive is read as well', async () => {
   const { code, stdout } = await template([], gzipSync(await imageArchive(one)))
   expect(code).toBe(0)

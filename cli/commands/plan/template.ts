@@ -10,7 +10,7 @@ import { Failure, UsageError } from '../../failure.ts'
 import { loadKnitenv } from '../../knitenv.ts'
 import { note } from '../../output.ts'
 import { readImages, selectImage } from '../../template/image-archive.ts'
-import { inferPlan, scratchPlan } from '../../template/infer.ts'
+import { inferPlan, scratchPlan, unknownImage, type PlanDraft } from '../../template/infer.ts'
 import { planYaml } from '../../template/plan-yaml.ts'
 
 export default command({
@@ -32,9 +32,20 @@ export default command({
   async run(args, ctx) {
     const plan = args.scratch ? fromScratch(args, ctx) : await fromImage(args, ctx)
     ctx.stdout.write(`\n${planYaml(plan)}\n`)
-    note(ctx, asCalled('written; look through it, then: knit plan apply FILE', ctx))
+    const gaps = gapsIn(plan)
+    const first = gaps.length > 0 ? `fill in ${gaps.join(', ')}` : 'look through it'
+    note(ctx, asCalled(`written; ${first}, then: knit plan apply FILE`, ctx))
   },
 })
+
+/** What nobody but its author can know, and without which no server takes it. */
+const gapsIn = ({ image, inputs }: PlanDraft): string[] => [
+  ...(Object.values<string>(unknownImage).includes(image) ? ['the image'] : []),
+  ...(inputs.length === 0 ? ['an input'] : []),
+  ...inputs.flatMap(({ path, tags }) =>
+    tags.length === 0 ? [`the tags of the input ${path}`] : [],
+  ),
+]
 
 const saving = ({ image }: Pick<Given, 'image'>): string =>
   `docker save ${image === undefined ? 'IMAGE' : shellLine([image])} | knit plan template`
