@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers'
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
 import { stubOfTheWire } from '#shared/client/stub-of-the-wire.ts'
-import { idOf } from '#shared/client/wire-samples.ts'
+import { idOf, sampleData, sampleRun } from '#shared/client/wire-samples.ts'
 import { shellLine } from '#shared/domain/shell.ts'
 import { until } from '#tests/support/until.ts'
 import manifest from '../package.json' with { type: 'json' }
@@ -83,6 +83,22 @@ test.each([
     expect(readdirSync(out)).toEqual([])
   },
 )
+
+test('who has read enough, as head has, ends it with 141 and without a word', async () => {
+  const maker = sampleRun('u1', {})
+  const many = Array.from({ length: 3000 }, (_, number) => sampleData(`${number}`, maker))
+  await using stub = await stubOfTheWire(() => ({ json: many }))
+  const cwd = projectFor(stub)
+  const words = [launcher, 'data', 'find']
+  const child = spawn(process.execPath, words, {
+    cwd,
+    env: envIn(cwd),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  child.stdout.once('data', () => child.stdout.destroy())
+  const [[code], stderr] = await Promise.all([once(child, 'exit'), text(child.stderr)])
+  expect({ code, stderr }).toEqual({ code: 141, stderr: '' })
+})
 
 test('in a directory that was deleted it says what is not there', async () => {
   const dir = join(tempDir(), 'gone')
