@@ -96,7 +96,7 @@ test('what is offered says what it is, on one line', async () => {
   const { stdout } = await knit(['__complete', '--', 'run', 'show', ''], dir)
   expect(stdout.split('\n')[0]).toBe(`${idOf('t1')}\tfailed knit#uploaded`)
   const commands = await knit(['__complete', '--', 'data', 'pul'], dir)
-  expect(commands.stdout).toBe('pull\tDownload data as an archive.\n')
+  expect(commands.stdout).toBe('pull\tDownload data, as an archive or unpacked.\n')
 })
 
 test('where no server answers nothing is offered, and nothing is said', async () => {

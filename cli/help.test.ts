@@ -89,7 +89,7 @@ test('the help of data push', async () => {
 
 test('the help of data pull', async () => {
   expect(await helpOf('data pull')).toMatchInlineSnapshot(`
-    "Download data as an archive. (knit data pull)
+    "Download data, as an archive or unpacked. (knit data pull)
 
     USAGE knit data pull [OPTIONS] <KNIT_ID> [DEST]
 
@@ -144,8 +144,8 @@ test('the help of data lineage', async () => {
 
     OPTIONS
 
-              -u, --upstream    Only what it comes from.
-            -d, --downstream    Only what came of it.
+              -u, --upstream    Only upstream: what it comes from.
+            -d, --downstream    Only downstream: what came of it.
       -n, --numbers=<NUMBER>    How many steps to go, or "all". (Default: 3)
 
     EXAMPLES
@@ -246,7 +246,7 @@ test('the help of plan active', async () => {
 
     OPTIONS
 
-                          --allow=<N>    So many runs a paused plan may create of what fits it now.
+                          --allow=<N>    How many runs a paused plan may create of what fits it now.
       --output=<json|table|yaml|name>    json or yaml for programs, table for people, name for the first column of that alone. (Default: json)
 
     EXAMPLES
@@ -268,7 +268,7 @@ test('the help of plan resource', async () => {
     OPTIONS
 
             -s, --set=<TYPE=QUANTITY>    A limit to put; of one type the last one counts. (repeatable)
-                   -u, --unset=<TYPE>    A type without limit from now on, also when it is --set. (repeatable)
+                   -u, --unset=<TYPE>    Remove the limit of a type; wins over --set. (repeatable)
       --output=<json|table|yaml|name>    json or yaml for programs, table for people, name for the first column of that alone. (Default: json)
 
     EXAMPLES
@@ -326,8 +326,8 @@ test('the help of plan graph', async () => {
 
     OPTIONS
 
-              -u, --upstream    Only what it comes from.
-            -d, --downstream    Only what came of it.
+              -u, --upstream    Only upstream: what it comes from.
+            -d, --downstream    Only downstream: what came of it.
       -n, --numbers=<NUMBER>    How many steps to go, or "all". (Default: 3)
 
     EXAMPLES

@@ -26,7 +26,7 @@ test('a command is shown with what it takes and what counts unless given', async
   const [, push] = page.split('\n## knit data pull\n')
   expect(push?.split('\n## ')[0]).toMatchInlineSnapshot(`
     "
-    Download data as an archive.
+    Download data, as an archive or unpacked.
 
     \`\`\`
     knit data pull [OPTIONS] KNIT_ID [DEST]

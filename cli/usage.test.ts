@@ -21,7 +21,7 @@ test('the root says what there is', async () => {
          explain    Explain why data, or what a run has written, started a run of a plan, or why not.
            admin    Look after the system.
          profile    List, choose and forget the systems this machine knows.
-          whoami    Say who you are, and what you may do.
+          whoami    Show who you are signed in as, and what you may do.
            local    Run the whole system on this machine.
       completion    Print what teaches a shell to complete commands, flags, ids and tags.
          license    Print the licence of this program, and those of what it is made of.
@@ -36,7 +36,7 @@ test('a command shows its arguments, its flags and the global ones', async () =>
   const { code, stderr } = await knit(['data', 'pull', '-h', '--bogus'], tempDir())
   expect(code).toBe(0)
   expect(stderr).toMatchInlineSnapshot(`
-    "Download data as an archive. (knit data pull)
+    "Download data, as an archive or unpacked. (knit data pull)
 
     USAGE knit data pull [OPTIONS] <KNIT_ID> [DEST]
 

@@ -13,8 +13,8 @@ const Depth = z
   .describe('How many steps to go, or "all".')
 
 export const reachArgs = {
-  upstream: toggle('Only what it comes from.', { short: 'u' }),
-  downstream: toggle('Only what came of it.', { short: 'd' }),
+  upstream: toggle('Only upstream: what it comes from.', { short: 'u' }),
+  downstream: toggle('Only downstream: what came of it.', { short: 'd' }),
   numbers: flag(Depth, { short: 'n', hint: 'NUMBER' }),
 }
 

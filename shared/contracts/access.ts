@@ -7,7 +7,7 @@ export const access = resource('access', {
   whoami: route({
     method: 'get',
     path: '/api/whoami',
-    summary: 'Say who you are, and what you may do.',
+    summary: 'Show who you are signed in as, and what you may do.',
     role: 'viewer',
     response: z
       .object({

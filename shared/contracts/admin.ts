@@ -71,14 +71,15 @@ export const admin = resource('admin', {
   events: route({
     method: 'get',
     path: '/api/admin/events',
-    summary: 'List events that wait to be published, or that no delivery helped, the newest first.',
+    summary:
+      'List undelivered events, the newest first: those that wait to be published, or dead ones.',
     role: 'admin',
     query: z.object({
       dead: z
         .enum(['true', 'false'])
         .default('false')
         .transform((text) => text === 'true')
-        .describe('Those that no delivery helped.'),
+        .describe('Only dead ones, of which every delivery failed.'),
       limit,
     }),
     response: z.array(RecordedEvent),

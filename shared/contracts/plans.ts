@@ -95,7 +95,7 @@ export const plans = resource('plans', {
         .positive()
         .max(Number.MAX_SAFE_INTEGER)
         .optional()
-        .describe('So many runs a paused plan may create of what fits it now.'),
+        .describe('How many runs a paused plan may create of what fits it now.'),
     }),
     response: PlanDetail,
     problems: ['bad-request', 'plan-not-found'],

@@ -8,16 +8,16 @@ import { command } from '../../command.ts'
 import { UsageError } from '../../failure.ts'
 import { print } from '../../output.ts'
 
-const { limit } = admin.events.query.shape
+const { dead, limit } = admin.events.query.shape
 
 export default command({
   about:
-    'List events that wait or that no delivery helped; `replay ID…` publishes dead ones again, `drop ID…` forgets them.',
+    'List undelivered events; `replay ID…` publishes dead ones again, `drop ID…` forgets them.',
   args: {
     words: positional(
       z.array(z.string()).default([]).describe('`replay` or `drop`, and the ids of dead events.'),
     ),
-    dead: toggle('Those that no delivery helped.'),
+    dead: toggle(dead.description ?? ''),
     limit: flag(limit, { hint: 'N' }),
     ...yesArgs,
     ...outputArgs,

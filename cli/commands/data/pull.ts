@@ -18,7 +18,7 @@ import { note } from '../../output.ts'
 import { counted, progress } from '../../progress.ts'
 
 export default command({
-  about: data.pull.summary,
+  about: 'Download data, as an archive or unpacked.',
   examples: ['knit data pull KNIT_ID results --extract', 'knit data pull KNIT_ID - | tar tz'],
   args: {
     // It becomes a file name too: its schema lets nothing but an id pass.

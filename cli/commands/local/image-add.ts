@@ -6,7 +6,7 @@ import { runInForeground } from '../../foreground.mjs'
 import { homeArgs, localHome, requireProgram } from '../../local-home.ts'
 
 export default command({
-  about: 'Make a root file system, or the archive of an image, known under a name.',
+  about: 'Register a root file system, or the archive of an image, under a name.',
   args: {
     image: positional(z.string().describe('Name of the image, as NAME:TAG.')),
     source: positional(z.string().describe('A directory with a root file system, or an archive.')),

@@ -27,10 +27,7 @@ export default command({
       { short: 's', hint: 'TYPE=QUANTITY' },
     ),
     unset: flag(
-      z
-        .array(z.string())
-        .default([])
-        .describe('A type without limit from now on, also when it is --set.'),
+      z.array(z.string()).default([]).describe('Remove the limit of a type; wins over --set.'),
       { short: 'u', hint: 'TYPE' },
     ),
     ...outputArgs,
