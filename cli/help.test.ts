@@ -25,6 +25,14 @@ test.each(examples)('the example "%s" is one of %s, and no misuse', async (line,
   expect((await knit(words.split(' ').slice(1), tempDir())).code).not.toBe(2)
 })
 
+test('every command that takes words has an example', async () => {
+  const without = (await described(root)).filter(
+    ({ examples, positionals, flags }) =>
+      examples.length === 0 && positionals.length + flags.length > 0,
+  )
+  expect(without.map(({ name }) => name)).toEqual([])
+})
+
 test('the help of init', async () => {
   expect(await helpOf('init')).toMatchInlineSnapshot(`
     "Make this directory a project of the system that a profile file describes. (knit init)
@@ -38,7 +46,12 @@ test('the help of init', async () => {
     OPTIONS
 
          --token-file=<FILE>    File with the token to sign in with; - is stdin.
-                   -y, --yes    Do not ask. Without a terminal nobody is asked anyway."
+                   -y, --yes    Do not ask. Without a terminal nobody is asked anyway.
+
+    EXAMPLES
+
+      knit init ~/.local/state/knit/knitprofile
+      knit init team.yaml --profile team --token-file token.txt"
   `)
 })
 
@@ -229,7 +242,11 @@ test('the help of plan show', async () => {
 
     OPTIONS
 
-      --output=<json|table|yaml|name>    json or yaml for programs, table for people, name for the first column of that alone. (Default: json)"
+      --output=<json|table|yaml|name>    json or yaml for programs, table for people, name for the first column of that alone. (Default: json)
+
+    EXAMPLES
+
+      knit plan show PLAN_ID --output yaml"
   `)
 })
 
@@ -292,7 +309,11 @@ test('the help of plan annotate', async () => {
                     --add=<KEY=VALUE>    An annotation to put. (repeatable)
                  --remove=<KEY=VALUE>    An exact annotation to take away. (repeatable)
         --remove-key=<ANNOTATION_KEY>    A key of which every annotation is taken away. (repeatable)
-      --output=<json|table|yaml|name>    json or yaml for programs, table for people, name for the first column of that alone. (Default: json)"
+      --output=<json|table|yaml|name>    json or yaml for programs, table for people, name for the first column of that alone. (Default: json)
+
+    EXAMPLES
+
+      knit plan annotate PLAN_ID --add owner=ann --remove-key draft"
   `)
 })
 
@@ -310,7 +331,12 @@ test('the help of plan serviceaccount', async () => {
 
                          --set=<NAME>    The account, which must be one that plans may name.
                               --unset    The usual account again.
-      --output=<json|table|yaml|name>    json or yaml for programs, table for people, name for the first column of that alone. (Default: json)"
+      --output=<json|table|yaml|name>    json or yaml for programs, table for people, name for the first column of that alone. (Default: json)
+
+    EXAMPLES
+
+      knit plan serviceaccount PLAN_ID --set trainer
+      knit plan serviceaccount PLAN_ID --unset"
   `)
 })
 
@@ -415,7 +441,11 @@ test('the help of run retry', async () => {
 
     OPTIONS
 
-                   -y, --yes    Do not ask. Without a terminal nobody is asked anyway."
+                   -y, --yes    Do not ask. Without a terminal nobody is asked anyway.
+
+    EXAMPLES
+
+      knit run retry RUN_ID"
   `)
 })
 

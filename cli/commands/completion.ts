@@ -60,6 +60,7 @@ complete -c knit -f -a '(__knit_complete)'
 const scripts = { bash, zsh, fish }
 
 export default command({
+  examples: ['knit completion fish > ~/.config/fish/completions/knit.fish'],
   args: {
     shell: positional(
       z

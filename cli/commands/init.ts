@@ -21,6 +21,10 @@ import { forgetSession } from '../sign-in/sessions.ts'
 import { tokenArgs, tokenIn } from '../token-file.ts'
 
 export default command({
+  examples: [
+    'knit init ~/.local/state/knit/knitprofile',
+    'knit init team.yaml --profile team --token-file token.txt',
+  ],
   args: {
     knitProfileFile: positional(
       z.string().describe('A YAML file with apiRoot and cert, and a token if there is one.'),

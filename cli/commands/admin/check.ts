@@ -10,6 +10,7 @@ const { patience } = admin.check.query.shape
 
 export default command({
   about: 'Check that everything holds that must always hold; fails when something does not.',
+  examples: ['knit admin check --output table'],
   args: { patience: flag(patience, { hint: 'SECONDS' }), ...outputArgs },
   async run(args, ctx) {
     const checks = await api(ctx).call(admin.check, { patience: args.patience }, ctx)

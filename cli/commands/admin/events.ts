@@ -13,6 +13,7 @@ const { dead, limit } = admin.events.query.shape
 export default command({
   about:
     'List undelivered events; `replay ID…` publishes dead ones again, `drop ID…` forgets them.',
+  examples: ['knit admin events --dead --output table', 'knit admin events replay EVENT_ID'],
   args: {
     words: positional(
       z.array(z.string()).default([]).describe('`replay` or `drop`, and the ids of dead events.'),

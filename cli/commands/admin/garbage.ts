@@ -9,6 +9,7 @@ const { limit } = admin.garbage.query.shape
 
 export default command({
   about: admin.garbage.summary,
+  examples: ['knit admin garbage --stuck --output table'],
   args: {
     stuck: toggle('Only those that could not be deleted.'),
     limit: flag(limit, { hint: 'N' }),

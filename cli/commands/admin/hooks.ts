@@ -9,6 +9,7 @@ const { limit } = admin.hooks.query.shape
 
 export default command({
   about: admin.hooks.summary,
+  examples: ['knit admin hooks --open --output table'],
   args: {
     open: toggle('Only those that no hook has taken.'),
     limit: flag(limit, { hint: 'N' }),

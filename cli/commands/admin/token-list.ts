@@ -9,6 +9,7 @@ const { limit } = tokens.list.query.shape
 
 export default command({
   about: tokens.list.summary,
+  examples: ['knit admin token list --output table'],
   args: { limit: flag(limit, { hint: 'N' }), ...outputArgs },
   async run({ limit, ...args }, ctx) {
     print(ctx, await api(ctx).call(tokens.list, { limit }, ctx), args, tokenColumns)

@@ -7,6 +7,7 @@ import { homeArgs, localHome, requireProgram } from '../../local-home.ts'
 
 export default command({
   about: 'Register a root file system, or the archive of an image, under a name.',
+  examples: ['knit local image add demo:v1 demo.tar'],
   args: {
     image: positional(z.string().describe('Name of the image, as NAME:TAG.')),
     source: positional(z.string().describe('A directory with a root file system, or an archive.')),

@@ -6,6 +6,7 @@ import { homeArgs, localHome, requireProgram } from '../../local-home.ts'
 
 export default command({
   about: 'Forget an image that was added.',
+  examples: ['knit local image rm demo:v1'],
   args: { image: positional(z.string().describe('Name of the image, as NAME:TAG.')), ...homeArgs },
   run(args, ctx) {
     const words = ['image', 'rm', args.image, '--home', localHome(ctx, args.home)]

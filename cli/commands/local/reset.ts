@@ -12,6 +12,7 @@ import { note } from '../../output.ts'
 
 export default command({
   about: 'Delete the system of this machine with all its data, plans and runs.',
+  examples: ['knit local reset --home ./home'],
   args: { ...homeArgs, yes: toggle('Do not ask.', { short: 'y' }) },
   async run(args, ctx) {
     const home = localHome(ctx, args.home)

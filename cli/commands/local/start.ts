@@ -18,6 +18,7 @@ const passedOn = {
 
 export default command({
   about: 'Start the system on this machine.',
+  examples: ['knit local start --detach', 'knit local start --home ./home --port 30803'],
   args: {
     ...homeArgs,
     ...passedOn,

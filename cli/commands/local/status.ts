@@ -7,6 +7,7 @@ import { printJson } from '../../output.ts'
 
 export default command({
   about: 'Say whether the system of this machine runs: exit code 0 when it does, 1 when not.',
+  examples: ['knit local status --json'],
   args: { ...homeArgs, json: toggle('Print JSON.') },
   run(args, ctx) {
     const home = localHome(ctx, args.home)

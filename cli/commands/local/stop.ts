@@ -12,6 +12,7 @@ const lookedEvery = 50
 
 export default command({
   about: 'Stop the system of this machine; its data stay.',
+  examples: ['knit local stop', 'knit local stop --home ./home'],
   args: homeArgs,
   async run(args, ctx) {
     const home = localHome(ctx, args.home)

@@ -11,6 +11,7 @@ const texts = z.array(AnnotationText.transform(formatAnnotation)).default([])
 
 export default command({
   about: plans.annotate.summary,
+  examples: ['knit plan annotate PLAN_ID --add owner=ann --remove-key draft'],
   args: {
     planId: positional(plans.annotate.params.shape.planId),
     add: flag(texts.describe('An annotation to put.'), { hint: 'KEY=VALUE' }),

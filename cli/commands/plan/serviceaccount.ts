@@ -9,6 +9,10 @@ import { print } from '../../output.ts'
 
 export default command({
   about: plans.setaccount.summary,
+  examples: [
+    'knit plan serviceaccount PLAN_ID --set trainer',
+    'knit plan serviceaccount PLAN_ID --unset',
+  ],
   args: {
     planId: positional(plans.setaccount.params.shape.planId),
     set: flag(

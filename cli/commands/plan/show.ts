@@ -7,6 +7,7 @@ import { print } from '../../output.ts'
 
 export default command({
   about: plans.show.summary,
+  examples: ['knit plan show PLAN_ID --output yaml'],
   args: { planId: positional(plans.show.params.shape.planId), ...outputArgs },
   async run(args, ctx) {
     print(ctx, await api(ctx).call(plans.show, args, ctx), args, planColumns)

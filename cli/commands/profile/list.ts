@@ -14,6 +14,7 @@ const columns: Column<Listed>[] = [
 
 export default command({
   about: 'List the profiles that init has saved, and which one counts here.',
+  examples: ['knit profile list --output table'],
   args: outputArgs,
   run(args, ctx) {
     const store = storeFile(ctx)

@@ -8,6 +8,7 @@ import { forgetSession } from '../../sign-in/sessions.ts'
 
 export default command({
   about: 'Forget a profile that init has saved; the system it leads to stays as it is.',
+  examples: ['knit profile rm team'],
   args: { profileName: positional(z.string().describe('Name of the profile.')), ...yesArgs },
   async run({ profileName, ...args }, ctx) {
     profileNamed(profileName, ctx)

@@ -6,6 +6,7 @@ import { checkProfile, profileNamed, useProfile } from '../../profile.ts'
 
 export default command({
   about: 'Let a profile that init has saved count in this directory, and below it.',
+  examples: ['knit profile use team'],
   args: { profileName: positional(z.string().describe('Name of the profile.')) },
   run({ profileName }, ctx) {
     checkProfile(profileNamed(profileName, ctx), `the profile "${profileName}"`)

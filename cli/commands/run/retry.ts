@@ -7,6 +7,7 @@ import { note } from '../../output.ts'
 
 export default command({
   about: runs.retry.summary,
+  examples: ['knit run retry RUN_ID'],
   args: { runId: positional(runs.retry.params.shape.runId), ...yesArgs },
   async run({ runId, ...args }, ctx) {
     const question = `Execute the run ${runId} once more, and delete what it has written?`
