@@ -36,6 +36,17 @@ test('where npx does not say what it found, it is called without', () => {
   expect(asCalled('knit data find', { env, cwd: '/' })).toBe('npx knit data find')
 })
 
+test('so are the examples of the help, and its first steps', async () => {
+  const dir = tempDir()
+  const env = { ...npx, npm_config_local_prefix: dir }
+  const helpOf = async (...words: string[]) =>
+    (await knit([...words, '--help'], dir, { env })).stderr
+  expect(await helpOf()).toContain('\n  npx knit local start --detach\n')
+  expect(await helpOf('plan', 'template')).toContain(
+    '\n  docker save demo:v1 | npx knit plan template > plan.yaml\n',
+  )
+})
+
 test('so is what follows an error', async () => {
   const dir = tempDir()
   const { stderr } = await knit(['data', 'find', '--bogus'], dir, { env: npx })

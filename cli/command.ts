@@ -16,6 +16,8 @@ export type Command = Omit<CommandDef, 'args' | 'meta' | 'subCommands'> & {
   meta?: { description?: string }
   args?: Args
   examples?: readonly string[]
+  /** The last line of its help. */
+  footer?: string
   subCommands?: Record<string, () => Promise<Command>>
   /** What is said about some of the commands below, which need not be loaded for that. */
   abouts?: Record<string, string>

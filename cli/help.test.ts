@@ -13,7 +13,8 @@ async function helpOf(line: string): Promise<string> {
   return own.trimEnd() + (examples && `\n\nEXAMPLES\n${examples.trimEnd()}`)
 }
 
-const examples = (await described(root)).flatMap(({ name, examples }) =>
+const commands = [{ name: 'knit', examples: root.examples ?? [] }, ...(await described(root))]
+const examples = commands.flatMap(({ name, examples }) =>
   examples.map((line) => [line, name] as const),
 )
 

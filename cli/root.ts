@@ -1,7 +1,7 @@
 import { access } from '#shared/contracts/access.ts'
-import { group } from './command.ts'
+import { group, type Command } from './command.ts'
 
-export const root = group('Data and plans in, models and their lineage out.', {
+const commands = group('Data and plans in, models and their lineage out.', {
   init: [
     'Make this directory a project of the system that a profile file describes.',
     () => import('./commands/init.ts'),
@@ -39,3 +39,13 @@ export const root = group('Data and plans in, models and their lineage out.', {
   ],
   version: ['Print the version of this program.', () => import('./commands/version.ts')],
 })
+
+export const root: Command = {
+  ...commands,
+  examples: [
+    'knit local start --detach',
+    'knit init ~/.local/state/knit/knitprofile',
+    'knit data push DIRECTORY --tag KEY:VALUE',
+  ],
+  footer: 'knit help <command> shows the same, and knit --version the version.',
+}

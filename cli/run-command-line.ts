@@ -98,7 +98,9 @@ async function runFound(found: Found, root: Command, world: World): Promise<numb
 /** The root tells of extensions, too. */
 async function showHelp({ command, name }: Found, world: World): Promise<void> {
   const colour = inColour(world.stderr, world.env)
-  const write = async (shown: Command) => world.stderr.write(await helpOf(shown, name, { colour }))
+  const { asCalled } = await asRead()
+  const look = { colour, called: (line: string) => asCalled(line, world) }
+  const write = async (shown: Command) => world.stderr.write(await helpOf(shown, name, look))
   if (name !== 'knit') return void (await write(command))
   const { extensions, shadowed, withExtensions } = await outside()
   const found = extensions(world)

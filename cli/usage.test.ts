@@ -28,6 +28,13 @@ test('the root says what there is', async () => {
          version    Print the version of this program.
 
     Use knit <command> --help for more information about a command.
+    knit help <command> shows the same, and knit --version the version.
+
+    FIRST STEPS
+
+      knit local start --detach
+      knit init ~/.local/state/knit/knitprofile
+      knit data push DIRECTORY --tag KEY:VALUE
     "
   `)
 })

@@ -4,21 +4,35 @@ import { globalArgs, type Args } from './args.ts'
 import { listed, type Command } from './command.ts'
 import { placeholder } from './parse.ts'
 
+type Look = {
+  colour?: boolean
+  /** A command line as whoever reads it would call it. */
+  called?: (line: string) => string
+}
+
 /** The help of a command; `name` is its full name, such as `knit data push`. */
-export async function helpOf(command: Command, name: string, { colour = false } = {}) {
+export async function helpOf(
+  command: Command,
+  name: string,
+  { colour = false, called = (line) => line }: Look = {},
+): Promise<string> {
   const meta = { ...command.meta, name }
   const args = command.subCommands ? {} : { ...shown(command.args ?? {}), ...globalArgs }
   const subCommands = command.subCommands && (await stubsOf(command))
   const usage = await renderUsage({ ...command, meta, args, subCommands } as unknown as CommandDef)
   const text = colour ? usage : stripVTControlCharacters(usage)
-  return `${text.replace(/ +$/gm, '').trimEnd()}\n${examplesOf(command, colour)}`
+  const footer = command.footer === undefined ? '' : `${command.footer}\n`
+  return `${text.replace(/ +$/gm, '').trimEnd()}\n${footer}${examplesOf(command, { colour, called })}`
 }
 
-function examplesOf({ examples = [] }: Command, colour: boolean): string {
+function examplesOf(
+  { examples = [], subCommands }: Command,
+  { colour, called }: Required<Look>,
+): string {
   if (examples.length === 0) return ''
-  const title = 'EXAMPLES'
+  const title = subCommands ? 'FIRST STEPS' : 'EXAMPLES'
   const shown = colour ? styleText(['underline', 'bold'], title, { validateStream: false }) : title
-  return `\n${shown}\n\n${examples.map((line) => `  ${line}\n`).join('')}`
+  return `\n${shown}\n\n${examples.map((line) => `  ${called(line)}\n`).join('')}`
 }
 
 /** The commands below one, with nothing but what is said about them. */
