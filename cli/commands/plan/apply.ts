@@ -43,7 +43,8 @@ async function tryOut(
   await requireDryRuns(client, ctx)
   const plan = await client.call(plans.apply, { body, dryRun: '' }, ctx)
   const { starts = 0, more = false, reasons = [] } = plan.dryRun ?? {}
-  note(ctx, `nothing is registered; ${starts}${more ? ' runs or more' : ' runs'} would start now`)
+  const runs = more ? 'runs or more' : starts === 1 ? 'run' : 'runs'
+  note(ctx, `nothing is registered; ${starts} ${runs} would start now`)
   for (const reason of reasons) note(ctx, reason)
   print(ctx, plan, args, planColumns)
 }

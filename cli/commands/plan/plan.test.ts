@@ -130,6 +130,22 @@ test('plan apply --dry-run registers nothing, and says what would start', async 
   expect(stub.requests.at(-1)).toMatchObject({ method: 'POST', url: '/api/plans?dryRun=' })
 })
 
+test.each([
+  [0, '0 runs would'],
+  [1, '1 run would'],
+  [2, '2 runs would'],
+])('plan apply --dry-run of a plan that would start %d says so: %s', async (starts, words) => {
+  const dryRun = { starts, more: false, runs: [], inputs: [], reasons: [] }
+  const notFound = { status: 404, json: { code: 'plan-not-found', title: 'No such plan' } }
+  await using stub = await stubOfTheWire(({ method }) =>
+    method === 'GET' ? notFound : { json: { ...samplePlan('p1'), dryRun } },
+  )
+  const dir = projectFor(stub)
+  writeFileSync(join(dir, 'p.yaml'), 'image: a/b:v1\n')
+  const { stderr } = await knit(['plan', 'apply', 'p.yaml', '--dry-run'], dir)
+  expect(stderr).toContain(`nothing is registered; ${words} start now\n`)
+})
+
 test('a server that would register a plan all the same is not asked to try it out', async () => {
   const notFound = { status: 404, json: { message: 'Not Found' } }
   await using stub = await stubOfTheWire(() => notFound)
