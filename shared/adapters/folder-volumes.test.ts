@@ -4,6 +4,9 @@ import { appendFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { expect, test as base } from 'vitest'
+import { entry, streamOf, tgz } from '#shared/archive/test-archives.ts'
+import type { ArchiveLimits } from '#shared/domain/archive-limits.ts'
+import { whole } from '#shared/domain/archive-part.ts'
 import { folderVolumes, type VolumeFolders } from './folder-volumes.ts'
 
 const test = base.extend<{ folders: VolumeFolders; volume: string }>({
@@ -72,6 +75,24 @@ test('of very many volumes the names come page by page', async ({ folders }) => 
   const pages = await Array.fromAsync(await volumes.listVolumes())
   expect(pages.map(({ length }) => length)).toEqual([1000, 1000, 1])
   expect(new Set(pages.flat())).toEqual(new Set(names))
+})
+
+test('an archive that holds more than it may is refused, and nothing of it is kept', async ({
+  folders,
+  volume,
+}) => {
+  const volumes = folderVolumes(folders)
+  await volumes.ensureVolume({ name: volume, labels: {} })
+  const archive = tgz(entry({ name: 'a' }, 'four'), entry({ name: 'b' }, 'four'))
+  const receive = (limits: ArchiveLimits) =>
+    volumes.receive(volume, streamOf(archive), whole, limits)
+  for (const limits of [{ maxDataBytes: 7 }, { maxDataEntries: 1 }]) {
+    const message = expect.stringContaining(`the limit (${Object.keys(limits).join('')})`)
+    await expect(receive(limits)).rejects.toMatchObject({ code: 'too-large', message })
+    expect(readdirSync(join(folders.volumes, volume))).toEqual([])
+  }
+  const { measure } = await receive({ maxDataBytes: 8, maxDataEntries: 2 })
+  expect(measure).toMatchObject({ bytes: 8, files: 2 })
 })
 
 test('what is no name of a volume is no path either', async ({ folders }) => {

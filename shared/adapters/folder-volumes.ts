@@ -78,10 +78,10 @@ export function folderVolumes(
       await flushFolder(folders.volumes)
       return measured
     },
-    async receive(volume, archive, part = whole) {
+    async receive(volume, archive, part = whole, limits = {}) {
       const folder = await existing(volume)
       return receptions.take(volume, archive, part, async (stream) => {
-        const measured = await unpack(stream, folder)
+        const measured = await unpack(stream, folder, limits)
         await onReceived?.(folder, measured)
         await flushFolder(folders.volumes)
         return measured

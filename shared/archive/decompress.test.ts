@@ -95,7 +95,7 @@ test('every cut of a zstd archive is refused', async () => {
 test('what is only very regular is no bomb, but for who says so', async () => {
   const zeros = zlib.zstdCompressSync(Buffer.alloc(65 << 20))
   expect((await contentOf(zeros)).length).toBe(65 << 20)
-  const careful = buffer(Readable.from(decompress(streamOf(zeros), { maxRatio: 1000 })))
+  const careful = buffer(Readable.from(decompress(streamOf(zeros), { maxArchiveRatio: 1000 })))
   await expect(careful).rejects.toMatchObject({ code: 'too-large' })
 })
 

@@ -1,29 +1,34 @@
 import { addAbortSignal, type Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import type { ArchiveLimits } from '#shared/domain/archive-limits.ts'
 import { ArchiveError } from './archive-error.ts'
 import { codingOf, decompressor, highestRatio } from './coding.ts'
 
-// Below this the ratio says nothing: a small file of zeros is no bomb.
-const RATIO_COUNTS_FROM = 64 * 1024 * 1024
+// A small file of zeros is no bomb.
+const RATIO_FROM = 64 * 1024 * 1024
 const MAGIC = 4
 
-type Options = { maxRatio?: number | undefined; signal?: AbortSignal | undefined }
+type Limits = Pick<ArchiveLimits, 'maxArchiveRatio' | 'archiveRatioFrom'>
+type Options = Limits & { signal?: AbortSignal }
 
 /** The content of a stream of one or more gzip members, or of one zstd frame; refuses anything else, before or behind it. */
 export async function* decompress(
   stream: Readable,
-  { maxRatio, signal }: Options,
+  { signal, ...limits }: Options,
 ): AsyncGenerator<Buffer> {
   if (signal) addAbortSignal(signal, stream)
   try {
-    yield* contentOf(stream, maxRatio)
+    yield* contentOf(stream, limits)
   } finally {
     // Who stops early wants no more of it; one that has ended is left as it is.
     if (!stream.readableEnded) stream.destroy()
   }
 }
 
-async function* contentOf(stream: Readable, maxRatio: number | undefined) {
+async function* contentOf(
+  stream: Readable,
+  { maxArchiveRatio, archiveRatioFrom = RATIO_FROM }: Limits,
+) {
   const chunks: AsyncIterator<Buffer> = stream[Symbol.asyncIterator]()
   const head = await headOf(chunks)
   const coding = codingOf(head) ?? (head.length < MAGIC ? 'gzip' : undefined)
@@ -33,12 +38,12 @@ async function* contentOf(stream: Readable, maxRatio: number | undefined) {
   const feeding = pipeline(watch(head, chunks, seen), content)
   // Its failure also ends `content`, and is thrown from there.
   feeding.catch(() => {})
-  const most = maxRatio ?? highestRatio[coding]
+  const most = maxArchiveRatio ?? highestRatio[coding]
   let unpacked = 0
   try {
     for await (const chunk of content) {
       unpacked += chunk.length
-      if (unpacked > RATIO_COUNTS_FROM && unpacked > most * seen.bytes) throw bomb(most)
+      if (unpacked > archiveRatioFrom && unpacked > most * seen.bytes) throw bomb(most)
       yield chunk
     }
     await feeding
@@ -97,9 +102,9 @@ function tooWide(cause: unknown): ArchiveError {
   return new ArchiveError('too-large', message, { cause })
 }
 
-function bomb(maxRatio: number): ArchiveError {
+function bomb(most: number): ArchiveError {
   return new ArchiveError(
     'too-large',
-    `The archive unpacks to more than ${maxRatio} times its size (cap maxRatio). Compress it less.`,
+    `The archive unpacks to more than ${most} times its size, which is the limit (maxArchiveRatio). Compress it less.`,
   )
 }

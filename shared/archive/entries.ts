@@ -6,7 +6,7 @@ import { readTar, type TarEntry } from './tar-reader.ts'
 /** `path` is where the entry would be unpacked to, relative to the root. */
 export type ArchiveEntry = TarEntry & { path: string }
 
-type Options = { maxRatio?: number; maxDepth?: number; signal?: AbortSignal }
+type Options = { maxDepth?: number; signal?: AbortSignal }
 
 /**
  * The entries of a compressed tar stream as they come; nothing is written anywhere. Names that `unpack` refuses are refused. Who has seen
@@ -14,9 +14,9 @@ type Options = { maxRatio?: number; maxDepth?: number; signal?: AbortSignal }
  */
 export async function* entriesOf(
   stream: Readable,
-  { maxRatio, maxDepth = 64, signal }: Options = {},
+  { maxDepth = 64, ...options }: Options = {},
 ): AsyncGenerator<ArchiveEntry> {
-  for await (const entry of readTar(decompress(stream, { maxRatio, signal }))) {
+  for await (const entry of readTar(decompress(stream, options))) {
     const path = entryPath(entry.name, maxDepth)
     if (path !== '') yield { ...entry, path }
     else if (entry.type !== 'directory') refuse(entry.name, `it is a ${entry.type} without a name`)

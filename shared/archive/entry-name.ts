@@ -24,7 +24,7 @@ export function entryPath(name: string, maxDepth: number): string {
   if (segments.length > maxDepth) {
     throw new ArchiveError(
       'too-large',
-      `${quoted(name)} lies more than ${maxDepth} directories deep (cap maxDepth). Flatten the tree.`,
+      `${quoted(name)} lies more than ${maxDepth} directories deep. Flatten the tree.`,
     )
   }
   if (segments[0] === LOST_AND_FOUND) refuse(name, 'that directory belongs to the file system')

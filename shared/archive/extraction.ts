@@ -3,6 +3,7 @@ import fs, { constants } from 'node:fs'
 import { link, lstat, mkdir, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path/posix'
 import { promisify } from 'node:util'
+import type { ArchiveLimits } from '#shared/domain/archive-limits.ts'
 import type { Measure } from '#shared/domain/worker.ts'
 import { ArchiveError, quoted } from './archive-error.ts'
 import { entryPath, refuse, requireInnerTarget } from './entry-name.ts'
@@ -11,8 +12,8 @@ import { TreeMeasure } from './measure.ts'
 import type { TarEntry } from './tar-reader.ts'
 
 type Options = {
-  maxEntries: number
-  maxBytes: number
+  maxDataEntries: number
+  maxDataBytes: number
   maxDepth: number
   onProgress?: (progress: { bytes: number; path: string }) => void
   signal?: AbortSignal
@@ -139,16 +140,14 @@ export class Extraction {
   }
 
   #countEntry(path: string): void {
-    if (++this.#entries > this.#options.maxEntries) {
-      throw tooLarge(path, `more than ${this.#options.maxEntries} entries (cap maxEntries)`)
-    }
+    const { maxDataEntries: most } = this.#options
+    if (++this.#entries > most) throw tooLarge(path, `more than ${most} entries`, 'maxDataEntries')
   }
 
   #countBytes(path: string, size: number): void {
     this.#bytes += size
-    if (this.#bytes > this.#options.maxBytes) {
-      throw tooLarge(path, `more than ${this.#options.maxBytes} bytes (cap maxBytes)`)
-    }
+    const { maxDataBytes: most } = this.#options
+    if (this.#bytes > most) throw tooLarge(path, `more than ${most} bytes`, 'maxDataBytes')
   }
 
   #throwFailure(): void {
@@ -210,7 +209,7 @@ function onExisting(path: string, error: NodeJS.ErrnoException): never {
   refuse(path, 'there is an entry of that name already, or it would have to be written through one')
 }
 
-function tooLarge(path: string, what: string): ArchiveError {
-  const message = `The archive is refused at ${quoted(path)}: it holds ${what}. Split it.`
+function tooLarge(path: string, what: string, cap: keyof ArchiveLimits): ArchiveError {
+  const message = `The archive is refused at ${quoted(path)}: it holds ${what}, which is the limit (${cap}). Split it.`
   return new ArchiveError('too-large', message)
 }

@@ -13,13 +13,13 @@ import { temporaryDir } from './test-dir.ts'
 import { unpack } from './unpack.ts'
 
 describe.each(CORPUS)('unpack refuses hostile %s and leaves nothing behind:', (_, cases, usual) => {
-  test.each(Object.entries(cases))('%s', async (_, { archive, code = usual, says, options }) => {
+  test.each(Object.entries(cases))('%s', async (_, { archive, code = usual, says, limits }) => {
     const outside = await temporaryDir()
     await writeFile(join(outside, 'canary'), 'untouched')
     const dir = join(outside, 'volume')
     await mkdir(dir)
 
-    const error = await unpack(streamOf(archive), dir, options).then(
+    const error = await unpack(streamOf(archive), dir, limits).then(
       () => undefined,
       (error: unknown) => error,
     )

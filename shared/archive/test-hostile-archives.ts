@@ -1,13 +1,13 @@
 import { gzipSync } from 'node:zlib'
+import type { ArchiveLimits } from '#shared/domain/archive-limits.ts'
 import { END, entry, gnuLong, pax, tgz } from './test-archives.ts'
-import type { UnpackOptions } from './unpack.ts'
 
 /** For tests: an entry nobody has anything against. */
 export const file = entry({ name: 'good.txt' }, 'good')
 export const long = 'n'.repeat(200)
 
-/** An archive to be refused: with which code, and words of the message. */
-export type Hostile = { archive: Buffer; code?: string; says?: RegExp; options?: UnpackOptions }
+/** An archive to be refused: with which code, words of the message, and where there is another limit than usual. */
+export type Hostile = { archive: Buffer; code?: string; says?: RegExp; limits?: ArchiveLimits }
 
 const bad = (...entries: Buffer[]): Hostile => ({ archive: tgz(file, ...entries) })
 const link = (name: string, target: string) => entry({ name, type: '2', target })
@@ -178,43 +178,42 @@ export const many = Array.from({ length: 50 }, (_, i) => entry({ name: `f${i}` }
 const BOMBS: Record<string, Hostile> = {
   'more entries than allowed': {
     archive: tgz(...many),
-    options: { maxEntries: 49 },
-    says: /maxEntries/,
+    limits: { maxDataEntries: 49 },
+    says: /maxDataEntries/,
   },
   'more directories than allowed, by one deep name': {
     archive: tgz(entry({ name: 'a/b/c/d/e/f' }, 'x')),
-    options: { maxEntries: 5 },
-    says: /maxEntries/,
+    limits: { maxDataEntries: 5 },
+    says: /maxDataEntries/,
   },
   'more bytes than allowed': {
     archive: tgz(file, entry({ name: 'b' }, Buffer.alloc(1000))),
-    options: { maxBytes: 1003 },
-    says: /maxBytes/,
+    limits: { maxDataBytes: 1003 },
+    says: /maxDataBytes/,
   },
   'more bytes than allowed, announced only': {
     archive: tgz(file, entry({ name: 'b', size: 2 ** 32 }, 'x')),
-    options: { maxBytes: 2 ** 31 },
-    says: /maxBytes/,
+    limits: { maxDataBytes: 2 ** 31 },
+    says: /maxDataBytes/,
   },
   'more bytes than allowed, by hard links': {
     archive: tgz(file, hard('a', 'good.txt'), hard('b', 'good.txt')),
-    options: { maxBytes: 11 },
-    says: /maxBytes/,
+    limits: { maxDataBytes: 11 },
+    says: /maxDataBytes/,
   },
   'a bomb of zeros': {
-    archive: tgz(file, entry({ name: 'zeros' }, Buffer.alloc(66 * 2 ** 20))),
-    options: { maxRatio: 100 },
-    says: /maxRatio/,
+    archive: tgz(file, entry({ name: 'zeros' }, Buffer.alloc(2 ** 21))),
+    limits: { maxArchiveRatio: 100, archiveRatioFrom: 2 ** 20 },
+    says: /maxArchiveRatio/,
   },
   'a bomb of zeros behind the end': {
-    archive: tgz(file, Buffer.alloc(66 * 2 ** 20)),
-    options: { maxRatio: 100 },
-    says: /maxRatio/,
+    archive: tgz(file, Buffer.alloc(2 ** 21)),
+    limits: { maxArchiveRatio: 100, archiveRatioFrom: 2 ** 20 },
+    says: /maxArchiveRatio/,
   },
   'a path deeper than allowed': {
-    archive: tgz(entry({ name: 'd/'.repeat(40) + 'x' }, 'x')),
-    options: { maxDepth: 40 },
-    says: /maxDepth/,
+    archive: tgz(pax([['path', `${'d/'.repeat(64)}x`]]), entry({ name: 'x' }, 'x')),
+    says: /more than 64 directories deep/,
   },
 }
 

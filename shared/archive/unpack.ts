@@ -1,6 +1,7 @@
 import { readdir, realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
+import type { ArchiveLimits } from '#shared/domain/archive-limits.ts'
 import type { Measure } from '#shared/domain/worker.ts'
 import { ArchiveError, quoted } from './archive-error.ts'
 import { decompress } from './decompress.ts'
@@ -10,20 +11,14 @@ import { flush } from './flush.ts'
 import { measure } from './measure.ts'
 import { readTar } from './tar-reader.ts'
 
-export type UnpackOptions = {
-  /** Files, links and directories together. */
-  maxEntries?: number
-  /** Content of all files together. */
-  maxBytes?: number
-  /** Unpacked to packed bytes, counted once 64 MiB have been unpacked; as much as can be, unless given. */
-  maxRatio?: number
+export type UnpackOptions = ArchiveLimits & {
   /** Names in a path. */
   maxDepth?: number
   onProgress?: (progress: { bytes: number; path: string }) => void
   signal?: AbortSignal
 }
 
-const DEFAULTS = { maxEntries: 1_000_000, maxBytes: Infinity, maxDepth: 64 }
+const DEFAULTS = { maxDataEntries: Infinity, maxDataBytes: Infinity, maxDepth: 64 }
 
 /**
  * Unpacks a compressed tar stream into an existing, empty directory and returns when all is on disk. On any failure the

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import type { ArchiveLimits } from '#shared/domain/archive-limits.ts'
 import type { Part, Received } from '#shared/domain/archive-part.ts'
 import type { Coding } from '#shared/domain/archive-type.ts'
 import type { FailureCause as RunFailureCause } from '#shared/domain/run.ts'
@@ -78,9 +79,10 @@ export interface Transfers {
   /**
    * Unpacks a compressed tar stream into an existing, empty volume and flushes it to disk: all of it, or a part that follows what came
    * before. On any failure the volume is left empty, but for a line that breaks: what came is kept for as long as the part says.
-   * Throws `ArchiveError` for what is wrong with the archive; of parts also `WrongOffset`, `TakenOver` and `NotKept`.
+   * Throws `ArchiveError` for what is wrong with the archive, or more than the limits of its first part; of parts also `WrongOffset`,
+   * `TakenOver` and `NotKept`.
    */
-  receive(volume: string, archive: Readable, part?: Part): Promise<Received>
+  receive(volume: string, archive: Readable, part?: Part, limits?: ArchiveLimits): Promise<Received>
   /**
    * The volume as a compressed tar stream, the same bytes each time as long as nobody writes to it; destroyed with an error when it
    * cannot be read to the end.

@@ -15,6 +15,8 @@ test('with only what is needed, every setting has its default', () => {
     claimLease: 30,
     lookInterval: 30,
     maxAttempts: 3,
+    maxDataBytes: 1_099_511_627_776,
+    maxDataEntries: 1_000_000,
     maxPlanBytes: 65_536,
     maxInputs: 100,
     maxTags: 100,

@@ -314,6 +314,17 @@ export const Config = z.object({
     .describe(
       `Days the audit is kept, ${leastDaysOfAudit} at the least: the database forgets none before.`,
     ),
+  maxDataBytes: count(1024 ** 4).describe('Bytes the files of an uploaded data may have together.'),
+  maxDataEntries: count(1_000_000).describe(
+    'Files, links and directories an uploaded data may have together.',
+  ),
+  maxArchiveRatio: count(200).describe(
+    'How many times the size of its archive an uploaded data may have, once it has `KNIT_ARCHIVE_RATIO_FROM` bytes.',
+  ),
+  // Masks, sparse tables and other data of zeros are packed to a thousandth, and are no bombs.
+  archiveRatioFrom: count(4 * 1024 ** 3).describe(
+    'Bytes an archive may unpack to whatever its own size is: data of zeros are packed to a thousandth.',
+  ),
   maxPlanBytes: count(64 * 1024).describe('Bytes a plan may have.'),
   maxBodyBytes: count(1024 * 1024).describe('Bytes any other JSON body may have.'),
   maxCombinations: count(100_000).describe(

@@ -8,7 +8,7 @@ import { follow } from '#shared/adapters/local-cluster/follow.ts'
 import { openHome, type Home } from '#shared/adapters/local-cluster/home.ts'
 import { volumesIn } from '#shared/adapters/local-cluster/volumes.ts'
 import type { Coding } from '#shared/domain/archive-type.ts'
-import type { Part, Received, Transfers } from '#shared/ports/cluster.ts'
+import type { Received, Transfers } from '#shared/ports/cluster.ts'
 
 /** Transfers that really unpack and pack: each volume is a folder below one that is removed at the end. */
 export class FolderTransfers implements Transfers {
@@ -46,8 +46,8 @@ export class FolderTransfers implements Transfers {
     this.#changes.emit(worker)
   }
 
-  receive = (volume: string, archive: Readable, part?: Part): Promise<Received> =>
-    this.#volumes.receive(volume, archive, part)
+  receive = (...received: Parameters<Transfers['receive']>): Promise<Received> =>
+    this.#volumes.receive(...received)
   send = (volume: string, coding?: Coding): Promise<Readable> => this.#volumes.send(volume, coding)
   readLog = (volume: string): Promise<Readable> => this.#volumes.readLog(volume)
 

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { finished, Transform, type Readable } from 'node:stream'
 import { ArchiveError } from '#shared/archive/archive-error.ts'
 import { NotKept, TakenOver, WrongOffset } from '#shared/archive/reception-error.ts'
-import { Problem } from '#shared/contracts/problems.ts'
+import { Problem, type ProblemCode } from '#shared/contracts/problems.ts'
 import { bodyStream, type NodeBindings } from '#shared/runtime/read-request.ts'
 import type { Asked } from '#shared/runtime/web.ts'
 import { gone, progressHeaders } from './parts.ts'
@@ -82,7 +82,7 @@ function checkSum(own: string, sent: string | string[] | undefined): void {
 
 function explained(error: unknown, incoming: IncomingMessage | undefined): unknown {
   if (error instanceof ArchiveError)
-    return new Problem('bad-archive', error.message, { cause: error })
+    return new Problem(problemOf(error), error.message, { cause: error })
   if (error instanceof NotKept) return gone(error)
   if (error instanceof WrongOffset) return elsewhere(error)
   if (error instanceof TakenOver) {
@@ -93,6 +93,9 @@ function explained(error: unknown, incoming: IncomingMessage | undefined): unkno
   const why = 'The connection broke before the archive was whole; push it again.'
   return new Problem('upload-broken', why, { cause: error })
 }
+
+const problemOf = ({ code }: ArchiveError): ProblemCode =>
+  code === 'too-large' ? 'too-large' : 'bad-archive'
 
 const elsewhere = (cause: WrongOffset): Problem =>
   new Problem(

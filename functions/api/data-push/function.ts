@@ -3,6 +3,7 @@ import { ArchiveError } from '#shared/archive/archive-error.ts'
 import { NotKept } from '#shared/archive/reception-error.ts'
 import { data } from '#shared/contracts/data.ts'
 import { Problem } from '#shared/contracts/problems.ts'
+import type { ArchiveLimits } from '#shared/domain/archive-limits.ts'
 import type { DataDetail } from '#shared/domain/data.ts'
 import { checkTagLimits, isSystemTag, sortTags, type Tag } from '#shared/domain/tag.ts'
 import type { Measure } from '#shared/domain/worker.ts'
@@ -17,6 +18,7 @@ import {
 } from '#shared/database/data.ts'
 import type { Tx } from '#shared/database/sql.ts'
 import type { Received } from '#shared/ports/cluster.ts'
+import type { Config } from '#shared/runtime/config.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineRoute } from '#shared/runtime/define-route.ts'
 import type { Once } from '#shared/runtime/once.ts'
@@ -124,6 +126,13 @@ function checkedTags(tags: Tag[], ctx: Context): Tag[] {
   return sorted
 }
 
+const limitsIn = ({
+  maxDataBytes,
+  maxDataEntries,
+  maxArchiveRatio,
+  archiveRatioFrom,
+}: Config): ArchiveLimits => ({ maxDataBytes, maxDataEntries, maxArchiveRatio, archiveRatioFrom })
+
 /** Writes what comes of the archive to its volume; as long as that takes, the upload is ours. */
 async function keep(
   ctx: Context,
@@ -139,7 +148,7 @@ async function keep(
   const renewal = setInterval(() => void renew().catch(() => {}), (lease * 1000) / 3)
   try {
     await ctx.cluster.ensureVolume({ name: volume, labels: { knitid: upload.knitId } })
-    return await ctx.transfers.receive(volume, archive, part)
+    return await ctx.transfers.receive(volume, archive, part, limitsIn(ctx.config))
   } catch (error) {
     // Whoever unpacked it has ended, and left what he had unpacked.
     const isLost = part.continues && error instanceof ArchiveError && error.code === 'not-empty'

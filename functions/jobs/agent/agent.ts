@@ -7,7 +7,7 @@ import {
   type VolumeFolders,
 } from '#shared/adapters/folder-volumes.ts'
 import { allVolumes, heartbeat } from '#shared/adapters/kubernetes-cluster/agent-variables.ts'
-import { readPart } from '#shared/adapters/kubernetes-cluster/part-headers.ts'
+import { readLimits, readPart } from '#shared/adapters/kubernetes-cluster/part-headers.ts'
 import { flush } from '#shared/archive/flush.ts'
 import { openToAll } from '#shared/archive/open-to-all.ts'
 import { wantedCoding } from '#shared/runtime/preferred.ts'
@@ -67,8 +67,10 @@ const callsOf = (volumes: FolderVolumes): Record<string, Call> => ({
   'GET /:volume/measure': (name) => measured(volumes, name),
   'GET /:volume/log': (name) => volumes.readLog(name),
   'GET /:volume/content': (name, { headers }) => volumes.send(name, wantedCoding(headers.accept)),
-  'PUT /:volume/content': (name, incoming) =>
-    volumes.receive(name, bodyOf(incoming), readPart(incoming.headers)),
+  'PUT /:volume/content': (name, incoming) => {
+    const { headers } = incoming
+    return volumes.receive(name, bodyOf(incoming), readPart(headers), readLimits(headers))
+  },
 })
 
 /** Names, a page in each line. */

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import type { ArchiveLimits } from '#shared/domain/archive-limits.ts'
 import { whole, type Part } from '#shared/domain/archive-part.ts'
 
 /** A part of an archive, in the headers of a call to an agent. */
@@ -14,3 +15,12 @@ export const readPart = (headers: IncomingHttpHeaders): Part => ({
   last: headers['upload-complete'] !== '?0',
   keep: Number(headers['knit-keep'] ?? whole.keep),
 })
+
+/** What an archive may hold, beside a part of it: an agent knows no settings. */
+export const limitHeaders = (limits: ArchiveLimits): Record<string, string> => ({
+  'knit-limits': JSON.stringify(limits),
+})
+
+/** What `limitHeaders` wrote. */
+export const readLimits = ({ 'knit-limits': limits = '{}' }: IncomingHttpHeaders): ArchiveLimits =>
+  JSON.parse(String(limits)) as ArchiveLimits

@@ -3,16 +3,16 @@ import { whole } from '#shared/domain/archive-part.ts'
 import { archiveTypes } from '#shared/domain/archive-type.ts'
 import { NoSuchVolume, type Measure, type Received } from '#shared/ports/cluster.ts'
 import type { CallVolume } from './agents.ts'
-import { partHeaders } from './part-headers.ts'
+import { limitHeaders, partHeaders } from './part-headers.ts'
 import type { Volumes } from './volumes.ts'
 
 /** How bytes get into volumes and out, by the agents that have them mounted. */
 export const transfersBy = (
   call: CallVolume,
 ): Pick<Volumes, 'receive' | 'send' | 'readLog' | 'measureVolume'> => ({
-  async receive(volume, archive, part = whole) {
+  async receive(volume, archive, part = whole, limits = {}) {
     try {
-      const headers = partHeaders(part)
+      const headers = { ...partHeaders(part), ...limitHeaders(limits) }
       const put = { method: 'PUT', part: 'content', headers, body: archive } as const
       return (await json(await call(volume, 'rw', put))) as Received
     } catch (error) {
