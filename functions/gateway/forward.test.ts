@@ -38,6 +38,7 @@ const gate = (template: string) =>
       signingKey,
       authenticate: async () => ({ name: 'ann', role: 'user' }),
       addressOf: () => undefined,
+      admit: () => {},
       refused: () => {},
       forward: forwardOverHttp({ functionUrl: template, uploadLease: 60 }),
       openapi: {},

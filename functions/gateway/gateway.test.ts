@@ -17,6 +17,7 @@ function open(changes: Partial<GatewayOptions> = {}) {
     signingKey,
     authenticate: async () => ({ name: 'ann', role: 'user' }),
     addressOf: () => '192.0.2.1',
+    admit: () => {},
     refused: () => {},
     forward: async (route, request) =>
       Response.json({
@@ -317,6 +318,38 @@ test('the description of the API is for everybody, with a slash at the end and p
   expect(await plain.text()).toBe('{"openapi":"3.1.0","info":{"title":"\\u003c\\u0026\\u003e"}}\n')
   const pretty = await app.request('http://gate.local/api/openapi.json/?pretty')
   expect(await pretty.json()).toEqual(openapi)
+})
+
+test('what is told to everybody is written once for all of them, in each of its forms', async () => {
+  let written = 0
+  const counted = {
+    get info() {
+      written += 1
+      return { title: 'Counted' }
+    },
+  }
+  const app = open({ openapi: counted })
+  for (const path of ['/api/openapi.json', '/api/openapi.json?pretty', '/api/docs']) {
+    const ask = async () => (await app.request(`http://gate.local${path}`)).text()
+    expect(await ask()).toContain('Counted')
+    expect(await ask()).toBe(await ask())
+  }
+  expect(written).toBe(3)
+})
+
+test('who may not be told now what everybody is told has to wait, and their address decides', async () => {
+  const asked: unknown[] = []
+  const admit = (address: string | undefined) => {
+    asked.push(address)
+    throw new Problem('too-many-requests', 'wait', { retryAfter: 3 })
+  }
+  const app = open({ admit })
+  for (const path of ['/api/openapi.json', '/api/docs', '/api/auth']) {
+    const response = await app.request(`http://gate.local${path}`)
+    expect([response.status, response.headers.get('retry-after')]).toEqual([429, '3'])
+  }
+  expect(asked).toEqual(['192.0.2.1', '192.0.2.1', '192.0.2.1'])
+  expect((await app.request('http://gate.local/api/data')).status).toBe(200)
 })
 
 test('the same is there as a page for people, which may load and execute nothing', async () => {

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { Hono, type Context as HonoContext } from 'hono'
-import { auth } from '#shared/contracts/auth.ts'
 import { Problem, problems } from '#shared/contracts/problems.ts'
-import { isWrite, type ResponseOf, type Route } from '#shared/contracts/route.ts'
+import { isWrite, type Route } from '#shared/contracts/route.ts'
 import {
   checkRole,
   identityHeader,
@@ -13,57 +12,37 @@ import type { Span, Tracer } from '#shared/ports/tracer.ts'
 import { statusClass, type Metrics } from '#shared/runtime/metrics.ts'
 import type { NodeBindings } from '#shared/runtime/read-request.ts'
 import { answerEarly } from '#shared/runtime/answer-early.ts'
-import { jsonResponse, problemResponse, toProblem } from '#shared/runtime/respond.ts'
+import { problemResponse, toProblem } from '#shared/runtime/respond.ts'
 import type { TellMetrics } from '#shared/runtime/tell-metrics.ts'
 import { traceId } from '#shared/runtime/trace.ts'
 import { endAnswered } from '#shared/runtime/tracer.ts'
 import { answer, lightRequest } from '#shared/runtime/web.ts'
 import type { AddressOf } from './client-address.ts'
-import { docsPage } from './docs-page.ts'
 import type { FindOutside } from './extra-apis.ts'
+import { openAnswers, type Told } from './open-answers.ts'
 import { findRoute, pathTable, type Found } from './path-table.ts'
 import type { Refused } from './refusals.ts'
 
-export type GatewayOptions = {
+export type GatewayOptions = Told & {
   routes: readonly Route[]
   signingKey: string
   /** Where a request comes from; undefined where there is no socket. */
   addressOf: AddressOf
   /** Who a request is from; throws a `Problem` when that cannot be known, or they are not to be served now. */
   authenticate(request: Request, address: string | undefined): Promise<Principal>
+  /** Who asks for what everybody may read, from where; throws a `Problem` when they are not to be served now. */
+  admit(address: string | undefined): void
   /** Is told of those who would have changed something, and may not. */
   refused: Refused
   /** Takes a request to the function that serves the route. */
   forward(route: Route, request: Request, bindings: NodeBindings): Promise<Response>
   /** What the admin has named at paths that are not ours. */
   outside?: FindOutside
-  /** How to sign in, which everybody may read. */
-  signIn?: ResponseOf<typeof auth.show>
-  /** The OpenAPI document of the routes. */
-  openapi: object
   /** Where it is told what requests took. */
   metrics: Pick<Metrics, 'time'>
   tracer: Pick<Tracer, 'start'>
   /** How the metrics are told to admins, where the gateway tells them. */
   tellMetrics?: TellMetrics
-}
-
-/** What no function serves: what there is, for programs and for people. Everybody may read it. */
-const description: Route = {
-  name: 'openapi',
-  method: 'get',
-  path: '/api/openapi.json',
-  summary: 'What there is.',
-  role: 'viewer',
-  response: 'application/json',
-  problems: [],
-}
-const docs: Route = { ...description, name: 'docs', path: '/api/docs', response: 'text/html' }
-
-const ofPage = {
-  'content-type': 'text/html; charset=utf-8',
-  'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'",
-  'x-content-type-options': 'nosniff',
 }
 
 const metrics: Route = {
@@ -80,8 +59,9 @@ const metrics: Route = {
  * The front door: the only thing that outside clients reach. It finds the route, finds out who calls, and passes the request
  * on with a signed identity; headers that speak for our own functions are taken away from what comes from outside.
  */
-export function gateway(options: GatewayOptions): Hono<{ Bindings: NodeBindings }> {
-  const own = [description, docs, auth.show, ...(options.tellMetrics ? [metrics] : [])]
+export function gateway(given: GatewayOptions): Hono<{ Bindings: NodeBindings }> {
+  const options: Options = { ...given, open: openAnswers(given) }
+  const own = [...options.open.keys(), ...(options.tellMetrics ? [metrics] : [])]
   const table = pathTable([...options.routes, ...own])
   const app = new Hono<{ Bindings: NodeBindings }>()
   app.all('*', async (c) => {
@@ -99,6 +79,7 @@ export function gateway(options: GatewayOptions): Hono<{ Bindings: NodeBindings 
 }
 
 type Call = HonoContext<{ Bindings: NodeBindings }>
+type Options = GatewayOptions & { open: ReturnType<typeof openAnswers> }
 
 /** By the words that OpenTelemetry has for what is asked over HTTP. */
 function startSpan(found: Found, { req }: Call, { tracer }: GatewayOptions): Span {
@@ -111,12 +92,7 @@ function startSpan(found: Found, { req }: Call, { tracer }: GatewayOptions): Spa
   })
 }
 
-async function answerTo(
-  found: Found,
-  c: Call,
-  span: Span,
-  options: GatewayOptions,
-): Promise<Response> {
+async function answerTo(found: Found, c: Call, span: Span, options: Options): Promise<Response> {
   const requestId = randomUUID()
   try {
     if (found.kind === 'options') return answer(null, { status: 204, headers: found.headers })
@@ -142,14 +118,15 @@ async function passOutside(
   return outside.forward(c.req.raw, bindings)
 }
 
-async function serve(c: Call, asked: Asked, options: GatewayOptions): Promise<Response> {
+async function serve(c: Call, asked: Asked, options: Options): Promise<Response> {
   const { route, requestId, traceparent } = asked
-  const { openapi, signIn = {}, tellMetrics, signingKey, forward } = options
-  const isPretty = c.req.query('pretty') !== undefined
-  if (route === description) return jsonResponse(openapi, isPretty)
-  if (route === auth.show) return jsonResponse(signIn, isPretty)
-  if (route === docs) return answer(docsPage(openapi), { headers: ofPage })
+  const { open, addressOf, admit, tellMetrics, signingKey, forward } = options
   const bindings = c.env ?? {}
+  const tell = open.get(route)
+  if (tell) {
+    admit(addressOf(c.req.raw, bindings))
+    return tell(c.req.query('pretty') !== undefined)
+  }
   const principal = await letIn(options, c.req.raw, bindings, asked)
   if (route === metrics && tellMetrics) return tellMetrics()
   const headers = new Map(c.req.raw.headers)

@@ -16,13 +16,9 @@ function gateWith(ctx: TestWorld, settings: Partial<Config>) {
   const world = { ...ctx, config: { ...ctx.config, token, ...settings } }
   const app = openGateway(world, { routes, forward: async () => new Response('reached') })
   const incoming = { socket: { remoteAddress: '10.0.0.1' }, complete: true } as IncomingMessage
-  return (secret: string, client: string) => {
+  return (secret: string, client: string, [method, path] = ['PUT', '/api/runs/r1/abort']) => {
     const headers = { authorization: `Bearer ${secret}`, 'x-forwarded-for': client }
-    return app.request(
-      'http://gate.local/api/runs/r1/abort',
-      { method: 'PUT', headers },
-      { incoming },
-    )
+    return app.request(`http://gate.local${path}`, { method, headers }, { incoming })
   }
 }
 
@@ -49,6 +45,18 @@ test('who asks more often than the settings say has to wait', async ({ ctx }) =>
   const statuses = answers.map(({ status }) => status)
   expect(statuses).toContain(429)
   expect(statuses.filter((status) => status === 200).length).toBeGreaterThanOrEqual(10)
+})
+
+test('who asks for what everybody may read more often than the settings say has to wait, and nobody else', async ({
+  ctx,
+}) => {
+  const ask = gateWith(ctx, { maxOpenRequests: 3, trustedProxies: ['10.0.0.0/8'] })
+  const look = async (client: string, path: string) => (await ask('', client, ['GET', path])).status
+  const open = ['/api/openapi.json', '/api/docs', '/api/auth']
+  for (const path of open) expect(await look('192.0.2.1', path)).toBe(200)
+  for (const path of open) expect(await look('192.0.2.1', path)).toBe(429)
+  expect(await look('192.0.2.2', '/api/docs')).toBe(200)
+  expect((await ask(token, '192.0.2.1')).status).toBe(200)
 })
 
 test('who may not change something is in the audit, with where they come from', async ({ ctx }) => {

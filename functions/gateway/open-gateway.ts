@@ -8,14 +8,15 @@ import { extraApis } from './extra-apis.ts'
 import { gateway, type GatewayOptions } from './gateway.ts'
 import openapi from './openapi.generated.json' with { type: 'json' }
 import { refusals } from './refusals.ts'
-import { throttled } from './throttle.ts'
+import { throttled, throttledByAddress } from './throttle.ts'
 
 /** The gateway as the settings say, before functions that are reached by `forward`. */
 export function openGateway(
   world: Pick<World, 'config' | 'sql' | 'log' | 'metrics' | 'tracer'>,
   behind: Pick<GatewayOptions, 'routes' | 'forward' | 'tellMetrics'>,
 ): Hono<{ Bindings: NodeBindings }> {
-  const { signingKey, trustedProxies, maxRequestRate, maxFailedSignIns } = world.config
+  const { signingKey, trustedProxies, maxRequestRate, maxFailedSignIns, maxOpenRequests } =
+    world.config
   return gateway({
     ...behind,
     signingKey,
@@ -24,6 +25,7 @@ export function openGateway(
       requests: allowance({ times: maxRequestRate * 10, seconds: 10 }),
       failures: allowance({ times: maxFailedSignIns, seconds: 60 }),
     }),
+    admit: throttledByAddress(allowance({ times: maxOpenRequests, seconds: 60 })),
     refused: refusals(world),
     signIn: signInOf(world.config),
     outside: extraApis(world.config),

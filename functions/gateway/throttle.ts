@@ -35,6 +35,12 @@ export function throttled(
   }
 }
 
+/** Who reads what everybody may is known by their address alone. */
+export const throttledByAddress =
+  (requests: Allowance) =>
+  (address = ''): void =>
+    checkWait(requests.take(networkOf(address)), 'Too many requests without signing in')
+
 function checkWait(seconds: number, what: string): void {
   if (seconds === 0) return
   const retryAfter = Math.max(1, Math.ceil(seconds))

@@ -170,8 +170,9 @@ function refusals(route: Route): Json {
   const codes = [
     ...new Set([
       ...route.problems,
-      ...(route.open ? [] : (['unauthorized', 'forbidden', 'too-many-requests'] as const)),
+      ...(route.open ? [] : (['unauthorized', 'forbidden'] as const)),
       ...(isWrite(route) ? (['key-refused'] as const) : []),
+      'too-many-requests',
       'unexpected',
       'unavailable',
     ] as const),

@@ -149,6 +149,9 @@ export const Config = z.object({
   maxFailedSignIns: count(60).describe(
     'Failures to sign in from one address within a minute, beyond which it has to wait, but for who has signed in before.',
   ),
+  maxOpenRequests: count(300).describe(
+    'Requests from one address within a minute for what everybody may read: `/api/docs`, `/api/openapi.json`, `/api/auth`.',
+  ),
   headersTimeout: seconds(15).describe('Seconds the head of a request may take to arrive.'),
   minBodyRate: count(100).describe(
     'Bytes a second that the body of a request has to bring, over two `KNIT_UPLOAD_LEASE`; who is slower is cut off.',
