@@ -8,6 +8,7 @@ import { configFrom } from '#shared/runtime/config.ts'
 import { identityHeader } from '#shared/runtime/identity.ts'
 import { openFront, send, type Front, type Wish } from '#tests/support/over-socket.ts'
 import { makeToken } from '#tests/support/tokens.ts'
+import { until } from '#tests/support/until.ts'
 import { signingKey, test, type TestWorld } from '#tests/support/world.ts'
 
 type Seen = { method: string; url: string; headers: IncomingHttpHeaders; body: string }
@@ -138,6 +139,37 @@ test('reading is for viewers, all else for users, and nothing for strangers', as
   expect(await ask(viewer, 'POST')).toBe(403)
   for (const method of ['GET', 'POST', 'OPTIONS']) expect(await ask('nobody', method)).toBe(401)
   expect(seen.map(({ method }) => method)).toEqual(['GET', 'POST'])
+})
+
+test('what others are asked to change is in the audit, by its path and with what became of it, and so is who may not', async ({
+  ctx,
+}) => {
+  const { url } = await stranger((_, response) => void response.writeHead(201).end())
+  const apis = [`/foo=${url}`, '/away=http://127.0.0.1:1']
+  const front = await frontWith(ctx, apis, { token: 'the token of these settings' })
+  const viewer = await makeToken(ctx, 'eve', { role: 'viewer' })
+  const user = await makeToken(ctx, 'ann', { role: 'user' })
+  const ask = async (secret: string, method: string, path: string) => {
+    const headers = { authorization: `Bearer ${secret}` }
+    return (await send(front, { method, path, headers })).status
+  }
+  expect(await ask(user, 'POST', '/foo/x?a=secret')).toBe(201)
+  expect(await ask(viewer, 'PUT', '/foo/y')).toBe(403)
+  expect(await ask(user, 'DELETE', '/away/z')).toBe(503)
+  expect(await ask(user, 'GET', '/foo/x')).toBe(201)
+  // Nobody waits for what is recorded beside an answer.
+  const rows = await until(async () => {
+    const found = await ctx.sql`
+      select actor, subjects, status, host(address) as address from audit
+       where route = 'extra' order by status`
+    return found.length >= 3 && found
+  })
+  const address = '127.0.0.1'
+  expect(rows).toEqual([
+    { actor: 'token:ann', subjects: ['/foo/x'], status: 201, address },
+    { actor: 'token:eve', subjects: ['/foo/y'], status: 403, address },
+    { actor: 'token:ann', subjects: ['/away/z'], status: 503, address },
+  ])
 })
 
 const json = (wish: Partial<Wish> = {}): Wish => ({ path: '/foo', ...wish })

@@ -40,6 +40,7 @@ const gate = (template: string) =>
       addressOf: () => undefined,
       admit: () => {},
       refused: () => {},
+      passedOn: () => {},
       forward: forwardOverHttp({ functionUrl: template, uploadLease: 60 }),
       openapi: {},
       metrics: { time: () => {} },

@@ -19,6 +19,7 @@ function open(changes: Partial<GatewayOptions> = {}) {
     addressOf: () => '192.0.2.1',
     admit: () => {},
     refused: () => {},
+    passedOn: () => {},
     forward: async (route, request) =>
       Response.json({
         route: route.name,

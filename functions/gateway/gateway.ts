@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { Hono, type Context as HonoContext } from 'hono'
 import { Problem, problems } from '#shared/contracts/problems.ts'
 import { isWrite, type Route } from '#shared/contracts/route.ts'
+import type { AuditRecord } from '#shared/database/audit.ts'
 import {
   checkRole,
   identityHeader,
@@ -34,6 +35,8 @@ export type GatewayOptions = Told & {
   admit(address: string | undefined): void
   /** Is told of those who would have changed something, and may not. */
   refused: Refused
+  /** Is told of what others were asked to change, who have no audit of ours. */
+  passedOn(record: AuditRecord): void
   /** Takes a request to the function that serves the route. */
   forward(route: Route, request: Request, bindings: NodeBindings): Promise<Response>
   /** What the admin has named at paths that are not ours. */
@@ -111,11 +114,24 @@ async function passOutside(
   asked: Omit<Asked, 'route'>,
   options: GatewayOptions,
 ): Promise<Response> {
-  const outside = options.outside?.(c.req.raw.method, new URL(c.req.url))
+  const url = new URL(c.req.url)
+  const outside = options.outside?.(c.req.raw.method, url)
   if (!outside) throw nothingAt(c.req.path)
+  const { route } = outside
+  const about = { ...asked, route, subjects: [url.pathname] }
   const bindings = c.env ?? {}
-  await letIn(options, c.req.raw, bindings, { ...asked, route: outside.route })
-  return outside.forward(c.req.raw, bindings)
+  const { name: actor, address } = await letIn(options, c.req.raw, bindings, about)
+  const record = (status: number) =>
+    isWrite(route) && options.passedOn(recordOf(c.req.raw, about, { actor, address, status }))
+  try {
+    const response = await outside.forward(c.req.raw, bindings)
+    record(statusOf(response, bindings))
+    return response
+  } catch (error) {
+    // What they have made of it before it failed, nobody here knows.
+    record(problems[toProblem(error).code].status)
+    throw error
+  }
 }
 
 async function serve(c: Call, asked: Asked, options: Options): Promise<Response> {
@@ -144,15 +160,22 @@ const nothingAt = (path: string): Problem =>
     `There is nothing at ${path}; /api/openapi.json lists what there is.`,
   )
 
-type Asked = { route: Route; requestId: string; traceparent: string }
+type Asked = {
+  route: Route
+  requestId: string
+  traceparent: string
+  /** What it is about, where that is not what the parameters of the path say. */
+  subjects?: string[]
+}
 
 /** Who calls, when they may call this route. Who may not change what they wanted to is told of. */
 async function letIn(
   { addressOf, authenticate, refused }: GatewayOptions,
   request: Request,
   bindings: NodeBindings,
-  { route, requestId, traceparent }: Asked,
+  asked: Asked,
 ): Promise<Principal> {
+  const { route } = asked
   const address = addressOf(request, bindings)
   let actor: string | undefined
   try {
@@ -162,20 +185,25 @@ async function letIn(
     return { ...principal, address }
   } catch (error) {
     const { status } = problems[toProblem(error).code]
-    const trace = traceId(traceparent)
     if (isWrite(route) && status < 500)
-      refused({
-        actor,
-        address,
-        route: route.name,
-        subjects: named(request, route),
-        status,
-        requestId,
-        trace,
-      })
+      refused(recordOf(request, asked, { actor, address, status }))
     throw error
   }
 }
+
+type Outcome = Pick<AuditRecord, 'actor' | 'address' | 'status'>
+
+const recordOf = (
+  request: Request,
+  { route, requestId, traceparent, subjects = named(request, route) }: Asked,
+  outcome: Outcome,
+): AuditRecord => ({
+  ...outcome,
+  route: route.name,
+  subjects,
+  requestId,
+  trace: traceId(traceparent),
+})
 
 /** What stands in the path for its parameters, as it was sent. */
 function named({ url }: Request, { path }: Route): string[] {

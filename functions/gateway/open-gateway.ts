@@ -7,7 +7,7 @@ import { clientAddress } from './client-address.ts'
 import { extraApis } from './extra-apis.ts'
 import { gateway, type GatewayOptions } from './gateway.ts'
 import openapi from './openapi.generated.json' with { type: 'json' }
-import { refusals } from './refusals.ts'
+import { passings, refusals } from './refusals.ts'
 import { throttled, throttledByAddress } from './throttle.ts'
 
 /** The gateway as the settings say, before functions that are reached by `forward`. */
@@ -27,6 +27,7 @@ export function openGateway(
     }),
     admit: throttledByAddress(allowance({ times: maxOpenRequests, seconds: 60 })),
     refused: refusals(world),
+    passedOn: passings(world),
     signIn: signInOf(world.config),
     outside: extraApis(world.config),
     openapi,

@@ -4,6 +4,14 @@ import { allowance } from './allowance.ts'
 
 export type Refused = (attempt: AuditRecord) => void
 
+/** Records what was passed on to others. Of that there is no transaction here: who asked has the answer by then. */
+export const passings =
+  ({ sql, log }: Pick<World, 'sql' | 'log'>) =>
+  (record: AuditRecord): void =>
+    void recordAudit(sql, record).catch((error: unknown) =>
+      log.error('a request to an extra API is not in the audit', { ...record, error }),
+    )
+
 const ofOne = { times: 20, seconds: 60 }
 const ofAll = { times: 200, seconds: 60, keys: 1 }
 
