@@ -1,15 +1,23 @@
 import { once } from 'node:events'
-import http, { type IncomingHttpHeaders, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import http, {
+  type IncomingHttpHeaders,
+  type RequestListener,
+  type ServerResponse,
+} from 'node:http'
+import type { AddressInfo, LookupFunction } from 'node:net'
 import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { expect, onTestFinished } from 'vitest'
+import { safeLookup } from '#shared/adapters/safe-lookup.ts'
 import { configFrom } from '#shared/runtime/config.ts'
+import { closeServer, httpServer } from '#shared/runtime/http-server.ts'
 import { identityHeader } from '#shared/runtime/identity.ts'
+import { answer } from '#shared/runtime/web.ts'
 import { openFront, send, type Front, type Wish } from '#tests/support/over-socket.ts'
 import { makeToken } from '#tests/support/tokens.ts'
 import { until } from '#tests/support/until.ts'
 import { signingKey, test, type TestWorld } from '#tests/support/world.ts'
+import { extraApis } from './extra-apis.ts'
 
 type Seen = { method: string; url: string; headers: IncomingHttpHeaders; body: string }
 
@@ -85,6 +93,11 @@ test('bodies and headers pass, and neither credentials nor what is of one connec
     connection: 'keep-alive, x-hop',
     'x-hop': 'gone',
     te: 'trailers',
+    trailer: 'x-sum',
+    'proxy-connection': 'keep-alive',
+    forwarded: 'for=hidden',
+    'x-forwarded-for': 'hidden',
+    'x-forwarded-host': 'hidden.test',
     'x-own': 'kept',
     'content-type': 'text/plain',
   }
@@ -95,7 +108,9 @@ test('bodies and headers pass, and neither credentials nor what is of one connec
   expect(asked?.body).toBe('some body')
   expect(asked?.headers).toMatchObject({ 'x-own': 'kept', 'content-type': 'text/plain' })
   expect(asked?.headers['host']).toBe(new URL(url).host)
-  expect(JSON.stringify(asked?.headers)).not.toMatch(/secret|forged|token of these|x-hop|"te"/)
+  expect(JSON.stringify(asked?.headers)).not.toMatch(
+    /secret|forged|token of these|x-hop|"te"|hidden|"trailer"|"proxy-/,
+  )
 })
 
 test.for(['GET', 'DELETE', 'OPTIONS', 'POST'])(
@@ -191,6 +206,58 @@ test('a server that is silent for too long is given up, before its answer and wi
   const front = await frontWith(ctx, [`/foo=${silent.url}`, `/half=${halting.url}`], settings)
   expect((await send(front, json())).status).toBe(503)
   await expect(send(front, json({ path: '/half' }))).rejects.toThrow()
+})
+
+const drip = (say: () => void, response: ServerResponse) => {
+  const dripping = setInterval(say, 5)
+  response.once('close', () => clearInterval(dripping))
+}
+
+test('a server that says a word now and then, and comes to no end, is given up all the same', async ({
+  ctx,
+}) => {
+  const slow = await stranger((_, response) => drip(() => response.writeProcessing(), response))
+  const halting = await stranger((_, response) => drip(() => response.write('x'), response))
+  const apis = [`/foo=${slow.url}`, `/half=${halting.url}`]
+  const front = await frontWith(ctx, apis, { extraApiDeadline: 0.3 })
+  expect((await send(front, json())).status).toBe(503)
+  await expect(send(front, json({ path: '/half' }))).rejects.toThrow()
+})
+
+/** A server that passes on what it is asked, by this lookup of names. */
+async function passing(target: string, lookup: LookupFunction) {
+  const env = { KNIT_DATABASE_URL: 'postgres://x', KNIT_SIGNING_KEY: signingKey }
+  const find = extraApis(configFrom({ ...env, KNIT_EXTRA_APIS: `/foo=${target}` }), lookup)
+  const server = httpServer(async (request, bindings) => {
+    try {
+      const outside = find(request.method, new URL(request.url))
+      return (await outside?.forward(request, bindings)) ?? answer('nothing')
+    } catch (error) {
+      return answer(String((error as Error).cause), { status: 503 })
+    }
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => closeServer(server, 0))
+  return { root: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`) }
+}
+
+test('an API whose name leads to the machine itself, now or a moment later, is not asked there', async () => {
+  const { url, seen } = await stranger((_, response) =>
+    response.setHeader('connection', 'close').end('yes'),
+  )
+  const found = ['127.0.0.1', '169.254.169.254']
+  const lookup = safeLookup((_host, _options, done) =>
+    done(null, [{ address: found.shift() ?? '', family: 4 }]),
+  )
+  const server = await passing(`http://api.test:${new URL(url).port}`, lookup)
+  expect(await send(server, json())).toMatchObject({ status: 200, text: 'yes' })
+  expect(found).toHaveLength(1)
+  expect(await send(server, json())).toMatchObject({
+    status: 503,
+    text: expect.stringContaining('api.test leads to no address for others'),
+  })
+  expect(seen).toHaveLength(1)
 })
 
 test('too much of a body is refused, too much of an answer is cut', async ({ ctx }) => {

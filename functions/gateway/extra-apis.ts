@@ -1,4 +1,5 @@
 import http, { type Agent, type ClientRequest, type IncomingMessage } from 'node:http'
+import type { LookupFunction } from 'node:net'
 import { Problem } from '#shared/contracts/problems.ts'
 import type { Route } from '#shared/contracts/route.ts'
 import { findExtraApi, readExtraApi, type ExtraApi } from '#shared/domain/extra-api.ts'
@@ -9,7 +10,10 @@ import { sent } from '#shared/runtime/web.ts'
 import { answerOf, endToEnd, passOn } from './forward.ts'
 import { safeLookup } from '#shared/adapters/safe-lookup.ts'
 
-type Settings = Pick<Config, 'extraApis' | 'extraApiTimeout' | 'maxExtraApiBytes' | 'uploadLease'>
+type Settings = Pick<
+  Config,
+  'extraApis' | 'extraApiTimeout' | 'extraApiDeadline' | 'maxExtraApiBytes' | 'uploadLease'
+>
 
 /** Whoever passes requests on to an API that is not ours; as a route, so that it is asked for a role like one. */
 export type Outside = {
@@ -20,19 +24,18 @@ export type Outside = {
 /** Finds what the admin has named for a path. */
 export type FindOutside = (method: string, url: URL) => Outside | undefined
 
-export function extraApis(settings: Settings): FindOutside {
+export function extraApis(settings: Settings, lookup: LookupFunction = safeLookup()): FindOutside {
   const apis = settings.extraApis.map(readExtraApi)
   return (method, url) => {
     const found = findExtraApi(apis, url)
     if (!found) return undefined
     return {
       route: routeOf(found.api, method),
-      forward: (request, bindings) => pass(found.url, request, bindings, settings),
+      forward: (request, bindings) => pass(found.url, request, bindings, { ...settings, lookup }),
     }
   }
 }
 
-const lookup = safeLookup()
 const reading = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 const routeOf = ({ path }: ExtraApi, method: string): Route => ({
@@ -50,12 +53,13 @@ async function pass(
   target: URL,
   request: Request,
   { incoming, outgoing }: NodeBindings,
-  { extraApiTimeout, maxExtraApiBytes, uploadLease }: Settings,
+  settings: Settings & { lookup: LookupFunction },
 ): Promise<Response> {
   if (!incoming || !outgoing) throw new Error('requests are passed on from a Node server only')
+  const { extraApiTimeout, extraApiDeadline, maxExtraApiBytes, uploadLease, lookup } = settings
   const { request: open, agent } = clientFor(target.protocol)
   const headers = {
-    ...withoutIdentity({ ...Object.fromEntries(request.headers), host: target.host }),
+    ...ofRequest({ ...Object.fromEntries(request.headers), host: target.host }),
     // By itself Node would send what has no length without an end, for some methods, and it would count as another request.
     ...(incoming.headers['transfer-encoding'] && { 'transfer-encoding': 'chunked' }),
   }
@@ -64,6 +68,12 @@ async function pass(
   onward.setTimeout(extraApiTimeout * 1000, () =>
     onward.destroy(new Error(`${target.host} was silent for ${extraApiTimeout} s`)),
   )
+  // Who says a word now and then is never silent.
+  const late = setTimeout(
+    () => onward.destroy(new Error(`${target.host} took more than ${extraApiDeadline} s`)),
+    extraApiDeadline * 1000,
+  ).unref()
+  onward.once('close', () => clearTimeout(late))
   const answered = answerOf(onward, awayFrom)
   sendBody(incoming, onward, maxExtraApiBytes)
   const answer = capped(await answered, maxExtraApiBytes)
@@ -91,14 +101,17 @@ function clientFor(protocol: string) {
   return { request, agent }
 }
 
-/** Who asks is said to functions of ours alone. */
-function withoutIdentity(headers: NodeJS.Dict<string | string[]>) {
+/** Who asks is said to functions of ours alone; for whom, nobody here has checked; and of trailers none are passed on. */
+const ofOurs = /^(x-forwarded-.*|forwarded|trailer)$/
+
+function ofRequest(headers: NodeJS.Dict<string | string[]>) {
   const named = String(headers['connection'] ?? '')
     .toLowerCase()
     .split(/\s*,\s*/)
+  const dropped = [identityHeader, ...named]
   return Object.fromEntries(
     Object.entries(endToEnd(headers)).filter(
-      ([name]) => name !== identityHeader && !named.includes(name),
+      ([name]) => !ofOurs.test(name) && !dropped.includes(name),
     ),
   )
 }

@@ -18,6 +18,7 @@ const notPassedOn = new Set([
   'keep-alive',
   'proxy-authenticate',
   'proxy-authorization',
+  'proxy-connection',
   'te',
   'transfer-encoding',
   'upgrade',

@@ -166,6 +166,9 @@ export const Config = z.object({
   extraApiTimeout: seconds(30).describe(
     'Seconds an extra API may take to begin its answer, and be silent while it is given.',
   ),
+  extraApiDeadline: seconds(600).describe(
+    'Seconds a call of an extra API may take in all, its answer included.',
+  ),
   maxExtraApiBytes: count(1024 ** 3).describe(
     'Bytes that a request to an extra API, or its answer, may have.',
   ),
