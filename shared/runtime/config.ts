@@ -154,7 +154,7 @@ export const Config = z.object({
   ),
   headersTimeout: seconds(15).describe('Seconds the head of a request may take to arrive.'),
   minBodyRate: count(100).describe(
-    'Bytes a second that the body of a request has to bring, over two `KNIT_UPLOAD_LEASE`; who is slower is cut off.',
+    'Bytes a second that the body of a request has to bring, and who reads an answer has to take, over two `KNIT_UPLOAD_LEASE`; who is slower is cut off.',
   ),
   maxConnections: count(4096).describe('Connections a gateway has at the most.'),
   maxConnectionsPerAddress: count(1024).describe(

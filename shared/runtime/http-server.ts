@@ -4,12 +4,14 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
 import type { Fetch } from './health.ts'
-import { cutOffIdle, cutOffSlow, Patience } from './patience.ts'
+import { cutOffIdle, cutOffSlow, cutOffSlowReader, Patience } from './patience.ts'
 import { LightResponse, lightRequest, sent } from './web.ts'
 
 /** An HTTP server around `fetch`. Uploads take as long as they take; heads do not, and nobody holds a line without using it. */
 export const httpServer = (fetch: Fetch, patience: Patience = usual()): Server =>
-  createServer(timeoutsOf(patience), listener(fetch, patience))
+  createServer(timeoutsOf(patience), listener(fetch, patience)).on('connection', (socket) =>
+    cutOffSlowReader(socket, patience),
+  )
 
 /** The same over TLS, of which nothing is loaded where it is not asked for. */
 export const httpsServer = (
@@ -20,6 +22,7 @@ export const httpsServer = (
   process
     .getBuiltinModule('node:https')
     .createServer({ ...timeoutsOf(patience), ...certificate }, listener(fetch, patience))
+    .on('secureConnection', (socket) => cutOffSlowReader(socket, patience))
 
 const usual = (): Patience => Patience.parse({})
 

@@ -154,6 +154,52 @@ test.for([
   await until(() => isCut)
 })
 
+// More than two ends of a line hold of what was not taken, so that to take as much makes it go on.
+const much = 16 * 1024 * 1024
+
+/** A line on which an answer waits, on a clock that goes on when a test says so. */
+async function taking(minBodyRate: number) {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+  onTestFinished(() => void vi.useRealTimers())
+  let isCut = false
+  const server = await impatient(
+    (_, { outgoing }) => {
+      outgoing?.once('close', () => (isCut = !outgoing.writableFinished))
+      return answer(large)
+    },
+    { uploadLease: 30, minBodyRate },
+  )
+  const line = await server.connect()
+  line.pause().write('GET / HTTP/1.1\r\nhost: h\r\n\r\n')
+  const take = async () => {
+    for (let taken = 0; taken < much;) {
+      const piece = line.read() as Buffer | null
+      taken += piece?.length ?? 0
+      if (!piece) await once(line, 'readable')
+    }
+    vi.advanceTimersByTime(60_000)
+  }
+  return { line, take, isCut: () => isCut }
+}
+
+test('a reader who takes an answer more slowly than the least rate is cut off', async () => {
+  const { take, isCut } = await taking(1_000_000)
+  await take()
+  await take()
+  await until(isCut)
+})
+
+test('one who is slow, and not as slow as that, has all of it', async () => {
+  const { line, take, isCut } = await taking(100)
+  for (let minutes = 0; minutes < 3; minutes += 1) await take()
+  let rest = 0
+  for await (const piece of line) {
+    rest += (piece as Buffer).length
+    if (3 * much + rest > large.length) break
+  }
+  expect(isCut()).toBe(false)
+})
+
 test('a reader to whom we have nothing to say is not cut off', async () => {
   const isIdle = Promise.withResolvers<void>()
   const server = await impatient((_, { outgoing }) => {

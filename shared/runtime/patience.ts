@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type * as z from 'zod'
 import { Config } from './config.ts'
 
@@ -43,4 +44,32 @@ export function cutOffIdle(outgoing: ServerResponse, seconds: number): void {
     if (outgoing.writableLength > 0)
       outgoing.destroy(new Error(`the reader took nothing for ${seconds} seconds`))
   })
+}
+
+/**
+ * Cuts a line off at whose end somebody takes what waits more slowly than the least rate: it is held rather than used. Not where
+ * all has gone that was there to be taken.
+ */
+export function cutOffSlowReader(socket: Socket, { uploadLease, minBodyRate }: Patience): void {
+  const seconds = 2 * uploadLease
+  let before = progressOf(socket)
+  const watch = setInterval(() => {
+    const now = progressOf(socket)
+    const hasWaited = now.gone < before.written
+    if (hasWaited && now.gone - before.gone < minBodyRate * seconds) socket.destroy()
+    before = now
+  }, seconds * 1000)
+  socket.once('close', () => clearInterval(watch))
+}
+
+type Handled = { _handle?: { bytesWritten?: number; writeQueueSize?: number } | null }
+
+/**
+ * How much was written, and how much of that has gone. A socket counts as written what waits in it, and a write as one, however
+ * large it is; how far it has come Node tells itself here, to know whether a line is idle.
+ */
+function progressOf(socket: Socket): { written: number; gone: number } {
+  const { _handle: handle } = socket as Handled
+  const { bytesWritten: written = 0, writeQueueSize = 0 } = handle ?? {}
+  return { written, gone: written - writeQueueSize }
 }
