@@ -131,11 +131,31 @@ test('every planned failure of a route is among its answers, by status', () => {
       'unavailable',
     ] as const
     const statuses = codes.map((code) => String(problems[code].status))
+    const others = Object.keys(route.answers ?? {})
     expect(Object.keys(responses).sort()).toEqual(
-      [...new Set([String(route.status ?? 200), ...statuses])].sort(),
+      [...new Set([String(route.status ?? 200), ...others, ...statuses])].sort(),
     )
     for (const code of codes)
       expect(object(responses[problems[code].status])['description']).toContain(code)
+  }
+})
+
+test('what comes with an answer is told, with an example, and whether it always does', () => {
+  for (const { path, method, operation } of operations) {
+    const route = [...routes, ...openRoutes].find(
+      (one) => operation['operationId'] === routeFolder(one),
+    )
+    for (const [status, { headers = {}, maybe = {} }] of Object.entries(route?.answers ?? {})) {
+      const told = object(lookUp('paths', path, method, 'responses', status, 'headers'))
+      for (const name of Object.keys({ ...headers, ...maybe }))
+        expect(told[name]).toMatchObject({
+          description: expect.stringMatching(/./),
+          example: expect.stringMatching(/./),
+        })
+      const isAlways = (name: string) => object(resolved(told[name]))['required'] === true
+      expect(Object.keys(headers).filter((name) => !isAlways(name))).toEqual([])
+      expect(Object.keys(maybe).filter(isAlways)).toEqual([])
+    }
   }
 })
 

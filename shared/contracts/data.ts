@@ -5,9 +5,28 @@ import { KnitId } from '#shared/domain/ids.ts'
 import { TagText } from '#shared/domain/tag.ts'
 import { DurationParam, TimeParam } from '#shared/domain/time.ts'
 import { pageQuery } from './page.ts'
-import { resource, route, uploadHeaders } from './route.ts'
+import { digestHeader, resource, route, uploadHeaders } from './route.ts'
 
 const params = z.object({ knitId: KnitId.describe('Id of the data.') })
+
+const ofUpload = {
+  [uploadHeaders.offset]: 'How many bytes of the archive have come.',
+  [uploadHeaders.complete]: '`?0`: there are more to come.',
+  [uploadHeaders.md5]: 'The MD5 of those that have come.',
+  'Cache-Control': '`no-store`: it is another the next time.',
+}
+
+const ofArchive = {
+  Vary: '`accept`: that decides how the archive is compressed.',
+  Trailer: '`x-checksum-md5`, the MD5 of the whole archive, follows its last byte.',
+}
+
+/** Of what can be gone on with, as it does not change any more. */
+const ofStored = {
+  ETag: 'Names the very bytes of the archive.',
+  'Accept-Ranges': '`bytes`: the rest of it can be asked for.',
+  [digestHeader]: 'The digest of the tree that was stored, which the unpacked one has as well.',
+}
 
 /** The window of time of a search. */
 export const windowQuery = {
@@ -47,6 +66,10 @@ export const data = resource('data', {
     alsoBody: archiveTypes.zstd,
     parts: true,
     response: DataDetail,
+    answers: {
+      204: { when: 'The part has come, and there is more to follow.', headers: ofUpload },
+      409: { maybe: ofUpload },
+    },
     problems: [
       'bad-request',
       'bad-archive',
@@ -75,6 +98,18 @@ export const data = resource('data', {
     },
     response: archiveTypes.gzip,
     also: archiveTypes.zstd,
+    answers: {
+      200: { headers: ofArchive, maybe: ofStored },
+      206: {
+        when: 'The rest of the archive.',
+        headers: {
+          ...ofArchive,
+          ...ofStored,
+          'Content-Range':
+            'Which bytes: the last is not known before, so it is named by a number that is greater than any.',
+        },
+      },
+    },
     problems: ['data-not-found', 'not-yet', 'volume-unreachable'],
   }),
   show: route({

@@ -2,6 +2,16 @@ import * as z from 'zod'
 import type { Role } from '#shared/domain/role.ts'
 import type { ProblemCode } from './problems.ts'
 
+/** An answer that says more than its body does. */
+export type AnswerSpec = {
+  /** When it is this one, where there is another success. */
+  when?: string
+  /** What always comes with it, and what that says. */
+  headers?: Readonly<Record<string, string>>
+  /** The same of what comes with it now and then. */
+  maybe?: Readonly<Record<string, string>>
+}
+
 export type RouteSpec = {
   method: 'get' | 'post' | 'put' | 'delete'
   /** Below the root, with `:name` for parameters. */
@@ -30,6 +40,8 @@ export type RouteSpec = {
   also?: MediaType
   /** The status of success; 200 unless given. */
   status?: 204
+  /** By their status, answers with headers that mean something, and successes besides the usual one. */
+  answers?: Readonly<Record<number, AnswerSpec>>
   problems: readonly ProblemCode[]
 }
 export type MediaType = `${string}/${string}`

@@ -19,7 +19,11 @@ export const events = resource('events', {
         .optional()
         .describe('As `Last-Event-ID`, for who cannot send headers.'),
     }),
+    headers: {
+      'Last-Event-ID': 'Id of the last event that was heard of, to go on behind it.',
+    },
     response: 'text/event-stream',
+    answers: { 200: { headers: { 'Cache-Control': '`no-store`: it is never told again.' } } },
     problems: ['bad-request'],
   }),
 })

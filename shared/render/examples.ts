@@ -239,13 +239,29 @@ const parameterExamples: Record<string, unknown> = {
   actor: 'token:ci',
   subject: planId,
   Range: 'bytes=1048576-',
-  'If-Range': '"9e107d9d372bb6826bd81d3542a419d6"',
+  'If-Range': '"nhB9nTcrtoJr2B01QqQZ1g"',
   'Upload-Offset': '1048576',
   'Upload-Complete': '?1',
+  'Last-Event-ID': '4711',
 }
 
 export const parameterExampleOf = ({ name }: Route, parameter: string): unknown =>
   parameterExamples[`${name}.${parameter}`] ?? parameterExamples[parameter]
+
+/** What comes with answers, by the names of headers. */
+export const headerExamples: Record<string, string> = {
+  'X-Request-Id': requestId,
+  'Upload-Offset': '1048576',
+  'Upload-Complete': '?0',
+  'X-Checksum-MD5': '9e107d9d372bb6826bd81d3542a419d6',
+  'Cache-Control': 'no-store',
+  Vary: 'accept',
+  Trailer: 'x-checksum-md5',
+  ETag: '"nhB9nTcrtoJr2B01QqQZ1g"',
+  'Accept-Ranges': 'bytes',
+  'Knit-Content-Digest': digest,
+  'Content-Range': 'bytes 1048576-9007199254740991/*',
+}
 
 const theRun = `The run ${runId}`
 
@@ -254,7 +270,8 @@ const details: Record<ProblemCode, string> = {
   'bad-request':
     '"since": "yesterday" should be an RFC 3339 date-time such as 2026-01-31T12:34:56+09:00 (write + as %2B in a URL)',
   'bad-tag-change': '"knit#id" is a tag of the system, which nobody can change.',
-  'bad-archive': 'The connection broke before the archive was whole; push it again.',
+  'bad-archive':
+    '"images/link" is refused: it is a link to the absolute path "/etc/passwd". Pack the archive again without it.',
   'checksum-mismatch':
     'The bytes that arrived have the MD5 9e107d9d372bb6826bd81d3542a419d6, not e4d909c290d0fb1ca068ffaddf22cbd0; push them again.',
   unauthorized:

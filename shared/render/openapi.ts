@@ -10,6 +10,7 @@ import {
 import {
   exampleOf,
   examples,
+  headerExamples,
   parameterExampleOf,
   problemExampleOf,
   textExamples,
@@ -80,19 +81,45 @@ function operation(route: Route): Json {
         },
       },
     }),
-    responses: {
-      [route.status ?? 200]: {
-        description: 'Done.',
-        ...(!(route.response instanceof z.ZodVoid) && {
-          content: {
-            ...content(route.response, 'output'),
-            ...(route.also && content(route.also, 'output')),
-          },
-        }),
-      },
-      ...refusals(route),
-    },
+    responses: { ...successes(route), ...refusals(route) },
   }
+}
+
+/** The usual answer, and what else may be one. */
+function successes(route: Route): Json {
+  const others = Object.keys(route.answers ?? {}).filter((status) => Number(status) < 300)
+  return Object.fromEntries(
+    [...new Set([route.status ?? 200, ...others.map(Number)])].map((status) => [
+      status,
+      {
+        description: route.answers?.[status]?.when ?? 'Done.',
+        ...headersWith(route, status),
+        ...(!(route.response instanceof z.ZodVoid) &&
+          status !== 204 && {
+            content: {
+              ...content(route.response, 'output'),
+              ...(route.also && content(route.also, 'output')),
+            },
+          }),
+      },
+    ]),
+  )
+}
+
+/** What comes with an answer of a route. */
+function headersWith({ answers }: Route, status: number): Json {
+  const { headers: always = {}, maybe = {} } = answers?.[status] ?? {}
+  const own = Object.entries({ ...always, ...maybe }).map(([name, description]) => [
+    name,
+    {
+      description,
+      ...(name in always && { required: true }),
+      schema: { type: 'string' },
+      example: headerExamples[name],
+    },
+  ])
+  const all = { ...headersOf(status), ...(Object.fromEntries(own) as Json) }
+  return Object.keys(all).length > 0 ? { headers: all } : {}
 }
 
 const keyParameter: Json = {
@@ -183,7 +210,7 @@ function refusals(route: Route): Json {
       status,
       {
         description: same.map((code) => `${code}: ${problems[code].title}`).join('; '),
-        ...(status in headersOf && { headers: headersOf[status] }),
+        ...headersWith(route, status),
         content: {
           'application/json': {
             schema: { $ref: '#/components/schemas/ApiError' },
@@ -203,13 +230,21 @@ const referTo = (names: readonly string[], form = ''): Json =>
   Object.fromEntries(names.map((name) => [name, { $ref: `#/components/examples/${name}${form}` }]))
 
 const headers: Json = {
+  'X-Request-Id': {
+    description: 'What to look for in the log.',
+    required: true,
+    schema: { type: 'string' },
+    example: headerExamples['X-Request-Id'],
+  },
   'Retry-After': {
     description: 'Seconds after which asking again may help.',
+    required: true,
     schema: { type: 'integer', minimum: 1 },
     example: 3,
   },
   'WWW-Authenticate': {
     description: 'That a token is needed, or that the one that was sent is none.',
+    required: true,
     schema: { type: 'string' },
     example: 'Bearer error="invalid_token"',
   },
@@ -217,12 +252,12 @@ const headers: Json = {
 
 const also = (name: string): Json => ({ [name]: { $ref: `#/components/headers/${name}` } })
 
-/** What comes with an answer of a status. */
-const headersOf: Record<number, Json> = {
-  401: also('WWW-Authenticate'),
-  429: also('Retry-After'),
-  503: also('Retry-After'),
-}
+/** What comes with an answer of a status, whatever the route. */
+const headersOf = (status: number): Json => ({
+  ...(status >= 400 && also('X-Request-Id')),
+  ...(status === 401 && also('WWW-Authenticate')),
+  ...([429, 503].includes(status) && also('Retry-After')),
+})
 
 /** Every failure in both its forms, written once. */
 const failures = (): Json =>

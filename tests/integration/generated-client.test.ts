@@ -26,7 +26,8 @@ if (found.status === 200) for (const { runId, exit } of found.data) (runId + exi
 else found.data.message satisfies string
 const applied = await api.plansApply({ image: 'a:1', inputs: [{ path: '/in', tags: ['a:1'] }] }, { dryRun: '' })
 if (applied.status === 409) applied.data.message satisfies string
-await api.dataPush(new Blob(['']), { tag: ['a:1'], idempotencyKey: 'a' })
+await api.dataPush(new Blob(['']), { tag: ['a:1'], idempotencyKey: 'a', uploadOffset: '1', uploadComplete: '?0' })
+await api.dataPull('a', { range: 'bytes=1-', ifRange: '"a"' })
 // @ts-expect-error: there is no such role
 await api.tokensCreate({ name: 'a', role: 'root' })
 // @ts-expect-error: of what it is to be explained has to be said
@@ -139,6 +140,28 @@ async function pulled(knitId: string): Promise<string> {
   return readFileSync(join(target, 'text'), 'utf8')
 }
 
+test('an upload goes on where a part of it ended, and a download behind what has come', async () => {
+  const source = join(folder.path, 'source-parts')
+  mkdirSync(source)
+  writeFileSync(join(source, 'text'), 'in parts')
+  const archive = await buffer(pack(source))
+  const idempotencyKey = randomUUID()
+  const part = (bytes: Buffer<ArrayBuffer>, more: Record<string, string>) =>
+    told<DataDetail>('dataPush', new Blob([bytes], { type: 'application/tar+gzip' }), {
+      tag: ['type:parts'],
+      idempotencyKey,
+      ...more,
+    })
+  const begun = await part(archive.subarray(0, 20), { uploadComplete: '?0' })
+  expect([begun.status, begun.headers.get('upload-offset')]).toEqual([204, '20'])
+  const elsewhere = await part(archive.subarray(0, 0), { uploadOffset: '5', uploadComplete: '?0' })
+  expect([elsewhere.status, elsewhere.headers.get('upload-offset')]).toEqual([409, '20'])
+  const { status, data } = await part(archive.subarray(20), { uploadOffset: '20' })
+  expect(status).toBe(200)
+  const rest = await told('dataPull', data.knitId, { range: 'bytes=10-' })
+  expect([rest.status, rest.headers.get('content-range')?.slice(0, 9)]).toEqual([206, 'bytes 10-'])
+})
+
 test('a plan is looked up and changed', async () => {
   const spec = shellPlan('type:nothing', 'true', 'type:none')
   const { planId } = await ask<PlanDetail>('plansApply', spec, { idempotencyKey: randomUUID() })
@@ -191,7 +214,7 @@ async function movesAfter(after: string, run: string): Promise<string> {
     }
     return new Response(text, answer)
   }
-  return ask<string>('eventsWatch', { after, run }, { fetch: first })
+  return ask<string>('eventsWatch', { lastEventId: after, run }, { fetch: first })
 }
 
 test('a folder that is there already is imported', async () => {
