@@ -242,7 +242,7 @@ async function passing(target: string, lookup: LookupFunction) {
   return { root: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`) }
 }
 
-test('an API whose name leads to the machine itself, now or a moment later, is not asked there', async () => {
+test('an API whose name leads to the metadata of the machine, now or a moment later, is not asked there', async () => {
   const { url, seen } = await stranger((_, response) =>
     response.setHeader('connection', 'close').end('yes'),
   )

@@ -97,7 +97,7 @@ test('nobody at the other end is a failure that says where', async () => {
   await expect(callHook(call)).rejects.toThrow('connect ECONNREFUSED 127.0.0.1:2')
 })
 
-test('a hook whose name leads to the machine itself, now or a moment later, is not called there', async () => {
+test('a hook whose name leads to the metadata of the machine, now or a moment later, is not called there', async () => {
   const { url, calls } = await hookServer()
   const { port } = new URL(url)
   const found = ['127.0.0.1', '169.254.169.254']

@@ -27,7 +27,7 @@ test('a name is what it leads to', async () => {
   expect(await found([good, other], true)).toEqual([good, other])
 })
 
-test('addresses of the machine itself are passed over', async () => {
+test('addresses of the metadata of machines are passed over', async () => {
   expect(await found([...bad, good], false)).toEqual(good)
   expect(await found([...bad, good], true)).toEqual([good])
 })

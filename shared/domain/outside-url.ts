@@ -5,7 +5,7 @@ export function faultOfUrl(text: string): string | undefined {
     return 'names no http or https URL with a host'
   // Where clouds keep the secrets of their machines; written in any way, the URL has it so.
   if (/^(169\.254\.|\[fe[89ab]|\[::ffff:a9fe:|\[fd00:ec2:)/.test(url.hostname))
-    return 'leads to the machine itself'
+    return 'leads to the metadata of a machine'
   if (url.username !== '' || url.password !== '')
     return 'has a name or password in its URL, which would be shown to people and kept in the log'
   return undefined

@@ -1,10 +1,10 @@
 import { Config, variableOf } from '#shared/runtime/config.ts'
 
-const isObject = (value: unknown): boolean => typeof value === 'object' && !Array.isArray(value)
-
 /** As people would write it. */
-const written = (value: unknown): string =>
-  isObject(value) ? JSON.stringify(value) : String(value)
+function written(value: unknown): string {
+  if (Array.isArray(value)) return value.join(' ')
+  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+}
 
 /** The settings as a table of Markdown. */
 export function settingsTable(): string {
