@@ -30,7 +30,6 @@ const ofJson = { 'content-type': 'application/json' }
 const ofPage = {
   'content-type': 'text/html; charset=utf-8',
   'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'",
-  'x-content-type-options': 'nosniff',
 }
 
 /** What everybody may read, by its route. */

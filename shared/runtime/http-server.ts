@@ -58,6 +58,8 @@ async function serve(
   { incoming, outgoing }: Line,
   patience: Patience,
 ): Promise<void> {
+  // Before anybody answers, so that no answer is without it: bytes of users are what we say they are, whatever they look like.
+  outgoing.setHeader('x-content-type-options', 'nosniff')
   const { method = 'GET' } = incoming
   const url = urlOf(incoming)
   if (!url) {
