@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import http, { type IncomingMessage } from 'node:http'
 import net, { type AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { inspect } from 'node:util'
 import { Hono } from 'hono'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { begin, send } from '#tests/support/over-socket.ts'
@@ -109,6 +110,18 @@ test('a failure nobody has planned is 500 and tells nothing; one in the middle o
   expect(await send(server, { path: '/' })).toMatchObject({ status: 500, text: '' })
   await expect(send(server, { path: '/half' })).rejects.toThrow()
   expect(told).toHaveBeenCalledTimes(2)
+})
+
+test('of such a failure the words are written down, and those of its causes, and nothing else that it carries', async () => {
+  const told = consoleErrors()
+  const server = await listening(() => {
+    const cause = Object.assign(new Error('of this'), { payload: { password: 'a secret' } })
+    throw Object.assign(new Error('what failed', { cause }), { headers: ['a secret'] })
+  })
+  await send(server, { path: '/' })
+  const written = told.mock.calls.map((words) => inspect(words, { depth: null })).join('')
+  expect(written).toMatch(/what failed[^]*of this/)
+  expect(written).not.toContain('a secret')
 })
 
 test('the signal of a request tells that the caller has gone, and nothing when it was answered', async () => {

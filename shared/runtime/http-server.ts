@@ -4,6 +4,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
 import type { Fetch } from './health.ts'
+import { errorText } from './log.ts'
 import { cutOffIdle, cutOffSlow, cutOffSlowReader, Patience } from './patience.ts'
 import { LightResponse, lightRequest, sent } from './web.ts'
 
@@ -78,7 +79,8 @@ async function serve(
     if (response === sent || (method === 'HEAD' && outgoing.headersSent)) return
     await write(response, outgoing, patience)
   } catch (error) {
-    console.error(error)
+    // Its words alone: what else an error carries may be what somebody has sent.
+    console.error(errorText(error))
     if (outgoing.headersSent) outgoing.destroy()
     else outgoing.writeHead(500).end()
   }
