@@ -41,6 +41,16 @@ test('a start that was killed while it made the home does not keep the next one 
   openHome(folder).leave()
 })
 
+test('a home whose process has ended is free, though another has its id by now', ({ folder }) => {
+  openHome(folder).leave()
+  const ended = { id: 'ended', pid: process.pid, since: '1', boot: 'another' }
+  writeFileSync(join(folder, 'lock'), JSON.stringify(ended))
+  openHome(folder).leave()
+  const home = openHome(folder)
+  expect(() => openHome(folder)).toThrow(`is in use by process ${process.pid}.`)
+  home.leave()
+})
+
 if (process.getuid?.() === 0)
   test('on a full disk a file stays as it was, and the message says why', ({ folder }) => {
     const small = join(folder, 'small')

@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { isAlive, ownProcess } from '#shared/adapters/local-cluster/processes.ts'
 import { prepareHome, usable } from '#shared/files/home-folder.ts'
+import { takeLock } from '#shared/files/lock.ts'
 import { replaceFile } from '#shared/files/replace-file.ts'
-import { takeLock } from './lock.ts'
 
 /** The folder of a local home, held by this process alone. */
 export type Home = {
@@ -30,7 +31,8 @@ export function homeFolder(given: string | undefined, env: NodeJS.ProcessEnv): s
 /** Makes the folder if need be and takes it for this process. Throws `CannotStart`, or `UnusableHome`. */
 export function openHome(folder: string): Home {
   prepareHome(folder)
-  const lock = usable(folder, () => takeLock(join(folder, 'lock')))
+  const identity = { own: ownProcess, isAlive }
+  const lock = usable(folder, () => takeLock(join(folder, 'lock'), identity))
   if ('heldBy' in lock)
     throw new CannotStart(
       `The local home ${folder} is in use by process ${lock.heldBy.pid}.\nUse it as it is, or stop it first: knit local stop --home ${folder}`,

@@ -1,9 +1,10 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test as base } from 'vitest'
+import { anyProcess } from './any-process.ts'
 import { removeStale, takeLock } from './lock.ts'
 
 const test = base.extend<{ lock: string }>({
@@ -14,15 +15,17 @@ const test = base.extend<{ lock: string }>({
   },
 })
 
+const urlOf = (file: string): string => JSON.stringify(new URL(file, import.meta.url).href)
+
 /** The lock of a process that was killed. */
-const stale = (id: string) => JSON.stringify({ id, pid: 2 ** 30, since: '1', boot: 'another' })
+const stale = (id: string) => JSON.stringify({ id, pid: 2 ** 30, host: hostname() })
 
 test('a lock is had by one at a time', ({ lock }) => {
-  const first = takeLock(lock)
-  expect(takeLock(lock)).toMatchObject({ heldBy: { pid: process.pid } })
+  const first = takeLock(lock, anyProcess)
+  expect(takeLock(lock, anyProcess)).toMatchObject({ heldBy: { pid: process.pid } })
 
   if ('release' in first) first.release()
-  expect(takeLock(lock)).toHaveProperty('release')
+  expect(takeLock(lock, anyProcess)).toHaveProperty('release')
   expect(readdirSync(join(lock, '..'))).toEqual(['lock'])
 })
 
@@ -30,7 +33,7 @@ test.for([stale('old'), '', '{"id":'])(
   'a lock of nobody, as %s, is taken over',
   (left, { lock }) => {
     writeFileSync(lock, left)
-    expect(takeLock(lock)).toHaveProperty('release')
+    expect(takeLock(lock, anyProcess)).toHaveProperty('release')
     expect(readdirSync(join(lock, '..'))).toEqual(['lock'])
   },
 )
@@ -38,25 +41,32 @@ test.for([stale('old'), '', '{"id":'])(
 test('also when the one who was taking it over was killed', ({ lock }) => {
   writeFileSync(lock, stale('old'))
   writeFileSync(`${lock}.stale.old`, stale('older'))
-  expect(takeLock(lock)).toHaveProperty('release')
+  expect(takeLock(lock, anyProcess)).toHaveProperty('release')
 })
 
 test('who found it stale a moment ago does not take it from who has it now', ({ lock }) => {
   writeFileSync(lock, stale('old'))
-  takeLock(lock)
+  takeLock(lock, anyProcess)
   const taken = readFileSync(lock, 'utf8')
 
-  expect(removeStale(lock, 'old')).toBeUndefined()
-  expect(removeStale(lock, 'damaged')).toBeUndefined()
+  expect(removeStale(lock, 'old', anyProcess)).toBeUndefined()
+  expect(removeStale(lock, 'damaged', anyProcess)).toBeUndefined()
   expect(readFileSync(lock, 'utf8')).toBe(taken)
+})
+
+test('what another machine has taken is not free, whatever runs here', ({ lock }) => {
+  const held = { id: 'theirs', pid: 2 ** 30, host: 'another.example' }
+  writeFileSync(lock, JSON.stringify(held))
+  expect(takeLock(lock, anyProcess)).toEqual({ heldBy: held })
 })
 
 test('of many who find it stale at once, one has it', async ({ lock }) => {
   const contender = join(lock, '../contender.mjs')
   writeFileSync(
     contender,
-    `import { takeLock } from ${JSON.stringify(new URL('./lock.ts', import.meta.url).href)}
-     process.on('message', () => process.send('release' in takeLock(process.argv[2])))
+    `import { anyProcess } from ${urlOf('any-process.ts')}
+     import { takeLock } from ${urlOf('lock.ts')}
+     process.on('message', () => process.send('release' in takeLock(process.argv[2], anyProcess)))
      process.send('there')`,
   )
   writeFileSync(lock, stale('old'))
