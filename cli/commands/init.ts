@@ -17,6 +17,7 @@ import {
   storeFile,
   useProfile,
 } from '../profile.ts'
+import { alone } from '../sign-in/alone.ts'
 import { forgetSession } from '../sign-in/sessions.ts'
 import { tokenArgs, tokenIn } from '../token-file.ts'
 
@@ -53,7 +54,7 @@ export default command({
     const verb = isThere ? 'replaced' : 'saved'
     saveStore(store, { ...saved, [name]: profile })
     useProfile(name, ctx)
-    forgetSession(name, ctx)
+    await alone(ctx, () => forgetSession(name, ctx))
     note(ctx, `${verb} the profile "${name}" in ${store}`)
   },
 })

@@ -8,6 +8,7 @@ import type { Context } from '../context.ts'
 import { Failure } from '../failure.ts'
 import { note } from '../output.ts'
 import { loadProfile, profileName, setToken, storeFile, type Profile } from '../profile.ts'
+import { alone } from '../sign-in/alone.ts'
 import { signInByDevice } from '../sign-in/device-flow.ts'
 import { forgetSession, keepSession, sessionsFile } from '../sign-in/sessions.ts'
 import { tokenArgs, tokenIn } from '../token-file.ts'
@@ -32,14 +33,14 @@ async function atProvider(profile: Profile, ctx: Context): Promise<void> {
     )
   const tokens = await signInByDevice(client, ctx)
   const who = await whoIs(tokens.token, profile, ctx)
-  keepSession({ apiRoot, client, ...tokens }, ctx)
+  await alone(ctx, () => keepSession({ apiRoot, client, ...tokens }, ctx))
   note(ctx, `signed in as ${who}, kept in ${sessionsFile(ctx)}`)
 }
 
 async function withToken(token: string, profile: Profile, ctx: Context): Promise<void> {
   const who = await whoIs(token, profile, ctx)
   setToken(token, ctx)
-  forgetSession(profileName(ctx), ctx)
+  await alone(ctx, () => forgetSession(profileName(ctx), ctx))
   note(ctx, `signed in as ${who}, kept in ${storeFile(ctx)}`)
 }
 

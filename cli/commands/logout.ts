@@ -4,15 +4,14 @@ import { command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { note } from '../output.ts'
 import { loadProfile, profileName, setToken } from '../profile.ts'
+import { alone } from '../sign-in/alone.ts'
 import { forgetSession, sessionAt, type Session } from '../sign-in/sessions.ts'
 
 export default command({
   args: {},
   async run(_, ctx) {
     const { apiRoot, token } = loadProfile(ctx)
-    const session = sessionAt(apiRoot, ctx)
-    if (session) await revoke(session, ctx)
-    forgetSession(profileName(ctx), ctx)
+    const session = await alone(ctx, () => endSession(apiRoot, ctx))
     if (token !== undefined) {
       setToken(undefined, ctx)
       note(ctx, 'the token is forgotten here; to end it: knit admin token revoke NAME')
@@ -21,6 +20,14 @@ export default command({
     else note(ctx, `nobody was signed in to ${withoutUser(apiRoot)}`)
   },
 })
+
+/** Ends the session there is; the newest, should another `knit` have renewed it just now. */
+async function endSession(apiRoot: string, ctx: Context): Promise<Session | undefined> {
+  const session = sessionAt(apiRoot, ctx)
+  if (session) await revoke(session, ctx)
+  forgetSession(profileName(ctx), ctx)
+  return session
+}
 
 /** Forgotten it is in any case. */
 async function revoke({ client, token, refreshToken }: Session, ctx: Context): Promise<void> {

@@ -17,6 +17,11 @@ const Session = z.object({
 /** That somebody has signed in, under a profile. */
 export type Session = z.infer<typeof Session>
 
+/** Seconds that a token is to be good for still, so that it is when it has got there. */
+export const margin = 60
+
+export const secondsLeft = ({ expiresAt }: Session): number => expiresAt - Date.now() / 1000
+
 const Sessions = z.record(z.string(), Session)
 
 /** Beside the profiles, and not among them: these come and go by themselves, and a file of profiles may be shared. */
@@ -28,6 +33,7 @@ export function sessionAt(apiRoot: string, ctx: Context): Session | undefined {
   return session?.apiRoot === apiRoot ? session : undefined
 }
 
+/** Only `alone`, as `forgetSession` is: they change a file that others change as well. */
 export function keepSession(session: Session, ctx: Context): void {
   saveSessions({ ...readSessions(ctx), [profileName(ctx)]: session }, ctx)
 }

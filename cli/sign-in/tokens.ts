@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { OidcClient } from '#shared/contracts/auth.ts'
-import { askProvider, type ProviderAnswer } from '#shared/oidc/provider.ts'
+import { askProvider, ProviderAway, type ProviderAnswer } from '#shared/oidc/provider.ts'
 import { visible } from '#shared/domain/visible.ts'
 import { Failure } from '../failure.ts'
 import type { Session } from './sessions.ts'
@@ -21,7 +21,7 @@ export const audienceOf = ({ audience }: OidcClient): Record<string, string> => 
   return { audience, ...(URL.canParse(audience) && { resource: audience }) }
 }
 
-/** Asks for tokens. Gives back why not, by the words of OAuth, when there are none. */
+/** Asks for tokens. Gives back why not, by the words of OAuth, when there are none; who says that it cannot just now is away. */
 export async function askForTokens(
   url: string,
   client: OidcClient,
@@ -30,6 +30,8 @@ export async function askForTokens(
 ): Promise<Tokens | { error: string; answer: ProviderAnswer }> {
   const asked = { client_id: client.clientId, ...audienceOf(client), ...form }
   const answer = await askProvider(url, { form: asked, signal })
+  if (answer.status >= 500 || answer.status === 429)
+    throw new ProviderAway(`${url} answers ${answer.status}`)
   if (answer.status !== 200) return { error: String(answer.body['error']), answer }
   return tokensIn(answer.body, client)
 }

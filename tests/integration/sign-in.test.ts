@@ -1,12 +1,17 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { execFile as callback } from 'node:child_process'
+import { existsSync, readFileSync, statSync, watch, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, onTestFinished, vi } from 'vitest'
 import { knit, projectFor } from '../../cli/testing.ts'
 import { openFront } from '#tests/support/over-socket.ts'
 import { signInAs, startProvider, type TestProvider } from '#tests/support/provider.ts'
 import { makeToken } from '#tests/support/tokens.ts'
+import { until } from '#tests/support/until.ts'
 import { test, type TestWorld } from '#tests/support/world.ts'
+
+const execFile = promisify(callback)
 
 let provider: TestProvider
 beforeAll(async () => {
@@ -105,6 +110,54 @@ test('a token that ends soon is renewed before, and one that is not taken once',
     expect(session().refreshToken).not.toBe(refreshToken)
     expect(session().expiresAt).toBeGreaterThan(Date.now() / 1000 + 3000)
   }
+})
+
+/** How often the provider has been asked for tokens. */
+const tokensAsked = () => provider.asked.filter((path) => path === '/token').length
+
+test('of many that renew it at the same moment one asks the provider, and all go on with what that was given', async ({
+  ctx,
+}) => {
+  const { cwd, session, change, whoami } = await project(ctx)
+  await login(cwd, 'ann-team')
+  change({ expiresAt: Date.now() / 1000 - 1 })
+  const before = tokensAsked()
+  const names = await Promise.all(Array.from({ length: 5 }, whoami))
+  expect(names).toEqual(Array(5).fill('oidc:ann-team'))
+  expect(tokensAsked()).toBe(before + 1)
+  // Had the refresh token been used twice, the provider would have taken all of them back.
+  change({ expiresAt: Date.now() / 1000 - 1 })
+  expect(await whoami()).toBe('oidc:ann-team')
+  expect(session().expiresAt).toBeGreaterThan(Date.now() / 1000)
+})
+
+/** `knit whoami` as a process of its own. */
+async function whoamiElsewhere(cwd: string): Promise<string> {
+  const launcher = new URL('../../cli/knit.cjs', import.meta.url).pathname
+  const env = { ...process.env, KNIT_PROFILE_STORE: join(cwd, 'store'), KNIT_HOME: cwd }
+  const { stdout } = await execFile(process.execPath, [launcher, 'whoami'], { cwd, env })
+  return JSON.parse(stdout).name
+}
+
+test('who finds another process renewing it waits for that, and asks nobody', async ({ ctx }) => {
+  const { cwd, change, whoami } = await project(ctx)
+  await login(cwd, 'ann-team')
+  change({ expiresAt: Date.now() / 1000 - 1 })
+  const before = tokensAsked()
+  const letGo = provider.holdTokens()
+  const first = whoamiElsewhere(cwd)
+  await until(() => tokensAsked() > before)
+
+  const tried = new Set<string>()
+  const watcher = watch(cwd, (_, name) => tried.add(String(name)))
+  onTestFinished(() => watcher.close())
+  const second = whoami()
+  // It has asked somebody by then, or has found the lock taken.
+  const isWaiting = () => [...tried].some((name) => name.startsWith('store.sessions.lock.'))
+  await until(() => isWaiting() || tokensAsked() > before + 1)
+  letGo()
+  expect(await Promise.all([first, second])).toEqual(['oidc:ann-team', 'oidc:ann-team'])
+  expect(tokensAsked()).toBe(before + 1)
 })
 
 test('when the provider renews it no more, one has to sign in again', async ({ ctx }) => {

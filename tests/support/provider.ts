@@ -17,6 +17,8 @@ export type TestProvider = AsyncDisposable & {
   sign(claims?: JWTPayload, header?: { kid?: string; typ?: string }): Promise<string>
   /** From now on the address answers nothing but errors. */
   goAway(): void
+  /** From now on nobody is answered who asks for tokens, until that is called which this gives back. */
+  holdTokens(): () => void
 }
 
 /** Somebody's groups are what comes behind the dash of their name: `ann-team` is of the group `team`. */
@@ -56,8 +58,11 @@ export async function startProvider(): Promise<TestProvider> {
   }).callback()
   const asked: string[] = []
   let isAway = false
-  server.on('request', (request, response) => {
-    asked.push(new URL(request.url ?? '', issuer).pathname)
+  let held: Promise<void> | undefined
+  server.on('request', async (request, response) => {
+    const { pathname } = new URL(request.url ?? '', issuer)
+    asked.push(pathname)
+    if (pathname === '/token') await held
     if (isAway) response.writeHead(500).end()
     else serve(request, response)
   })
@@ -70,6 +75,11 @@ export async function startProvider(): Promise<TestProvider> {
         .setProtectedHeader({ alg: 'RS256', kid, ...header })
         .sign(privateKey),
     goAway: () => (isAway = true),
+    holdTokens() {
+      const hold = Promise.withResolvers<void>()
+      held = hold.promise
+      return hold.resolve
+    },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()
       server.close()

@@ -4,6 +4,7 @@ import { confirmed, yesArgs } from '../../ask.ts'
 import { command } from '../../command.ts'
 import { note } from '../../output.ts'
 import { profileNamed, readStore, saveStore, storeFile } from '../../profile.ts'
+import { alone } from '../../sign-in/alone.ts'
 import { forgetSession } from '../../sign-in/sessions.ts'
 
 export default command({
@@ -16,7 +17,7 @@ export default command({
     if (!(await confirmed(`Forget the profile "${profileName}" in ${store}?`, args, ctx))) return
     const { [profileName]: _, ...others } = readStore(store)
     saveStore(store, others)
-    forgetSession(profileName, ctx)
+    await alone(ctx, () => forgetSession(profileName, ctx))
     note(ctx, `the profile "${profileName}" is forgotten`)
   },
 })
