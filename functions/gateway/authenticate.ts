@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { OidcClient } from '#shared/contracts/auth.ts'
 import { Problem } from '#shared/contracts/problems.ts'
+import type { Log } from '#shared/ports/log.ts'
 import type { Config } from '#shared/runtime/config.ts'
 import type { World } from '#shared/runtime/context.ts'
 import type { Principal } from '#shared/runtime/identity.ts'
@@ -42,10 +43,10 @@ export const authenticator =
   }
 
 /** The ways there are: without a token in the settings, everybody on this machine is its owner. */
-export const waysIn = ({ config, sql }: Pick<World, 'config' | 'sql'>): WayIn[] =>
+export const waysIn = ({ config, sql, log }: Pick<World, 'config' | 'sql' | 'log'>): WayIn[] =>
   config.token === undefined
     ? [ownerOfThisMachine]
-    : [settingsToken(config.token), storedTokens(sql), ...providersTokens(config)]
+    : [settingsToken(config.token), storedTokens(sql), ...providersTokens(config, log)]
 
 /** What clients are told of the provider; nothing where nobody signs in. */
 export function signInOf(config: Config): { oidc?: OidcClient } {
@@ -55,7 +56,7 @@ export function signInOf(config: Config): { oidc?: OidcClient } {
   return { oidc: { ...client, ...(audience !== undefined && { audience }) } }
 }
 
-function providersTokens(config: Config): WayIn[] {
+function providersTokens(config: Config, log: Log): WayIn[] {
   const { oidcIssuer: issuer, oidcClientId, oidcAudience: audience = oidcClientId } = config
   if (issuer === undefined) return []
   const claims = {
@@ -63,7 +64,7 @@ function providersTokens(config: Config): WayIn[] {
     roleClaim: config.oidcRoleClaim,
     values: { viewer: config.oidcViewers, user: config.oidcUsers, admin: config.oidcAdmins },
   }
-  return [oidcTokens({ issuer, audience, ...claims }, providerKeys(readKeysOf(issuer)))]
+  return [oidcTokens({ issuer, audience, ...claims }, providerKeys(readKeysOf(issuer), log))]
 }
 
 /**

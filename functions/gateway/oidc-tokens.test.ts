@@ -17,9 +17,11 @@ const settings = {
   values: { viewer: [], user: ['team'], admin: [] },
 }
 
+const silent = { warn: () => {}, info: () => {} }
+
 /** Signs in with a token, or with what is no token. */
 function wayInto({ issuer }: Pick<TestProvider, 'issuer'>) {
-  const way = oidcTokens({ issuer, ...settings }, providerKeys(readKeysOf(issuer)))
+  const way = oidcTokens({ issuer, ...settings }, providerKeys(readKeysOf(issuer), silent))
   return async (token: string) =>
     way(new Request('http://gate.local/', { headers: { authorization: `Bearer ${token}` } }))
 }

@@ -71,7 +71,7 @@ function refusalOf(error: unknown, issuer: string, audience: string): Problem {
   if (error instanceof ProviderAway)
     return new Problem(
       'unavailable',
-      `The token cannot be checked, as its provider ${issuer} does not answer as it should (${error.message}); try again in a moment.`,
+      `The token cannot be checked, as its provider ${issuer} does not answer as it should; try again in a moment. If it stays so, tell an administrator: the log of the gateway says why.`,
       { cause: error },
     )
   if (error instanceof errors.JWTExpired)

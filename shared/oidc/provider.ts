@@ -53,7 +53,7 @@ export async function askProvider(
   } catch (error) {
     signal?.throwIfAborted()
     const why = deadline.aborted ? `no answer within ${timeout} s` : reasonOf(error)
-    throw new ProviderAway(`${new URL(url).origin}: ${why}`, { cause: error })
+    throw new ProviderAway(`${url}: ${why}`, { cause: error })
   }
 }
 
