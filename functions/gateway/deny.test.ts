@@ -10,6 +10,7 @@ import { startProvider, type TestProvider } from '#tests/support/provider.ts'
 import { makeToken } from '#tests/support/tokens.ts'
 import { signingKey, type TestWorld } from '#tests/support/world.ts'
 import { routeFunctions } from '../functions.generated.ts'
+import { credentialOf } from './credential.ts'
 import { openGateway } from './open-gateway.ts'
 
 const key = new TextEncoder().encode(signingKey)
@@ -260,15 +261,18 @@ async function knock(
   authorization: string,
 ) {
   const url = `http://gate.local${path.replace(/:\w+/g, 'x')}`
-  const headers = authorization === '' ? {} : { authorization }
-  return gateOf(ctx).request(url, { method: method.toUpperCase(), headers })
+  return gateOf(ctx).request(url, { method: method.toUpperCase(), ...withThis(authorization) })
 }
+
+const withThis = (authorization: string): RequestInit =>
+  authorization === '' ? {} : { headers: { authorization } }
 
 test.for(Object.keys(useless))(
   'the gateway lets nobody in by %s, on any route',
   async (what, { ctx }) => {
     await ctx.sql`delete from token`
     const authorization = (await useless[what]?.(ctx)) ?? ''
+    ctx.lines.length = 0
     for (const route of doors) {
       const response = await knock(ctx, route, authorization)
       expect({ route: route.name, status: response.status }).toEqual({
@@ -277,6 +281,12 @@ test.for(Object.keys(useless))(
       })
       expect(await response.text()).toMatch(/^\{"message":"unauthorized\\n/)
     }
+    const told = ctx.lines.filter((line) => line.includes('a credential was refused'))
+    const isBrought = credentialOf(new Request('http://gate.local', withThis(authorization)))
+    expect(told.length).toBe(isBrought === undefined ? 0 : doors.length)
+    for (const line of told) expect(JSON.parse(line)).toHaveProperty('reason')
+    for (const part of authorization.split(/[ .,]+/))
+      if (part.length > 9) expect(told.join('')).not.toContain(part)
   },
 )
 

@@ -8,6 +8,7 @@ import { extraApis } from './extra-apis.ts'
 import { gateway, type GatewayOptions } from './gateway.ts'
 import openapi from './openapi.generated.json' with { type: 'json' }
 import { passings, refusals } from './refusals.ts'
+import { tellRefusals } from './tell-refusals.ts'
 import { throttled, throttledByAddress } from './throttle.ts'
 
 /** The gateway as the settings say, before functions that are reached by `forward`. */
@@ -17,14 +18,15 @@ export function openGateway(
 ): Hono<{ Bindings: NodeBindings }> {
   const { signingKey, trustedProxies, maxRequestRate, maxFailedSignIns, maxOpenRequests } =
     world.config
+  const authenticate = throttled(authenticator(waysIn(world)), {
+    requests: allowance({ times: maxRequestRate * 10, seconds: 10 }),
+    failures: allowance({ times: maxFailedSignIns, seconds: 60 }),
+  })
   return gateway({
     ...behind,
     signingKey,
     addressOf: clientAddress(trustedProxies),
-    authenticate: throttled(authenticator(waysIn(world)), {
-      requests: allowance({ times: maxRequestRate * 10, seconds: 10 }),
-      failures: allowance({ times: maxFailedSignIns, seconds: 60 }),
-    }),
+    authenticate: tellRefusals(authenticate, world.log),
     admit: throttledByAddress(allowance({ times: maxOpenRequests, seconds: 60 })),
     refused: refusals(world),
     passedOn: passings(world),
