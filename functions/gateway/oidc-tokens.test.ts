@@ -17,6 +17,7 @@ const settings = {
   values: { viewer: [], user: ['team'], admin: [] },
 }
 
+const now = () => Math.floor(Date.now() / 1000)
 const silent = { warn: () => {}, info: () => {} }
 
 /** Signs in with a token, or with what is no token. */
@@ -31,6 +32,34 @@ test('a token of the provider signs in under its name, with the role of its grou
   expect(await signIn(await provider.sign())).toEqual({ name: 'oidc:ann', role: 'user' })
   const access = await provider.sign({ sub: 'bob', aud: ['other', 'knit'] }, { typ: 'at+jwt' })
   expect(await signIn(access)).toEqual({ name: 'oidc:bob', role: 'user' })
+})
+
+test.for([
+  ['JWT', true],
+  ['at+jwt', true],
+  ['application/at+jwt', true],
+  ['AT+JWT', true],
+  ['logout+jwt', false],
+  ['secevent+jwt', false],
+  ['dpop+jwt', false],
+  ['application/json', false],
+  ['', false],
+] as const)('a token of the type %j signs in: %s', async ([typ, isOne]) => {
+  const signedIn = wayInto(provider)(await provider.sign({}, { typ }))
+  if (isOne) expect(await signedIn).toEqual({ name: 'oidc:ann', role: 'user' })
+  else await expect(signedIn).rejects.toThrow('not one to sign in with')
+})
+
+test('an access token is asked the same as any other', async () => {
+  for (const [claims, why] of [
+    [{ aud: 'another' }, 'for another audience'],
+    [{ exp: now() - 300 }, 'has expired'],
+    [{ exp: undefined }, '"exp"'],
+    [{ iss: 'https://other.example' }, `not one of ${provider.issuer}`],
+  ] as const) {
+    const token = await provider.sign(claims, { typ: 'at+jwt' })
+    await expect(wayInto(provider)(token)).rejects.toThrow(why)
+  }
 })
 
 test('who has signed in and has no role is refused by name', async () => {
@@ -56,7 +85,6 @@ test('a token of another issuer is refused, and nobody is asked about it', async
   expect([provider.asked.length, other.asked.length]).toEqual([before, 0])
 })
 
-const now = () => Math.floor(Date.now() / 1000)
 test.for([
   ['has expired', () => ({ exp: now() - 60 })],
   ['for another audience than knit', () => ({ aud: 'another' })],

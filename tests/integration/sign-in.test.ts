@@ -3,6 +3,7 @@ import { existsSync, readFileSync, statSync, watch, writeFileSync } from 'node:f
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { promisify } from 'node:util'
+import { decodeJwt, decodeProtectedHeader } from 'jose'
 import { afterAll, beforeAll, expect, onTestFinished, vi } from 'vitest'
 import { knit, projectFor } from '../../cli/testing.ts'
 import { openFront } from '#tests/support/over-socket.ts'
@@ -79,6 +80,25 @@ test('who signs in at the provider is known from then on, by name and role', asy
   expect((await knit(tag, cwd)).stderr).toContain('(HTTP 404)')
   expect((await knit(['admin', 'audit'], cwd)).stderr).toContain('oidc:ann-team is a user')
   expect(front.door.apiRoot).toBe(session().apiRoot)
+})
+
+test('where an audience is named, it is an access token for that which signs in, and which is renewed', async ({
+  ctx,
+}) => {
+  const audience = 'https://knit.example/api'
+  const { cwd, session, change, whoami } = await project(ctx, { oidcAudience: audience })
+  const { code } = await login(cwd, 'ann-team')
+  expect(code).toBe(0)
+  const { token } = session()
+  expect(decodeProtectedHeader(token)).toMatchObject({ typ: 'at+jwt', alg: 'RS256' })
+  expect(decodeJwt(token)).toMatchObject({ aud: audience, client_id: 'knit', sub: 'ann-team' })
+  expect(await whoami()).toBe('oidc:ann-team')
+  change({ expiresAt: Date.now() / 1000 - 1 })
+  expect(await whoami()).toBe('oidc:ann-team')
+  expect(session().token).not.toBe(token)
+  // One for the client alone is for nobody here.
+  change({ token: await provider.sign(), refreshToken: undefined })
+  expect(await whoami()).toContain(`for another audience than ${audience}`)
 })
 
 test('what somebody changes is in the audit under their name', async ({ ctx }) => {

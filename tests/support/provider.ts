@@ -22,13 +22,15 @@ export type TestProvider = AsyncDisposable & {
 }
 
 /** Somebody's groups are what comes behind the dash of their name: `ann-team` is of the group `team`. */
+const groupsOf = (id: string): string[] => id.split('-').slice(1)
+
 const account = (id: string) => ({
   accountId: id,
   claims: () => ({
     sub: id,
     email: `${id}@example.org`,
     email_verified: true,
-    groups: id.split('-').slice(1),
+    groups: groupsOf(id),
   }),
 })
 
@@ -50,7 +52,18 @@ export async function startProvider(): Promise<TestProvider> {
         redirect_uris: [],
       },
     ],
-    features: { deviceFlow: { enabled: true }, revocation: { enabled: true } },
+    features: {
+      deviceFlow: { enabled: true },
+      revocation: { enabled: true },
+      // Who asks for a resource is given a JWT for it (RFC 9068).
+      resourceIndicators: {
+        enabled: true,
+        getResourceServerInfo: () => ({ scope: '', accessTokenFormat: 'jwt' }),
+      },
+    },
+    extraTokenClaims: (_: unknown, { accountId }: { accountId: string }) => ({
+      groups: groupsOf(accountId),
+    }),
     claims: { openid: ['sub', 'groups'], email: ['email', 'email_verified'] },
     conformIdTokenClaims: false,
     cookies: { keys: ['of a test'] },
