@@ -1,3 +1,4 @@
+import '#shared/files/private-memory.ts'
 import { constants, homedir } from 'node:os'
 import { Interrupted } from './failure.ts'
 import { localProgram } from './local-program.ts'

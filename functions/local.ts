@@ -1,3 +1,4 @@
+import '#shared/files/private-memory.ts'
 import { once } from 'node:events'
 import { PostgresUnavailable } from '#shared/adapters/embedded-postgres/postgres-unavailable.ts'
 import { plainWords } from '#shared/domain/plain-words.ts'

@@ -1,3 +1,4 @@
+import '#shared/files/private-memory.ts'
 import type { Server } from 'node:http'
 import type { Server as TlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'

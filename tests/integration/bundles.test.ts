@@ -63,6 +63,7 @@ async function tryOut(folder: string, name: string, more: Record<string, string>
   const response = await fetch(`http://127.0.0.1:${port}/readyz`)
   const ready = await response.text()
   const { status } = await fetch(`http://127.0.0.1:${port}/`, { method: 'POST' })
+  const inDumps = readFileSync(`/proc/${child.pid}/coredump_filter`, 'utf8').trim()
   child.kill('SIGTERM')
   const [code] = (await closed) as [number | null]
   const [seen] = /^\{"taken".*$/m.exec(log) ?? ['{}']
@@ -70,6 +71,7 @@ async function tryOut(folder: string, name: string, more: Record<string, string>
     name,
     ready,
     refused: status >= 400,
+    inDumps,
     code,
     tells: /^knit_build_info\{version="\d/m.test(metrics) && hidden.status >= 400,
     tellsOfSystem: /^knit_database_up /m.test(metrics),
@@ -96,6 +98,8 @@ test.for(names)(
       name,
       ready: 'ok\n',
       refused: true,
+      // No kind of memory.
+      inDumps: '00000000',
       code: 0,
       tells: true,
       tellsOfSystem: name === 'step-sweep',

@@ -1,3 +1,4 @@
+import '#shared/files/private-memory.ts'
 import { isCall, publicKeyFrom } from '#shared/adapters/kubernetes-cluster/agent-identity.ts'
 import {
   agentFolders,

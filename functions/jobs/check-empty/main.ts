@@ -1,3 +1,4 @@
+import '#shared/files/private-memory.ts'
 import { readdirSync, writeFileSync } from 'node:fs'
 import { LOST_AND_FOUND } from '#shared/archive/entry-name.ts'
 

@@ -1,3 +1,4 @@
+import '#shared/files/private-memory.ts'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { containers, volumesPath } from '#shared/adapters/kubernetes-cluster/job.ts'

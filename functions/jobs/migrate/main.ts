@@ -1,3 +1,4 @@
+import '#shared/files/private-memory.ts'
 import { migrate } from '#shared/database/migrate.ts'
 import { connect, isUnavailable, type Sql } from '#shared/database/sql.ts'
 import { placeOf, whyInVain, whyTooOld } from './in-vain.ts'

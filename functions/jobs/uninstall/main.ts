@@ -1,3 +1,4 @@
+import '#shared/files/private-memory.ts'
 import { connectApi } from '#shared/adapters/kubernetes-cluster/api.ts'
 import { deleteData, endWork, isServed } from '#shared/adapters/kubernetes-cluster/leave.ts'
 import { Config } from '#shared/runtime/config.ts'
