@@ -176,11 +176,11 @@ give() {
   for volume in $KNIT_OUTPUTS; do chown "$owner" "$KNIT_VOLUMES/$volume" 2> trouble || return; done
 }
 
-# Programs of images have users of their own.
+# Programs of images have users of their own. Whether a file is a program its owner's bit says, which is part of what was stored.
 open() {
   for volume in $KNIT_INPUTS; do
     if [ -e "$KNIT_READABLE/$volume" ]; then continue; fi
-    chmod -R a+rX "$KNIT_VOLUMES/$volume" 2> trouble && : > "$KNIT_READABLE/$volume" || return
+    chmod -R a+r,go+X "$KNIT_VOLUMES/$volume" 2> trouble && : > "$KNIT_READABLE/$volume" || return
   done
 }
 
