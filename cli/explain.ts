@@ -82,6 +82,7 @@ const nextByCode: Partial<Record<ProblemCode, Next>> = {
   'bad-archive': mended,
   'checksum-mismatch': again,
   'storage-full': first('free some room there'),
+  'data-changed': first('ask an administrator to see to that'),
   'volume-unreachable': first('ask an administrator to see to that'),
   'route-not-found': profileWith('the right apiRoot'),
   'method-not-allowed': profileWith('the right apiRoot'),

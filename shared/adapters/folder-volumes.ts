@@ -89,7 +89,10 @@ export function folderVolumes(
     },
     areAwaited: () => receptions.areAwaited,
     async send(volume, coding) {
-      return pack(await existing(volume), { ...lenient, coding })
+      let digest: string | undefined
+      const onMeasured = (measured: Measure) => (digest = measured.digest)
+      const archive = pack(await existing(volume), { ...lenient, coding, onMeasured })
+      return Object.assign(archive, { digest: () => digest })
     },
     async readLog(volume) {
       return Readable.from(contents(await existing(volume)), { objectMode: false })

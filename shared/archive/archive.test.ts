@@ -8,6 +8,7 @@ import { createGunzip, gzipSync } from 'node:zlib'
 import * as fc from 'fast-check'
 import { extract } from 'tar-stream'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import type { Measure } from '#shared/domain/worker.ts'
 import { ArchiveError } from './archive-error.ts'
 import { measure } from './measure.ts'
 import { pack, type PackOptions } from './pack.ts'
@@ -433,6 +434,14 @@ describe('measure', () => {
       $(printf run | sha256sum | cut -c1-64) $(printf '' | sha256sum | cut -c1-64) | sha256sum`
     const expected = execFileSync('bash', ['-c', script], { encoding: 'utf8' }).slice(0, 64)
     expect(await measure(dir)).toEqual({ bytes: 3, files: 3, digest: `sha256:${expected}` })
+  })
+
+  test('gives what packing finds on its way', async () => {
+    const dir = await temporaryDir()
+    await grow(dir, { ...TREE, 'dir-': 'by bytes before dir/, by places behind it' })
+    const told: Measure[] = []
+    await collected(pack(dir, { onMeasured: (measured) => told.push(measured) }))
+    expect(told).toEqual([await measure(dir)])
   })
 
   test.each<[string, Tree]>([

@@ -1,15 +1,12 @@
 import { createHash, hash } from 'node:crypto'
 import type { Measure } from '#shared/domain/worker.ts'
-import { contentOf, walk, type FoundFile, type WalkOptions } from './walk.ts'
+import { contentOf, walk, type Found, type FoundFile, type WalkOptions } from './walk.ts'
 
 /** Size, number of files and digest of a directory tree: what `unpack` returned when it made the tree. */
 export async function measure(dir: string, options: WalkOptions = {}): Promise<Measure> {
   const tree = new TreeMeasure()
-  for await (const found of walk(dir, options)) {
-    if (found.kind === 'directory') tree.directory(found.path)
-    else if (found.kind === 'symlink') tree.symlink(found.path, found.target)
-    else tree.file(found.path, found.stats.mode, found.stats.size, await contentHash(found))
-  }
+  for await (const found of walk(dir, options))
+    tree.add(found, found.kind === 'file' ? await contentHash(found) : undefined)
   const measured = tree.result()
   if (!measured) throw new Error(`walked ${dir} out of order`)
   return measured
@@ -38,6 +35,13 @@ export class TreeMeasure {
   #files = 0
   #last = Buffer.alloc(0)
   #inOrder = true
+
+  /** What a walk has found; of a file also the SHA-256 of its content. */
+  add(found: Found, sha256 = ''): void {
+    if (found.kind === 'directory') this.directory(found.path)
+    else if (found.kind === 'symlink') this.symlink(found.path, found.target)
+    else this.file(found.path, found.stats.mode, found.stats.size, sha256)
+  }
 
   directory(path: string): void {
     this.#record('d', path, '')

@@ -1,8 +1,11 @@
+import { createHash, hash } from 'node:crypto'
 import { addAbortSignal, pipeline, type Readable } from 'node:stream'
 import { pipeline as finished } from 'node:stream/promises'
 import { pack as tarStream, type Pack } from 'tar-stream'
 import type { Coding } from '#shared/domain/archive-type.ts'
+import type { Measure } from '#shared/domain/worker.ts'
 import { compressor } from './coding.ts'
+import { TreeMeasure } from './measure.ts'
 import { contentOf, walk, type Found, type FoundFile, type WalkOptions } from './walk.ts'
 
 export type PackOptions = WalkOptions & {
@@ -12,9 +15,12 @@ export type PackOptions = WalkOptions & {
   level?: number
   /** Called after each file with the bytes of content packed so far, and within large ones. */
   onProgress?: (progress: { bytes: number; path: string }) => void
+  /** Called before the archive ends with what was packed, as `measure` would find it. It is only measured where this is given. */
+  onMeasured?: (measured: Measure) => void
   signal?: AbortSignal
 }
 
+type Told = Pick<PackOptions, 'onProgress' | 'onMeasured'>
 type Header = Parameters<Pack['entry']>[0]
 
 const CHUNK = 256 * 1024
@@ -27,52 +33,66 @@ const LAST_TIME = 0x7fffffff
  */
 export function pack(
   dir: string,
-  { coding = 'gzip', level, signal, onProgress, ...options }: PackOptions = {},
+  { coding = 'gzip', level, signal, onProgress, onMeasured, ...options }: PackOptions = {},
 ): Readable {
   const packed = compressor(coding, level)
   if (signal) addAbortSignal(signal, packed)
   // An error on the way destroys `packed`, whose reader is the one to be told.
-  pipeline(tarOf(walk(dir, options), onProgress), packed, () => {})
+  pipeline(tarOf(walk(dir, options), { onProgress, onMeasured }), packed, () => {})
   return packed
 }
 
-async function* tarOf(tree: AsyncIterable<Found>, onProgress: PackOptions['onProgress']) {
+async function* tarOf(tree: AsyncIterable<Found>, told: Told) {
   const tar = tarStream({ highWaterMark: CHUNK })
-  fill(tar, tree, onProgress).catch((error) => tar.destroy(error))
+  fill(tar, tree, told).catch((error) => tar.destroy(error))
   yield* inChunks(tar)
 }
 
-async function fill(tar: Pack, tree: AsyncIterable<Found>, onProgress: PackOptions['onProgress']) {
+async function fill(tar: Pack, tree: AsyncIterable<Found>, { onProgress, onMeasured }: Told) {
+  const measured = new TreeMeasure()
   let bytes = 0
   for await (const found of tree) {
-    if (found.kind === 'directory' && !found.empty) continue
     const before = bytes
-    await add(tar, found, (packed) => {
+    const onPacked = (packed: number) => {
       bytes = before + packed
       onProgress?.({ bytes, path: found.path })
-    })
+    }
+    const sha256 = await add(tar, found, { onPacked, isMeasured: onMeasured !== undefined })
+    if (onMeasured) measured.add(found, sha256)
   }
+  const all = measured.result()
+  if (all) onMeasured?.(all)
   tar.finalize()
 }
 
-async function add(tar: Pack, found: Found, onPacked: (bytes: number) => void): Promise<void> {
+type Adding = { onPacked: (bytes: number) => void; isMeasured: boolean }
+
+/** Gives back the SHA-256 of the content of a file that is measured. */
+async function add(tar: Pack, found: Found, adding: Adding): Promise<string | undefined> {
+  if (found.kind === 'directory' && !found.empty) return undefined
   const header = headerOf(found)
-  if (found.kind !== 'file') return written((done) => tar.entry(header, done))
+  if (found.kind !== 'file') {
+    await written((done) => tar.entry(header, done))
+    return undefined
+  }
   const { content } = found
-  if (!content) return addLarge(tar, found, header, onPacked)
+  if (!content) return addLarge(tar, found, header, adding)
   await written((done) => tar.entry(header, content, done))
-  onPacked(content.length)
+  adding.onPacked(content.length)
+  return adding.isMeasured ? hash('sha256', content) : undefined
 }
 
 async function addLarge(
   tar: Pack,
   file: FoundFile,
   header: Header,
-  onPacked: (bytes: number) => void,
-): Promise<void> {
+  { onPacked, isMeasured }: Adding,
+): Promise<string | undefined> {
+  const content = isMeasured ? createHash('sha256') : undefined
   const counted = async function* () {
     let packed = 0
     for await (const piece of contentOf(file)) {
+      content?.update(piece)
       yield piece
       packed += piece.length
       onPacked(packed)
@@ -80,6 +100,7 @@ async function addLarge(
   }
   const sink = tar.entry(header) as unknown as NodeJS.WritableStream
   await finished(counted, sink)
+  return content?.digest('hex')
 }
 
 function headerOf(found: Found): Header {

@@ -110,7 +110,7 @@ export const data = resource('data', {
         },
       },
     },
-    problems: ['data-not-found', 'not-yet', 'volume-unreachable'],
+    problems: ['data-not-found', 'not-yet', 'data-changed', 'volume-unreachable'],
   }),
   show: route({
     method: 'get',

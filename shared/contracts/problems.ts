@@ -131,6 +131,11 @@ export const problems = {
     reason: 'too many requests',
   },
   unexpected: { status: 500, title: 'Something unexpected happened', reason: 'unexpected error' },
+  'data-changed': {
+    status: 500,
+    title: 'What is kept is not what was stored',
+    reason: 'unexpected error',
+  },
   'volume-unreachable': {
     status: 502,
     title: 'Nothing gets at the data',

@@ -87,7 +87,7 @@ export interface Transfers {
    * The volume as a compressed tar stream, the same bytes each time as long as nobody writes to it; destroyed with an error when it
    * cannot be read to the end.
    */
-  send(volume: string, coding?: Coding): Promise<Readable>
+  send(volume: string, coding?: Coding): Promise<Sending>
   /** The stored bytes of all files of a volume, one after another: how a log is read. */
   readLog(volume: string): Promise<Readable>
   /** What the worker writes to its log, from the first byte until the worker has ended; ends early when `signal` aborts. */
@@ -95,6 +95,9 @@ export interface Transfers {
   /** Removes what transfers left behind that are over. */
   tidyTransfers(): Promise<void>
 }
+
+/** A volume on its way: when it has ended, `digest` is that of all that was read for it, where whoever reads tells. */
+export type Sending = Readable & { digest?(): string | undefined }
 
 /** What can be asked of a cluster with a right to it; what it has room for, anybody may know. */
 export type ClusterCall = Exclude<keyof Cluster, 'capacity'> | keyof Transfers

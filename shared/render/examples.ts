@@ -317,6 +317,7 @@ const details: Record<ProblemCode, string> = {
   'event-refused': 'Batches of events are not served.',
   'too-many-requests': 'Too many requests of token:ci; try again in 3 s.',
   unexpected: 'The log has the details under the request id.',
+  'data-changed': `What is kept of the data ${model} is not what was stored: its digest is sha256:${'fedcba9876543210'.repeat(4)}, not ${digest}.`,
   'volume-unreachable': `nothing gets at the volume ${volumeOf(model)}: the node of its Pod is away`,
   'not-yet': `${theRun} is waiting: it has not begun to print; please retry later.`,
   unavailable: 'The database does not answer just now; try again in a moment.',

@@ -338,6 +338,26 @@ test('pull -x takes nothing that is not what was stored', async () => {
   }
 })
 
+test('pull of data that are not what was stored says so, also when a part of them has come', async () => {
+  withoutPauses()
+  const body = await archiveOfTree()
+  const detail = `What is kept of the data ${knitId} is not what was stored: its digest is sha256:1, not sha256:2.`
+  for (const begins of [true, false]) {
+    await using stub = await stubOfTheWire(({ headers: { range } }) =>
+      begins && range === undefined
+        ? { body: body.subarray(0, 2 ** 19), headers: { etag: '"e"' }, cut: true }
+        : { status: 500, json: { code: 'data-changed', detail } },
+    )
+    const dir = projectFor(stub)
+    const { code, stderr } = await knit(['data', 'pull', knitId, 'out'], dir)
+    expect(code).toBe(1)
+    expect(stderr).toContain(
+      `data pull ${knitId} out: ${detail} (HTTP 500)\ntry: ask an administrator to see to that, then: knit data pull ${knitId} out\n`,
+    )
+    expect(existsSync(join(dir, 'out', `${knitId}.tar.gz`))).toBe(false)
+  }
+})
+
 test('pull over a line that breaks says at a terminal that it goes on, and from where', async () => {
   withoutPauses()
   const body = await archiveOfTree()

@@ -23,7 +23,14 @@ import pull from './function.ts'
 async function stored(front: Front, files: Record<string, string | Buffer>): Promise<string> {
   const knitId = await makeData(front.world)
   await fill(front, knitId, files)
+  await stamp(front, knitId)
   return knitId
+}
+
+/** What is there by now is what was stored. */
+async function stamp({ world, volumes }: Front, knitId: string): Promise<void> {
+  const { digest } = await measure(volumes.place(volumeOf(knitId)))
+  await world.sql`update data set digest = ${digest} where id = ${knitId}`
 }
 
 async function fill(front: Front, knitId: string, files: Record<string, string | Buffer>) {
@@ -63,6 +70,7 @@ test('data come as an archive of what was kept, closed by the MD5 of the bytes t
   await mkdir(join(folder, 'empty'))
   await symlink('a.txt', join(folder, 'link'))
   await chmod(join(folder, 'a.txt'), 0o755)
+  await stamp(front, knitId)
   const reply = await send(front, { path: `/api/data/${knitId}` })
   expect(reply.status).toBe(200)
   expect(reply.headers).toMatchObject({
@@ -150,6 +158,8 @@ test('a stream that fails cuts the connection: no trailer, and nothing appended'
     (async function* () {
       yield sent.subarray(0, 100_000)
       yield sent.subarray(100_000)
+      // What comes last waits for what comes behind it.
+      yield randomBytes(1)
       await until(() => arrived.length >= sent.length)
       throw new Error('the disk is gone')
     })(),
@@ -264,13 +274,24 @@ test('the lease is given back when the reader goes away, and when there is nothi
   front,
 }) => {
   const knitId = await stored(front, {})
-  await sending(front, new Readable({ read() {} }), async () => {
-    const request = begin(front, { path: `/api/data/${knitId}` })
-    await head(request)
-    expect(await leases(front, knitId)).toBe(1)
-    request.destroy()
-    await until(async () => (await leases(front, knitId)) === 0)
-  })
+  // Before the first byte goes, and after it.
+  for (const pieces of [0, 2]) {
+    let left = pieces
+    const body = new Readable({
+      highWaterMark: 1,
+      read() {
+        if ((left -= 1) >= 0) this.push(randomBytes(65_536))
+      },
+    })
+    await sending(front, body, async () => {
+      const request = begin(front, { path: `/api/data/${knitId}` })
+      request.end()
+      if (pieces > 0) await once(request, 'response')
+      await until(async () => (await leases(front, knitId)) === 1)
+      request.destroy()
+      await until(async () => (await leases(front, knitId)) === 0)
+    })
+  }
   const empty = await makeData(front.world)
   expect((await send(front, { path: `/api/data/${empty}` })).status).toBe(404)
   await until(async () => (await leases(front, empty)) === 0)

@@ -1,29 +1,41 @@
 import { createHash } from 'node:crypto'
-import { Readable } from 'node:stream'
+import { finished } from 'node:stream'
 import { data } from '#shared/contracts/data.ts'
 import { Problem } from '#shared/contracts/problems.ts'
 import { digestHeader } from '#shared/contracts/route.ts'
 import { archiveTypes, type Coding } from '#shared/domain/archive-type.ts'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
 import { beginDownload, endDownload, renewDownload } from '#shared/database/data.ts'
+import type { Sending } from '#shared/ports/cluster.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineRoute } from '#shared/runtime/define-route.ts'
 import { wantedCoding } from '#shared/runtime/preferred.ts'
 import { streamResponse } from '#shared/runtime/stream-response.ts'
+import { approved, begun } from './approved.ts'
 import { contentRange, etagOf, leftOut } from './range.ts'
 
 const checksumTrailer = 'x-checksum-md5'
 
-/** Sends data as an archive, with the checksum of all of it as a trailer, whether all of it is sent or not. */
+/**
+ * Sends data as an archive, with the checksum of all of it as a trailer, whether all of it is sent or not. What is read is compared
+ * with what was stored.
+ */
 export default defineRoute(
   data.pull,
   async ({ params: { knitId }, request: { headers }, bindings }, ctx) => {
     const coding = wantedCoding(headers.get('accept'))
     const { archive, digest } = await leased(ctx, knitId, coding)
+    // Reading may stand still; nobody reads for who has gone.
+    if (bindings.outgoing) finished(bindings.outgoing, { readable: false }, () => archive.destroy())
     const etag = etagOf(digest, coding)
     const from = leftOut(headers, etag)
     const hash = createHash('md5')
-    const body = behind(archive, from, (chunk) => hash.update(chunk))
+    const body = approved(archive, {
+      from,
+      observe: (chunk) => hash.update(chunk),
+      approve: (found) => requireStored(ctx, { knitId, stored: digest, found }),
+    })
+    await begun(body, bindings)
     return streamResponse(body, bindings, {
       type: archiveTypes[coding],
       headers: {
@@ -43,28 +55,22 @@ export default defineRoute(
   { as: 'deployment', uses: ['send'] },
 )
 
-/** What follows the first bytes of a stream, of which all are observed. */
-function behind(stream: Readable, from: number, observe: (chunk: Buffer) => void): Readable {
-  if (from === 0) return stream.on('data', observe)
-  const rest = Readable.from(passing(stream, from, observe), { objectMode: false })
-  return rest.once('close', () => stream.destroy())
+type Digests = { knitId: string; stored: string | null; found: string | undefined }
+
+/** Data that are done do not change. Not every agent tells what it has read: those of an older release do not. */
+function requireStored({ log }: Context, { knitId, stored, found }: Digests): void {
+  if (stored === null || found === undefined || found === stored) return
+  log.error(
+    'data are not what was stored: restore their volume from a backup, or delete the run that made them and make them anew',
+    { knitId, volume: volumeOf(knitId), stored, found },
+  )
+  throw new Problem(
+    'data-changed',
+    `What is kept of the data ${knitId} is not what was stored: its digest is ${found}, not ${stored}.`,
+  )
 }
 
-async function* passing(
-  stream: AsyncIterable<Buffer>,
-  from: number,
-  observe: (chunk: Buffer) => void,
-): AsyncGenerator<Buffer> {
-  let left = from
-  for await (const chunk of stream) {
-    observe(chunk)
-    const news = chunk.subarray(left)
-    left -= chunk.length - news.length
-    if (news.length > 0) yield news
-  }
-}
-
-type Leased = { archive: Readable; digest: string | null }
+type Leased = { archive: Sending; digest: string | null }
 
 /** The archive of data that nobody deletes while it is being read. */
 async function leased(ctx: Context, knitId: string, coding: Coding): Promise<Leased> {

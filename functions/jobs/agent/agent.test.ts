@@ -81,8 +81,10 @@ test('what was put is got, measured and read', async ({ agent }) => {
   expect(await json(put)).toMatchObject({ measure: found })
   expect(await json(await agent.call('GET', `/${volume}/measure`))).toEqual(found)
   expect(await text(await agent.call('GET', `/${volume}/log`))).toBe('four')
-  const got = Buffer.concat(await (await agent.call('GET', `/${volume}/content`)).toArray())
+  const answer = await agent.call('GET', `/${volume}/content`)
+  const got = Buffer.concat(await answer.toArray())
   expect(got.equals(Buffer.concat(await pack(folder).toArray()))).toBe(true)
+  expect(answer.trailers).toEqual({ 'knit-content-digest': found.digest })
 })
 
 test('what somebody pushed for himself may be read by programs, whoever they run as', async ({

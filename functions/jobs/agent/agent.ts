@@ -10,6 +10,8 @@ import { allVolumes, heartbeat } from '#shared/adapters/kubernetes-cluster/agent
 import { readLimits, readPart } from '#shared/adapters/kubernetes-cluster/part-headers.ts'
 import { flush } from '#shared/archive/flush.ts'
 import { openToAll } from '#shared/archive/open-to-all.ts'
+import { digestHeader } from '#shared/contracts/route.ts'
+import type { Sending } from '#shared/ports/cluster.ts'
 import { wantedCoding } from '#shared/runtime/preferred.ts'
 import { complaintOf, measured, removed } from './complaint.ts'
 
@@ -82,7 +84,7 @@ async function serve(call: Promise<Answer>, outgoing: ServerResponse, beat: numb
   const sign = setInterval(() => outgoing.headersSent || outgoing.writeProcessing(), beat)
   try {
     const answer = await call
-    if (answer instanceof Readable) await pipeline(answer, outgoing)
+    if (answer instanceof Readable) await give(answer, outgoing)
     else reply(outgoing, 200, answer)
   } catch (error) {
     const [status, complaint] = complaintOf(error)
@@ -93,6 +95,15 @@ async function serve(call: Promise<Answer>, outgoing: ServerResponse, beat: numb
   } finally {
     clearInterval(sign)
   }
+}
+
+/** Behind an archive its digest follows, for who knows what was stored. */
+async function give(answer: Sending, outgoing: ServerResponse): Promise<void> {
+  if (answer.digest) outgoing.setHeader('trailer', digestHeader)
+  await pipeline(answer, outgoing, { end: false })
+  const digest = answer.digest?.()
+  if (digest) outgoing.addTrailers({ [digestHeader]: digest })
+  outgoing.end()
 }
 
 function reply(outgoing: ServerResponse, status: number, answer: Answer = {}): void {

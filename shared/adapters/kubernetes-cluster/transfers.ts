@@ -1,4 +1,5 @@
 import { json } from 'node:stream/consumers'
+import { digestHeader } from '#shared/contracts/route.ts'
 import { whole } from '#shared/domain/archive-part.ts'
 import { archiveTypes } from '#shared/domain/archive-type.ts'
 import { NoSuchVolume, type Measure, type Received } from '#shared/ports/cluster.ts'
@@ -20,8 +21,11 @@ export const transfersBy = (
       throw error
     }
   },
-  send: (volume, coding = 'gzip') =>
-    call(volume, 'ro', { part: 'content', headers: { accept: archiveTypes[coding] } }),
+  async send(volume, coding = 'gzip') {
+    const headers = { accept: archiveTypes[coding] }
+    const archive = await call(volume, 'ro', { part: 'content', headers })
+    return Object.assign(archive, { digest: () => archive.trailers[digestHeader.toLowerCase()] })
+  },
   readLog: (volume) => call(volume, 'ro', { part: 'log' }),
   async measureVolume(volume) {
     try {
