@@ -102,6 +102,7 @@ const nextByCode: Partial<Record<ProblemCode, Next>> = {
   'data-in-transfer': first('wait a while'),
   'upload-stalled': again,
   'upload-ended': again,
+  'upload-lost': again,
   'key-refused': again,
   'plan-equivalent': 'knit plan find',
   unauthorized: signIn,

@@ -56,8 +56,8 @@ export async function upload(archive: Sendable, to: Upload): Promise<DataDetail>
     try {
       return (await goOn(headers, came)) ?? (await anew(headers))
     } catch (error) {
-      // What was on its way when the line broke may arrive when somebody has asked how much has come.
-      if (!isElsewhere(error) || (moved += 1) > mostMoves) throw error
+      // What was on its way when the line broke may arrive when somebody has asked how much has come, and its server may end then.
+      if (!isKnownBetter(error) || (moved += 1) > mostMoves) throw error
       return attempt(secret)
     }
   }
@@ -102,8 +102,9 @@ export async function upload(archive: Sendable, to: Upload): Promise<DataDetail>
   )
 }
 
-const isElsewhere = (error: unknown): boolean =>
-  error instanceof ApiError && error.code === 'upload-offset'
+/** Whether asking how much has come tells where to go on: by now it is another number, or nothing. */
+const isKnownBetter = (error: unknown): boolean =>
+  error instanceof ApiError && (error.code === 'upload-offset' || error.code === 'upload-not-found')
 
 const nothing: Came = { bytes: 0, md5: '' }
 

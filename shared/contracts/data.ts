@@ -80,8 +80,9 @@ export const data = resource('data', {
       'upload-stalled',
       'upload-ended',
       'too-large',
-      'storage-full',
       'volume-unreachable',
+      'upload-lost',
+      'storage-full',
     ],
   }),
   pull: route({

@@ -146,6 +146,11 @@ export const problems = {
     title: 'Not yet',
     reason: 'service unavailable temporaly',
   },
+  'upload-lost': {
+    status: 503,
+    title: 'The upload has to be sent again',
+    reason: 'service unavailable temporaly',
+  },
   unavailable: {
     status: 503,
     title: 'A part of the system is away',

@@ -1,4 +1,5 @@
 import type { TagChange } from '#shared/domain/data.ts'
+import type { RunStatus } from '#shared/domain/run-states.ts'
 import { dataOfVolume } from '#shared/domain/worker-spec.ts'
 import type { Measure } from '#shared/domain/worker.ts'
 import type { Tag } from '#shared/domain/tag.ts'
@@ -282,6 +283,19 @@ export async function completeUpload(
     ])
     return true
   })
+}
+
+/**
+ * What has become of an upload that its handler could not renew or complete: it was taken back, of which nothing is left but history,
+ * somebody ended it, or another request goes on with it, or has.
+ */
+export async function findFate(
+  sql: Queryable,
+  { run }: Pick<Upload, 'run'>,
+): Promise<'taken back' | 'ended' | 'taken over'> {
+  const [found] = await sql<{ status: RunStatus }[]>`select status from run where id = ${run.id}`
+  if (!found) return 'taken back'
+  return ['aborting', 'failed'].includes(found.status) ? 'ended' : 'taken over'
 }
 
 /**

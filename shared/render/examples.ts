@@ -306,7 +306,9 @@ const details: Record<ProblemCode, string> = {
   'data-in-transfer': `${theRun} cannot be deleted while its data ${model} is being downloaded. Try again when that has ended.`,
   'run-in-use': `${theRun} cannot be deleted: what it has written is read by ${readerId} (running, of registry.example/evaluator:v1.0). Delete downstream runs first, the last of them before the others.`,
   'upload-ended':
-    'The upload was ended before it was whole, by somebody or because it stood still for too long; push the data again.',
+    'Somebody ended the upload before it was whole; push the data again if they are wanted all the same.',
+  'upload-lost':
+    'The upload was taken back, as its server stood still for too long; push it again from its first byte.',
   'volume-missing': `There is no volume ${volumeOf(knitId)}; make it, and end the import then.`,
   'import-missing': `${theRun} of the import was deleted; begin a new one.`,
   'import-over': `${theRun} of the import is failed: it was not ended in time, or somebody stopped it. Begin a new one.`,

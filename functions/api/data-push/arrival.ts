@@ -6,6 +6,7 @@ import { NotKept, TakenOver, WrongOffset } from '#shared/archive/reception-error
 import { Problem, type ProblemCode } from '#shared/contracts/problems.ts'
 import { bodyStream, type NodeBindings } from '#shared/runtime/read-request.ts'
 import type { Asked } from '#shared/runtime/web.ts'
+import { takenOver } from './over.ts'
 import { gone, progressHeaders } from './parts.ts'
 
 type Call = { request: Asked; bindings: NodeBindings }
@@ -85,10 +86,7 @@ function explained(error: unknown, incoming: IncomingMessage | undefined): unkno
     return new Problem(problemOf(error), error.message, { cause: error })
   if (error instanceof NotKept) return gone(error)
   if (error instanceof WrongOffset) return elsewhere(error)
-  if (error instanceof TakenOver) {
-    const why = 'Another request with the same key goes on with the upload.'
-    return new Problem('upload-ended', why, { cause: error })
-  }
+  if (error instanceof TakenOver) return takenOver(error)
   if (!isBrokenLine(error, incoming)) return error
   const why = 'The connection broke before the archive was whole; push it again.'
   return new Problem('upload-broken', why, { cause: error })

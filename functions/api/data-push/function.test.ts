@@ -415,7 +415,7 @@ test('an upload that somebody ends is not read to its end', async ({ front }) =>
   const reply = await withLease(front, 0.5, () =>
     send(front, { method: 'POST', path: '/api/data', body: Readable.from(endedMeanwhile(front)) }),
   )
-  expect(reply.status).toBe(409)
+  expect([reply.status, reply.text]).toEqual([409, expect.stringContaining('Somebody ended')])
   expect(await front.world.sql`select from agent`).toHaveLength(0)
 })
 
@@ -562,7 +562,7 @@ test('an upload that somebody ended meanwhile is not data', async ({ front }) =>
     },
   } as never
   const reply = await upload(front, archive).finally(() => (front.world.transfers = transfers))
-  expect(reply.status).toBe(409)
+  expect([reply.status, reply.text]).toEqual([409, expect.stringContaining('Somebody ended')])
   const ready = await sql`
     select from data join run on run.id = run_id where run.status = 'aborting' and ready`
   expect(ready).toHaveLength(0)

@@ -24,6 +24,7 @@ import { defineRoute } from '#shared/runtime/define-route.ts'
 import type { Once } from '#shared/runtime/once.ts'
 import { dataOrProblem } from '#shared/runtime/show.ts'
 import { arrive, passOver } from './arrival.ts'
+import { lost, whyOver } from './over.ts'
 import { gone, mayGoOn, partOf, partTaken, type AskedPart } from './parts.ts'
 
 /**
@@ -75,7 +76,8 @@ async function answered(ctx: Once): Promise<DataDetail> {
 }
 
 async function pause(ctx: Context, upload: Upload, received: Received): Promise<Response> {
-  if (!(await renewUpload(ctx.sql, upload, ctx.config.uploadLease))) throw givenUp()
+  if (!(await renewUpload(ctx.sql, upload, ctx.config.uploadLease)))
+    throw await whyOver(ctx.sql, upload)
   return partTaken(received)
 }
 
@@ -104,15 +106,9 @@ async function complete(
   measure: Measure,
   ctx: Context,
 ): Promise<DataDetail> {
-  if (!(await completeUpload(tx, upload, measure, ctx.by))) throw givenUp()
+  if (!(await completeUpload(tx, upload, measure, ctx.by))) throw await whyOver(tx, upload)
   return dataOrProblem(tx, upload.knitId)
 }
-
-const givenUp = (): Problem =>
-  new Problem(
-    'upload-ended',
-    'The upload was ended before it was whole, by somebody or because it stood still for too long; push the data again.',
-  )
 
 function checkedTags(tags: Tag[], ctx: Context): Tag[] {
   const system = tags.find(isSystemTag)
@@ -143,13 +139,16 @@ async function keep(
   const volume = volumeOf(upload.knitId)
   const lease = ctx.config.uploadLease
   const renew = async (): Promise<void> => {
-    if (!(await renewUpload(ctx.sql, upload, lease))) archive.destroy(givenUp())
+    if (!(await renewUpload(ctx.sql, upload, lease)))
+      archive.destroy(await whyOver(ctx.sql, upload))
   }
   const renewal = setInterval(() => void renew().catch(() => {}), (lease * 1000) / 3)
   try {
     await ctx.cluster.ensureVolume({ name: volume, labels: { knitid: upload.knitId } })
     return await ctx.transfers.receive(volume, archive, part, limitsIn(ctx.config))
   } catch (error) {
+    // Of what has just begun nothing can have been kept for too long.
+    if (!part.continues && error instanceof NotKept) throw lost(error)
     // Whoever unpacked it has ended, and left what he had unpacked.
     const isLost = part.continues && error instanceof ArchiveError && error.code === 'not-empty'
     throw isLost ? new NotKept(error.message, { cause: error }) : error

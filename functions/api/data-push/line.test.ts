@@ -101,6 +101,24 @@ test('what has changed behind what has come is sent as it is by then', async ({ 
   expect(await kept(front, knitId)).toEqual(await measure(dir))
 })
 
+test('a push whose server ends just when it is gone on with begins anew by itself', async ({
+  front,
+}) => {
+  const dir = await folder()
+  const { world, volumes } = front
+  onTestFinished(() => void (world.transfers = volumes))
+  await using line = await breakingLine(front.root, [{ up: 1_000_000 }])
+  const resumed: number[] = []
+  const onResumed = (bytes: number) => {
+    resumed.push(bytes)
+    world.transfers = new FolderTransfers(volumes.folder)
+  }
+  const api = connectApi({ apiRoot: line.apiRoot, onResumed })
+  const { knitId } = await api.push((coding) => pack(dir, { coding }))
+  expect(resumed).toEqual([expect.any(Number)])
+  expect(await kept(front, knitId)).toEqual(await measure(dir))
+})
+
 test('a push whose server has ended meanwhile begins anew by itself', async ({ front }) => {
   const dir = await folder()
   const { world, volumes } = front

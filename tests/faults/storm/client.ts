@@ -177,16 +177,11 @@ export class Client {
   }
 }
 
-/**
- * What the server says of itself that it cannot do now, or a line that broke, is no answer, nor is it that an upload was taken back
- * whose server stood still for longer than its lease; everything else must be one.
- */
+/** What the server says of itself that it cannot do now, or a line that broke, is no answer; everything else must be one. */
 const isPassing = (error: unknown): boolean =>
   error instanceof ConnectionError ||
   (error instanceof ApiError &&
-    ((error.status === 503 && error.retryAfter !== undefined) ||
-      error.status === 507 ||
-      error.code === 'upload-ended'))
+    ((error.status === 503 && error.retryAfter !== undefined) || error.status === 507))
 
 function setNote(pushed: Acknowledged, note: string, isThere: boolean | undefined): void {
   pushed.notes.set(note, isThere)
