@@ -2,7 +2,7 @@ import type { RunDetail } from '#shared/domain/run.ts'
 import type { RunStatus } from '#shared/domain/run-states.ts'
 import type { By } from './outbox.ts'
 import { isTakenOver } from './runs.ts'
-import { relax, storable, type Queryable, type Sql, type Tx } from './sql.ts'
+import { relax, storable, type Fragment, type Queryable, type Sql, type Tx } from './sql.ts'
 
 /** Records calls of after-hooks, in the transaction of the move they tell of. */
 export async function addDeliveries(
@@ -36,9 +36,20 @@ export type Delivery = {
 }
 
 /**
- * Claims deliveries that are due, the oldest first. Of one run and hook only the oldest that is still to be made: hooks learn
- * what happens to a run in its order.
+ * Of a `delivery`: another one before it, of the same run to the same hook, is still to be made. Hooks learn what happens to a run in
+ * its order.
  */
+export const isHeldBack = (sql: Queryable, maxFailures: number): Fragment => sql`
+  exists (
+    select from hook_delivery as earlier
+     where earlier.run_id = delivery.run_id
+       and earlier.url = delivery.url
+       and earlier.id < delivery.id
+       and earlier.delivered_at is null
+       and earlier.failures < ${maxFailures}
+  )`
+
+/** Claims deliveries that are due, the oldest first; of one run and hook only the oldest that is still to be made. */
 export async function claimDeliveries(
   sql: Sql,
   limit: number,
@@ -53,14 +64,7 @@ export async function claimDeliveries(
          and failures < ${maxFailures}
          and due_at <= now()
          and (claim is null or claimed_until < now())
-         and not exists (
-           select from hook_delivery as earlier
-            where earlier.run_id = delivery.run_id
-              and earlier.url = delivery.url
-              and earlier.id < delivery.id
-              and earlier.delivered_at is null
-              and earlier.failures < ${maxFailures}
-         )
+         and not ${isHeldBack(sql, maxFailures)}
        order by due_at
        limit ${limit}
          for update of delivery skip locked

@@ -113,6 +113,42 @@ test('nominations that are being projected break nothing, unless the system is s
   expect(await broken(0)).toEqual(others)
 })
 
+test('calls of an after-hook that wait until an earlier one is taken break nothing, however long that is', async ({
+  ctx,
+  engine,
+}) => {
+  const { sql } = ctx
+  const { done } = await live(engine)
+  const add = async (status: string, url: string, due: string, failures = 0) => {
+    const [call] = await sql<{ id: string }[]>`
+      insert into hook_delivery (run_id, attempt, status, url, body, failures, due_at)
+      values (${done}, 1, ${status}, ${url}, '{}', ${failures}, now() + ${due}::interval)
+      returning id`
+    return call?.id
+  }
+  const broken = async (patience: number) =>
+    violated(await checkInvariants(ctx, patience)).map(([, ...things]) => things)
+  const named = (...ids: (string | undefined)[]) => [
+    ids.map((id) => `hook delivery ${id} of run ${done}`),
+  ]
+  const putOff = await add('starting', 'http://hook.test/a', '5 minutes', 3)
+  const behind = await add('running', 'http://hook.test/a', '-1 hour')
+  expect(await broken(60)).toEqual([])
+  expect(await broken(0)).toEqual(named(putOff))
+
+  await sql`update hook_delivery set delivered_at = now() where id = ${putOff ?? ''}`
+  expect(await broken(60)).toEqual([])
+  expect(await broken(0)).toEqual(named(behind))
+  await sql`
+    update hook_delivery set delivered_at = now() - interval '1 hour' where id = ${putOff ?? ''}`
+  expect(await broken(60)).toEqual(named(behind))
+
+  // What another hook has to be told waits for nobody.
+  const other = await add('running', 'http://hook.test/b', '-1 hour')
+  await sql`update hook_delivery set due_at = now() + interval '1 hour' where id = ${behind ?? ''}`
+  expect(await broken(60)).toEqual(named(other))
+})
+
 /** Breaks one thing, by statements that no function makes; gives back the thing. */
 type Damage = (tx: Tx, lived: Lived, ctx: TestWorld) => Promise<string>
 

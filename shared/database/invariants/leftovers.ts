@@ -1,3 +1,4 @@
+import { isHeldBack } from '../hooks.ts'
 import { overdue, type Invariant } from './invariant.ts'
 
 export const leftoverInvariants: Invariant[] = [
@@ -17,13 +18,22 @@ export const leftoverInvariants: Invariant[] = [
   },
   {
     sentence: 'No call of an after-hook is left that nobody makes.',
+    // One that is put off holds back those behind it, which may be due for long, and are not made before it was taken.
     broken: (sql, moment) => sql`
       select 'hook delivery ' || id || ' of run ' || run_id as thing
-        from hook_delivery
+        from hook_delivery as delivery
        where delivered_at is null
          and failures < ${moment.maxHookFailures}
          and (${moment.patience} = 0 or ${overdue(sql, 'due_at', moment)})
-         and (claim is null or ${overdue(sql, 'claimed_until', moment)})`,
+         and (claim is null or ${overdue(sql, 'claimed_until', moment)})
+         and not ${isHeldBack(sql, moment.maxHookFailures)}
+         and not exists (
+               select from hook_delivery as taken
+                where taken.run_id = delivery.run_id
+                  and taken.url = delivery.url
+                  and taken.id < delivery.id
+                  and not ${overdue(sql, 'taken.delivered_at', moment)}
+             )`,
   },
   {
     sentence: 'No volume is left that nobody deletes.',
