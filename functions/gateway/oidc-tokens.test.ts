@@ -1,5 +1,5 @@
 import { SignJWT } from 'jose'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { startProvider, type TestProvider } from '#tests/support/provider.ts'
 import { oidcTokens } from './oidc-tokens.ts'
 import { providerKeys, readKeysOf } from './provider-keys.ts'
@@ -121,10 +121,27 @@ test('a signature that whoever checks it could have made is none, whatever the k
   })
 })
 
-test('clocks may differ by half a minute', async () => {
-  const token = await provider.sign({ exp: now() - 20, nbf: now() + 20 })
-  expect(await wayInto(provider)(token)).toMatchObject({ name: 'oidc:ann' })
-})
+// A token is made at second 0 and ends at second 300.
+test.for([
+  [-61, 'made', '"iat" of the token'],
+  [-60, 'made', undefined],
+  [-61, 'made, and good from then', '"nbf" of the token'],
+  [-60, 'made, and good from then', undefined],
+  [359, 'made', undefined],
+  [360, 'made', 'has expired'],
+] as const)(
+  'the clocks of a provider and ours may differ by a minute: second %i of a token that was %s',
+  async ([second, what, why]) => {
+    const made = now()
+    const nbf = what === 'made' ? undefined : made
+    const token = await provider.sign({ iat: made, exp: made + 300, ...(nbf && { nbf }) })
+    vi.useFakeTimers({ toFake: ['Date'], now: (made + second) * 1000 })
+    onTestFinished(() => void vi.useRealTimers())
+    const signedIn = wayInto(provider)(token)
+    if (why === undefined) expect(await signedIn).toMatchObject({ name: 'oidc:ann' })
+    else await expect(signedIn).rejects.toThrow(why)
+  },
+)
 
 test('a token that is longer than any is not read', async () => {
   const token = await provider.sign({ more: 'x'.repeat(1024 ** 2) })

@@ -14,7 +14,8 @@ const maxLength = 16 * 1024
 const algorithms = ['RS256', 'PS256', 'ES256', 'EdDSA', 'Ed25519']
 // Providers sign other things with the same keys, such as notes that somebody has left.
 const kinds = new Set([undefined, 'jwt', 'at+jwt', 'application/at+jwt'])
-const clockTolerance = 30
+// Seconds by which the clock of a provider may differ from ours.
+const clockTolerance = 60
 
 /** Signs in by a token that a provider of OpenID Connect has signed for us. */
 export function oidcTokens(settings: OidcSettings, keys: JWTVerifyGetKey): WayIn {
@@ -42,20 +43,19 @@ async function verified(
   // Nobody is asked for keys because of a token of somebody else.
   if (token.length > maxLength || issuerOf(token) !== issuer)
     throw refused(`The token is not one of ${issuer}.`)
-  try {
-    const { payload, protectedHeader } = await jwtVerify(token, keys, {
-      algorithms,
-      issuer,
-      audience,
-      clockTolerance,
-      requiredClaims: ['sub', 'iat', 'exp'],
-    })
-    // One that is bound to a key is good only together with a proof of that, which is not asked for here.
-    if (kinds.has(protectedHeader.typ?.toLowerCase()) && !payload['events'] && !payload['cnf'])
-      return payload
-  } catch (error) {
+  const { payload, protectedHeader } = await jwtVerify(token, keys, {
+    algorithms,
+    issuer,
+    audience,
+    clockTolerance,
+    requiredClaims: ['sub', 'iat', 'exp'],
+  }).catch((error: unknown) => {
     throw refusalOf(error, issuer, audience)
-  }
+  })
+  if ((payload.iat ?? 0) > Date.now() / 1000 + clockTolerance) throw notAsItShouldBe('iat')
+  // One that is bound to a key is good only together with a proof of that, which is not asked for here.
+  if (kinds.has(protectedHeader.typ?.toLowerCase()) && !payload['events'] && !payload['cnf'])
+    return payload
   throw refused('The token is not one to sign in with.')
 }
 
@@ -78,10 +78,12 @@ function refusalOf(error: unknown, issuer: string, audience: string): Problem {
     return refused('The token has expired: sign in again (knit login).', error)
   if (error instanceof errors.JWTClaimValidationFailed && error.claim === 'aud')
     return refused(`The token is for another audience than ${audience}.`, error)
-  if (error instanceof errors.JWTClaimValidationFailed)
-    return refused(`"${error.claim}" of the token is not as it should be.`, error)
+  if (error instanceof errors.JWTClaimValidationFailed) return notAsItShouldBe(error.claim, error)
   return refused(`The token is not signed by a key of ${issuer}.`, error)
 }
+
+const notAsItShouldBe = (claim: string, cause?: unknown): Problem =>
+  refused(`"${claim}" of the token is not as it should be.`, cause)
 
 const refused = (why: string, cause?: unknown): Problem =>
   new Problem('unauthorized', why, { cause })

@@ -106,7 +106,7 @@ export const Config = z.object({
       'Bearer token the gateway asks for. Without it only this machine is answered, and `KNIT_HOST` has to be of it: 127.0.0.1.',
     ),
   oidcIssuer: SecureUrl.optional().describe(
-    'Provider of OpenID Connect whose tokens sign in besides our own, as it names itself: `https://login.example.org`.',
+    'Provider of OpenID Connect whose tokens sign in besides our own, as it names itself: `https://login.example.org`. Its clock may differ by a minute.',
   ),
   oidcClientId: z
     .string()
