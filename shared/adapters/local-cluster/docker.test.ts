@@ -1,8 +1,10 @@
 import { chmodSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, vi } from 'vitest'
+import { admit, type PlanDemand } from '#shared/domain/admission.ts'
 import type { Engine } from './engine.ts'
 import { findEngine } from './find-engine.ts'
+import { GPU } from './gpus.ts'
 import { standIn } from './test-docker.ts'
 import { test } from './test-home.ts'
 
@@ -25,6 +27,62 @@ async function foundEngine(): Promise<Engine> {
   if ('problem' in found) throw new Error(found.problem)
   return found.engine
 }
+
+const asking = (amount: number, more: Partial<PlanDemand> = {}): PlanDemand => ({
+  planId: 'p',
+  resources: { [GPU]: `${amount}` },
+  live: 0,
+  waiting: ['r'],
+  ...more,
+})
+
+test('where docker has the runtime of NVIDIA, programs get the GPUs they ask for, by number', async ({
+  home,
+}) => {
+  const { calls } = standIn(programs, { runtimes: ['runc', 'nvidia'], gpus: 2 })
+  const engine = await foundEngine()
+  expect(calls('nvidia-smi')).toEqual([['--list-gpus']])
+  const cluster = home.open({ engine, env })
+  expect((await cluster.capacity()).get(GPU)).toBe(2)
+  const asked: Record<string, number>[] = [{ [GPU]: 2 }, {}]
+  for (const limits of asked)
+    expect(await home.run(cluster, { image, limits })).toMatchObject({ phase: 'succeeded' })
+
+  const created = calls('docker').filter(([word]) => word === 'create')
+  const given = created.map((words) => words.filter((word) => word.startsWith('--gpus')))
+  expect(given).toEqual([['--gpus="device=0,1"'], []])
+})
+
+test('who asks for a GPU that others have waits for it', async ({ home }) => {
+  standIn(programs, { runtimes: ['nvidia'], gpus: 2 })
+  const capacity = await home.open({ engine: await foundEngine(), env }).capacity()
+  const nobody = { admitted: [], impossible: [] }
+  expect(admit([asking(1, { live: 2 })], capacity, 9)).toEqual(nobody)
+  expect(admit([asking(1, { live: 1 })], capacity, 9)).toEqual({ ...nobody, admitted: ['r'] })
+})
+
+test.for([
+  [
+    'whose docker has no runtime of NVIDIA',
+    { runtimes: ['runc'], gpus: 2 },
+    1,
+    'does not exist here',
+  ],
+  ['whose driver is missing', { runtimes: ['nvidia'], gpus: undefined }, 1, 'does not exist here'],
+  ['that has fewer', { runtimes: ['nvidia'], gpus: 2 }, 3, 'never more than 2 here'],
+] as const)(
+  'on a machine %s a run that asks for GPUs is told so, and what to do, instead of waiting for ever',
+  async ([, { runtimes, gpus }, asked, why], { home }) => {
+    standIn(programs, { runtimes: [...runtimes], gpus })
+    const capacity = await home.open({ engine: await foundEngine(), env }).capacity()
+    const { admitted, impossible } = admit([asking(asked)], capacity, 9)
+    expect(admitted).toEqual([])
+    expect(impossible).toEqual([{ runId: 'r', reason: expect.stringContaining(why) }])
+    expect(impossible[0]?.reason).toMatch(
+      /nvidia\.com\/gpu.*: knit plan resource p .* retry the run$/,
+    )
+  },
+)
 
 test('what is opened to the users of an image is still what was stored', async ({ home }) => {
   standIn(programs, { runtimes: ['runc'], gpus: undefined })
