@@ -30,8 +30,8 @@ export type WalkOptions = {
   growing?: boolean
 }
 
-// Not through a link, and not waiting for the other end of a FIFO, that has taken the place of a file since we looked.
-const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+/** Not through a link, and not waiting for the other end of a FIFO, that has taken the place of a file since we looked. */
+export const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 const SMALL = 64 * 1024
 const PIECE = 256 * 1024
 // Looked at in advance within one directory: bounded by WIDTH * SMALL bytes for each level of depth.
@@ -193,7 +193,8 @@ function unfit(path: string, why: string): ArchiveError {
   )
 }
 
-function changed(path: string): ArchiveError {
+/** What a file is that was written to while it was read. */
+export function changed(path: string): ArchiveError {
   return new ArchiveError(
     'changed-while-reading',
     `${quoted(path)} changed while it was read. Wait until nothing writes to it, then try again.`,
