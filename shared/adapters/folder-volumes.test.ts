@@ -102,6 +102,8 @@ test('what is no name of a volume is no path either', async ({ folders }) => {
       () => volumes.deleteVolume(name),
       () => volumes.ensureVolume({ name, labels: {} }),
       () => volumes.send(name),
+      () => volumes.listFiles(name, { path: '', limit: 1 }),
+      () => volumes.readFile(name, 'a'),
     ])
       await expect(work()).rejects.toThrow('cannot be the name of a volume')
 })

@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { flushFolder } from '#shared/archive/flush.ts'
 import { keep, lenient } from '#shared/archive/keep.ts'
+import { listFiles } from '#shared/archive/list-files.ts'
+import { openFile } from '#shared/archive/open-file.ts'
 import { pack } from '#shared/archive/pack.ts'
 import { Receptions } from '#shared/archive/reception.ts'
 import { unpack } from '#shared/archive/unpack.ts'
@@ -93,6 +95,12 @@ export function folderVolumes(
       const onMeasured = (measured: Measure) => (digest = measured.digest)
       const archive = pack(await existing(volume), { ...lenient, coding, onMeasured })
       return Object.assign(archive, { digest: () => digest })
+    },
+    async listFiles(volume, asked) {
+      return listFiles(await existing(volume), asked)
+    },
+    async readFile(volume, path, range) {
+      return openFile(await existing(volume), path, range)
     },
     async readLog(volume) {
       return Readable.from(contents(await existing(volume)), { objectMode: false })

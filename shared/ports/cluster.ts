@@ -2,10 +2,14 @@ import type { Readable } from 'node:stream'
 import type { ArchiveLimits } from '#shared/domain/archive-limits.ts'
 import type { Part, Received } from '#shared/domain/archive-part.ts'
 import type { Coding } from '#shared/domain/archive-type.ts'
+import type { ByteRange, FileBytes } from '#shared/domain/byte-range.ts'
+import type { FileList, FilesAsked } from '#shared/domain/file-list.ts'
 import type { FailureCause as RunFailureCause } from '#shared/domain/run.ts'
 import type { Measure, VolumeSpec, WorkerSpec } from '#shared/domain/worker.ts'
 
 export type { Part, Received } from '#shared/domain/archive-part.ts'
+export type { ByteRange } from '#shared/domain/byte-range.ts'
+export type { FileList, FilesAsked } from '#shared/domain/file-list.ts'
 export type { Measure, VolumeMount, VolumeSpec, WorkerSpec } from '#shared/domain/worker.ts'
 
 /**
@@ -74,6 +78,9 @@ export class Unreachable extends Error {
   override readonly name = 'Unreachable'
 }
 
+/** Bytes of a file, and which of it they are. */
+export type FilePart = FileBytes & { content: Readable }
+
 /** How bytes get into volumes and out of them. Every call throws `NoSuchVolume` for a volume that is not there. Nothing is ever held in memory whole. */
 export interface Transfers {
   /**
@@ -88,6 +95,16 @@ export interface Transfers {
    * cannot be read to the end.
    */
   send(volume: string, coding?: Coding): Promise<Sending>
+  /**
+   * A part of what a volume holds, or of what is at a path in it; nothing else of it is read. Throws `NoSuchFile`, and `Unreadable` for
+   * what cannot be listed.
+   */
+  listFiles(volume: string, asked: FilesAsked): Promise<FileList>
+  /**
+   * The bytes of one file of a volume, or those of a range, which the stream ends with or fails. Links are followed as long as they stay
+   * in the volume. Throws `NoSuchFile`, `NotAFile`, `Unreadable`, and `NoSuchBytes` of a range.
+   */
+  readFile(volume: string, path: string, range?: ByteRange): Promise<FilePart>
   /** The stored bytes of all files of a volume, one after another: how a log is read. */
   readLog(volume: string): Promise<Readable>
   /** What the worker writes to its log, from the first byte until the worker has ended; ends early when `signal` aborts. */

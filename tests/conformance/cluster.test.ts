@@ -189,6 +189,28 @@ suite.each(adapters)('the cluster of a home with $name', ({ name, image, open, k
       expect(await world.filesOf(name)).toEqual({})
     })
 
+    test('files are listed in parts and read one by one, without the others', async ({ world }) => {
+      const { cluster } = world
+      const name = await world.volume({ a: '0123456789', 'b/ü x': '1', 'b/y': '' })
+      const first = await cluster.listFiles(name, { path: '', limit: 2 })
+      expect(first).toMatchObject({
+        files: [{ path: 'a', size: 10 }, { path: 'b/y' }],
+        after: 'b/y',
+      })
+      const rest = await cluster.listFiles(name, { path: '', limit: 2, after: 'b/y' })
+      expect(rest).toMatchObject({ files: [{ path: 'b/ü x', type: 'file', size: 1 }] })
+      expect(rest.after).toBeUndefined()
+
+      const { content, ...bytes } = await cluster.readFile(name, 'a', { from: 2, to: 4 })
+      expect([bytes, await text(content)]).toEqual([{ size: 10, from: 2, bytes: 3 }, '234'])
+      expect(await text((await cluster.readFile(name, 'b/ü x')).content)).toBe('1')
+      const nothing = cluster.readFile(name, 'b/none')
+      await expect(nothing).rejects.toMatchObject({ name: 'NoSuchFile' })
+      await expect(cluster.readFile(name, 'b')).rejects.toMatchObject({ name: 'NotAFile' })
+      const other = `data-knitid-${randomUUID()}`
+      await expect(cluster.readFile(other, 'a')).rejects.toMatchObject({ name: 'NoSuchVolume' })
+    })
+
     test('a log is all files of its volume, one after another', async ({ world }) => {
       const name = await world.volume({ b: '2', 'a/x': '1', c: '3' })
       expect(await text(await world.cluster.readLog(name))).toBe('123')

@@ -8,7 +8,14 @@ import { follow } from '#shared/adapters/local-cluster/follow.ts'
 import { openHome, type Home } from '#shared/adapters/local-cluster/home.ts'
 import { volumesIn } from '#shared/adapters/local-cluster/volumes.ts'
 import type { Coding } from '#shared/domain/archive-type.ts'
-import type { Received, Transfers } from '#shared/ports/cluster.ts'
+import type {
+  ByteRange,
+  FileList,
+  FilePart,
+  FilesAsked,
+  Received,
+  Transfers,
+} from '#shared/ports/cluster.ts'
 
 /** Transfers that really unpack and pack: each volume is a folder below one that is removed at the end. */
 export class FolderTransfers implements Transfers {
@@ -49,6 +56,10 @@ export class FolderTransfers implements Transfers {
   receive = (...received: Parameters<Transfers['receive']>): Promise<Received> =>
     this.#volumes.receive(...received)
   send = (volume: string, coding?: Coding): Promise<Readable> => this.#volumes.send(volume, coding)
+  listFiles = (volume: string, asked: FilesAsked): Promise<FileList> =>
+    this.#volumes.listFiles(volume, asked)
+  readFile = (volume: string, path: string, range?: ByteRange): Promise<FilePart> =>
+    this.#volumes.readFile(volume, path, range)
   readLog = (volume: string): Promise<Readable> => this.#volumes.readLog(volume)
 
   async tidyTransfers(): Promise<void> {}

@@ -4,6 +4,8 @@ import { buffer } from 'node:stream/consumers'
 import { whole } from '#shared/domain/archive-part.ts'
 import type {
   Cluster,
+  FileList,
+  FilePart,
   Measure,
   Received,
   Transfers,
@@ -134,6 +136,16 @@ export class ScriptedCluster implements Cluster, Transfers {
   async send(volume: string): Promise<Readable> {
     await this.#call('send', volume)
     return Readable.from([])
+  }
+
+  async listFiles(volume: string): Promise<FileList> {
+    await this.#call('listFiles', volume)
+    return { files: [] }
+  }
+
+  async readFile(volume: string): Promise<FilePart> {
+    await this.#call('readFile', volume)
+    return { size: 0, from: 0, bytes: 0, content: Readable.from([]) }
   }
 
   async readLog(volume: string): Promise<Readable> {

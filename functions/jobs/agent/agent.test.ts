@@ -87,6 +87,29 @@ test('what was put is got, measured and read', async ({ agent }) => {
   expect(answer.trailers).toEqual({ 'knit-content-digest': found.digest })
 })
 
+test('files are listed and read one by one, and what is wrong with that is told by its code', async ({
+  agent,
+}) => {
+  const { volume, folder, call } = agent
+  mkdirSync(join(folder, 'd ?'))
+  writeFileSync(join(folder, 'd ?/a+b'), '0123456789')
+  const query = (parameters: Record<string, string>) => `?${new URLSearchParams(parameters)}`
+  const list = await call('GET', `/${volume}/files${query({ path: 'd ?', limit: '5' })}`)
+  expect(await json(list)).toMatchObject({ files: [{ path: 'd ?/a+b', size: 10 }] })
+  const file = await call('GET', `/${volume}/file${query({ path: 'd ?/a+b' })}`)
+  expect(file.headers).toMatchObject({ 'content-length': '10', 'knit-file-size': '10' })
+  expect(await text(file)).toBe('0123456789')
+
+  for (const [path, status, code] of [
+    ['none', 404, 'no-such-file'],
+    ['../canary', 404, 'no-such-file'],
+    ['d ?', 422, 'not-a-file'],
+  ] as const) {
+    const answer = await call('GET', `/${volume}/file${query({ path })}`)
+    expect([answer.statusCode, await json(answer)]).toMatchObject([status, { code }])
+  }
+})
+
 test('what somebody pushed for himself may be read by programs, whoever they run as', async ({
   agent,
 }) => {
@@ -116,7 +139,7 @@ test('volumes are made for programs of any user, listed, and deleted with what i
 
 test('a volume that is not there is missed by whoever asks for it', async ({ agent }) => {
   const name = nameOfOne()
-  for (const part of ['', '/content', '/log', '/measure']) {
+  for (const part of ['', '/content', '/log', '/measure', '/files', '/file?path=a']) {
     const answer = await agent.call('GET', `/${name}${part}`)
     expect(answer.statusCode).toBe(404)
     expect(await json(answer)).toMatchObject({ code: 'no-such-volume' })
@@ -149,7 +172,7 @@ test('nobody is served whom it does not know, nor with another volume than he ma
   const { volume, call } = agent
   writeFileSync(join(agent.folder, 'secret'), 'secret')
   for (const token of ['stranger', `about ${nameOfOne()}`, 'about all'])
-    for (const part of ['', '/log', '/content', '/measure'])
+    for (const part of ['', '/log', '/content', '/measure', '/files', '/file?path=secret'])
       expect(await call('GET', `/${volume}${part}`, undefined, token)).toMatchObject({
         statusCode: 401,
       })

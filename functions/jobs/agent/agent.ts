@@ -7,10 +7,12 @@ import {
   type VolumeFolders,
 } from '#shared/adapters/folder-volumes.ts'
 import { allVolumes, heartbeat } from '#shared/adapters/kubernetes-cluster/agent-variables.ts'
+import { fileHeaders, filesAsked } from '#shared/adapters/kubernetes-cluster/file-call.ts'
 import { readLimits, readPart } from '#shared/adapters/kubernetes-cluster/part-headers.ts'
 import { flush } from '#shared/archive/flush.ts'
 import { openToAll } from '#shared/archive/open-to-all.ts'
 import { digestHeader } from '#shared/contracts/route.ts'
+import { parseRange } from '#shared/domain/byte-range.ts'
 import type { Sending } from '#shared/ports/cluster.ts'
 import { wantedCoding } from '#shared/runtime/preferred.ts'
 import { complaintOf, measured, removed } from './complaint.ts'
@@ -25,8 +27,19 @@ export type AgentOptions = {
   idle?: { after: number; end(): void } | undefined
 }
 
+/** A stream that is sent with headers. */
+class Sent {
+  readonly content: Readable
+  readonly headers: Record<string, string>
+
+  constructor(content: Readable, headers: Record<string, string>) {
+    this.content = content
+    this.headers = headers
+  }
+}
+
 type Answer = object | undefined | void
-type Call = (volume: string, incoming: IncomingMessage) => Promise<Answer>
+type Call = (volume: string, incoming: IncomingMessage, query: URLSearchParams) => Promise<Answer>
 
 /** Gives the bytes of volumes to those who may have them, and takes them: the same archives as everywhere. */
 export function createAgent({ folders, mayCall, idle, beat = heartbeat }: AgentOptions): Server {
@@ -42,7 +55,8 @@ export function createAgent({ folders, mayCall, idle, beat = heartbeat }: AgentO
   const server = createServer({ requestTimeout: 0 }, async (incoming, outgoing) => {
     // The kubelet knows no token.
     if (incoming.url === '/healthz') return reply(outgoing, 200)
-    const [, about = '', ...part] = incoming.url?.split('/') ?? []
+    const [place = '', query] = incoming.url?.split('?', 2) ?? []
+    const [, about = '', ...part] = place.split('/')
     const path = [about === allVolumes ? about : ':volume', ...part].join('/')
     const call = calls[`${incoming.method} /${path}`]
     const token = incoming.headers.authorization?.replace(/^Bearer /, '')
@@ -52,7 +66,7 @@ export function createAgent({ folders, mayCall, idle, beat = heartbeat }: AgentO
     else if (!outgoing.destroyed) {
       patience.begin()
       outgoing.once('close', patience.end)
-      await serve(call(about, incoming), outgoing, beat)
+      await serve(call(about, incoming, new URLSearchParams(query)), outgoing, beat)
     }
     // Who still sends what is not wanted reads the answer all the same.
     incoming.resume()
@@ -68,6 +82,12 @@ const callsOf = (volumes: FolderVolumes): Record<string, Call> => ({
   'DELETE /:volume': (name) => removed(volumes, name),
   'GET /:volume/measure': (name) => measured(volumes, name),
   'GET /:volume/log': (name) => volumes.readLog(name),
+  'GET /:volume/files': (name, _, query) => volumes.listFiles(name, filesAsked(query)),
+  'GET /:volume/file': async (name, { headers }, query) => {
+    const path = query.get('path') ?? ''
+    const { content, ...bytes } = await volumes.readFile(name, path, parseRange(headers.range))
+    return new Sent(content, fileHeaders(bytes))
+  },
   'GET /:volume/content': (name, { headers }) => volumes.send(name, wantedCoding(headers.accept)),
   'PUT /:volume/content': (name, incoming) => {
     const { headers } = incoming
@@ -85,6 +105,8 @@ async function serve(call: Promise<Answer>, outgoing: ServerResponse, beat: numb
   try {
     const answer = await call
     if (answer instanceof Readable) await give(answer, outgoing)
+    else if (answer instanceof Sent)
+      await pipeline(answer.content, outgoing.writeHead(200, answer.headers))
     else reply(outgoing, 200, answer)
   } catch (error) {
     const [status, complaint] = complaintOf(error)

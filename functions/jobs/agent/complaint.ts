@@ -1,6 +1,7 @@
 import type { FolderVolumes } from '#shared/adapters/folder-volumes.ts'
 import type { Complaint } from '#shared/adapters/kubernetes-cluster/agent-call.ts'
 import { ArchiveError } from '#shared/archive/archive-error.ts'
+import { NoSuchBytes, NoSuchFile, NotAFile, Unreadable } from '#shared/archive/file-error.ts'
 import { NotKept, TakenOver, WrongOffset } from '#shared/archive/reception-error.ts'
 import type { Measure } from '#shared/domain/worker.ts'
 import { codeOf } from '#shared/files/error-code.ts'
@@ -18,6 +19,11 @@ export function complaintOf(error: unknown): [status: number, complaint: Complai
     const { bytes, md5 } = error
     return [409, { code: 'wrong-offset', message, received: { bytes, md5 } }]
   }
+  if (error instanceof NoSuchFile) return [404, { code: 'no-such-file', message }]
+  if (error instanceof NotAFile) return [422, { code: 'not-a-file', message }]
+  if (error instanceof Unreadable) return [422, { code: 'unreadable', message }]
+  if (error instanceof NoSuchBytes)
+    return [416, { code: 'no-such-bytes', message, size: error.size }]
   const code = codeOf(error)
   if (code === 'ENOSPC' || code === 'EDQUOT') return [507, { code, message }]
   return [500, { message }]

@@ -84,6 +84,37 @@ test('directories are made, filled, read, measured, listed and deleted by the ag
   expect(await allVolumesOf(volumes)).toEqual([])
 })
 
+test('files are listed and read by the agent, and what stands against it is told as it is', async ({
+  there: { volumes, scratch },
+  volume,
+}) => {
+  await volumes.ensureVolume({ name: volume, labels: {} })
+  mkdirSync(join(scratch, 'd'))
+  for (const name of ['a', 'd/ü ?&', 'd/z']) writeFileSync(join(scratch, name), '0123456789')
+  await volumes.receive(volume, pack(scratch))
+  const first = await volumes.listFiles(volume, { path: 'd', limit: 1 })
+  expect(first).toMatchObject({ files: [{ path: 'd/z', type: 'file', size: 10 }], after: 'z' })
+  const rest = await volumes.listFiles(volume, { path: 'd', limit: 1, after: 'z' })
+  expect(rest.files.map(({ path }) => path)).toEqual(['d/ü ?&'])
+  expect(rest).not.toHaveProperty('after')
+
+  const { content, ...whole } = await volumes.readFile(volume, 'd/ü ?&')
+  expect([whole, await text(content)]).toEqual([{ size: 10, from: 0, bytes: 10 }, '0123456789'])
+  const part = await volumes.readFile(volume, 'a', { last: 3 })
+  expect(part).toMatchObject({ size: 10, from: 7, bytes: 3 })
+  expect(await text(part.content)).toBe('789')
+
+  const refused = (asked: Promise<unknown>, error: object) =>
+    expect(asked).rejects.toMatchObject(error)
+  await refused(volumes.readFile(volume, 'none'), {
+    name: 'NoSuchFile',
+    message: 'there is nothing at "none"',
+  })
+  await refused(volumes.listFiles(volume, { path: 'none', limit: 1 }), { name: 'NoSuchFile' })
+  await refused(volumes.readFile(volume, 'd'), { name: 'NotAFile' })
+  await refused(volumes.readFile(volume, 'a', { from: 10 }), { name: 'NoSuchBytes', size: 10 })
+})
+
 test('of a directory that is not there nothing is mounted, sent, read or measured', async ({
   there: { volumes },
   volume,
@@ -93,6 +124,8 @@ test('of a directory that is not there nothing is mounted, sent, read or measure
     () => volumes.requireVolume(volume),
     () => volumes.send(volume),
     () => volumes.readLog(volume),
+    () => volumes.listFiles(volume, { path: '', limit: 1 }),
+    () => volumes.readFile(volume, 'a'),
     () => volumes.receive(volume, Readable.from([])),
   ])
     await expect(ask()).rejects.toThrow(NoSuchVolume)
@@ -172,6 +205,8 @@ test('who has not our key is served nothing', async ({ there: { volumes, foreign
   for (const ask of [
     () => allVolumesOf(foreign),
     () => foreign.send(volume),
+    () => foreign.listFiles(volume, { path: '', limit: 1 }),
+    () => foreign.readFile(volume, 'a'),
     () => foreign.deleteVolume(volume),
   ])
     await expect(ask()).rejects.toThrow('nobody we know')

@@ -68,6 +68,15 @@ test('what is wrong with what is sent is told as it is', async ({ call }) => {
   await expect(refused).rejects.toBe(reason)
 })
 
+test('an agent of a release before, which does not know what it is asked, is away', async ({
+  call,
+}) => {
+  const refused = call((_request, response) =>
+    response.writeHead(404).end(JSON.stringify({ message: 'agents do no such thing' })),
+  )
+  await expect(refused).rejects.toThrow(Away)
+})
+
 test('an agent with another key is no friend', async ({ call }) => {
   const refused = call((_request, response) =>
     response.writeHead(401).end(JSON.stringify({ message: 'nobody we know' })),

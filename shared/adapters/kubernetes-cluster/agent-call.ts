@@ -2,6 +2,7 @@ import http, { type IncomingMessage } from 'node:http'
 import { finished, type Readable } from 'node:stream'
 import { json } from 'node:stream/consumers'
 import { ArchiveError, type ArchiveErrorCode } from '#shared/archive/archive-error.ts'
+import { NoSuchBytes, NoSuchFile, NotAFile, Unreadable } from '#shared/archive/file-error.ts'
 import { NotKept, TakenOver, WrongOffset } from '#shared/archive/reception-error.ts'
 import { Away, NoSuchVolume } from '#shared/ports/cluster.ts'
 import { signCall } from './agent-identity.ts'
@@ -10,7 +11,8 @@ import { heartbeat } from './agent-variables.ts'
 /** What is asked of an agent about a volume: `part` is what of it, as `content`; all of it, unless given. */
 export type AgentCall = {
   method?: 'GET' | 'PUT' | 'DELETE'
-  part?: 'content' | 'log' | 'measure'
+  part?: 'content' | 'log' | 'measure' | 'files' | 'file'
+  query?: Record<string, string>
   headers?: Record<string, string>
   body?: Readable
 }
@@ -23,11 +25,17 @@ export type Complaint = {
     | 'not-kept'
     | 'taken-over'
     | 'wrong-offset'
+    | 'no-such-file'
+    | 'not-a-file'
+    | 'unreadable'
+    | 'no-such-bytes'
     | 'ENOSPC'
     | 'EDQUOT'
   message: string
   /** How much has come, where something else was expected. */
   received?: { bytes: number; md5: string }
+  /** How large a file is, of which other bytes were asked for. */
+  size?: number
 }
 
 // Milliseconds after which an agent from which nothing comes is lost, with its node or on the way.
@@ -38,7 +46,10 @@ export class Stranger extends Error {
   override readonly name = 'Stranger'
 }
 
-/** Calls the agent at an address. Throws `NoSuchVolume`, `ArchiveError` where the agent did, `Away` where none answers, and `Stranger`. */
+/**
+ * Calls the agent at an address. Throws `NoSuchVolume`, `ArchiveError` and what files may fail by where the agent did, `Away` where none
+ * answers, or one that does not know what it is asked, and `Stranger`.
+ */
 export async function callAgent(
   address: string,
   signingKey: string,
@@ -47,6 +58,7 @@ export async function callAgent(
   patience = lost,
 ): Promise<IncomingMessage> {
   const url = new URL([volume, call.part].filter(Boolean).join('/'), `${address}/`)
+  url.search = String(new URLSearchParams(call.query))
   const answer = await request(url, await signCall(volume, signingKey), call, patience)
   if (answer.statusCode === 200) return answer
   throw await failureIn(answer, volume)
@@ -88,7 +100,7 @@ const away = ({ host }: URL, error: Error): Away =>
 
 async function failureIn(answer: IncomingMessage, volume: string): Promise<Error> {
   const { statusCode } = answer
-  const { code, message, received } = ((await json(answer).catch(() => undefined)) ??
+  const { code, message, received, size } = ((await json(answer).catch(() => undefined)) ??
     {}) as Partial<Complaint>
   answer.destroy()
   const why = message ?? `status ${statusCode}`
@@ -96,8 +108,14 @@ async function failureIn(answer: IncomingMessage, volume: string): Promise<Error
   if (code === 'not-kept') return new NotKept(why)
   if (code === 'taken-over') return new TakenOver(why)
   if (code === 'wrong-offset') return new WrongOffset(received ?? { bytes: 0, md5: '' })
+  if (code === 'no-such-file') return new NoSuchFile(why)
+  if (code === 'not-a-file') return new NotAFile(why)
+  if (code === 'unreadable') return new Unreadable(why)
+  if (code === 'no-such-bytes') return new NoSuchBytes(size ?? 0)
   if (code === 'ENOSPC' || code === 'EDQUOT') return Object.assign(new Error(why), { code })
   if (code) return new ArchiveError(code, why)
   if (statusCode === 401) return new Stranger(`the agent of the volume ${volume} says: ${why}`)
+  // It is of a release before, and about to be replaced.
+  if (statusCode === 404) return new Away(`the agent of the volume ${volume} says: ${why}`)
   return new Error(`the agent of the volume ${volume} failed: ${why}`)
 }

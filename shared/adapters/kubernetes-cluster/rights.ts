@@ -43,6 +43,8 @@ export const rights: Record<ClusterCall, readonly Rule[]> = {
   ],
   receive: agents,
   send: agents,
+  listFiles: agents,
+  readFile: agents,
   readLog: agents,
   tidyTransfers: [{ group: '', resources: ['pods'], verbs: ['delete', 'list'] }],
   followLog: [
@@ -63,6 +65,8 @@ export const rightsShared: typeof rights = {
   measureVolume: [],
   receive: [],
   send: [],
+  listFiles: [],
+  readFile: [],
   readLog: [],
   tidyTransfers: [],
   followLog: rights.followLog.filter((rule) => !agents.includes(rule)),

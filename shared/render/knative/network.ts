@@ -63,6 +63,8 @@ const queueProxy = [8012, 8013, 8112, 9090, 9091]
 const agentCalls: readonly ClusterCall[] = [
   'receive',
   'send',
+  'listFiles',
+  'readFile',
   'readLog',
   'followLog',
   'measureVolume',
