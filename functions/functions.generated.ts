@@ -7,7 +7,9 @@ import adminEvents from './api/admin-events/function.ts'
 import adminGarbage from './api/admin-garbage/function.ts'
 import adminHooks from './api/admin-hooks/function.ts'
 import adminReplay from './api/admin-replay/function.ts'
+import dataCat from './api/data-cat/function.ts'
 import dataFind from './api/data-find/function.ts'
+import dataLs from './api/data-ls/function.ts'
 import dataPull from './api/data-pull/function.ts'
 import dataPush from './api/data-push/function.ts'
 import dataShow from './api/data-show/function.ts'
@@ -60,7 +62,9 @@ export const routeFunctions = [
   adminGarbage,
   adminHooks,
   adminReplay,
+  dataCat,
   dataFind,
+  dataLs,
   dataPull,
   dataPush,
   dataShow,

@@ -1,6 +1,8 @@
 import * as z from 'zod'
 import { archiveTypes } from '#shared/domain/archive-type.ts'
 import { DataDetail, TagChange } from '#shared/domain/data.ts'
+import { FileList } from '#shared/domain/file-list.ts'
+import { FilePath } from '#shared/domain/file-path.ts'
 import { KnitId } from '#shared/domain/ids.ts'
 import { TagText } from '#shared/domain/tag.ts'
 import { DurationParam, TimeParam } from '#shared/domain/time.ts'
@@ -27,6 +29,22 @@ const ofStored = {
   'Accept-Ranges': '`bytes`: the rest of it can be asked for.',
   [digestHeader]: 'The digest of the tree that was stored, which the unpacked one has as well.',
 }
+
+/** Of a file: no browser is to show it as a page of ours. */
+const ofFile = {
+  'Content-Disposition': '`attachment`, and the name of the file as RFC 8187 has it.',
+  'Content-Security-Policy': 'That nothing in it is to be run.',
+  'X-Content-Type-Options': '`nosniff`: it is nothing but bytes.',
+}
+
+/** Of one that does not change any more. */
+const ofStoredFile = {
+  ETag: 'Names the very bytes of the file.',
+  'Accept-Ranges': '`bytes`: parts of it can be asked for.',
+}
+
+/** How many files a list has at the most. */
+export const mostFiles = 10_000
 
 /** The window of time of a search. */
 export const windowQuery = {
@@ -121,6 +139,66 @@ export const data = resource('data', {
     params,
     response: DataDetail,
     problems: ['data-not-found'],
+  }),
+  ls: route({
+    method: 'get',
+    path: '/api/data/:knitId/files',
+    summary: 'List the files of data.',
+    role: 'viewer',
+    params,
+    query: z.object({
+      path: FilePath.default('').describe(
+        'Only this directory with all that is below it, or only this file; all of the data unless given.',
+      ),
+      limit: z.coerce
+        .number('"limit" should be a number')
+        .int()
+        .min(1)
+        .max(mostFiles)
+        .default(1000)
+        .describe('How many at the most.'),
+      after: FilePath.optional().describe('`after` of the answer before, to go on behind it.'),
+    }),
+    response: FileList,
+    problems: ['bad-request', 'data-not-found', 'file-not-found', 'volume-unreachable'],
+  }),
+  cat: route({
+    method: 'get',
+    path: '/api/data/:knitId/file',
+    summary: 'Read one file of data.',
+    role: 'viewer',
+    params,
+    query: z.object({
+      path: FilePath.refine((path) => path !== '', 'it should name a file').describe(
+        'The file; links are followed as long as they stay in the data.',
+      ),
+    }),
+    headers: {
+      Range:
+        '`bytes=N-M`, `bytes=N-` or `bytes=-N`: so much of a file (206) that has an `ETag`; other ranges are passed over.',
+      'If-Range': 'The `ETag` of the file that is gone on with; all of it comes if it is another.',
+    },
+    response: 'application/octet-stream',
+    answers: {
+      200: { headers: ofFile, maybe: ofStoredFile },
+      206: {
+        when: 'A part of the file.',
+        headers: {
+          ...ofFile,
+          ...ofStoredFile,
+          'Content-Range': 'Which bytes, and of how many.',
+        },
+      },
+      416: { headers: { 'Content-Range': 'Of how many bytes there are none of those.' } },
+    },
+    problems: [
+      'bad-request',
+      'not-a-file',
+      'data-not-found',
+      'file-not-found',
+      'range-not-satisfiable',
+      'volume-unreachable',
+    ],
   }),
   tag: route({
     method: 'put',

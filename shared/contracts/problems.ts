@@ -12,6 +12,7 @@ export const problems = {
     title: 'The bytes are not those that were sent',
     reason: 'hash is not match.',
   },
+  'not-a-file': { status: 400, title: 'That is no file', reason: 'bad request' },
   unauthorized: { status: 401, title: 'Who are you?', reason: 'unauthorized' },
   'bad-import-token': {
     status: 401,
@@ -21,6 +22,7 @@ export const problems = {
   forbidden: { status: 403, title: 'You may not do that', reason: 'forbidden' },
   'route-not-found': { status: 404, title: 'No such path', reason: 'Not Found' },
   'data-not-found': { status: 404, title: 'No such data', reason: 'not found' },
+  'file-not-found': { status: 404, title: 'No such file', reason: 'not found' },
   'plan-not-found': { status: 404, title: 'No such plan', reason: 'not found' },
   'run-not-found': { status: 404, title: 'No such run', reason: 'not found' },
   'thing-not-found': { status: 404, title: 'No such data or run', reason: 'not found' },
@@ -119,6 +121,11 @@ export const problems = {
     reason: 'token name is taken',
   },
   'too-large': { status: 413, title: 'Larger than allowed', reason: 'bad request' },
+  'range-not-satisfiable': {
+    status: 416,
+    title: 'There are no such bytes',
+    reason: 'range not satisfiable',
+  },
   'key-refused': {
     status: 422,
     title: 'The key of the request cannot be used',

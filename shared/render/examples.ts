@@ -47,6 +47,26 @@ export const examples: Record<string, unknown> = {
     nomination: [{ ...input, plan: summary }],
     content: { bytes: 52_428_800, files: 60_000, digest },
   },
+  FileList: {
+    files: [
+      {
+        path: 'images/0001.png',
+        type: 'file',
+        size: 874,
+        mode: '644',
+        mtime: at('12:30:00'),
+      },
+      {
+        path: 'images/first.png',
+        type: 'symlink',
+        size: 0,
+        mode: '777',
+        mtime: at('12:30:00'),
+        target: '0001.png',
+      },
+    ],
+    after: 'first.png',
+  },
   PlanSpec: {
     image: summary.image,
     args: summary.args,
@@ -215,6 +235,9 @@ const parameterExamples: Record<string, unknown> = {
   duration: '24h',
   limit: 100,
   after: knitId,
+  path: 'images/0001.png',
+  'data.ls.path': 'images',
+  'data.ls.after': 'first.png',
   'events.watch.after': '4711',
   active: 'true',
   image: summary.image,
@@ -261,6 +284,9 @@ export const headerExamples: Record<string, string> = {
   'Accept-Ranges': 'bytes',
   'Knit-Content-Digest': digest,
   'Content-Range': 'bytes 1048576-9007199254740991/*',
+  'Content-Disposition': "attachment; filename*=UTF-8''report.txt",
+  'Content-Security-Policy': "default-src 'none'; sandbox",
+  'X-Content-Type-Options': 'nosniff',
 }
 
 const theRun = `The run ${runId}`
@@ -282,6 +308,9 @@ const details: Record<ProblemCode, string> = {
     'token:ann is a viewer, and this needs the role user: Register a plan. Ask an administrator for a token of that role.',
   'route-not-found': 'There is nothing at /api/run; /api/openapi.json lists what there is.',
   'data-not-found': `No data has the id ${knitId}.`,
+  'file-not-found': 'There is nothing at "images/0002.png".',
+  'not-a-file': '"images" is a directory.',
+  'range-not-satisfiable': 'The file has 1024 bytes, and none of those that are asked for.',
   'plan-not-found': `No plan has the id ${planId}.`,
   'run-not-found': `No run has the id ${runId}.`,
   'thing-not-found': `Neither a data nor a run has the id ${model}.`,

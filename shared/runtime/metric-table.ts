@@ -43,9 +43,12 @@ export const processMetrics = {
     status,
   }),
   knit_received_bytes_total: counter('Bytes of archives that came, as they came.', { route }),
-  knit_sent_bytes_total: counter('Bytes of archives and logs that were sent, as they went.', {
-    route,
-  }),
+  knit_sent_bytes_total: counter(
+    'Bytes of archives, files and logs that were sent, as they went.',
+    {
+      route,
+    },
+  ),
 
   knit_step_duration_seconds: histogram(
     'From an event to a step until it was served, or was not.',

@@ -1,4 +1,5 @@
 import { ZodError } from 'zod'
+import { NoSuchBytes, NoSuchFile, NotAFile, Unreadable } from '#shared/archive/file-error.ts'
 import { Problem, problems, type ProblemCode } from '#shared/contracts/problems.ts'
 import { isUnavailable } from '#shared/database/sql.ts'
 import { Away, NoRoomNow, NoSuchVolume, Unreachable } from '#shared/ports/cluster.ts'
@@ -38,6 +39,13 @@ export function toProblem(error: unknown): Problem {
       'Nothing was written to this data before its run ended, so there is nothing to send.',
       { cause: error },
     )
+  if (error instanceof NoSuchBytes)
+    return new Problem('range-not-satisfiable', sentenceOf(error), {
+      cause: error,
+      headers: { 'content-range': `bytes */${error.size}` },
+    })
+  const ofFile = codeOfFile(error)
+  if (ofFile) return new Problem(ofFile, sentenceOf(error as Error), { cause: error })
   const code = codeInCluster(error)
   if (code) return new Problem(code, (error as Error).message, { cause: error })
   if (isStorageFull(error))
@@ -60,6 +68,16 @@ export function toProblem(error: unknown): Problem {
     cause: error,
   })
 }
+
+/** What stands against reading a file of data. */
+function codeOfFile(error: unknown): ProblemCode | undefined {
+  if (error instanceof NoSuchFile) return 'file-not-found'
+  if (error instanceof NotAFile) return 'not-a-file'
+  return error instanceof Unreadable ? 'volume-unreachable' : undefined
+}
+
+const sentenceOf = ({ message }: Error): string =>
+  `${message.charAt(0).toUpperCase()}${message.slice(1)}.`
 
 /** What a cluster says of itself is said to people. */
 function codeInCluster(error: unknown): ProblemCode | undefined {

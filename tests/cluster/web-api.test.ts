@@ -55,6 +55,8 @@ const asks: Record<string, (scene: Scene) => Asked | Promise<Asked>> = {
   }),
   'data.pull': dataOf,
   'data.show': dataOf,
+  'data.ls': (scene) => ({ ...dataOf(scene), query: '?path=text' }),
+  'data.cat': (scene) => ({ ...dataOf(scene), query: '?path=text' }),
   'data.tag': (scene) => ({ ...dataOf(scene), body: { add: ['web:api'] } }),
   'plans.find': () => ({ query: '?limit=10' }),
   'plans.apply': () => ({

@@ -108,6 +108,8 @@ const needs = ({
 test('nobody needs the cluster but who moves bytes, and who checks everything', () => {
   expect(routeFunctions.flatMap(needs)).toEqual([
     'admin.check',
+    'data.cat',
+    'data.ls',
     'data.pull',
     'data.push',
     'imports.end',

@@ -7,10 +7,13 @@ import { pack } from '#shared/archive/pack.ts'
 import { unpack } from '#shared/archive/unpack.ts'
 import { idempotencyHeader } from '#shared/contracts/route.ts'
 import { workerSpec } from '#shared/adapters/local-cluster/test-home.ts'
+import type { FileList } from '#shared/ports/cluster.ts'
 import type { World } from '#shared/runtime/context.ts'
 import { beginTestImport } from '#tests/support/imports.ts'
 import { makePlan } from '#tests/support/makers.ts'
 import { call, deliver, tick } from '#tests/support/functions.ts'
+import dataCat from '../../functions/api/data-cat/function.ts'
+import dataLs from '../../functions/api/data-ls/function.ts'
 import dataPull from '../../functions/api/data-pull/function.ts'
 import dataPush from '../../functions/api/data-push/function.ts'
 import importsEnd from '../../functions/api/imports-end/function.ts'
@@ -132,6 +135,35 @@ export const fileScenarios: Record<string, FileScenario[]> = {
       },
       heard: async (answer, { home }) =>
         unpack(Readable.from(Buffer.from(await answer.arrayBuffer())), home.scratch()),
+    },
+  ],
+  'data-ls': [
+    {
+      of: 'data with everything that is kept',
+      async arrange(world) {
+        const knitId = await push(world, 'kind:a')
+        return (world) => call(dataLs, world, `/api/data/${knitId}/files`)
+      },
+      heard: async (answer) =>
+        ((await answer.json()) as FileList).files.map((file) => ({ ...file, mtime: undefined })),
+    },
+  ],
+  'data-cat': [
+    {
+      of: 'a file that a link leads to, to its last byte',
+      async arrange(world) {
+        const knitId = await push(world, 'kind:a')
+        return (world) => whole(call(dataCat, world, `/api/data/${knitId}/file?path=link`))
+      },
+      heard: (answer) => answer.text(),
+    },
+    {
+      of: 'a large file, to its last byte',
+      async arrange(world) {
+        const knitId = await push(world, 'kind:a')
+        return (world) => whole(call(dataCat, world, `/api/data/${knitId}/file?path=large`))
+      },
+      heard: (answer) => answer.text(),
     },
   ],
   'imports-end': [

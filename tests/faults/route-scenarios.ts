@@ -139,13 +139,36 @@ export const routeScenarios: Record<string, Scenario[]> = {
       },
     },
   ],
-  // It changes nothing but the lease it takes.
+  // These change nothing but the lease they take.
   'data.pull': [
     {
       of: 'data, to its last byte',
       async arrange(world) {
         const knitId = await push(world, 'kind:a')
         const ask = requestTo('data.pull', { path: `/api/data/${knitId}` })
+        return async (world) => {
+          const response = await ask(world)
+          await response.text()
+          return response
+        }
+      },
+    },
+  ],
+  'data.ls': [
+    {
+      of: 'data',
+      async arrange(world) {
+        const knitId = await push(world, 'kind:a')
+        return requestTo('data.ls', { path: `/api/data/${knitId}/files` })
+      },
+    },
+  ],
+  'data.cat': [
+    {
+      of: 'a file, to its last byte',
+      async arrange(world) {
+        const knitId = await push(world, 'kind:a')
+        const ask = requestTo('data.cat', { path: `/api/data/${knitId}/file?path=a` })
         return async (world) => {
           const response = await ask(world)
           await response.text()

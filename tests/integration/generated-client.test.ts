@@ -111,6 +111,8 @@ test('what is pushed goes through a plan, and is found, pulled, traced and expla
   const made = put[0]?.knitId ?? ''
   expect(made).toBe(run.outputs[0]?.knitId)
   expect(await ask('dataShow', made)).toEqual(put[0])
+  expect(await ask('dataLs', made)).toMatchObject({ files: [{ path: 'text', size: 5 }] })
+  expect(await ask('dataCat', made, 'text')).toBe('HELLO')
   expect(await pulled(made)).toBe('HELLO')
   const change = { add: ['quality:good'] }
   expect((await ask<DataDetail>('dataTag', made, change)).tags).toContain('quality:good')

@@ -128,6 +128,8 @@ async function askForData({ world, ask }: Scene): Promise<void> {
     for (const query of [page, `tag=find:one&${page}`]) await ask('data-find', `/api/data?${query}`)
   await ask('data-pull', `/api/data/${knitId}`)
   await ask('data-show', `/api/data/${knitId}/metadata`)
+  await ask('data-ls', `/api/data/${knitId}/files`)
+  await ask('data-cat', `/api/data/${knitId}/file?path=a`)
 }
 
 const withKey = () => ({ headers: { 'idempotency-key': randomUUID() } })

@@ -3,12 +3,11 @@ import { finished } from 'node:stream'
 import { data } from '#shared/contracts/data.ts'
 import { Problem } from '#shared/contracts/problems.ts'
 import { digestHeader } from '#shared/contracts/route.ts'
-import { archiveTypes, type Coding } from '#shared/domain/archive-type.ts'
+import { archiveTypes } from '#shared/domain/archive-type.ts'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
-import { beginDownload, endDownload, renewDownload } from '#shared/database/data.ts'
-import type { Sending } from '#shared/ports/cluster.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineRoute } from '#shared/runtime/define-route.ts'
+import { leased } from '#shared/runtime/leased.ts'
 import { wantedCoding } from '#shared/runtime/preferred.ts'
 import { streamResponse } from '#shared/runtime/stream-response.ts'
 import { approved, begun } from './approved.ts'
@@ -24,7 +23,12 @@ export default defineRoute(
   data.pull,
   async ({ params: { knitId }, request: { headers }, bindings }, ctx) => {
     const coding = wantedCoding(headers.get('accept'))
-    const { archive, digest } = await leased(ctx, knitId, coding)
+    const { archive, digest } = await leased(
+      ctx,
+      knitId,
+      async ({ volume, digest }) => ({ archive: await ctx.transfers.send(volume, coding), digest }),
+      ({ archive }) => archive,
+    )
     // Reading may stand still; nobody reads for who has gone.
     if (bindings.outgoing) finished(bindings.outgoing, { readable: false }, () => archive.destroy())
     const etag = etagOf(digest, coding)
@@ -68,30 +72,4 @@ function requireStored({ log }: Context, { knitId, stored, found }: Digests): vo
     'data-changed',
     `What is kept of the data ${knitId} is not what was stored: its digest is ${found}, not ${stored}.`,
   )
-}
-
-type Leased = { archive: Sending; digest: string | null }
-
-/** The archive of data that nobody deletes while it is being read. */
-async function leased(ctx: Context, knitId: string, coding: Coding): Promise<Leased> {
-  const lease = ctx.config.uploadLease
-  const download = await beginDownload(ctx.sql, knitId, lease)
-  if (!download) throw new Problem('data-not-found', `No data has the id ${knitId}.`)
-  const { agentId, digest } = download
-  const renewal = setInterval(
-    () => void renewDownload(ctx.sql, agentId, lease).catch(() => {}),
-    (lease * 1000) / 3,
-  )
-  // A lease that cannot be given back passes by itself.
-  const end = (): void => {
-    clearInterval(renewal)
-    endDownload(ctx.sql, agentId).catch(() => {})
-  }
-  try {
-    const archive = (await ctx.transfers.send(volumeOf(knitId), coding)).once('close', end)
-    return { archive, digest }
-  } catch (error) {
-    end()
-    throw error
-  }
 }
