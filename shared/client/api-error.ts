@@ -22,6 +22,12 @@ export class ApiError extends Error {
   }
 }
 
+/** Whether a server knows no such route: those that say no code, as servers of the reference implementation, are asked in another way. */
+export const isUnknownRoute = (error: unknown): boolean =>
+  error instanceof ApiError &&
+  error.status === 404 &&
+  (error.code ?? 'route-not-found') === 'route-not-found'
+
 /** The server could not be reached, or the connection to it broke. */
 export class ConnectionError extends Error {
   override readonly name = 'ConnectionError'

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo, Socket } from 'node:net'
@@ -23,6 +24,20 @@ export type Seen = {
 }
 
 export type StubHandler = (request: Seen) => StubAnswer | 'hang up'
+
+/** What a server of the reference answers at a path that it does not know. */
+export const unknownPath: StubAnswer = { status: 404, json: { message: 'Not Found' } }
+
+/** For tests: a server of the reference that sends an archive for any data, cut off at some byte if that is said. */
+export const stubWithArchive = (body: Buffer, cutAt = body.length) =>
+  stubOfTheWire(({ url }) => {
+    if (/\/files?(\?|$)/.test(url)) return unknownPath
+    const trailers = { 'x-checksum-md5': createHash('md5').update(body).digest('hex') }
+    return {
+      body: body.subarray(0, cutAt),
+      ...(cutAt < body.length ? { cut: true } : { trailers }),
+    }
+  })
 
 /**
  * For tests: a server that says what it is told to say, on a real socket. It shows how a client speaks and listens,

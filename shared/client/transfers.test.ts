@@ -161,3 +161,29 @@ test('a log that is cut off is an error', async () => {
   await using stub = await stubOfTheWire(() => ({ body: 'one', cut: true }))
   await expect(text(await connectApi(stub).log('r1'))).rejects.toThrow('the connection broke')
 })
+
+test('a file goes on where its line broke, also from a server that knows no ranges', async () => {
+  withoutPauses()
+  const answers: (StubAnswer | 'hang up')[] = [
+    { body: content.subarray(0, 100_000), headers: { 'content-length': '300000' }, cut: true },
+    'hang up',
+    { body: content.subarray(0, 200_000), headers: { 'content-length': '300000' }, cut: true },
+    { body: content },
+  ]
+  await using stub = await stubOfTheWire(() => answers.shift() ?? 'hang up')
+  const file = await buffer(await connectApi(stub).file(knitId, 'a b/ü'))
+  expect(file.equals(content)).toBe(true)
+  expect(stub.requests[0]?.url).toBe(`/api/data/${knitId}/file?path=a+b%2F%C3%BC`)
+})
+
+test('a file is damaged when another is sent behind a break', async () => {
+  withoutPauses()
+  const begun = { body: content.subarray(0, 100_000), headers: { 'content-length': '300000' } }
+  const answers: StubAnswer[] = [{ ...begun, cut: true }, { body: Buffer.alloc(300_000, 'tink') }]
+  await using stub = await stubOfTheWire(() => answers.shift() ?? 'hang up')
+  const reading = buffer(await connectApi(stub).file(knitId, 'a'))
+  await expect(reading).rejects.toMatchObject({
+    name: 'DamagedTransfer',
+    message: expect.stringContaining('another file'),
+  })
+})

@@ -9,7 +9,7 @@ import type { DataDetail } from '#shared/domain/data.ts'
 import { headersFor, refusal, type ApiOptions, type CallOptions } from './api.ts'
 import { signedIn } from './credential.ts'
 import { headOf, pieces, received, type Connection } from './connection.ts'
-import { resumed, Seen, SentAnother } from './resumed.ts'
+import { resumed, Seen, SentAnother, type Opened } from './resumed.ts'
 import { retried, type Patience } from './retry.ts'
 import { routeUrl } from './route-url.ts'
 import { checksumTrailer, upload, type Sendable } from './upload.ts'
@@ -25,6 +25,8 @@ export type Transfers = {
    * stream fails at its end when the checksum is missing or another.
    */
   pull(knitId: string, options?: CallOptions & { zstd?: boolean }): Promise<Download>
+  /** The bytes of one file of data, also over a line that breaks. */
+  file(knitId: string, path: string, options?: CallOptions): Promise<Readable>
   /** The log as it is, or, with `follow`, until the program ends. */
   log(runId: string, options?: CallOptions & { follow?: boolean }): Promise<Readable>
 }
@@ -73,6 +75,13 @@ export function transfersOver(
       const digest = headOf(first).headers.get(digestHeader.toLowerCase()) ?? undefined
       return Object.assign(Readable.from(archive, { objectMode: false }), { digest })
     },
+    async file(knitId, path, { signal } = {}) {
+      const ask = (range: Record<string, string> = {}) =>
+        download(data.cat, { knitId, path }, { signal, headers: range })
+      const { open } = opener(await ask(), ask)
+      const file = unlessAnother('file', resumed(open, { signal, onAway, onResumed }))
+      return Readable.from(file, { objectMode: false })
+    },
     async log(runId, { follow, signal } = {}) {
       const request = { runId, follow: follow ? '' : undefined }
       const response = await download(runs.log, request, { signal })
@@ -87,26 +96,38 @@ async function accepted(route: Route, response: IncomingMessage): Promise<Incomi
   throw refusal(route, head, await received(response, text))
 }
 
-/** The bytes of a first answer, and of those that go on with it or replace it, which must be those of the checksum behind the last. */
-async function* verified(
-  first: IncomingMessage,
-  ask: (range: Record<string, string>) => Promise<IncomingMessage>,
-  patience: Patience,
-): AsyncGenerator<Buffer> {
-  const seen = new Seen()
+type Ask = (range: Record<string, string>) => Promise<IncomingMessage>
+
+/** Opens a first answer, and those that go on with it or replace it; `last` is the one that was opened last. */
+function opener(first: IncomingMessage, ask: Ask) {
   let last: IncomingMessage | undefined
-  const open = async (bytes: number) => {
+  const open = async (bytes: number): Promise<Opened> => {
     last = last ? await ask(rangeFrom(bytes, first.headers.etag)) : first
     return { pieces: pieces(last), from: beginOf(last) }
   }
+  return { open, last: () => last }
+}
+
+async function* unlessAnother(what: string, bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   try {
-    yield* resumed(open, patience, seen)
+    yield* bytes
   } catch (error) {
     if (!(error instanceof SentAnother)) throw error
-    const what = 'the line broke, and what the server sends now is another archive'
-    throw new DamagedTransfer(what, { cause: error })
+    const why = `the line broke, and what the server sends now is another ${what}`
+    throw new DamagedTransfer(why, { cause: error })
   }
-  const expected = last?.trailers[checksumTrailer]
+}
+
+/** The bytes of a first answer, and of those that follow it, which must be those of the checksum behind the last. */
+async function* verified(
+  first: IncomingMessage,
+  ask: Ask,
+  patience: Patience,
+): AsyncGenerator<Buffer> {
+  const seen = new Seen()
+  const { open, last } = opener(first, ask)
+  yield* unlessAnother('archive', resumed(open, patience, seen))
+  const expected = last()?.trailers[checksumTrailer]
   if (!expected)
     throw new DamagedTransfer(
       'the server ended the download without its checksum: it is incomplete',

@@ -7,7 +7,12 @@ import { buffer } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
 import { pack } from '#shared/archive/pack.ts'
 import { unpack } from '#shared/archive/unpack.ts'
-import { stubOfTheWire, type Seen, type StubAnswer } from '#shared/client/stub-of-the-wire.ts'
+import {
+  stubOfTheWire,
+  stubWithArchive,
+  type Seen,
+  type StubAnswer,
+} from '#shared/client/stub-of-the-wire.ts'
 import { idOf, sampleData, sampleRun } from '#shared/client/wire-samples.ts'
 import { withoutPauses } from '#shared/client/without-pauses.ts'
 import { knit, projectFor, tempDir } from '../../testing.ts'
@@ -204,13 +209,6 @@ test('pull of unknown data makes no directory', async () => {
   expect(existsSync(join(dir, 'out'))).toBe(false)
 })
 
-/** A server that has one data with this archive, cut off at some byte if that is said. */
-const serving = (body: Buffer, cutAt = body.length) =>
-  stubOfTheWire(() => ({
-    body: body.subarray(0, cutAt),
-    ...(cutAt < body.length ? { cut: true } : { trailers: { 'x-checksum-md5': md5(body) } }),
-  }))
-
 async function archiveOfTree(): Promise<Buffer> {
   const dir = tempDir()
   mkdirSync(join(dir, 'd/empty'), { recursive: true })
@@ -222,8 +220,8 @@ async function archiveOfTree(): Promise<Buffer> {
   return buffer(pack(dir))
 }
 
-test('ls lists what is in data, line by line, and keeps nothing of it', async () => {
-  await using stub = await serving(await archiveOfTree())
+test('ls looks through the archive of a server that lists nothing, and keeps nothing of it', async () => {
+  await using stub = await stubWithArchive(await archiveOfTree())
   const dir = projectFor(stub)
   const before = readdirSync(dir)
   const { stdout } = await knit(['data', 'ls', knitId], dir)
@@ -235,7 +233,7 @@ test('ls lists what is in data, line by line, and keeps nothing of it', async ()
 })
 
 test('ls lists a directory of data however it is written, as JSON too', async () => {
-  await using stub = await serving(await archiveOfTree())
+  await using stub = await stubWithArchive(await archiveOfTree())
   const dir = projectFor(stub)
   for (const path of ['d', './d/', '/d']) {
     const { stdout } = await knit(['data', 'ls', knitId, path], dir)
@@ -254,7 +252,7 @@ test('ls lists a directory of data however it is written, as JSON too', async ()
 
 test('cat prints files byte by byte, and reads no further than it must', async () => {
   const body = await archiveOfTree()
-  await using stub = await serving(body, body.length - 2 ** 19)
+  await using stub = await stubWithArchive(body, body.length - 2 ** 19)
   const { code, stdout, stderr } = await knit(
     ['data', 'cat', knitId, 'd/b', './a.txt'],
     projectFor(stub),
@@ -267,7 +265,7 @@ test.each([
   ['d/empty', `d/empty is a directory\ntry: knit data ls ${knitId} d/empty\n`],
   ['d/link', `d/link is a symlink to ../a.txt\ntry: knit data ls ${knitId} --output table\n`],
 ])('cat of %s says why not', async (path, stderr) => {
-  await using stub = await serving(await archiveOfTree())
+  await using stub = await stubWithArchive(await archiveOfTree())
   const words = ['data', 'cat', knitId, path]
   expect(await knit(words, projectFor(stub))).toEqual({ code: 1, stdout: '', stderr })
 })
@@ -275,7 +273,7 @@ test.each([
 test('ls and cat of a download that breaks off fail', async () => {
   withoutPauses()
   const body = await archiveOfTree()
-  await using stub = await serving(body, 100)
+  await using stub = await stubWithArchive(body, 100)
   const dir = projectFor(stub)
   for (const words of [
     ['ls', knitId],

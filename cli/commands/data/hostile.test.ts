@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { CORPUS, file } from '#shared/archive/test-hostile-archives.ts'
 import { entry, tgz } from '#shared/archive/test-archives.ts'
-import { stubOfTheWire } from '#shared/client/stub-of-the-wire.ts'
+import { stubWithArchive } from '#shared/client/stub-of-the-wire.ts'
 import { idOf } from '#shared/client/wire-samples.ts'
 import { knit, projectFor } from '../../testing.ts'
 
@@ -12,8 +11,7 @@ const knitId = idOf('d1')
 
 /** A project with something in it that must stay as it is, and a server that sends this archive for any data. */
 async function facing(body: Buffer) {
-  const md5 = createHash('md5').update(body).digest('hex')
-  const stub = await stubOfTheWire(() => ({ body, trailers: { 'x-checksum-md5': md5 } }))
+  const stub = await stubWithArchive(body)
   const dir = projectFor(stub)
   writeFileSync(join(dir, 'canary'), 'untouched')
   const names = readdirSync(dir)
