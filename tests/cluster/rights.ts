@@ -1,12 +1,7 @@
 import { CoreV1Api } from '@kubernetes/client-node'
 import { expect } from 'vitest'
-import {
-  rights,
-  rightsShared,
-  workerAccount,
-  workerRights,
-  type Rule,
-} from '#shared/adapters/kubernetes-cluster/rights.ts'
+import { workerAccount, type Rule } from '#shared/adapters/kubernetes-cluster/rights.ts'
+import { rulesOf, type Layout } from '#tests/support/account-rights.ts'
 import { apiServer } from '#tests/support/api-server.ts'
 import { testConfig } from '#tests/support/kubernetes.ts'
 import { functions } from './functions.ts'
@@ -95,26 +90,13 @@ const attemptsIn = (namespace: string): Attempt[] => [
 ]
 
 /** Every account of a release, with what it should be able to do. */
-export const expectedRights = (
-  layout: 'per-data' | 'shared',
-): ReadonlyMap<string, readonly Rule[]> =>
-  new Map([
-    ...functions.map(({ service, uses }): [string, readonly Rule[]] => [
-      service,
-      uses.flatMap((call) => (layout === 'shared' ? rightsShared : rights)[call]),
-    ]),
-    ...[workerAccount, accounts.guest].map((name): [string, readonly Rule[]] => [
-      name,
-      workerRights,
-    ]),
-    [
-      'worker-events',
-      [
-        { group: '', resources: ['pods'], verbs: ['get', 'list', 'watch'] },
-        { group: 'batch', resources: ['jobs'], verbs: ['get', 'list', 'watch'] },
-      ],
-    ],
+export function expectedRights(layout: Layout): ReadonlyMap<string, readonly Rule[]> {
+  const expected = new Map<string, readonly Rule[]>([
+    ...functions.map(({ service }): [string, readonly Rule[]] => [service, []]),
+    ...rulesOf(layout),
   ])
+  return expected.set(accounts.guest, expected.get(workerAccount) ?? [])
+}
 
 export const wordsOf = (rules: readonly Rule[] = []): ReadonlySet<string> =>
   new Set(

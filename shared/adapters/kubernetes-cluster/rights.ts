@@ -26,6 +26,7 @@ export const rights: Record<ClusterCall, readonly Rule[]> = {
   ],
   adoptVolume: [{ group: '', resources: ['persistentvolumeclaims'], verbs: ['get', 'patch'] }],
   listVolumes: [{ group: '', resources: ['persistentvolumeclaims'], verbs: ['list'] }],
+  // Outputs are measured where their log is kept; an agent measures those of which that was not heard: of a Pod that was killed, or lost with its node.
   measureVolume: agents,
   ensureWorker: [
     { group: 'batch', resources: ['jobs'], verbs: ['create', 'get'] },
