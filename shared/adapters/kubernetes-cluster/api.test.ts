@@ -3,14 +3,17 @@ import { Away, NoRoomNow } from '#shared/ports/cluster.ts'
 import { ask, askForAll, onlyMetadata, Refused } from './api.ts'
 import { apiServedBy } from './test-api.ts'
 
-/** The API of a server that answers as it is told to, or never. */
+/** The API of a server that answers as it is told to, or never, for which nobody waits long. */
 const apiOf = (answer?: { status: number; message: string; items?: null }) =>
-  apiServedBy((_request, response) => {
-    if (!answer) return
-    const { status, ...body } = answer
-    const headers = { 'content-type': 'application/json' }
-    response.writeHead(status, headers).end(JSON.stringify({ kind: 'Status', ...body }))
-  }, 0.1)
+  apiServedBy(
+    (_request, response) => {
+      if (!answer) return
+      const { status, ...body } = answer
+      const headers = { 'content-type': 'application/json' }
+      response.writeHead(status, headers).end(JSON.stringify({ kind: 'Status', ...body }))
+    },
+    answer ? undefined : 0.1,
+  )
 
 test('a call that is never answered ends', async () => {
   const { api, close } = await apiOf()
