@@ -66,6 +66,22 @@ test('of what there is nothing of, the names are no names', async () => {
   close()
 })
 
+test('whose account has lost its rights says how it gets them back', async () => {
+  const message =
+    'jobs.batch is forbidden: User "system:serviceaccount:knitfab:step-start-run" cannot create resource "jobs" in API group "batch" in the namespace "knitfab": RBAC: role.rbac.authorization.k8s.io "step-start-run" not found'
+  const { api, close } = await apiOf({ status: 403, message })
+  const call = ask(
+    'the worker cannot be made',
+    api.core.readNamespacedPod({ namespace: 'a', name: 'b' }),
+  )
+  const advice =
+    'an admin has to give that account its rights back: helm upgrade RELEASE charts/knitfab --namespace NAMESPACE --reset-then-reuse-values'
+  await expect(call).rejects.toThrow(
+    new Refused(403, `the worker cannot be made: ${message}; ${advice}`),
+  )
+  close()
+})
+
 test('a quota that is used up is no room', async () => {
   const { api, close } = await apiOf({ status: 403, message: 'exceeded quota: pods' })
   const call = ask(

@@ -13,6 +13,12 @@ type Remedy = { says: RegExp; next(plan?: string): string | undefined }
 /** What people can do about what Kubernetes says, of which it does not say it. */
 const remedies: readonly Remedy[] = [
   {
+    // Before those of accounts that are not found: here that may be said of a Role.
+    says: /forbidden: User "system:serviceaccount:/,
+    next: () =>
+      'an admin has to give that account its rights back: helm upgrade RELEASE charts/knitfab --namespace NAMESPACE --reset-then-reuse-values',
+  },
+  {
     says: /exceeded quota/,
     next: () => 'it goes on when others have ended, or when an admin raises the quota',
   },
@@ -55,6 +61,16 @@ const remedies: readonly Remedy[] = [
   {
     says: /^Failed(Mount|AttachVolume)/,
     next: () => 'it begins when its volumes can be mounted: an admin looks after their storage',
+  },
+  {
+    // What stands beside programs, and agents; others may have put something of their own there.
+    says: /^\(container (log|check|agent)\) (ErrImagePull|ImagePullBackOff)/,
+    next: () =>
+      'that is our own image: an admin looks after the values image.repository and image.pullSecrets of the chart',
+  },
+  {
+    says: /(ErrImagePull|ImagePullBackOff).*(timeout|timed out|deadline exceeded|connection refused|no route to host|network is unreachable)/is,
+    next: () => 'its registry does not answer the nodes; it is tried again',
   },
 ]
 

@@ -2,6 +2,7 @@ import {
   V1MicroTime,
   type CoreV1Event,
   type V1ContainerState,
+  type V1ContainerStatus,
   type V1Job,
   type V1JobCondition,
   type V1Pod,
@@ -166,15 +167,51 @@ test.each<[what: string, says: RegExp, found: Partial<Found>]>([
   ],
   [
     'whose registry does not answer',
-    /^ImagePullBackOff: Back-off pulling .*dial tcp: i\/o timeout$/,
+    /^ImagePullBackOff: Back-off pulling .*dial tcp: i\/o timeout; its registry does not answer the nodes; it is tried again$/,
     {
       pods: [pod('Pending', { main: waiting('ImagePullBackOff', pull('dial tcp: i/o timeout')) })],
     },
   ],
   [
+    'whose registry is not up',
+    /^ErrImagePull: .*connection refused; its registry does not answer the nodes; it is tried again$/,
+    {
+      pods: [
+        pod('Pending', {
+          main: waiting(
+            'ErrImagePull',
+            'failed to do request: Head "https://registry.test/v2/program/manifests/1": dial tcp 192.0.2.1:443: connect: connection refused',
+          ),
+        }),
+      ],
+    },
+  ],
+  [
     'for which our own image is missing',
-    /^\(container log\) ErrImagePull: not found$/,
+    /^\(container log\) ErrImagePull: not found; that is our own image: .* image\.repository and image\.pullSecrets of the chart$/,
     { pods: [pod('Pending', { log: waiting('ErrImagePull', 'not found') })] },
+  ],
+  [
+    'to which the registry does not give our own image',
+    /^\(container check\) ImagePullBackOff: .*denied; that is our own image: .* image\.pullSecrets/,
+    { pods: [pod('Pending', { check: waiting('ImagePullBackOff', pull('denied')) })] },
+  ],
+  [
+    'for which an image is missing that somebody else has put beside it',
+    /^\(container mesh\) ErrImagePull: not found$/,
+    {
+      pods: [
+        pod(
+          'Pending',
+          {},
+          {
+            initContainerStatuses: [
+              { name: 'mesh', state: waiting('ErrImagePull', 'not found') } as V1ContainerStatus,
+            ],
+          },
+        ),
+      ],
+    },
   ],
   [
     'whose volume cannot be mounted',
