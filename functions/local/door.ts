@@ -20,13 +20,15 @@ export type Door = {
   deliver(step: EventStep, message: EventMessage): Promise<Response>
   /** Events a step serves at a time. */
   concurrency(step: EventStep): number
-  /** Wakes the steps that the clock wakes. */
+  /** Wakes the steps that the clock wakes: the sweep each time, others now and then. */
   tick(): Promise<void>
   /** Takes no more requests and waits for those in progress, as long as the grace allows. */
   close(): Promise<void>
 }
 
 const defaultConcurrency = 4
+// So many sweeps come to one turn of the other steps of the clock, for which nobody waits.
+const sweepsToATurn = 4
 
 export async function openDoor(world: World): Promise<Door> {
   const routes = new Map(routeFunctions.map((fn) => [fn.name, fn.app(world)]))
@@ -50,13 +52,16 @@ export async function openDoor(world: World): Promise<Door> {
 
   const server = httpServer(withHealth(world, front.fetch), world.config)
   capConnections(server, world.config)
+  let sweeps = 0
   const port = await listen(server, world.config.host, world.config.port)
   return {
     apiRoot: `http://${world.config.host}:${port}/api`,
     deliver: (step, message) => call(step, eventRequest(message)),
     concurrency: (step) => steps.get(step)?.deploy.concurrency ?? defaultConcurrency,
     tick: async () => {
-      for (const step of clockSteps) {
+      const woken = sweeps % sweepsToATurn === 0 ? clockSteps : (['sweep'] as const)
+      sweeps += 1
+      for (const step of woken) {
         await call(step, new Request('http://steps.local/', { method: 'POST' })).catch(
           (error: unknown) => world.log.error('a step of the clock failed', { step, error }),
         )

@@ -2,7 +2,13 @@ import type { EventName } from '#shared/contracts/events.ts'
 import type { Queryable } from './sql.ts'
 
 /** Work that is due and that nobody serves, as the event that wakes the step for it. */
-export type Due = { name: EventName; subject: string; data: Record<string, unknown> }
+export type Due = {
+  name: EventName
+  subject: string
+  data: Record<string, unknown>
+  /** Of a run: when somebody served it last. */
+  servedAt: string | null
+}
 
 /** Everything that is due, by one question: some of each kind, the longest due first. */
 export async function findDue(
@@ -14,7 +20,8 @@ export async function findDue(
     (
       select 'run.' || case status when 'running' then 'starting' else status end as name,
              id::text as subject,
-             jsonb_build_object('runId', id, 'attempt', attempt) as data
+             jsonb_build_object('runId', id, 'attempt', attempt) as data,
+             claimed_at::text as "servedAt"
         from run
        where status in ('ready', 'starting', 'running', 'completing', 'aborting')
          and due_at <= now()
@@ -25,7 +32,7 @@ export async function findDue(
     )
     union all
     (
-      select 'run.waiting', plan_id::text, jsonb_build_object('planId', plan_id)
+      select 'run.waiting', plan_id::text, jsonb_build_object('planId', plan_id), null
         from run
        where status = 'waiting'
          and due_at <= now()
@@ -34,7 +41,7 @@ export async function findDue(
     )
     union all
     (
-      select 'data.nominated', plan_id::text, jsonb_build_object('planId', plan_id)
+      select 'data.nominated', plan_id::text, jsonb_build_object('planId', plan_id), null
         from (
           select distinct plan_id
             from nomination
@@ -45,28 +52,28 @@ export async function findDue(
     )
     union all
     (
-      select 'plan.registered', plan_id::text, jsonb_build_object('planId', plan_id)
+      select 'plan.registered', plan_id::text, jsonb_build_object('planId', plan_id), null
         from match_task
        where plan_id is not null
        limit 1
     )
     union all
     (
-      select 'data.tagged', knit_id::text, jsonb_build_object('knitId', knit_id)
+      select 'data.tagged', knit_id::text, jsonb_build_object('knitId', knit_id), null
         from match_task
        where knit_id is not null
        limit 1
     )
     union all
     (
-      select 'volume.dropped', 'garbage', '{}'
+      select 'volume.dropped', 'garbage', '{}', null
         from garbage
        where due_at <= now()
        limit 1
     )
     union all
     (
-      select 'hook.recorded', 'hooks', '{}'
+      select 'hook.recorded', 'hooks', '{}', null
         from hook_delivery
        where delivered_at is null
          and failures < ${maxHookFailures}

@@ -261,7 +261,7 @@ export const Config = z.object({
   lookInterval: seconds(30).describe(
     'Seconds after which a worker is looked at again without an event.',
   ),
-  sweepInterval: seconds(10).describe(
+  sweepInterval: seconds(5).describe(
     'Seconds between two looks of the local home for work that no event woke.',
   ),
   watchInterval: seconds(1).describe('Seconds between two looks for what to tell those who watch.'),

@@ -31,7 +31,7 @@ const unasked = 6000 * scale
 const minute = 60_000
 /** So that what is kept for days comes and goes within minutes. */
 const keptSeconds = 30
-/** A sweep comes every 10 s; what the server counts comes a little late. */
+/** Every second sweep forgets, so every 10 s; what the server counts comes a little late. */
 const slackSeconds = 15
 const kept = ['EVENTS', 'DEAD_EVENTS', 'HOOK_CALLS', 'HISTORY', 'REQUESTS'] as const
 

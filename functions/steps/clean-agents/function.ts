@@ -20,7 +20,6 @@ export default defineClockStep(
     }
     await ctx.transfers.tidyTransfers()
     await removeRemade(ctx)
-    ctx.relay.wake()
   },
   { uses: ['listVolumes', 'tidyTransfers'] },
 )
@@ -35,13 +34,16 @@ async function removeRemade(ctx: Context): Promise<void> {
   for await (const volumes of await ctx.cluster.listVolumes())
     count += await dropRemade(ctx.sql, volumes, ctx.by)
   lookedAt.set(ctx.config, now)
-  if (count > 0) ctx.log.warn('volumes are removed: they had been, and were made again', { count })
+  if (count === 0) return
+  ctx.relay.wake()
+  ctx.log.warn('volumes are removed: they had been, and were made again', { count })
 }
 
 /** Nothing of an upload was promised to anybody before it was whole. */
 async function takeBack(ctx: Context, runId: string): Promise<void> {
   const reason = 'its handler gave no sign of life'
   if (!(await discardLostUpload(ctx.sql, runId, reason, ctx.by))) return
+  ctx.relay.wake()
   ctx.metrics.count('knit_claims_expired_total', { step: ctx.by.actor })
   ctx.log.warn(`an upload was given up: ${reason}`, { runId })
 }

@@ -19,7 +19,8 @@ import {
 } from '#tests/support/runs.ts'
 import { counted } from '#tests/support/scrape.ts'
 import { succeeded } from '#tests/support/scripted-cluster.ts'
-import { startEngine, test, tick, type TestWorld } from '#tests/support/world.ts'
+import { deliver, startEngine, test, tick, type TestWorld } from '#tests/support/world.ts'
+import observeWorker from '../observe-worker/function.ts'
 import sweep from './function.ts'
 
 const by = { actor: 'test' }
@@ -176,10 +177,30 @@ test('steps are called directly when the broker takes what it is told, and tells
   const run = await makeRun(ctx, { status: 'ready' })
   const told: KnitEvent[] = []
   ctx.direct = { publish: async (events) => void told.push(...events) }
+  // What has no Pod yet is given the time to have one.
+  await tick(sweep, ctx)
   await tick(sweep, ctx)
   expect(told).toEqual([])
   await tick(sweep, ctx)
   expect(told).toMatchObject([{ name: 'run.ready', subject: run.runId }])
+})
+
+test('the broker has delivered what was served meanwhile and is due again', async ({ ctx }) => {
+  const run = await makeRun(ctx, { status: 'starting' })
+  ctx.cluster.set(run.worker, { phase: 'pending', reason: 'no node' })
+  const told: KnitEvent[] = []
+  ctx.bus = {
+    publish: async (events) => {
+      told.push(...events)
+      await deliver(observeWorker, ctx, 'run.starting', { runId: run.runId, attempt: 1 })
+    },
+  }
+  ctx.direct = { publish: () => Promise.reject(new Error('it is passed by')) }
+  for (let sweeps = 1; sweeps <= 4; sweeps += 1) {
+    await passTime(ctx, 5)
+    expect((await tick(sweep, ctx)).status).toBe(202)
+    expect(told).toHaveLength(sweeps)
+  }
 })
 
 /** A bus that gives what the sweep tells to the steps at once; whatever anybody else tells is lost. */
@@ -265,6 +286,30 @@ test('what was kept long enough is forgotten at once, however much it is', async
   expect(await historyOf(ctx, recent.runId)).not.toEqual([])
 })
 
+/** Leaves something that was kept long enough, sweeps, and gives back how much of that is there then. */
+async function sweepOld(ctx: TestWorld, runId: string): Promise<number> {
+  await ctx.sql`
+    insert into run_history (run_id, attempt, status, actor, at)
+    values (${runId}, 1, 'done', 'test', now() - interval '2 years')`
+  await tick(sweep, ctx)
+  const old = await ctx.sql`select from run_history where at < now() - interval '1 year'`
+  return old.length
+}
+
+test('every second sweep forgets, and each that follows one in which something failed', async ({
+  ctx,
+}) => {
+  const { runId } = await makeRun(ctx, { status: 'done' })
+  expect(await sweepOld(ctx, runId)).toBe(0)
+  expect(await sweepOld(ctx, runId)).toBe(1)
+  const { relay } = ctx
+  ctx.relay = { ...relay, drain: () => Promise.reject(new Error('the broker is away')) }
+  expect(await sweepOld(ctx, runId)).toBe(0)
+  ctx.relay = relay
+  expect(await sweepOld(ctx, runId)).toBe(0)
+  expect(await sweepOld(ctx, runId)).toBe(1)
+})
+
 test('what is found is counted, and what has to go past the broker', async ({ ctx }) => {
   await makeRun(ctx, { status: 'ready' })
   await makeRun(ctx, { status: 'ready' })
@@ -276,6 +321,7 @@ test('what is found is counted, and what has to go past the broker', async ({ ct
   await tick(sweep, ctx)
   const found = { outbox: 3, 'run.ready': 2, 'stale-worker': 1 }
   expect(await counted(ctx, 'knit_sweep_found_total')).toEqual(found)
+  await tick(sweep, ctx)
   expect(await counted(ctx, 'knit_events_direct_total')).toEqual({})
   await tick(sweep, ctx)
   expect(await counted(ctx, 'knit_events_direct_total')).toEqual({ 'run.ready': 2 })

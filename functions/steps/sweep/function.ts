@@ -11,6 +11,15 @@ import { defineClockStep } from '#shared/runtime/define-step.ts'
 const dueAtOnce = 500
 const forgottenAtOnce = 1000
 
+type Part = (ctx: Context) => Promise<void>
+
+const always: Part[] = [publishLeft, tellDue, removeStaleWorkers]
+// Nobody waits for these: every second time is often enough.
+const sometimes: Part[] = [forgetDead, forgetAllOld]
+
+/** Installations of which the last sweep has done all parts. */
+const justDone = new WeakSet<Context['config']>()
+
 /**
  * Finds what a crash or a lost event left behind: events in the outbox are published, work that is due and unserved is told
  * of again, workers nobody needs are removed, and what was done since it was given up, or was kept long enough, is forgotten. Whatever happens to events, this keeps work going.
@@ -18,17 +27,13 @@ const forgottenAtOnce = 1000
 export default defineClockStep(
   'sweep',
   async (ctx) => {
+    const isSpared = justDone.delete(ctx.config)
     const errors: unknown[] = []
     // What fails keeps nothing else from being done.
-    for (const part of [
-      () => publishLeft(ctx),
-      () => tellDue(ctx),
-      () => removeStaleWorkers(ctx),
-      () => forgetServed(ctx.sql, ctx.config.maxHookFailures, forgottenAtOnce),
-      () => forgetAllOld(ctx),
-    ])
-      await part().catch((error: unknown) => errors.push(error))
+    for (const part of isSpared ? always : [...always, ...sometimes])
+      await part(ctx).catch((error: unknown) => errors.push(error))
     if (errors.length > 0) throw errors[0]
+    if (!isSpared) justDone.add(ctx.config)
   },
   { minScale: 1, concurrency: 1, tellsOfSystem: true, uses: ['listWorkers', 'deleteWorker'] },
 )
@@ -37,22 +42,27 @@ async function publishLeft({ relay, metrics }: Context): Promise<void> {
   metrics.count('knit_sweep_found_total', { what: 'outbox' }, await relay.drain())
 }
 
-/** What the broker was given at the last look, by installation. */
-const toldBefore = new WeakMap<Context['config'], ReadonlySet<string>>()
+// A function that has no Pod yet may take longer than from one sweep to the next to serve what it was told.
+const chances = 2
 
-const keyOf = ({ name, subject }: Due): string => `${name} ${subject}`
+/** How often the broker was given what is still due, by installation. */
+const toldBefore = new WeakMap<Context['config'], ReadonlyMap<string, number>>()
+
+/** What was served meanwhile and is due again, as a worker that is waited for is all the time, was delivered. */
+const keyOf = ({ name, subject, servedAt }: Due): string => `${name} ${subject} ${servedAt}`
 
 /** A broker that does not work is passed by; so is one that has taken everything and delivers nothing: what it was given then is still due. */
 async function tellDue(ctx: Context): Promise<void> {
   const due = await findDue(ctx.sql, dueAtOnce, ctx.config.maxHookFailures)
   const before = toldBefore.get(ctx.config)
-  toldBefore.set(ctx.config, new Set(due.map(keyOf)))
+  const timesTold = (one: Due) => before?.get(keyOf(one)) ?? 0
+  toldBefore.set(ctx.config, new Map(due.map((one) => [keyOf(one), timesTold(one) + 1])))
   for (const { name } of due) ctx.metrics.count('knit_sweep_found_total', { what: name })
   if (due.length === 0) return
   ctx.log.debug('work was due that no event had woken', { count: due.length })
   const { direct } = ctx
   if (!direct) return ctx.bus.publish(eventsOf(ctx, due))
-  const isLost = (one: Due) => before?.has(keyOf(one)) === true
+  const isLost = (one: Due) => timesTold(one) >= chances
   const fresh = eventsOf(
     ctx,
     due.filter((one) => !isLost(one)),
@@ -70,7 +80,7 @@ async function tellDue(ctx: Context): Promise<void> {
 
 function eventsOf({ by: { traceparent }, clock }: Context, due: readonly Due[]): KnitEvent[] {
   const time = clock.now()
-  return due.map((one) => ({ ...one, id: randomUUID(), time, traceparent }))
+  return due.map(({ servedAt: _same, ...one }) => ({ ...one, id: randomUUID(), time, traceparent }))
 }
 
 async function removeStaleWorkers(ctx: Context): Promise<void> {
@@ -84,6 +94,10 @@ async function removeStaleWorkers(ctx: Context): Promise<void> {
     ctx.metrics.count('knit_sweep_found_total', { what: 'stale-worker' })
     await ctx.cluster.deleteWorker(name)
   }
+}
+
+async function forgetDead({ sql, config }: Context): Promise<void> {
+  await forgetServed(sql, config.maxHookFailures, forgottenAtOnce)
 }
 
 /** In parts, so that no statement takes long; all of them, or a busy system would write faster than it forgets. */
