@@ -186,7 +186,7 @@ test('a program that only waits for others to end waits as long as that takes', 
   })
 })
 
-test('what keeps a program from beginning is looked for again after as long as it has waited, and then as often as of others', async ({
+test('what has no room is looked at again after as long as it has waited, and then as often as others', async ({
   ctx,
 }) => {
   const run = await makeRun(ctx, { status: 'starting' })
@@ -206,17 +206,21 @@ test('what keeps a program from beginning is looked for again after as long as i
   expect(await looksAgainAfter(20_000, 10_000)).toBe(1.5)
 })
 
-test('a worker of which nobody knows yet why it does not begin is looked at again soon', async ({
-  ctx,
-}) => {
-  const run = await makeRun(ctx, { status: 'starting' })
-  ctx.cluster.set(run.worker, { phase: 'pending' })
-  await ctx.sql`update run set updated_at = now() - interval '10 minutes'`
-  await observe(ctx, run)
-  const [row] = await ctx.sql`
-    select due_at < now() + interval '6 seconds' as soon from run where id = ${run.runId}`
-  expect(row).toEqual({ soon: true })
-})
+test.for<[when: string, state: WorkerState]>([
+  ['as long as nobody knows of anything', { phase: 'pending' }],
+  ['after something else was known', { phase: 'pending', reason: '0/3 nodes are available' }],
+])(
+  'what keeps a worker from beginning, other than a queue, is looked for within 5 s, %s',
+  async ([, state], { ctx }) => {
+    const run = await makeRun(ctx, { status: 'starting' })
+    ctx.cluster.set(run.worker, state)
+    await ctx.sql`update run set updated_at = now() - interval '10 minutes'`
+    await observe(ctx, run)
+    const [row] = await ctx.sql`
+      select due_at < now() + interval '5 seconds' as soon from run where id = ${run.runId}`
+    expect(row).toEqual({ soon: true })
+  },
+)
 
 test('a program that began is given all the time it takes', async ({ ctx }) => {
   for (const status of ['starting', 'running'] as const) {

@@ -83,16 +83,19 @@ async function goOn(ctx: Context, run: Observed, { state, name, uid }: Worker): 
 
 type Pending = Extract<WorkerState, { phase: 'pending' }>
 
-// Seconds; people wait to be told why.
-const unexplained = 5
+// Seconds. With those until the next sweep they are fewer than ten, within which people are to be told why.
+const soon = 4
 
-/** Of what keeps a worker from beginning, not everything is a change of its own: it is looked for soon, and then less and less often. */
+/**
+ * Of what keeps a worker from beginning, not everything is a change of its own: it is looked for. Who waits for others to end does
+ * so for long, and is looked at less and less often.
+ */
 async function wait(ctx: Context, run: Claimed<'starting'>, state: Pending): Promise<void> {
   const { config, sql } = ctx
   const seconds = await secondsInStatus(sql, run)
   if (seconds > config.pendingPatience && !state.queued)
     return end(ctx, run, 'aborting', neverBegan(ctx, state.reason))
-  const longest = state.reason ? config.lookInterval : Math.min(config.lookInterval, unexplained)
+  const longest = state.queued ? config.lookInterval : Math.min(config.lookInterval, soon)
   await releaseRun(sql, run, Math.min(seconds, longest), state.reason)
 }
 
