@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
-import { readdirSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { hash, randomUUID } from 'node:crypto'
+import { lstatSync, readdirSync, readFileSync } from 'node:fs'
+import { basename, join, relative } from 'node:path'
 import { test as base, expect } from 'vitest'
 import { confinement, type Engine } from '#shared/adapters/local-cluster/engine.ts'
 import { enginesHere, run } from '#tests/support/engines.ts'
@@ -13,10 +13,12 @@ const test = base.extend<{ $file: { contexts: [string, string] } }>({
   contexts: [
     async ({}, use) => {
       const folder = await temporaryFolder('knit-image-')
-      const dist = join(folder.path, 'dist')
-      build(dist)
       const contexts: [string, string] = [join(folder.path, 'one'), join(folder.path, 'other')]
-      for (const context of contexts) makeContext({ dist, folder: context })
+      for (const context of contexts) {
+        const dist = `${context}-dist`
+        build(dist)
+        makeContext({ dist, folder: context })
+      }
       await use(contexts)
       await folder.remove()
     },
@@ -35,6 +37,27 @@ function buildImage({ words, name }: Engine, context: string, tag: string): stri
   return run({ words } as Engine, 'image', 'inspect', '--format', '{{.Id}}', tag).trim()
 }
 
+/** What an image keeps of each file and folder below. */
+const keptOf = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .map((entry) => {
+      const path = join(entry.parentPath, entry.name)
+      const { mode, mtimeMs } = lstatSync(path)
+      const content = entry.isFile() ? hash('sha256', readFileSync(path)) : ''
+      return `${relative(folder, path)} ${mode.toString(8)} ${mtimeMs} ${content}`
+    })
+    .toSorted()
+
+test(
+  'the same sources make the same files for an image, wherever they are built',
+  building,
+  ({ contexts }) => {
+    const [one, other] = contexts.map((context) => keptOf(join(context, 'rootfs')))
+    expect(one).toContainEqual(expect.stringMatching(/^app\/functions\/gateway\.cjs 100644 0 \w+$/))
+    expect(one).toEqual(other)
+  },
+)
+
 test(
   'the image has no folder of packages: what functions need is in their bundles',
   building,
@@ -45,9 +68,15 @@ test(
   },
 )
 
-for (const engine of await enginesHere())
+const engines = await enginesHere()
+
+if (engines.length === 0)
+  test('an image is built, and starts functions', ({ skip }) =>
+    skip('needs docker or podman: apt-get install podman'))
+
+for (const engine of engines)
   test(
-    `the image that ${engine.name} builds is the same each time, starts every function as nobody in particular, and has no shell`,
+    `the image that ${engine.name} builds is the same each time, starts every function with Node 24 as nobody in particular, and has no shell`,
     building,
     ({ contexts: [one, other] }) => {
       const tag = `knit.local/test-${randomUUID()}:1`
@@ -66,18 +95,22 @@ for (const engine of await enginesHere())
             ...confinement({ ...engine, user: undefined }),
           ]
           const all = [...words, 'run', ...flags, ...args]
-          const { status, stderr } = spawnSync(file, all, { encoding: 'utf8' })
-          return { status, stderr }
+          const { status, stdout, stderr } = spawnSync(file, all, { encoding: 'utf8' })
+          return { status, stdout, stderr }
         }
-        expect(start(tag, 'gateway')).toEqual({
+        expect(start('--entrypoint=/usr/local/bin/node', tag, '--version')).toMatchObject({
+          status: 0,
+          stdout: expect.stringMatching(/^v24\./),
+        })
+        expect(start(tag, 'gateway')).toMatchObject({
           status: 1,
           stderr: expect.stringContaining('KNIT_DATABASE_URL: '),
         })
-        expect(start(tag, 'job-migrate')).toEqual({
+        expect(start(tag, 'job-migrate')).toMatchObject({
           status: 2,
           stderr: expect.stringContaining('KNIT_DATABASE_URL is not set'),
         })
-        expect(start(tag, 'nothing')).toEqual({
+        expect(start(tag, 'nothing')).toMatchObject({
           status: 2,
           stderr: expect.stringContaining('There is no function "nothing".'),
         })
