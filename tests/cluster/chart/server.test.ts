@@ -3,7 +3,7 @@ import { describe, expect } from 'vitest'
 import { parse } from 'yaml'
 import { labelsFor } from '#shared/adapters/kubernetes-cluster/labels.ts'
 import { test, type There } from './cluster.ts'
-import { chart, podsOf, render, renderText, type Manifest, type Values } from './helm.ts'
+import { call, chart, podsOf, render, renderText, type Manifest, type Values } from './helm.ts'
 import { madePods } from './pods.ts'
 
 const everything = parse(readFileSync(`${chart}/ci/everything-values.yaml`, 'utf8')) as Values
@@ -395,6 +395,19 @@ describe('helm tells what to do next', () => {
     expect(notes).toContain('get secret knitfab-token')
     expect(notes).toContain('knit admin token create')
     expect(notes).toContain('leaves Data, database and secrets')
+  })
+
+  test('by which address a node is reached, however many it has and of whatever kind', ({
+    there,
+  }) => {
+    const notes = notesOf(there.tryInstall({ gateway: { service: { type: 'NodePort' } } }).out)
+    const [command = ''] = /^ *HOST=.*$/m.exec(notes) ?? []
+    const hostAt = (addresses: string) =>
+      call(['bash', '-c', `kubectl() { printf '${addresses}'; }\n${command}\nprintf %s "$HOST"`])
+        .out
+    expect(hostAt('192.0.2.1')).toBe('192.0.2.1')
+    expect(hostAt('192.0.2.1 2001:db8::1')).toBe('192.0.2.1')
+    expect(hostAt('2001:db8::1 192.0.2.1')).toBe('[2001:db8::1]')
   })
 
   test('that a token goes in clear text, wherever it leaves the cluster', ({ there }) => {
