@@ -33,7 +33,7 @@ export function call([file = '', ...args]: readonly string[], input = ''): Outco
 }
 
 /** What has to be said; the rest has its default. */
-const least = `${chart}/ci/least-values.yaml`
+export const least = `${chart}/ci/least-values.yaml`
 
 /** Runs helm with these values over those of the chart. */
 export const helm = (words: readonly string[], values: Values = {}): Outcome =>
