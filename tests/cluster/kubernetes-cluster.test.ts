@@ -5,13 +5,10 @@ import {
   type V1Pod,
 } from '@kubernetes/client-node'
 import { randomUUID } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { agentName } from '#shared/adapters/kubernetes-cluster/agent-pod.ts'
 import type { ClusterSettings } from '#shared/adapters/kubernetes-cluster/settings.ts'
-import { pack } from '#shared/archive/pack.ts'
 import {
   Impossible,
   NoRoomNow,
@@ -23,6 +20,7 @@ import {
 import { kubernetesHere, openNamespace, type TestNamespace } from '#tests/support/kubernetes.ts'
 import { until } from '#tests/support/until.ts'
 import { workerThat } from '#tests/support/worker-spec.ts'
+import { elsewhere, limit, neverMade, noSuchClass, receive } from './elsewhere.ts'
 
 const there = kubernetesHere()
 
@@ -104,21 +102,6 @@ describe('on a real Kubernetes', { skip: !there, concurrent: true }, () => {
     for (const pod of items) await what(pod)
   }
 
-  /** A new volume with these files. */
-  async function receive(files: Record<string, Buffer>, mode: number): Promise<string> {
-    const folder = mkdtempSync('/var/tmp/knit-cluster-')
-    try {
-      for (const [name, content] of Object.entries(files))
-        writeFileSync(join(folder, name), content, { mode })
-      const volume = `data-knitid-${randomUUID()}`
-      await cluster.ensureVolume({ name: volume, labels: {} })
-      await cluster.receive(volume, pack(folder))
-      return volume
-    } finally {
-      rmSync(folder, { recursive: true })
-    }
-  }
-
   const hasReason = (state: WorkerState) => state.phase === 'pending' && state.reason
   const hasEnded = (state: WorkerState) => 'endedAt' in state
 
@@ -138,8 +121,8 @@ describe('on a real Kubernetes', { skip: !there, concurrent: true }, () => {
   })
 
   test('an image that does not exist fails by its plan, and says what to do', async () => {
-    const name = tools.replace(/(:[^/:]+)?(@.*)?$/, '-that-nobody-made:1')
-    expect(await stateOf(specOf('true', { image: name }), hasEnded)).toMatchObject({
+    const spec = specOf('true', { image: neverMade(tools) })
+    expect(await stateOf(spec, hasEnded)).toMatchObject({
       phase: 'failed',
       cause: 'plan',
       message: expect.stringMatching(
@@ -174,7 +157,7 @@ describe('on a real Kubernetes', { skip: !there, concurrent: true }, () => {
     { more = {}, spec = {}, prepare = async () => {} }: Elsewhere,
     is: (state: WorkerState) => unknown = hasReason,
   ) {
-    return elsewhere(more, async (other) => {
+    return elsewhere({ image, tools }, more, async (other) => {
       await prepare(other)
       const worker = await other.cluster.ensureWorker(specOf('true', spec))
       await other.cluster.releaseWorker(worker)
@@ -185,29 +168,11 @@ describe('on a real Kubernetes', { skip: !there, concurrent: true }, () => {
     })
   }
 
-  async function elsewhere<T>(
-    more: Partial<ClusterSettings>,
-    work: (other: TestNamespace) => Promise<T>,
-  ): Promise<T> {
-    const other = await openNamespace({ image, tools }, more)
-    try {
-      return await work(other)
-    } finally {
-      await other.close()
-    }
-  }
-
   test('a storage class nobody knows leaves the worker pending, and the class is named', async () => {
     const volume = `data-knitid-${randomUUID()}`
-    const volumes = {
-      layout: 'per-data',
-      storageClass: 'no-such-class',
-      accessMode: 'ReadWriteMany',
-      size: '1Gi',
-    } as const
     const state = await pendingIn(
       {
-        more: { volumes },
+        more: noSuchClass,
         spec: { outputs: [{ volume, path: '/out' }] },
         prepare: (other) => other.cluster.ensureVolume({ name: volume, labels: {} }),
       },
@@ -275,14 +240,8 @@ describe('on a real Kubernetes', { skip: !there, concurrent: true }, () => {
     expect(await pendingIn(elsewhere)).toEqual({ phase: 'pending', reason })
   })
 
-  const quota = (hard: Record<string, string>) => (other: TestNamespace) =>
-    other.core.createNamespacedResourceQuota({
-      namespace: other.namespace,
-      body: { metadata: { name: 'full' }, spec: { hard } },
-    })
-
   test('a quota that is used up is a queue to wait in', async () => {
-    const state = await pendingIn({ prepare: quota({ pods: '0' }) })
+    const state = await pendingIn({ prepare: (other) => limit(other, { pods: '0' }) })
     expect(state).toMatchObject({
       queued: true,
       reason: expect.stringMatching(/exceeded quota: full, .*; it goes on when others have ended/),
@@ -290,8 +249,8 @@ describe('on a real Kubernetes', { skip: !there, concurrent: true }, () => {
   })
 
   test('a quota that is used up is no failure of what makes volumes and workers', async () => {
-    await elsewhere({}, async (other) => {
-      await quota({ persistentvolumeclaims: '0', 'count/jobs.batch': '0' })(other)
+    await elsewhere({ image, tools }, {}, async (other) => {
+      await limit(other, { persistentvolumeclaims: '0', 'count/jobs.batch': '0' })
       const name = `data-knitid-${randomUUID()}`
       await expect(other.cluster.ensureVolume({ name, labels: {} })).rejects.toThrow(NoRoomNow)
       await expect(other.cluster.ensureWorker(specOf('true'))).rejects.toThrow(NoRoomNow)
@@ -327,14 +286,14 @@ describe('on a real Kubernetes', { skip: !there, concurrent: true }, () => {
   }
 
   test('a volume is read by one agent as long as it is read, which ends by itself and is cleaned away, but for those that live', async () => {
-    const volume = await receive({ text: Buffer.from('some') }, 0o644)
+    const volume = await receive(cluster, { text: Buffer.from('some') })
     await readAll(volume)
     const first = await agentOf(volume)
     await readAll(volume)
     expect((await agentOf(volume))?.metadata?.uid).toBe(first?.metadata?.uid)
 
     await until(async () => (await agentOf(volume))?.status?.phase === 'Succeeded')
-    const other = await receive({ text: Buffer.from('more') }, 0o644)
+    const other = await receive(cluster, { text: Buffer.from('more') })
     await readAll(other)
     await cluster.tidyTransfers()
     expect(await agentOf(volume)).toBeUndefined()
@@ -344,7 +303,7 @@ describe('on a real Kubernetes', { skip: !there, concurrent: true }, () => {
   })
 
   test('a program for another kind of machine fails by its plan', async () => {
-    const volume = await receive({ program: foreignProgram() }, 0o755)
+    const volume = await receive(cluster, { program: foreignProgram() }, 0o755)
     const spec = specOf('', { entrypoint: ['/in/program'], inputs: [{ volume, path: '/in' }] })
     expect(await stateOf(spec, hasEnded)).toMatchObject({
       phase: 'failed',
