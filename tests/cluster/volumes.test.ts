@@ -1,20 +1,14 @@
-import {
-  PatchStrategy,
-  setHeaderOptions,
-  type RbacV1Subject,
-  type V1Pod,
-  type V1RoleBinding,
-} from '@kubernetes/client-node'
+import { PatchStrategy, setHeaderOptions } from '@kubernetes/client-node'
 import { randomUUID } from 'node:crypto'
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
-import { volumeFor } from '#shared/adapters/kubernetes-cluster/pod-parts.ts'
 import { workerAccount } from '#shared/adapters/kubernetes-cluster/rights.ts'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
-import { until } from '#tests/support/until.ts'
 import { test } from './installed.ts'
+import { takeRole } from './take-role.ts'
 import { accounts } from './values.ts'
+import { visit } from './visit.ts'
 import { outputOf, treeIn } from './work.ts'
 
 describe.concurrent('data', () => {
@@ -42,26 +36,11 @@ describe.concurrent('data', () => {
     work,
     knit,
     there: { namespace },
-    cluster: { objects },
+    cluster,
     onTestFinished,
   }) => {
-    const binding = {
-      apiVersion: 'rbac.authorization.k8s.io/v1',
-      kind: 'RoleBinding',
-      metadata: { name: workerAccount, namespace },
-    }
-    const { subjects = [] } = await objects.read<V1RoleBinding>(binding)
-    const bindTo = (subjects: RbacV1Subject[]) =>
-      objects.patch(
-        { ...binding, subjects },
-        undefined,
-        undefined,
-        undefined,
-        undefined,
-        PatchStrategy.MergePatch,
-      )
-    onTestFinished(async () => void (await bindTo(subjects)))
-    await bindTo(subjects.filter(({ name }) => name !== accounts.guest))
+    const guest = { namespace, name: workerAccount, from: accounts.guest }
+    onTestFinished(await takeRole(cluster, guest))
     const line = 'echo said; echo made > /out/text'
     const runId = await work.start(line, { service_account: accounts.guest })
     const run = await work.end(runId)
@@ -81,15 +60,8 @@ describe.concurrent('data', () => {
       on_node: { must: [`${place.key}=${place.value}`] },
     })
     const waiting = await work.until(runId, ({ reason }) => reason?.includes('affinity'))
-    const claim = volumeOf(outputOf(waiting))
-    const intruder = intruderIn(claim, images.tools)
-    await core.createNamespacedPod({ namespace, body: intruder })
-    const name = intruder.metadata?.name ?? ''
-    await until(async () => {
-      const { status } = await core.readNamespacedPod({ namespace, name })
-      return status?.phase === 'Succeeded'
-    })
-    await core.deleteNamespacedPod({ namespace, name })
+    const volume = volumeOf(outputOf(waiting))
+    await visit(core, { namespace, volume, image: images.tools, line: 'echo > theirs' })
 
     const { items } = await core.listNode()
     const node = items.find(({ spec }) => !spec?.unschedulable)?.metadata?.name ?? ''
@@ -105,21 +77,4 @@ describe.concurrent('data', () => {
     expect(run.attempts?.[0]?.exit?.message).toMatch(/\/out is not empty, it holds "theirs"/)
     expect(await work.pull(outputOf(run))).toEqual({ text: 'mine\n' })
   })
-})
-
-/** A Pod that writes into a volume of ours. */
-const intruderIn = (claim: string, image: string): V1Pod => ({
-  metadata: { name: `intruder-${randomUUID()}` },
-  spec: {
-    restartPolicy: 'Never',
-    containers: [
-      {
-        name: 'main',
-        image,
-        command: ['sh', '-c', 'echo > /theirs/theirs'],
-        volumeMounts: [{ name: claim, mountPath: '/theirs' }],
-      },
-    ],
-    volumes: [volumeFor(claim)],
-  },
 })
