@@ -6,7 +6,9 @@ import { selectorOf } from '#shared/adapters/kubernetes-cluster/labels.ts'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
 import { testConfig } from '#tests/support/kubernetes.ts'
 import { until } from '#tests/support/until.ts'
+import { neverMade } from './elsewhere.ts'
 import { test } from './installed.ts'
+import { takeRole } from './take-role.ts'
 import { accounts } from './values.ts'
 import { isRunning, outputOf, untilStopped, type PlanText } from './work.ts'
 
@@ -87,21 +89,21 @@ describe.concurrent('a run', () => {
     [
       'a GPU that no node has',
       { resources: { 'nvidia.com/gpu': '1' } },
-      /\d+ nodes are available: .*nvidia\.com\/gpu/,
+      /\d+ nodes are available: .*nvidia\.com\/gpu.*; it begins when a node has as much to give; to ask for less: knit plan resource \S+ --set/,
     ],
     [
       'a node that there is not',
       { on_node: { must: ['knit.test/zone=moon'] } },
-      /\d+ nodes are available: .*node affinity/,
+      /\d+ nodes are available: .*node affinity.*; it begins when there is a node with the labels and taints that on_node of the plan names/,
     ],
     [
       'an account that there is not',
       { service_account: accounts.absent },
-      /serviceaccount "nobody" not found/,
+      /serviceaccount "nobody" not found; an admin has to make that service account, or the plan to name another/,
     ],
   ]
   test.for(waiting)(
-    'that asks for %s waits, and says why in the words of Kubernetes',
+    'that asks for %s waits, and says why in the words of Kubernetes, and what to do',
     async ([, spec, words], { work, knit }) => {
       const runId = await work.start('true', spec)
       await work.until(runId, ({ reason = '' }) => words.test(reason))
@@ -111,8 +113,7 @@ describe.concurrent('a run', () => {
   )
 
   test('of an image that does not exist fails, and says what to do', async ({ work, there }) => {
-    const image = there.images.tools.replace(/[:@][^/]*$/, '-that-nobody-made:1')
-    const runId = await work.start('true', { image })
+    const runId = await work.start('true', { image: neverMade(there.images.tools) })
     await work.end(runId)
     expect(await work.show(runId)).toMatchObject({
       status: 'failed',
@@ -129,4 +130,23 @@ describe.concurrent('a run', () => {
       reason?.match(`service account admin.*allowed: ${allowed}`),
     )
   })
+})
+
+test('a run whose step has lost its rights says so, and what an admin has to do, and goes on when he has', async ({
+  work,
+  knit,
+  there: { namespace },
+  cluster,
+  onTestFinished,
+}) => {
+  const says =
+    /start-run failed and will try again: .* is forbidden: User "system:serviceaccount:\S+:step-start-run" cannot get resource "jobs" .*; an admin has to give that account its rights back/
+  const giveBack = await takeRole(cluster, { namespace, name: 'step-start-run' })
+  onTestFinished(giveBack)
+  const runId = await work.start('true')
+  await work.until(runId, ({ reason = '' }) => says.test(reason))
+  expect(await knit('run', 'show', '--output', 'table', runId)).toMatch(says)
+
+  await giveBack()
+  expect(await work.end(runId)).toMatchObject({ status: 'done' })
 })
