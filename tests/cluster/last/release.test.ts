@@ -1,14 +1,28 @@
+import { BatchV1Api } from '@kubernetes/client-node'
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
+import { selectorOf } from '#shared/adapters/kubernetes-cluster/labels.ts'
 import { connectApi } from '#shared/client/connect.ts'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
+import { testConfig } from '#tests/support/kubernetes.ts'
 import { kubernetes } from '../installation.ts'
 import { knitIn } from '../installed.ts'
-import { outputOf } from '../work.ts'
+import { visit } from '../visit.ts'
+import { isRunning, outputOf } from '../work.ts'
 import { commandsOf, deskIn } from './desk.ts'
-import { asked, everything, ours, samePort, test, untilGone, untilReady } from './lifecycle.ts'
+import {
+  asked,
+  everything,
+  lookOften,
+  ours,
+  samePort,
+  test,
+  untilGone,
+  untilReady,
+  without,
+} from './lifecycle.ts'
 
 const { core } = kubernetes()
 
@@ -65,7 +79,10 @@ function certificateFor(host: string, folder: string): { cert: string; key: stri
   return { cert, key: readFileSync(file, 'utf8') }
 }
 
-test('when the release is uninstalled all data stays, and a new one in its place finds all of it, with the same token', async ({
+// It takes longer to end than a Pod lives that is given no time for that.
+const lasting = "trap 'sleep 5; echo saved > /out/text; exit 0' TERM; sleep 1000 & wait"
+
+test('when the release is uninstalled programs end as when they are stopped and all data stays; a new one in its place finds all of it, with the same token, and executes once more what did not come to its end', async ({
   there,
   folder,
   api,
@@ -73,17 +90,30 @@ test('when the release is uninstalled all data stays, and a new one in its place
   work,
   helm,
 }) => {
-  const { namespace } = there
+  const { namespace, images } = there
+  await lookOften(namespace)
   const runId = await work.start('echo kept > /out/text')
   const kept = await work.end(runId)
   const knitId = outputOf(kept)
-  const before = await everything(api)
+  const going = await work.until(await work.start(lasting), isRunning)
+  const allElse = async () => without(going.plan.planId, await everything(api))
+  const before = await allElse()
   const lineage = await knit('data', 'lineage', '-n', 'all', knitId)
   const values = join(folder, 'values.json')
   writeFileSync(values, await helm('get', 'values', 'knitfab', '--output', 'json'))
 
   await helm('uninstall', 'knitfab')
   await untilGone(namespace)
+  const labelSelector = selectorOf('worker', { run: going.runId })
+  const batch = testConfig().makeApiClient(BatchV1Api)
+  const [pods, jobs] = await Promise.all([
+    core.listNamespacedPod({ namespace, labelSelector }),
+    batch.listNamespacedJob({ namespace, labelSelector }),
+  ])
+  expect([...pods.items, ...jobs.items]).toEqual([])
+  const volume = volumeOf(outputOf(going))
+  const written = { namespace, volume, image: images.tools, line: 'cat text' }
+  expect(await visit(core, written)).toBe('saved\n')
   const claims = await core.listNamespacedPersistentVolumeClaim({ namespace })
   const names = claims.items.map(({ metadata }) => metadata?.name)
   expect(names).toEqual(expect.arrayContaining(['data-postgres-0', volumeOf(knitId)]))
@@ -95,12 +125,18 @@ test('when the release is uninstalled all data stays, and a new one in its place
   const again = ['--values', values, ...samePort(there), '--wait', '--timeout', '5m']
   await helm('install', 'knitfab', 'charts/knitfab', ...again)
   await untilReady(namespace)
-  expect(await everything(api)).toEqual(before)
+  expect(await allElse()).toEqual(before)
   expect(await knit('data', 'lineage', '-n', 'all', knitId)).toBe(lineage)
   expect(await work.pull(knitId)).toEqual({ text: 'kept\n' })
   await knit('run', 'retry', runId)
   expect(await work.until(runId, ({ attempt }) => attempt === 2)).toBeDefined()
   expect(await work.end(runId)).toMatchObject({ status: 'done' })
+
+  await work.until(going.runId, (run) => isRunning(run) && run.attempt === 2)
+  await knit('run', 'stop', going.runId)
+  const ended = await work.end(going.runId)
+  expect(ended).toMatchObject({ status: 'done', attempts: [{ cause: 'machine' }, {}] })
+  expect(await work.pull(outputOf(ended))).toEqual({ text: 'saved\n' })
 })
 
 test('a release of which nothing is left but claims of data is brought back by what the README says of backups', async ({
