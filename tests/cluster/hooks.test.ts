@@ -1,8 +1,10 @@
 import { describe, expect } from 'vitest'
 import { runs } from '#shared/contracts/runs.ts'
+import { workerOf } from '#shared/domain/worker-spec.ts'
 import { until } from '#tests/support/until.ts'
 import { linesOf } from './installation.ts'
 import { test as base } from './installed.ts'
+import { run as execute } from './phase.ts'
 import { outputOf } from './work.ts'
 import { hooks } from './values.ts'
 
@@ -23,8 +25,14 @@ describe.concurrent('hooks', () => {
     knit,
     api,
     callsOf,
+    there: { namespace },
   }) => {
-    const runId = await work.start('echo $KNIT_TEST_WORD > /out/text')
+    // It goes on until that is known: a program that has ended when it is first looked at was never seen to run.
+    const line = 'echo $KNIT_TEST_WORD > /out/text; until test -e /tmp/told; do sleep 0.1; done'
+    const runId = await work.start(line)
+    await until(async () => (await callsOf(runId)).includes('after running'))
+    const inProgram = ['exec', `job/${workerOf({ id: runId, attempt: 1 })}`, '--container', 'main']
+    await execute(['kubectl', '-n', namespace, ...inProgram, '--', 'touch', '/tmp/told'])
     const run = await work.end(runId)
     expect(run).toMatchObject({ status: 'done', attempts: [{ variables: ['KNIT_TEST_WORD'] }] })
     expect(await work.pull(outputOf(run))).toEqual({ text: 'by a hook\n' })
@@ -37,9 +45,9 @@ describe.concurrent('hooks', () => {
       const seen = await callsOf(runId)
       return after.every((call) => seen.includes(call)) ? seen : undefined
     })
-    expect(calls.filter((call) => call.startsWith('before'))).toEqual(
-      moved.map((status) => `before ${status}`),
-    )
+    const before = calls.filter((call) => call.startsWith('before'))
+    expect(before).toEqual(moved.map((status) => `before ${status}`))
+    expect(before).toContain('before running')
     expect(await knit('run', 'show', '--output', 'table', runId)).toContain('$KNIT_TEST_WORD')
   })
 
