@@ -34,9 +34,7 @@ export async function installAnother(
   const set = Object.entries(all).flatMap(([name, value]) => ['--set', `${name}=${value}`])
   const where = ['--namespace', namespace, '--values', values, '--wait', '--timeout', '5m']
   await run(['helm', 'install', 'knitfab', 'charts/knitfab', ...where, ...set])
-  const cluster = { env: {}, host: new URL(first.apiRoot).hostname }
-  const release = await readyRelease(cluster, namespace)
-  const there = { ...first, ...release }
+  const there = { ...first, ...(await readyRelease({}, namespace)) }
   await makeMaterial(connectApi(there), folder)
   rmSync(folder, { recursive: true })
   return { ...there, kubectl: (...words) => run(['kubectl', '-n', namespace, ...words]) }

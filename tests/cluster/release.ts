@@ -17,7 +17,7 @@ export async function install(
   try {
     return await bring(cluster, namespace, valuesFor(namespace))
   } catch (error) {
-    await remove(cluster, namespace)
+    await remove(cluster.env, namespace)
     throw error
   }
 }
@@ -30,7 +30,7 @@ export async function bring(
 ): Promise<Release> {
   try {
     await upgrade(cluster, namespace, more)
-    return await readyRelease(cluster, namespace)
+    return await readyRelease(cluster.env, namespace)
   } catch (error) {
     await explain(cluster, namespace)
     throw error
@@ -62,25 +62,26 @@ async function upgrade(
   await run(['helm', 'upgrade', '--install', release, 'charts/knitfab', ...where, ...set], env)
 }
 
-type Reached = { env: NodeJS.ProcessEnv; host: string }
-
 /** Waits for what Helm does not know, and finds out how it is reached. */
-export async function readyRelease(cluster: Reached, namespace: string): Promise<Release> {
-  const { env, host } = cluster
-  const kubectl = (...words: string[]) => run(['kubectl', '-n', namespace, ...words], env)
+export async function readyRelease(env: NodeJS.ProcessEnv, namespace: string): Promise<Release> {
   const ready = ['wait', '--for=condition=Ready', '--timeout=180s', '--all']
   for (const kind of ['ksvc', 'broker', 'trigger', 'apiserversource', 'pingsource'])
-    await kubectl(...ready, kind)
-  const read = (kind: string, name: string, path: string) =>
-    kubectl('get', kind, name, '-o', `jsonpath=${path}`)
-  const port = await read('service', 'gateway', '{.spec.ports[0].nodePort}')
-  const token = await read('secret', 'knitfab-token', '{.data.KNIT_TOKEN}')
-  return {
-    namespace,
-    apiRoot: `http://${host}:${port}/api`,
-    token: Buffer.from(token, 'base64').toString(),
-    remove: () => remove(cluster, namespace),
-  }
+    await run(['kubectl', '-n', namespace, ...ready, kind], env)
+  const reached = await followNotes(env, namespace)
+  return { namespace, ...reached, remove: () => remove(env, namespace) }
+}
+
+/** Where the API is, and its token: by the commands that Helm has people type. */
+async function followNotes(
+  env: NodeJS.ProcessEnv,
+  namespace: string,
+): Promise<Pick<Release, 'apiRoot' | 'token'>> {
+  const notes = await run(['helm', 'get', 'notes', release, '--namespace', namespace], env)
+  const commands = notes.match(/^ {5}[A-Z]+=.*$/gm) ?? []
+  const script = [...commands, 'printf "%s\\n" "$API" "$TOKEN"'].join('\n')
+  const told = await run(['bash', '-euo', 'pipefail', '-c', script], env)
+  const [apiRoot = '', token = ''] = told.split('\n')
+  return { apiRoot, token }
 }
 
 /** Shows what did not become ready, and what was said about it. */
@@ -92,7 +93,7 @@ async function explain({ env }: Cluster, namespace: string): Promise<void> {
 }
 
 /** Takes everything away, Data too. A Pod of Knative may take minutes to go, and has nothing to lose. */
-async function remove({ env }: Reached, namespace: string): Promise<void> {
+async function remove(env: NodeJS.ProcessEnv, namespace: string): Promise<void> {
   await run(['helm', 'uninstall', release, '--ignore-not-found', '--namespace', namespace], env)
   await run(['kubectl', '-n', namespace, 'delete', 'pod', '--all', '--force'], env)
   const patience = ['--ignore-not-found', '--timeout', '120s']
