@@ -54,7 +54,6 @@ export const bugs = {
   },
   'a move does not ask whether the attempt is still the one that was claimed': {
     shows: /who did not hold it/,
-    from: 51,
     habits: {
       ...undisturbed,
       kinds: 1,
@@ -78,6 +77,7 @@ export const bugs = {
   },
   'a move does not ask whether the status is still the one that was claimed': {
     shows: /leads by legal moves/,
+    from: 51,
     habits: { moves: 4, slow: 0.3 },
     reword: replaced(
       /\(status, attempt, claim\) = \(…, …, …::uuid\)/,
@@ -86,6 +86,7 @@ export const bugs = {
   },
   'a projection does not look again whether data fit': {
     shows: /which did not fit/,
+    from: 9,
     habits: busyTags,
     reword: replaced(/where tags @> wanted/, 'where true or tags @> wanted'),
   },
