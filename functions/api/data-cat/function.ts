@@ -55,7 +55,6 @@ function rangeOf(headers: Pick<Headers, 'get'>, etag: string | undefined): ByteR
 const asDownload = (path: string): Record<string, string> => ({
   'content-disposition': `attachment; filename*=UTF-8''${encoded(path.slice(path.lastIndexOf('/') + 1))}`,
   'content-security-policy': "default-src 'none'; sandbox",
-  'x-content-type-options': 'nosniff',
 })
 
 /** As RFC 8187 has it. */
