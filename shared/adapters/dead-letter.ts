@@ -2,14 +2,15 @@ import type { CloudEventV1 } from 'cloudevents'
 import { Problem } from '#shared/contracts/problems.ts'
 import type { KnitEvent } from '#shared/ports/event-bus.ts'
 import { stepsFor, triggers, type EventStep } from '#shared/workflow/triggers.ts'
-import { fromCloudEvent, type EventSigner } from './cloud-event.ts'
+import { signedEvent, type EventSigner } from './cloud-event.ts'
 
 /** What a broker has given up: the steps that did not serve it, and what was answered at last. */
 export type DeadLetter = { steps: EventStep[]; event: KnitEvent; cause: string }
 
 /** Reads an event as Knative gives it to a dead letter sink. Throws `Problem` for what no step of ours was to serve. */
 export function fromDeadLetter(arrived: CloudEventV1<unknown>, signer: EventSigner): DeadLetter {
-  const event = fromCloudEvent(arrived, signer)
+  // What did not fit is why it was given up.
+  const event = signedEvent(arrived, signer)
   const { knativeerrordest: place, knativeerrorcode: code, knativeerrordata: data } = arrived
   // Where a step, or Knative's own filter, breaks off, Knative says nothing.
   if (place === undefined)

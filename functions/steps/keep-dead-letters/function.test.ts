@@ -29,6 +29,12 @@ test('what the broker gives up is kept with the step and the words of its answer
   ])
 })
 
+test('an event whose data no step can read is kept, as it is', async ({ ctx }) => {
+  const unreadable = { runId: 7 } as never
+  expect((await deliver(keepDeadLetters, ctx, 'run.ready', unreadable, failed)).status).toBe(202)
+  expect(await listDeadEvents(ctx.sql, 10)).toMatchObject([{ event: { data: { runId: 7 } } }])
+})
+
 test('what no step answered is kept as well', async ({ ctx }) => {
   const { knativeerrordest } = failed
   expect((await giveUp(ctx, { knativeerrordest })).status).toBe(202)
