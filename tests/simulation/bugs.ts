@@ -86,7 +86,7 @@ export const bugs = {
   },
   'a projection does not look again whether data fit': {
     shows: /which did not fit/,
-    from: 9,
+    from: 8,
     habits: busyTags,
     reword: replaced(/where tags @> wanted/, 'where true or tags @> wanted'),
   },

@@ -6,7 +6,7 @@ import { answerHooks } from '#tests/support/gate/gated-hooks.ts'
 import type { Bug } from './bugs.ts'
 import { SimulatedClock } from './clock.ts'
 import { SimulatedCluster, type Turn } from './cluster.ts'
-import { beginAnew, setTime, withoutCleaning } from './database.ts'
+import { beginAnew, findPlaces, setTime, withoutCleaning } from './database.ts'
 import { fateOf } from './fates.ts'
 import { calm, drawHabits, type Habits } from './habits.ts'
 import { SimulatedHooks } from './hooks.ts'
@@ -22,7 +22,8 @@ import { findBroken, findFaults } from './verdict.ts'
 
 /** A database made for simulations, another line to look at it, and one that tells who waits for whom. */
 export type Stage = {
-  sql: Sql
+  /** Opens connections for one schedule: each writes a row where it wrote the one before, so none may have been used by another. */
+  openPool(): Sql
   side: Sql
   locks: Locks
   isThinking: () => boolean
@@ -60,7 +61,8 @@ export async function simulate(
   seed: number,
   circumstances: Circumstances = {},
 ): Promise<Result> {
-  const simulation = new Simulation(stage, seed, circumstances)
+  const sql = stage.openPool()
+  const simulation = new Simulation(stage, sql, seed, circumstances)
   const uninstall = simulation.clock.install()
   const unanswer = answerHooks((call) => simulation.hooks.answer(call))
   try {
@@ -71,6 +73,7 @@ export async function simulate(
   } finally {
     uninstall()
     unanswer()
+    await sql.end({ timeout: 5 })
   }
   const { wrong, trace } = simulation
   const digest = hash('sha256', trace.join('\n')).slice(0, 16)
@@ -95,7 +98,7 @@ class Simulation {
   /** How often somebody was told of something to do: unchanged while nobody has anything to do. */
   #told = 0
 
-  constructor(stage: Stage, seed: number, { habits }: Circumstances) {
+  constructor(stage: Stage, sql: Sql, seed: number, { habits }: Circumstances) {
     this.#stage = stage
     this.#random = new Random(seed)
     this.#clockSteps = clockSteps.filter((step) => step !== stage.bug.without)
@@ -114,7 +117,7 @@ class Simulation {
       if (line.includes(signingKey)) this.wrong.push(`the log tells the signing key: ${line}`)
     }
     this.#processes = new Processes({
-      sql: stage.sql,
+      sql,
       reword: stage.bug.reword,
       scheduler: this.#scheduler,
       clock: this.clock,
@@ -164,6 +167,7 @@ class Simulation {
         if (steps > longestRest) throw new Error('it does not come to rest')
       }
     }
+    this.trace.push(`rows lie at ${await findPlaces(this.#stage.side)}`)
     this.wrong.push(...(await findFaults(this.#stage.side, this.#cluster, this.#users)))
     if (this.#habits.hooks > 0) this.wrong.push(...(await this.hooks.findUntold(this.#stage.side)))
   }

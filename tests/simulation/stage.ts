@@ -14,14 +14,14 @@ export async function setStage(
   await makeSimulated(plain)
   if (bug.schema) await plain.unsafe(bug.schema).simple()
   await plain.end()
-  // As many as ever wait for each other.
-  const sql = open({ max: 40, connection: simulatedSession })
+  // As many as ever wait for each other. One that is closed while it is idle would be replaced by one that writes elsewhere.
+  const openPool = () => open({ max: 40, idle_timeout: 0, connection: simulatedSession })
   const side = open({ max: 4, connection: simulatedSession })
   const watch = open({ max: 1 })
   const { isThinking, stop } = watchThinking()
   const close = async (): Promise<void> => {
     stop()
-    await Promise.all([sql, side, watch].map((pool) => pool.end({ timeout: 5 })))
+    await Promise.all([side, watch].map((pool) => pool.end({ timeout: 5 })))
   }
-  return { sql, side, locks: locksOf(watch), isThinking, bug, close }
+  return { openPool, side, locks: locksOf(watch), isThinking, bug, close }
 }
