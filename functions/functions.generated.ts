@@ -41,7 +41,7 @@ import tokensCreate from './api/tokens-create/function.ts'
 import tokensList from './api/tokens-list/function.ts'
 import tokensRevoke from './api/tokens-revoke/function.ts'
 import callHooks from './steps/call-hooks/function.ts'
-import cleanAgents from './steps/clean-agents/function.ts'
+import cleanUp from './steps/clean-up/function.ts'
 import collectGarbage from './steps/collect-garbage/function.ts'
 import finishRun from './steps/finish-run/function.ts'
 import initializeRun from './steps/initialize-run/function.ts'
@@ -100,7 +100,7 @@ export const routeFunctions = [
 /** Every step of the workflow. */
 export const stepFunctions = [
   callHooks,
-  cleanAgents,
+  cleanUp,
   collectGarbage,
   finishRun,
   initializeRun,

@@ -50,7 +50,7 @@ test('only a done run has data that can be used', () => {
 })
 
 test('whoever may make a move is a step, a handler, or the user', () => {
-  const handlers = ['clean-agents', 'data-push', 'imports-end', 'user']
+  const handlers = ['clean-up', 'data-push', 'imports-end', 'user']
   const known = new Set([...Object.keys(triggers), ...handlers])
   for (const [, , who] of runMoves()) for (const one of who) expect(known).toContain(one)
 })

@@ -36,7 +36,7 @@ export const runStates = {
     data: 'processing',
     moves: {
       completing: ['user', 'observe-worker', 'data-push', 'imports-end'],
-      aborting: ['user', 'observe-worker', 'data-push', 'clean-agents'],
+      aborting: ['user', 'observe-worker', 'data-push', 'clean-up'],
     },
   },
   completing: {
@@ -48,7 +48,7 @@ export const runStates = {
     summary: 'it failed; the worker is being removed',
     data: 'processing',
     moves: {
-      failed: ['finish-run', 'data-push', 'clean-agents'],
+      failed: ['finish-run', 'data-push', 'clean-up'],
       waiting: ['finish-run'],
       deactivated: ['finish-run'],
     },

@@ -194,7 +194,7 @@ test('the log says which event was not served, and of which trace', async ({ ctx
 test('who brings a step no event of ours, or is the clock, is told nothing of its inside', async ({
   ctx,
 }) => {
-  const clock = defineClockStep('sweep', () => Promise.reject(new Error('a bug')))
+  const clock = defineClockStep('sweep', [() => Promise.reject(new Error('a bug'))])
   const response = await tick(clock, ctx)
   expect(response.status).toBe(500)
   expect(await response.text()).not.toContain('a bug')
@@ -212,11 +212,22 @@ test('an event that a step gives up is not delivered again', async ({ ctx }) => 
 
 test('a step of the clock believes nothing that arrives', async ({ ctx }) => {
   let ticks = 0
-  const clock = defineClockStep('sweep', async () => void (ticks += 1))
+  const clock = defineClockStep('sweep', [async () => void (ticks += 1)])
   expect((await tick(clock, ctx)).status).toBe(202)
   const init = { method: 'POST', headers: { 'ce-type': 'x' }, body: '{' }
   expect((await clock.app(ctx).fetch(new Request('http://steps.local/', init))).status).toBe(202)
   expect(ticks).toBe(2)
+})
+
+test('a part of a step of the clock that fails keeps no other from being done, and is told', async ({
+  ctx,
+}) => {
+  let done = 0
+  const fails = () => Promise.reject(new Error('the cluster is away'))
+  const clock = defineClockStep('sweep', [fails, async () => void (done += 1)])
+  expect((await tick(clock, ctx)).status).toBe(500)
+  expect(ctx.lines.join('')).toContain('the cluster is away')
+  expect(done).toBe(1)
 })
 
 test('how events ended is counted', async ({ ctx }) => {
@@ -231,9 +242,7 @@ test('how events ended is counted', async ({ ctx }) => {
   }
   await send(ctx)
   await send(ctx, { without: 'ce-knitsignature' })
-  const fails = defineClockStep('sweep', async () => {
-    throw new Error('later, perhaps')
-  })
+  const fails = defineClockStep('sweep', [() => Promise.reject(new Error('later, perhaps'))])
   await tick(fails, ctx)
   expect(await counted(ctx, 'knit_step_duration_seconds_count')).toEqual({
     'start-run served': 1,

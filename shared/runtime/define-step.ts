@@ -69,13 +69,21 @@ export function defineStep<S extends EventStep>(
   })
 }
 
-/** A step woken by the clock alone: what arrives says nothing, and nothing in it is believed. One does it at a time. */
+/**
+ * A step woken by the clock alone: what arrives says nothing, and nothing in it is believed. One does it at a time, part after part;
+ * one that fails keeps no other from being done.
+ */
 export function defineClockStep(
   name: (typeof clockSteps)[number],
-  handle: (ctx: Context) => Promise<void>,
+  parts: readonly ((ctx: Context) => Promise<void>)[],
   deploy: Deploy = {},
 ): StepFunction {
-  return stepFunction(name, { maxScale: 1, ...deploy }, ({ begin }) => handle(begin()))
+  return stepFunction(name, { maxScale: 1, ...deploy }, async ({ begin }) => {
+    const ctx = begin()
+    const errors: unknown[] = []
+    for (const part of parts) await part(ctx).catch((error: unknown) => errors.push(error))
+    if (errors.length > 0) throw errors[0]
+  })
 }
 
 /** The step to which the broker gives what it has given up. */

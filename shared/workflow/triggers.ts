@@ -18,7 +18,7 @@ export type EventStep = keyof typeof triggers
 export type EventsOf<S extends EventStep> = (typeof triggers)[S][number]
 
 /** Steps woken by the clock alone. */
-export const clockSteps = ['sweep', 'clean-agents'] as const
+export const clockSteps = ['sweep', 'clean-up'] as const
 /** The step that keeps what the broker has given up. */
 export const deadLetterStep = 'keep-dead-letters'
 export type Step = EventStep | (typeof clockSteps)[number] | typeof deadLetterStep

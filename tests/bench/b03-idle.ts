@@ -17,7 +17,7 @@ import { populated, sizes } from './population.ts'
 import { processorTimeOf, treeOf } from './processes.ts'
 import { pollForEver } from './six-polls.ts'
 
-// Each round sees four sweeps, two of which forget, one cleaning, and four turns of most polls.
+// Each round sees four sweeps, one cleaning up, and four turns of most polls.
 const round = 20_000
 const [, , size] = sizes
 

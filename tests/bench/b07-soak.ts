@@ -31,8 +31,8 @@ const unasked = 6000 * scale
 const minute = 60_000
 /** So that what is kept for days comes and goes within minutes. */
 const keptSeconds = 30
-/** Every second sweep forgets, so every 10 s; what the server counts comes a little late. */
-const slackSeconds = 15
+/** It is cleaned up every 20 s; what the server counts comes a little late. */
+const slackSeconds = 25
 const kept = ['EVENTS', 'DEAD_EVENTS', 'HOOK_CALLS', 'HISTORY', 'REQUESTS'] as const
 
 /**

@@ -18,7 +18,7 @@ import dataPull from '../../functions/api/data-pull/function.ts'
 import dataPush from '../../functions/api/data-push/function.ts'
 import importsEnd from '../../functions/api/imports-end/function.ts'
 import runsLog from '../../functions/api/runs-log/function.ts'
-import cleanAgents from '../../functions/steps/clean-agents/function.ts'
+import cleanUp from '../../functions/steps/clean-up/function.ts'
 import collectGarbage from '../../functions/steps/collect-garbage/function.ts'
 import finishRun from '../../functions/steps/finish-run/function.ts'
 import initializeRun from '../../functions/steps/initialize-run/function.ts'
@@ -251,14 +251,14 @@ export const fileScenarios: Record<string, FileScenario[]> = {
       },
     },
   ],
-  'clean-agents': [
+  'clean-up': [
     {
       of: 'a volume that was deleted, and made again',
       async arrange(world) {
         const name = volumeOf(randomUUID())
         await world.sql`insert into removed_volume (volume) values (${name})`
         await world.cluster.ensureVolume({ name, labels: {} })
-        return (world) => tick(cleanAgents, world)
+        return (world) => tick(cleanUp, world)
       },
     },
   ],

@@ -14,7 +14,7 @@ import { measured, passTime } from '#tests/support/runs.ts'
 import { failed, succeeded } from '#tests/support/scripted-cluster.ts'
 import { deliver, tick } from '#tests/support/functions.ts'
 import callHooks from '../../functions/steps/call-hooks/function.ts'
-import cleanAgents from '../../functions/steps/clean-agents/function.ts'
+import cleanUp from '../../functions/steps/clean-up/function.ts'
 import collectGarbage from '../../functions/steps/collect-garbage/function.ts'
 import finishRun from '../../functions/steps/finish-run/function.ts'
 import initializeRun from '../../functions/steps/initialize-run/function.ts'
@@ -325,7 +325,7 @@ export const stepScenarios: Record<Step, Scenario[]> = {
       },
     },
   ],
-  'clean-agents': [
+  'clean-up': [
     {
       of: 'two uploads whose handlers died, and a reader who is gone',
       async arrange(world) {
@@ -335,7 +335,7 @@ export const stepScenarios: Record<Step, Scenario[]> = {
         await world.sql`
           insert into agent (knit_id, mode, lease_until) values (${knitId}, 'read', now())`
         await passTime(world)
-        return (world) => tick(cleanAgents, world)
+        return (world) => tick(cleanUp, world)
       },
     },
     hooked({
@@ -343,9 +343,17 @@ export const stepScenarios: Record<Step, Scenario[]> = {
       async arrange(world) {
         await makeImport(world)
         await passTime(world)
-        return (world) => tick(cleanAgents, world)
+        return (world) => tick(cleanUp, world)
       },
     }),
+    {
+      of: 'what was kept long enough',
+      async arrange(world) {
+        const { runId } = await runIn(world, 'done')
+        await leaveOldRows(world.sql, runId)
+        return (world) => tick(cleanUp, world)
+      },
+    },
   ],
   'keep-dead-letters': [
     {
@@ -368,14 +376,6 @@ export const stepScenarios: Record<Step, Scenario[]> = {
         const [worker] = world.cluster.workers.values()
         if (worker) world.cluster.workers.set(stale, { ...worker, name: stale })
         await passTime(world)
-        return (world) => tick(sweep, world)
-      },
-    },
-    {
-      of: 'what was kept long enough',
-      async arrange(world) {
-        const { runId } = await runIn(world, 'done')
-        await leaveOldRows(world.sql, runId)
         return (world) => tick(sweep, world)
       },
     },

@@ -26,7 +26,7 @@ export const accountRights: Record<Layout, Record<string, string>> = {
     'api-imports-end': 'persistentvolumeclaims get patch',
     'api-runs-log':
       'batch/jobs get; events list; persistentvolumeclaims get; pods create delete get list; pods/log get',
-    'step-clean-agents': 'persistentvolumeclaims list; pods delete list',
+    'step-clean-up': 'persistentvolumeclaims list; pods delete list',
     'step-collect-garbage': 'persistentvolumeclaims delete get; pods delete list',
     'step-finish-run':
       'batch/jobs delete get; events list; persistentvolumeclaims get; pods create delete get list',

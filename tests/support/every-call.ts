@@ -386,7 +386,7 @@ async function cleanUp({ world, wake, tick, tell }: Scene): Promise<void> {
   const kept = await beginUpload(sql, [], 60, by)
   await completeUpload(sql, kept, { bytes: 1, files: 1, digest: 'sha256:test' }, by)
   await passTime(world)
-  await tick('clean-agents')
+  await tick('clean-up')
   await sql`insert into garbage (volume) values (${lost.knitId}), ('stuck')`
   cluster.before = (_operation, name) => {
     if (name === 'stuck') throw new Error('as asked')

@@ -10,7 +10,7 @@ import type { Part } from '#shared/ports/cluster.ts'
 import { answer } from '#tests/support/api.ts'
 import { send, test, type Front } from '#tests/support/over-socket.ts'
 import { tick } from '#tests/support/world.ts'
-import cleanAgents from '../../steps/clean-agents/function.ts'
+import cleanUp from '../../steps/clean-up/function.ts'
 import dataFind from '../data-find/function.ts'
 
 const archive = tgz(entry({ name: 'a' }, 'hello'))
@@ -28,7 +28,7 @@ async function withLease<T>(front: Front, uploadLease: number, work: () => Promi
 async function takeBack({ world }: Front): Promise<void> {
   while ((await world.sql`select from agent`).length > 0) {
     await world.sql`update agent set lease_until = now() - interval '1 second'`
-    await tick(cleanAgents, world)
+    await tick(cleanUp, world)
   }
 }
 

@@ -19,7 +19,7 @@ import { losingCommits } from '#tests/support/lost-commits.ts'
 import { counted } from '#tests/support/scrape.ts'
 import { until } from '#tests/support/until.ts'
 import { tick } from '#tests/support/world.ts'
-import cleanAgents from '../../steps/clean-agents/function.ts'
+import cleanUp from '../../steps/clean-up/function.ts'
 import dataFind from '../data-find/function.ts'
 
 const entries = [
@@ -291,10 +291,10 @@ test('an upload that nobody goes on with is taken back when its lease has passed
   const { world } = front
   const key = randomUUID()
   await beginOf(front, key, 100_000)
-  await tick(cleanAgents, world)
+  await tick(cleanUp, world)
   await offsetOf(front, key)
   await world.sql`update agent set lease_until = now() - interval '1 second'`
-  await tick(cleanAgents, world)
+  await tick(cleanUp, world)
   expect((await ask(front, key)).status).toBe(404)
 })
 

@@ -6,7 +6,7 @@ import { answer, refusal, test } from '#tests/support/api.ts'
 import { makeImport } from '#tests/support/imports.ts'
 import { passTime } from '#tests/support/runs.ts'
 import { call, deliver, tick, type TestWorld } from '#tests/support/world.ts'
-import cleanAgents from '../../steps/clean-agents/function.ts'
+import cleanUp from '../../steps/clean-up/function.ts'
 import finishRun from '../../steps/finish-run/function.ts'
 import abort from '../runs-abort/function.ts'
 import deleteRun from '../runs-delete/function.ts'
@@ -145,7 +145,7 @@ test('a run that was deleted, or is over, says so', async ({ ctx }) => {
 test('an import whose lease has passed cannot be ended any more', async ({ ctx }) => {
   const token = await makeImport(ctx)
   await passTime(ctx)
-  await tick(cleanAgents, ctx)
+  await tick(cleanUp, ctx)
   expect(await refused(ctx, token, 'import-over')).toContain('not ended in time')
 })
 

@@ -273,43 +273,6 @@ test.for(['ready', 'starting', 'running', 'completing', 'aborting'] as const)(
   },
 )
 
-test('what was kept long enough is forgotten at once, however much it is', async ({ ctx }) => {
-  const { runId } = await makeRun(ctx, { status: 'done' })
-  await ctx.sql`
-    insert into run_history (run_id, attempt, status, actor)
-    select ${runId}, 1, 'done', 'test'
-      from generate_series(1, 2500)`
-  await ctx.sql`update run_history set at = now() - interval '2 years'`
-  const recent = await makeRun(ctx, { status: 'done' })
-  await tick(sweep, ctx)
-  expect(await historyOf(ctx, runId)).toEqual([])
-  expect(await historyOf(ctx, recent.runId)).not.toEqual([])
-})
-
-/** Leaves something that was kept long enough, sweeps, and gives back how much of that is there then. */
-async function sweepOld(ctx: TestWorld, runId: string): Promise<number> {
-  await ctx.sql`
-    insert into run_history (run_id, attempt, status, actor, at)
-    values (${runId}, 1, 'done', 'test', now() - interval '2 years')`
-  await tick(sweep, ctx)
-  const old = await ctx.sql`select from run_history where at < now() - interval '1 year'`
-  return old.length
-}
-
-test('every second sweep forgets, and each that follows one in which something failed', async ({
-  ctx,
-}) => {
-  const { runId } = await makeRun(ctx, { status: 'done' })
-  expect(await sweepOld(ctx, runId)).toBe(0)
-  expect(await sweepOld(ctx, runId)).toBe(1)
-  const { relay } = ctx
-  ctx.relay = { ...relay, drain: () => Promise.reject(new Error('the broker is away')) }
-  expect(await sweepOld(ctx, runId)).toBe(0)
-  ctx.relay = relay
-  expect(await sweepOld(ctx, runId)).toBe(0)
-  expect(await sweepOld(ctx, runId)).toBe(1)
-})
-
 test('what is found is counted, and what has to go past the broker', async ({ ctx }) => {
   await makeRun(ctx, { status: 'ready' })
   await makeRun(ctx, { status: 'ready' })

@@ -1,42 +1,23 @@
 import { randomUUID } from 'node:crypto'
 import { runOfWorker } from '#shared/domain/worker-spec.ts'
-import { forgetServed } from '#shared/database/dead-letters.ts'
 import { findDue, type Due } from '#shared/database/due.ts'
-import { forgetHistory, forgetOld } from '#shared/database/retention.ts'
 import { findStaleWorkers } from '#shared/database/runs.ts'
 import type { KnitEvent } from '#shared/ports/event-bus.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineClockStep } from '#shared/runtime/define-step.ts'
 
 const dueAtOnce = 500
-const forgottenAtOnce = 1000
-
-type Part = (ctx: Context) => Promise<void>
-
-const always: Part[] = [publishLeft, tellDue, removeStaleWorkers]
-// Nobody waits for these: every second time is often enough.
-const sometimes: Part[] = [forgetDead, forgetAllOld]
-
-/** Installations of which the last sweep has done all parts. */
-const justDone = new WeakSet<Context['config']>()
 
 /**
  * Finds what a crash or a lost event left behind: events in the outbox are published, work that is due and unserved is told
- * of again, workers nobody needs are removed, and what was done since it was given up, or was kept long enough, is forgotten. Whatever happens to events, this keeps work going.
+ * of again, and workers nobody needs are removed. Whatever happens to events, this keeps work going.
  */
-export default defineClockStep(
-  'sweep',
-  async (ctx) => {
-    const isSpared = justDone.delete(ctx.config)
-    const errors: unknown[] = []
-    // What fails keeps nothing else from being done.
-    for (const part of isSpared ? always : [...always, ...sometimes])
-      await part(ctx).catch((error: unknown) => errors.push(error))
-    if (errors.length > 0) throw errors[0]
-    if (!isSpared) justDone.add(ctx.config)
-  },
-  { minScale: 1, concurrency: 1, tellsOfSystem: true, uses: ['listWorkers', 'deleteWorker'] },
-)
+export default defineClockStep('sweep', [publishLeft, tellDue, removeStaleWorkers], {
+  minScale: 1,
+  concurrency: 1,
+  tellsOfSystem: true,
+  uses: ['listWorkers', 'deleteWorker'],
+})
 
 async function publishLeft({ relay, metrics }: Context): Promise<void> {
   metrics.count('knit_sweep_found_total', { what: 'outbox' }, await relay.drain())
@@ -94,14 +75,4 @@ async function removeStaleWorkers(ctx: Context): Promise<void> {
     ctx.metrics.count('knit_sweep_found_total', { what: 'stale-worker' })
     await ctx.cluster.deleteWorker(name)
   }
-}
-
-async function forgetDead({ sql, config }: Context): Promise<void> {
-  await forgetServed(sql, config.maxHookFailures, forgottenAtOnce)
-}
-
-/** In parts, so that no statement takes long; all of them, or a busy system would write faster than it forgets. */
-async function forgetAllOld({ sql, config }: Context): Promise<void> {
-  while ((await forgetOld(sql, config, forgottenAtOnce)) >= forgottenAtOnce) continue
-  await forgetHistory(sql, config.keepHistory, forgottenAtOnce)
 }

@@ -76,7 +76,7 @@ export const sources = (): Manifest[] => [
     kind: 'PingSource',
     metadata: { name: `clock-${step}`, labels },
     spec: {
-      schedule: filled(`.Values.clock.${step === 'sweep' ? 'sweep' : 'cleanAgents'} | quote`),
+      schedule: filled(`.Values.clock.${step === 'sweep' ? 'sweep' : 'cleanUp'} | quote`),
       contentType: 'application/json',
       data: '{}',
       sink: sinkOf(`step-${step}`),

@@ -100,7 +100,7 @@ export const valuesOf = (functions: readonly Deployed[]) =>
         timeout: duration,
       }),
     }),
-    clock: z.strictObject({ sweep: text.min(9), cleanAgents: text.min(9) }),
+    clock: z.strictObject({ sweep: text.min(9), cleanUp: text.min(9) }),
     secrets: z.strictObject({ signingKey: text, token: text, database: text }),
     gateway: z.strictObject({
       service: z.strictObject({

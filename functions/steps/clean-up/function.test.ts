@@ -3,12 +3,12 @@ import { expect } from 'vitest'
 import { beginUpload, completeUpload, discardUpload, renewUpload } from '#shared/database/data.ts'
 import { beginImport } from '#shared/database/imports.ts'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
-import { historyOf, measured, passTime, readRun } from '#tests/support/runs.ts'
+import { historyOf, makeRun, measured, passTime, readRun } from '#tests/support/runs.ts'
 import { until } from '#tests/support/until.ts'
 import { deliver, outbox, test, tick, type TestWorld } from '#tests/support/world.ts'
 import collectGarbage from '../collect-garbage/function.ts'
 import finishRun from '../finish-run/function.ts'
-import cleanAgents from './function.ts'
+import cleanUp from './function.ts'
 
 const by = { actor: 'test' }
 
@@ -20,7 +20,7 @@ test('an upload whose handler gave no sign of life is taken back, with its volum
 }) => {
   const upload = await begin(ctx)
   await passTime(ctx)
-  expect((await tick(cleanAgents, ctx)).status).toBe(202)
+  expect((await tick(cleanUp, ctx)).status).toBe(202)
   expect(await ctx.sql`select from data`).toHaveLength(0)
   expect(await agents(ctx)).toBe(0)
   const garbage = await ctx.sql<{ volume: string }[]>`select volume from garbage`
@@ -35,7 +35,7 @@ test('a volume that is made again after it was deleted is removed', async ({ ctx
   await ctx.sql.begin((tx) => discardUpload(tx, late, 'ended by its user', by))
   await deliver(collectGarbage, ctx, 'volume.dropped', {})
   for (const { knitId } of [kept, late]) await ctx.cluster.ensureVolume({ name: volumeOf(knitId) })
-  await tick(cleanAgents, ctx)
+  await tick(cleanUp, ctx)
   const garbage = await ctx.sql<{ volume: string }[]>`select volume from garbage`
   expect(garbage.map(({ volume }) => volume)).toEqual([volumeOf(late.knitId)])
 })
@@ -44,7 +44,7 @@ test('a volume that the database knows nothing of is kept: the database may be t
   ctx,
 }) => {
   await ctx.cluster.ensureVolume({ name: volumeOf(randomUUID()) })
-  await tick(cleanAgents, ctx)
+  await tick(cleanUp, ctx)
   expect(await ctx.sql`select from garbage`).toHaveLength(0)
 })
 
@@ -52,7 +52,7 @@ test('an upload in progress is left alone', async ({ ctx }) => {
   const upload = await begin(ctx)
   await passTime(ctx)
   await renewUpload(ctx.sql, upload, 60)
-  await tick(cleanAgents, ctx)
+  await tick(cleanUp, ctx)
   expect(await agents(ctx)).toBe(1)
   expect(await completeUpload(ctx.sql, upload, measured, by)).toBe(true)
 })
@@ -69,7 +69,7 @@ test('a handler that renews its lease in the last moment keeps its upload', asyn
   })
   await renewed.promise
   // It sees the lease that has passed, and waits for the run.
-  const cleaning = tick(cleanAgents, ctx)
+  const cleaning = tick(cleanUp, ctx)
   await until(async () => {
     const waiting = await ctx.sql`
       select from pg_stat_activity
@@ -84,7 +84,7 @@ test('a handler that renews its lease in the last moment keeps its upload', asyn
 test('a handler that wakes up after its upload was taken back makes no data', async ({ ctx }) => {
   const upload = await begin(ctx)
   await passTime(ctx)
-  await tick(cleanAgents, ctx)
+  await tick(cleanUp, ctx)
   expect(await renewUpload(ctx.sql, upload, 60)).toBe(false)
   expect(await completeUpload(ctx.sql, upload, measured, by)).toBe(false)
   expect(await ctx.sql`select from data`).toHaveLength(0)
@@ -101,10 +101,10 @@ test('an import that nobody ended in time fails, and is there to be looked at an
 }) => {
   ctx.config = { ...ctx.config, hooksAfter: ['http://127.0.0.1:1/'] }
   const runId = await makeImport(ctx)
-  await tick(cleanAgents, ctx)
+  await tick(cleanUp, ctx)
   expect(await readRun(ctx, runId)).toMatchObject({ status: 'running' })
   await passTime(ctx)
-  await tick(cleanAgents, ctx)
+  await tick(cleanUp, ctx)
   const reason = 'the import was not ended in time'
   expect(await readRun(ctx, runId)).toMatchObject({ status: 'aborting', reason, claim: null })
   expect(await agents(ctx)).toBe(0)
@@ -118,7 +118,7 @@ test('an upload that was completed is data for good', async ({ ctx }) => {
   const upload = await begin(ctx)
   await completeUpload(ctx.sql, upload, measured, by)
   await passTime(ctx)
-  await tick(cleanAgents, ctx)
+  await tick(cleanUp, ctx)
   expect(await ctx.sql`select id from data where ready`).toEqual([{ id: upload.knitId }])
   expect(await agents(ctx)).toBe(0)
 })
@@ -135,7 +135,33 @@ test('a lease on data nobody writes any more is removed, and the data stay', asy
     insert into agent (knit_id, mode, lease_until)
     values (${read.knitId}, 'read', now() - interval '1 s'), (${read.knitId}, 'read', now() + interval '9 h')`
   await ctx.sql`update agent set lease_until = now() - interval '1 s' where mode = 'write'`
-  await tick(cleanAgents, ctx)
+  await tick(cleanUp, ctx)
   expect(await ctx.sql`select from data`).toHaveLength(2)
   expect(await agents(ctx)).toBe(1)
+})
+
+/** History that was kept long enough, of a run that has ended. */
+async function leaveHistory(ctx: TestWorld, lines: number): Promise<string> {
+  const { runId } = await makeRun(ctx, { status: 'done' })
+  await ctx.sql`
+    insert into run_history (run_id, attempt, status, actor)
+    select ${runId}, 1, 'done', 'test'
+      from generate_series(1, ${lines})`
+  await ctx.sql`update run_history set at = now() - interval '2 years'`
+  return runId
+}
+
+test('what was kept long enough is forgotten at once, however much it is', async ({ ctx }) => {
+  const runId = await leaveHistory(ctx, 2500)
+  const recent = await makeRun(ctx, { status: 'done' })
+  await tick(cleanUp, ctx)
+  expect(await historyOf(ctx, runId)).toEqual([])
+  expect(await historyOf(ctx, recent.runId)).not.toEqual([])
+})
+
+test('a cluster that does not answer keeps nothing from being forgotten', async ({ ctx }) => {
+  const runId = await leaveHistory(ctx, 1)
+  ctx.transfers.tidyTransfers = () => Promise.reject(new Error('the API server is away'))
+  expect((await tick(cleanUp, ctx)).status).toBe(500)
+  expect(await historyOf(ctx, runId)).toEqual([])
 })

@@ -1,5 +1,7 @@
 import { discardLostUpload, dropIdleAgents, findLostUploads } from '#shared/database/data.ts'
+import { forgetServed } from '#shared/database/dead-letters.ts'
 import { dropRemade } from '#shared/database/garbage.ts'
+import { forgetHistory, forgetOld } from '#shared/database/retention.ts'
 import type { Claimed } from '#shared/database/runs.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineClockStep } from '#shared/runtime/define-step.ts'
@@ -7,22 +9,33 @@ import { advance, askHooks } from '#shared/runtime/hooks.ts'
 import { serveRun } from '#shared/runtime/serve-run.ts'
 
 const uploadsAtOnce = 100
+const forgottenAtOnce = 1000
 const betweenLooks = 10 * 60_000
 
-/** Ends uploads and imports whose lease has passed, and removes leases and volumes that nobody needs any more. */
+/**
+ * Removes what nobody needs any more: leases, uploads and imports whose lease has passed, volumes that were made again, dead events
+ * whose work was done, and what was kept long enough. Nobody waits for that.
+ */
 export default defineClockStep(
-  'clean-agents',
-  async (ctx) => {
-    await dropIdleAgents(ctx.sql)
-    for (const { runId, isImport } of await findLostUploads(ctx.sql, uploadsAtOnce)) {
-      if (isImport) await serveRun(ctx, runId, ['running'], abortImport)
-      else await takeBack(ctx, runId)
-    }
-    await ctx.transfers.tidyTransfers()
-    await removeRemade(ctx)
-  },
+  'clean-up',
+  [removeLeases, endLost, tidyTransfers, removeRemade, forgetDead, forgetAllOld],
   { uses: ['listVolumes', 'tidyTransfers'] },
 )
+
+async function removeLeases({ sql }: Context): Promise<void> {
+  await dropIdleAgents(sql)
+}
+
+async function endLost(ctx: Context): Promise<void> {
+  for (const { runId, isImport } of await findLostUploads(ctx.sql, uploadsAtOnce)) {
+    if (isImport) await serveRun(ctx, runId, ['running'], abortImport)
+    else await takeBack(ctx, runId)
+  }
+}
+
+async function tidyTransfers({ transfers }: Context): Promise<void> {
+  await transfers.tidyTransfers()
+}
 
 const lookedAt = new WeakMap<Context['config'], number>()
 
@@ -58,4 +71,14 @@ async function abortImport(run: Claimed<'running'>, ctx: Context): Promise<void>
       delete from agent where knit_id in (select id from data where run_id = ${run.id})`,
   })
   if (aborted) ctx.log.warn('an import was given up: it was not ended in time', { runId: run.id })
+}
+
+async function forgetDead({ sql, config }: Context): Promise<void> {
+  await forgetServed(sql, config.maxHookFailures, forgottenAtOnce)
+}
+
+/** In parts, so that no statement takes long; all of them, or a busy system would write faster than it forgets. */
+async function forgetAllOld({ sql, config }: Context): Promise<void> {
+  while ((await forgetOld(sql, config, forgottenAtOnce)) >= forgottenAtOnce) continue
+  await forgetHistory(sql, config.keepHistory, forgottenAtOnce)
 }
