@@ -12,6 +12,7 @@ import {
   enginesHere,
   foreignImage,
   makeImage,
+  noEngine,
   run as callEngine,
   type MadeImage,
 } from '#tests/support/engines.ts'
@@ -184,7 +185,12 @@ test('in a sandbox a program that fails, whatever by, is told with its reason an
   expect(await home.stop()).toBe(0)
 })
 
-for (const engine of await enginesHere())
+const engines = await enginesHere()
+
+if (engines.length === 0)
+  test('a program that fails in a container is told with its reason', ({ skip }) => skip(noEngine))
+
+for (const engine of engines)
   describe(`in a container of ${engine.name}`, () => {
     let image: MadeImage
     let foreign: MadeImage

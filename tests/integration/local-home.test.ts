@@ -15,7 +15,7 @@ import { data } from '#shared/contracts/data.ts'
 import { runs } from '#shared/contracts/runs.ts'
 import { tokens } from '#shared/contracts/tokens.ts'
 import { mostLogBytes, setAsideOf } from '#shared/files/set-aside.ts'
-import { enginesHere, makeImage } from '#tests/support/engines.ts'
+import { enginesHere, makeImage, noEngine } from '#tests/support/engines.ts'
 import { ended, pullText, pushText, runsOf, shellPlan } from '#tests/support/home-work.ts'
 import {
   fileExists,
@@ -361,7 +361,12 @@ test('an engine that does not work is refused in one clear message', async ({ fo
   expect(processesOf(folder)).toEqual([])
 })
 
-for (const engine of await enginesHere())
+const engines = await enginesHere()
+
+if (engines.length === 0)
+  test('a home with an engine says so, and runs an image of it', ({ skip }) => skip(noEngine))
+
+for (const engine of engines)
   test(`a home with ${engine.name} says so, and runs an image of it`, async ({ folder }) => {
     const { name } = engine
     const image = makeImage(engine)

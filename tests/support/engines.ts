@@ -19,6 +19,9 @@ export async function enginesHere(): Promise<Engine[]> {
   }
 }
 
+/** Why what takes an engine is not tested here: a test says so where `enginesHere` finds none. */
+export const noEngine = 'needs docker or podman: apt-get install podman'
+
 export type MadeImage = { name: string; remove(): void }
 
 /** An image with `sh` and the usual small programs, and changes as `import --change` takes them. */
