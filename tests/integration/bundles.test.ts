@@ -1,83 +1,49 @@
-import { spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
-import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { inject, onTestFinished, test as base, expect } from 'vitest'
+import { spawnSync } from 'node:child_process'
+import { hash, randomUUID } from 'node:crypto'
+import { cpSync, lstatSync, readdirSync, readFileSync } from 'node:fs'
+import { basename, join, relative } from 'node:path'
+import { onTestFinished, test as base, expect } from 'vitest'
+import { confinement, type Engine } from '#shared/adapters/local-cluster/engine.ts'
 import { functionFolders } from '#shared/render/functions.ts'
 import { build, building } from '#tests/support/build.ts'
-import { otlpReceiver } from '#tests/support/otlp-receiver.ts'
+import { enginesHere, noEngine, run } from '#tests/support/engines.ts'
+import { signingKey } from '#tests/support/functions.ts'
 import { temporaryFolder } from '#tests/support/local-home.ts'
-import { signingKey } from '#tests/support/world.ts'
-import { isOfImage } from '../../knative/image/context.ts'
+import { otlpReceiver } from '#tests/support/otlp-receiver.ts'
+import { tryOut } from '#tests/support/try-out.ts'
+import { isOfImage, makeContext } from '../../knative/image/context.ts'
 
-const test = base.extend<{ $file: { folder: string } }>({
-  folder: [
+type Built = {
+  /** Where everything is built, in two folders. */
+  builds: [string, string]
+  /** One of them. */
+  folder: string
+  /** What an image is made of, from each. */
+  contexts: [string, string]
+}
+
+const test = base.extend<{ $file: Built }>({
+  builds: [
     async ({}, use) => {
-      const folder = await temporaryFolder('knit-bundles-')
-      build(folder.path)
-      writeFileSync(join(folder.path, 'witness.cjs'), witness)
-      await use(folder.path)
-      await folder.remove()
+      const { path, remove } = await temporaryFolder('knit-bundles-')
+      const builds: [string, string] = [join(path, 'one'), join(path, 'other')]
+      builds.forEach(build)
+      await use(builds)
+      await remove()
+    },
+    { scope: 'file' },
+  ],
+  folder: [({ builds: [folder] }, use) => use(folder), { scope: 'file' }],
+  contexts: [
+    async ({ builds: [one, other] }, use) => {
+      const contexts: [string, string] = [`${one}-context`, `${other}-context`]
+      makeContext({ dist: one, folder: contexts[0] })
+      makeContext({ dist: other, folder: contexts[1] })
+      await use(contexts)
     },
     { scope: 'file' },
   ],
 })
-
-/** Loaded before a function: says at its end whether V8 took what it had compiled before, whether Node loaded `fetch`, and whether anything was loaded beside. */
-const witness = `
-const vm = require('node:vm')
-const { basename } = require('node:path')
-const fetchIsLoaded = () => process.moduleLoadList.some((name) => name.includes('undici'))
-const beside = () => Object.keys(require.cache).map((file) => basename(file)).filter((name) => name.startsWith('otlp'))
-vm.Script = class extends vm.Script {
-  constructor(...args) {
-    super(...args)
-    process.once('exit', () =>
-      console.error(JSON.stringify({ taken: this.cachedDataRejected === false, fetch: fetchIsLoaded(), beside: beside() })))
-  }
-}`
-
-/** Starts a function as a container would, asks it for this and that, and ends it as Kubernetes would. */
-async function tryOut(folder: string, name: string, more: Record<string, string> = {}) {
-  const { path } = inject('postgres')
-  const env = {
-    PATH: process.env['PATH'],
-    KNIT_HOST: '127.0.0.1',
-    KNIT_PORT: '0',
-    KNIT_METRICS_PORT: '0',
-    KNIT_SIGNING_KEY: signingKey,
-    KNIT_DATABASE_URL: 'postgres:///postgres',
-    PGHOST: dirname(path),
-    PGUSER: 'knit',
-    ...more,
-  }
-  const args = ['--require', join(folder, 'witness.cjs'), join(folder, 'start.cjs'), name]
-  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'pipe'] })
-  let log = ''
-  child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()))
-  const closed = once(child, 'close')
-  while (!/telling metrics/.test(log)) await once(child.stderr, 'data')
-  const [port, metricsPort] = [...log.matchAll(/"port":(\d+)/g)].map(([, number]) => number)
-  const metrics = await fetch(`http://127.0.0.1:${metricsPort}/metrics`).then((told) => told.text())
-  const hidden = await fetch(`http://127.0.0.1:${port}/metrics`)
-  const response = await fetch(`http://127.0.0.1:${port}/readyz`)
-  const ready = await response.text()
-  const { status } = await fetch(`http://127.0.0.1:${port}/`, { method: 'POST' })
-  const inDumps = readFileSync(`/proc/${child.pid}/coredump_filter`, 'utf8').trim()
-  child.kill('SIGTERM')
-  const [code] = (await closed) as [number | null]
-  const [seen] = /^\{"taken".*$/m.exec(log) ?? ['{}']
-  return {
-    name,
-    ready,
-    refused: status >= 400,
-    inDumps,
-    code,
-    tells: /^knit_build_info\{version="\d/m.test(metrics) && hidden.status >= 400,
-    tellsOfSystem: /^knit_database_up /m.test(metrics),
-    ...(JSON.parse(seen) as object),
-  }
-}
 
 const names = [
   ...functionFolders().map(({ kind, name }) => `${kind === 'api' ? 'api' : 'step'}-${name}`),
@@ -115,7 +81,7 @@ test('what sends traces is in the image, is loaded where it was asked for, and h
 }) => {
   const image = await temporaryFolder('knit-of-image-')
   onTestFinished(() => image.remove())
-  for (const name of [...readdirSync(folder).filter(isOfImage), 'witness.cjs'])
+  for (const name of readdirSync(folder).filter(isOfImage))
     cpSync(join(folder, name), join(image.path, name), { recursive: true })
   const collector = await otlpReceiver()
   const env = {
@@ -180,19 +146,104 @@ test('the npm package of the command line needs nothing else to be installed', a
   await elsewhere.remove()
 })
 
-test(
-  'the same sources make the same bytes, wherever they are built',
-  building,
-  async ({ folder }) => {
-    const other = await temporaryFolder('knit-bundles-')
-    build(other.path)
-    for (const name of readdirSync(join(other.path, 'functions')))
-      expect(
-        readFileSync(join(other.path, 'functions', name)).equals(
-          readFileSync(join(folder, 'functions', name)),
-        ),
-        name,
-      ).toBe(true)
-    await other.remove()
-  },
-)
+test('the same sources make the same bytes, wherever they are built', ({
+  builds: [one, other],
+}) => {
+  for (const name of readdirSync(join(one, 'functions')))
+    expect(
+      readFileSync(join(one, 'functions', name)).equals(
+        readFileSync(join(other, 'functions', name)),
+      ),
+      name,
+    ).toBe(true)
+})
+
+/** Builds an image as the administrator does, and answers its digest. */
+function buildImage({ words, name }: Engine, context: string, tag: string): string {
+  const [file = '', ...before] = words.slice(0, 1)
+  const flags = name === 'podman' ? ['--timestamp', '0'] : []
+  const env = { ...process.env, SOURCE_DATE_EPOCH: '0' }
+  const args = [...before, 'build', '--no-cache', ...flags, '--tag', tag, context]
+  const { status, stderr } = spawnSync(file, args, { env, encoding: 'utf8' })
+  if (status !== 0) throw new Error(stderr)
+  return run({ words } as Engine, 'image', 'inspect', '--format', '{{.Id}}', tag).trim()
+}
+
+/** What an image keeps of each file and folder below. */
+const keptOf = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .map((entry) => {
+      const path = join(entry.parentPath, entry.name)
+      const { mode, mtimeMs } = lstatSync(path)
+      const content = entry.isFile() ? hash('sha256', readFileSync(path)) : ''
+      return `${relative(folder, path)} ${mode.toString(8)} ${mtimeMs} ${content}`
+    })
+    .toSorted()
+
+test('the same sources make the same files for an image, wherever they are built', ({
+  contexts,
+}) => {
+  const [one, other] = contexts.map((context) => keptOf(join(context, 'rootfs')))
+  expect(one).toContainEqual(expect.stringMatching(/^app\/functions\/gateway\.cjs 100644 0 \w+$/))
+  expect(one).toEqual(other)
+})
+
+test('the image has no folder of packages: what functions need is in their bundles', ({
+  contexts: [context],
+}) => {
+  const files = readdirSync(context, { recursive: true, encoding: 'utf8' })
+  expect(files.filter((path) => path.endsWith('start.cjs'))).toHaveLength(1)
+  expect(files.filter((path) => basename(path) === 'node_modules')).toEqual([])
+})
+
+const engines = await enginesHere()
+
+if (engines.length === 0)
+  test('an image is built, and starts functions', ({ skip }) => skip(noEngine))
+
+for (const engine of engines)
+  test(
+    `the image that ${engine.name} builds is the same each time, starts every function with Node 24 as nobody in particular, and has no shell`,
+    building,
+    ({ contexts: [one, other] }) => {
+      const tag = `knit.local/test-${randomUUID()}:1`
+      try {
+        expect(buildImage(engine, one, tag)).toBe(buildImage(engine, other, tag))
+
+        const user = run(engine, 'image', 'inspect', '--format', '{{.Config.User}}', tag).trim()
+        expect(user).toBe('65532:65532')
+
+        const [file = '', ...words] = engine.words
+        const start = (...args: string[]) => {
+          const flags = [
+            '--rm',
+            '--read-only',
+            '--network=none',
+            ...confinement({ ...engine, user: undefined }),
+          ]
+          const all = [...words, 'run', ...flags, ...args]
+          const { status, stdout, stderr } = spawnSync(file, all, { encoding: 'utf8' })
+          return { status, stdout, stderr }
+        }
+        expect(start('--entrypoint=/usr/local/bin/node', tag, '--version')).toMatchObject({
+          status: 0,
+          stdout: expect.stringMatching(/^v24\./),
+        })
+        expect(start(tag, 'gateway')).toMatchObject({
+          status: 1,
+          stderr: expect.stringContaining('KNIT_DATABASE_URL: '),
+        })
+        expect(start(tag, 'job-migrate')).toMatchObject({
+          status: 2,
+          stderr: expect.stringContaining('KNIT_DATABASE_URL is not set'),
+        })
+        expect(start(tag, 'nothing')).toMatchObject({
+          status: 2,
+          stderr: expect.stringContaining('There is no function "nothing".'),
+        })
+        expect(start('--entrypoint=/bin/sh', tag).status).toBe(127)
+      } finally {
+        run(engine, 'image', 'rm', '--force', tag)
+      }
+    },
+  )
