@@ -8,11 +8,11 @@ import { connect } from '#shared/database/sql.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
-    postgres: { url: string; path: string }
+    postgres: { url: string; path: string; template: string }
   }
 }
 
-export const template = 'knit_template'
+const template = 'knit_template'
 
 export type TestServer = { url: string; path: string; template: string; stop(): Promise<void> }
 
@@ -38,8 +38,8 @@ export async function startTestPostgres(folder: string): Promise<TestServer> {
 /** One server for all tests. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), 'knit-tests-'))
-  const { url, path, stop } = await startTestPostgres(folder)
-  project.provide('postgres', { url, path })
+  const { stop, ...server } = await startTestPostgres(folder)
+  project.provide('postgres', server)
   return async () => {
     await stop()
     await rm(folder, { recursive: true, force: true })
