@@ -139,12 +139,7 @@ export function failAt(
   error: Error,
   times = Infinity,
 ): void {
-  let left = times
-  cluster.before = (operation) => {
-    if (operation !== call || left === 0) return
-    left -= 1
-    throw error
-  }
+  cluster.failing.set(call, { error, left: times })
 }
 
 /** Of everything that is kept for a time, something that was kept long enough; and dead letters whose work was done since. */

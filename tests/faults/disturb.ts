@@ -23,13 +23,44 @@ export type Outcome = {
   broken: Check[]
 }
 
+/** A world before the work of a function, and the call of that function. */
+type Beginning = { world: QuietWorld; act(world: World): Promise<Response> }
+
+/** The beginning of a scenario, as often as it is needed. */
+export type Begin = () => Promise<Beginning>
+
+// What is brought back is as old as it is: no lease in it may have ended meanwhile.
+const mostBroughtBack = 20
+
+/** Arranges the world of a scenario now and then, and otherwise brings back what was arranged. */
+export function beginnings(database: Database, scenario: Scenario): Begin {
+  let kept: (Beginning & { bringBack(): Promise<void>; left: number }) | undefined
+  return async () => {
+    if (kept && kept.left > 0) {
+      await kept.bringBack()
+    } else {
+      const beginning = await arranged(database, scenario)
+      kept = { ...beginning, bringBack: await database.keep(), left: mostBroughtBack }
+    }
+    kept.left -= 1
+    return { world: copyOf(kept.world), act: kept.act }
+  }
+}
+
+/** Another world that is like one. */
+function copyOf({ sql, cluster, events, config }: QuietWorld): QuietWorld {
+  const copy = makeQuietWorld(sql)
+  copy.cluster.become(cluster)
+  copy.events.push(...events)
+  // By the settings steps remember what they have seen of a world.
+  copy.config = { ...config }
+  return copy
+}
+
 /** Lets a function do its work undisturbed; gives back every call it made to the world, and what came of it. */
-export const undisturbed = (
-  database: Database,
-  scenario: Scenario,
-): Promise<{ calls: Call[]; right: Outcome }> =>
+export const undisturbed = (begin: Begin): Promise<{ calls: Call[]; right: Outcome }> =>
   withHooks(async () => {
-    const { world, act } = await arranged(database, scenario)
+    const { world, act } = await begin()
     const { gate, calls } = recordingGate()
     const { status } = await behind(gate, world, act)
     return { calls: [...calls], right: await outcomeOf(world, status) }
@@ -46,7 +77,7 @@ export const justDone = (
     return behindGate(() => behind(recordingGate().gate, world, act))
   })
 
-async function arranged({ sql, empty }: Database, scenario: Scenario) {
+async function arranged({ sql, empty }: Database, scenario: Scenario): Promise<Beginning> {
   await empty()
   const world = makeQuietWorld(sql)
   return { world, act: await scenario.arrange(world) }
@@ -87,13 +118,12 @@ export const disturbances = (
  * again. Gives back what came of it once sweeps have done what is left.
  */
 export const disturbed = (
-  database: Database,
-  scenario: Scenario,
+  begin: Begin,
   { at, fault }: Disturbance,
   asksAgain: boolean,
 ): Promise<Outcome> =>
   withHooks(async () => {
-    const { world, act } = await arranged(database, scenario)
+    const { world, act } = await begin()
     const { gate, hasHappened } = faultyGate(at, fault)
     const first = await behind(gate, world, act)
     if (!hasHappened()) throw new Error(`there was no call ${at}`)

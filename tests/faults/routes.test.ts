@@ -1,6 +1,6 @@
 import { describe, expect, vi } from 'vitest'
 import { test } from '#tests/support/world.ts'
-import { disturbances, disturbed, inWords, undisturbed } from './disturb.ts'
+import { beginnings, disturbances, disturbed, inWords, undisturbed } from './disturb.ts'
 import { routeScenarios } from './route-scenarios.ts'
 
 // Some of them work through hundreds of disturbances.
@@ -10,12 +10,13 @@ describe.each(Object.entries(routeScenarios))('%s, whatever fails at any call', 
   test.for(scenarios.map((scenario) => [scenario.of, scenario] as const))(
     'is done once, for who asks until there is an answer: %s',
     async ([, scenario], { database }) => {
-      const { calls, right } = await undisturbed(database, scenario)
+      const begin = beginnings(database, scenario)
+      const { calls, right } = await undisturbed(begin)
       expect(right.status).toBeLessThan(300)
       expect(right.broken).toEqual([])
       for (const disturbance of disturbances(calls, scenario)) {
         const what = inWords(disturbance)
-        const outcome = await disturbed(database, scenario, disturbance, true)
+        const outcome = await disturbed(begin, disturbance, true)
         expect({ what, ...outcome }).toEqual({ what, ...right })
       }
     },

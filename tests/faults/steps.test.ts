@@ -1,6 +1,6 @@
 import { describe, expect, vi } from 'vitest'
 import { test } from '#tests/support/world.ts'
-import { disturbances, disturbed, inWords, undisturbed } from './disturb.ts'
+import { beginnings, disturbances, disturbed, inWords, undisturbed } from './disturb.ts'
 import { stepScenarios } from './step-scenarios.ts'
 
 // Some of them work through hundreds of disturbances.
@@ -10,10 +10,11 @@ describe.each(Object.entries(stepScenarios))('%s, whatever fails at any call', (
   test.for(scenarios.map((scenario) => [scenario.of, scenario] as const))(
     'leads to where it would have: %s',
     async ([, scenario], { database }) => {
-      const { calls, right } = await undisturbed(database, scenario)
+      const begin = beginnings(database, scenario)
+      const { calls, right } = await undisturbed(begin)
       expect(right).toMatchObject({ status: 202, broken: [] })
       for (const disturbance of disturbances(calls, scenario)) {
-        const { state, broken } = await disturbed(database, scenario, disturbance, false)
+        const { state, broken } = await disturbed(begin, disturbance, false)
         const what = inWords(disturbance)
         expect({ what, state, broken }).toEqual({ what, state: right.state, broken: [] })
       }

@@ -32,6 +32,8 @@ export class ScriptedCluster implements Cluster, Transfers {
   ])
   /** Called before each operation; a test throws from here to make it fail. */
   before: (operation: string, name: string) => void | Promise<void> = () => {}
+  /** Operations that fail, each so many times more. */
+  readonly failing = new Map<string, { error: Error; left: number }>()
   /** The state a worker has right after its release. */
   afterRelease: (spec: WorkerSpec) => WorkerState = () => ({
     phase: 'running',
@@ -43,6 +45,10 @@ export class ScriptedCluster implements Cluster, Transfers {
   async #call(operation: string, name: string): Promise<void> {
     this.calls.push(`${operation} ${name}`)
     await this.before(operation, name)
+    const failure = this.failing.get(operation)
+    if (!failure || failure.left === 0) return
+    failure.left -= 1
+    throw failure.error
   }
 
   async ensureVolume({ name }: { name: string }): Promise<void> {
@@ -113,6 +119,20 @@ export class ScriptedCluster implements Cluster, Transfers {
 
   async capacity(): Promise<ReadonlyMap<string, number>> {
     return this.room
+  }
+
+  /** Comes to stand as another does, and goes its own way from there. */
+  become(other: ScriptedCluster): void {
+    const { volumes, workers, stuck, pending, room, failing } = other
+    volumes.forEach((measure, name) => this.volumes.set(name, measure))
+    workers.forEach((worker, name) => this.workers.set(name, { ...worker }))
+    stuck.forEach((name) => this.stuck.add(name))
+    pending.forEach((name) => this.pending.add(name))
+    room.forEach((amount, name) => this.room.set(name, amount))
+    failing.forEach((failure, operation) => this.failing.set(operation, { ...failure }))
+    this.before = other.before
+    this.afterRelease = other.afterRelease
+    this.#uids = other.#uids
   }
 
   /** The test's word on a worker, as if it had happened. */
