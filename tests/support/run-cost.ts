@@ -3,7 +3,8 @@ import { workerOf } from '#shared/domain/worker-spec.ts'
 import { cloneDatabase } from './database.ts'
 import { makeData, makePlan } from './makers.ts'
 import { succeeded } from './scripted-cluster.ts'
-import { makeWorld, startEngine, type Engine } from './world.ts'
+import { startEngine, type Engine } from './running-engine.ts'
+import { makeWorld } from './world.ts'
 
 /** What a Run costs the database and the bus, on average. */
 export type RunCost = {

@@ -7,7 +7,8 @@ import { answer, refusal } from '#tests/support/api.ts'
 import { makeData, makePlan } from '#tests/support/makers.ts'
 import { makeRun } from '#tests/support/runs.ts'
 import { failed, succeeded } from '#tests/support/scripted-cluster.ts'
-import { test, type Engine, type TestWorld } from '#tests/support/world.ts'
+import type { Engine } from '#tests/support/running-engine.ts'
+import { test, type TestWorld } from '#tests/support/world.ts'
 import show from './function.ts'
 
 const by = { actor: 'ann' }

@@ -19,7 +19,8 @@ import {
 } from '#tests/support/runs.ts'
 import { counted } from '#tests/support/scrape.ts'
 import { succeeded } from '#tests/support/scripted-cluster.ts'
-import { deliver, startEngine, test, tick, type TestWorld } from '#tests/support/world.ts'
+import { startEngine } from '#tests/support/running-engine.ts'
+import { deliver, test, tick, type TestWorld } from '#tests/support/world.ts'
 import observeWorker from '../observe-worker/function.ts'
 import sweep from './function.ts'
 
