@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { LongFirst } from './support/long-first.ts'
 
@@ -12,6 +14,8 @@ export default defineConfig({
     sequence: { sequencer: LongFirst },
     // Without the way by which a text becomes a prototype: what needed it would fail here.
     execArgv: ['--disable-proto=delete'],
+    // What Node compiles of a program is kept where `knit` keeps it: tests start the same programs again and again.
+    env: { NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache') },
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },
