@@ -1,8 +1,9 @@
 import type { Sql } from './sql.ts'
 
 /**
- * Takes back what processes hold for a while: claims of runs and of calls of hooks, events being published, uploads. Only for one
- * who knows that all those processes are gone; others let the time pass. An import is held by its importer, wherever that is.
+ * Takes back what processes hold for a while: claims of runs and of calls of hooks, events being published, uploads. Programs are
+ * looked at again at once: those who were told of their end are gone as well. Only for one who knows that all those processes are
+ * gone; others let the time pass. An import is held by its importer, wherever that is.
  */
 export async function freeAll(sql: Sql): Promise<void> {
   await sql`
@@ -12,8 +13,9 @@ export async function freeAll(sql: Sql): Promise<void> {
       update run
          set claim = null,
              claimed_by = null,
-             claimed_until = null
-       where claim is not null
+             claimed_until = null,
+             due_at = case when status in ('starting', 'running') then now() else due_at end
+       where (claim is not null or status in ('starting', 'running'))
          and status in ('waiting', 'ready', 'starting', 'running', 'completing', 'aborting')
          and plan_id not in (select id from import)
     ), calls as (
