@@ -41,7 +41,9 @@ export const plans = resource('plans', {
       dryRun: z
         .string()
         .optional()
-        .describe('Present: each plan tells what it would start now, and why not more.'),
+        .describe(
+          'Present, and not `false`: each plan tells what it would start now, and why not more.',
+        ),
       ...pageQuery(PlanId),
     }),
     response: z.array(PlanDetail),
@@ -57,7 +59,7 @@ export const plans = resource('plans', {
         .string()
         .optional()
         .describe(
-          'Present: nothing is registered; the answer is the plan as it would be, with what it would start now. Its id is of no plan.',
+          'Present, and not `false`: nothing is registered; the answer is the plan as it would be, with what it would start now. Its id is of no plan.',
         ),
     }),
     body: PlanSpec,

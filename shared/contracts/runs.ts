@@ -73,7 +73,10 @@ export const runs = resource('runs', {
     role: 'viewer',
     params,
     query: z.object({
-      follow: z.string().optional().describe('Present: goes on until the program ends.'),
+      follow: z
+        .string()
+        .optional()
+        .describe('Present, and not `false`: goes on until the program ends.'),
     }),
     response: 'application/octet-stream',
     problems: ['run-not-found', 'run-deleted', 'log-not-found', 'not-yet', 'volume-unreachable'],

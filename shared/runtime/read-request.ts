@@ -13,7 +13,8 @@ export type NodeBindings = {
   outgoing?: import('node:http').ServerResponse
 }
 
-const countsByPresence = new Set(['follow', 'dryRun'])
+// They count by being there, with no value as with any but one.
+const switches = new Set(['follow', 'dryRun'])
 
 /** Query parameters as a contract's schema wants them: arrays for repeated ones, the first of the others. */
 export function readQuery(schema: z.ZodObject | undefined, params: URLSearchParams): unknown {
@@ -21,7 +22,7 @@ export function readQuery(schema: z.ZodObject | undefined, params: URLSearchPara
   const given = parametersOf(schema).flatMap(({ name, isRepeated }): [string, unknown][] => {
     if (isRepeated) return params.has(name) ? [[name, params.getAll(name)]] : []
     const value = params.get(name)
-    const absent = value === null || (value === '' && !countsByPresence.has(name))
+    const absent = value === null || value === (switches.has(name) ? 'false' : '')
     return absent ? [] : [[name, value]]
   })
   const result = schema.safeParse(Object.fromEntries(given))

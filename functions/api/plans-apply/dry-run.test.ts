@@ -129,6 +129,13 @@ test('what stands against a plan is told as if it were registered', async ({ ctx
   await refusal(apply, ctx, '/api/plans?dryRun', 'bad-request', empty)
 })
 
+test('with dryRun=false nothing is tried out: the plan is registered', async ({ ctx }) => {
+  const body = spec({ '/in': [own()] })
+  const plan = await answer<PlanDetail>(apply, ctx, '/api/plans?dryRun=false', { body })
+  expect(plan).not.toHaveProperty('dryRun')
+  await refusal(apply, ctx, '/api/plans', 'plan-equivalent', { body })
+})
+
 test('built-in plans start nothing, and too many plans at once are refused', async ({ ctx }) => {
   const built = await answer<PlanDetail[]>(find, ctx, '/api/plans?dryRun&limit=100')
   const uploaded = built.find(({ name }) => name === 'knit#uploaded')

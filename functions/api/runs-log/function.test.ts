@@ -73,7 +73,7 @@ test('what is in several files of the volume comes one after another', async ({ 
   expect((await send(front, { path })).text).toBe('first\nsecond\n')
 })
 
-test.for(['?follow', '?follow=', '?follow=true', '?follow=false'])(
+test.for(['?follow', '?follow=', '?follow=true', '?follow=0'])(
   'with %s a running log goes on until its program ends, and nothing waits for more',
   async (query, { front }) => {
     const { path, file, worker } = await printed(front, 'running', 'one\n')
@@ -90,6 +90,11 @@ test.for(['?follow', '?follow=', '?follow=true', '?follow=false'])(
     expect(response.complete).toBe(true)
   },
 )
+
+test('with ?follow=false a running log is what there is so far', async ({ front }) => {
+  const { path } = await printed(front, 'running', 'one\n')
+  expect((await send(front, { path: `${path}?follow=false` })).text).toBe('one\n')
+})
 
 test('a run that is starting can be followed before it has printed anything', async ({ front }) => {
   const { path, file, worker } = await printed(front, 'starting')

@@ -228,14 +228,18 @@ test.for(['deactivated', 'waiting', 'ready'] as const)(
 )
 
 test.for(['starting', 'running', 'completing', 'aborting', 'done', 'failed'] as const)(
-  'log: of a run that is %s is what the volume holds',
+  'log: of a run that is %s is what the volume holds, with follow=false as without',
   async (status, { ask, front }) => {
     const { runId, outputs } = await makeRun(front.world, { status })
     expect((await ask(`GET /api/runs/${runId}/log`)).text).toBe('')
     const folder = front.volumes.place(volumeOf(outputs[2] ?? ''))
     await mkdir(folder, { recursive: true })
     await writeFile(join(folder, 'log'), 'a\nb')
-    expect(await ask(`GET /api/runs/${runId}/log`)).toMatchObject({ status: 200, text: 'a\nb' })
+    for (const query of ['', '?follow=false'])
+      expect(await ask(`GET /api/runs/${runId}/log${query}`)).toMatchObject({
+        status: 200,
+        text: 'a\nb',
+      })
   },
 )
 
