@@ -34,9 +34,9 @@ test.for([
   expect(() => parseTag(text)).toThrow(Invalid)
 })
 
-test('a tag is text or an object in JSON; the object is taken as it is, and nothing else is a tag', () => {
+test('a tag is text or an object in JSON; the object says no other tags than text can, and nothing else is a tag', () => {
   expect(TagIn.parse('a:b:c')).toEqual({ key: 'a', value: 'b:c' })
-  expect(TagIn.parse({ key: ' a:', value: ' b ', more: 1 })).toEqual({ key: ' a:', value: ' b ' })
+  expect(TagIn.parse({ key: ' a ', value: ' b:c ', more: 1 })).toEqual({ key: 'a', value: 'b:c' })
   for (const wrong of [
     null,
     1,
@@ -44,6 +44,9 @@ test('a tag is text or an object in JSON; the object is taken as it is, and noth
     { key: 'a' },
     { key: 'a', value: null },
     { Key: 'a', value: 'b' },
+    { key: 'a:b', value: 'c' },
+    { key: ' knit#timestamp', value: 'yesterday' },
+    { key: 'knit#transient ', value: 'maybe' },
   ])
     expect(TagIn.safeParse(wrong).success).toBe(false)
 })

@@ -23,8 +23,20 @@ function splitTag(text: string): Tag {
   const colon = text.indexOf(':')
   if (colon < 0)
     throw new Invalid('bad tag', `the tag "${text}" has no colon; write it as KEY:VALUE`)
-  return checkedText({ key: text.slice(0, colon).trim(), value: text.slice(colon + 1).trim() })
+  return checkedText(trimmed({ key: text.slice(0, colon), value: text.slice(colon + 1) }))
 }
+
+/** Checked as text is, so that it is a tag that text could say as well. */
+function tagOfObject(given: Tag): Tag {
+  if (given.key.includes(':'))
+    throw new Invalid(
+      'bad tag',
+      `the key "${given.key.toWellFormed()}" of a tag has a colon, where KEY:VALUE would end it`,
+    )
+  return checkedTag(trimmed(given))
+}
+
+const trimmed = ({ key, value }: Tag): Tag => ({ key: key.trim(), value: value.trim() })
 
 function checkedText(tag: Tag): Tag {
   if (tag.key.includes('\0') || tag.value.includes('\0'))
@@ -58,14 +70,14 @@ function timestampOf(tag: Tag): Date {
   return time
 }
 
-/** A tag as text `KEY:VALUE`, or as an object; the object form is taken as it is. */
+/** A tag as text `KEY:VALUE`, or as an object, whose key and value are trimmed as those of text are. */
 export const TagIn = z
   .union([z.string(), z.object({ key: z.string(), value: z.string() })], {
     error: 'a tag is text KEY:VALUE, or an object with the texts key and value',
   })
   // Read behind the union: one of its branches could not say what is wrong with a tag.
   .transform((tag, ctx) =>
-    tagOrIssue(() => (typeof tag === 'string' ? parseTag(tag) : checkedTag(tag)), ctx),
+    tagOrIssue(() => (typeof tag === 'string' ? parseTag(tag) : tagOfObject(tag)), ctx),
   )
   .describe('A tag, as "KEY:VALUE" or as an object with key and value.')
 
