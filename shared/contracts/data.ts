@@ -210,5 +210,6 @@ export const data = resource('data', {
     anyType: true,
     response: DataDetail,
     problems: ['bad-request', 'bad-tag-change', 'too-large', 'data-not-found'],
+    reasons: { 'data-not-found': 'correspontind data is missing' },
   }),
 })

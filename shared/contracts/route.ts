@@ -43,6 +43,8 @@ export type RouteSpec = {
   /** By their status, answers with headers that mean something, and successes besides the usual one. */
   answers?: Readonly<Record<number, AnswerSpec>>
   problems: readonly ProblemCode[]
+  /** Where clients know another reason of a problem from this route than from all others. */
+  reasons?: Partial<Record<ProblemCode, string>>
 }
 export type MediaType = `${string}/${string}`
 

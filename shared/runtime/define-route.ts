@@ -121,7 +121,8 @@ export function defineRoute<S extends RouteSpec>(
       const problem = toProblem(error)
       if (problem.code === 'unexpected') log.error('request failed', { error })
       else log.debug('request refused', { problem: problem.code, detail: problem.message })
-      return answerEarly(done(problemResponse(problem, c.req.raw, requestId)), c.env ?? {})
+      const response = problemResponse(problem, c.req.raw, requestId, contract.reasons)
+      return answerEarly(done(response), c.env ?? {})
     }
   }
   return {
@@ -131,7 +132,9 @@ export function defineRoute<S extends RouteSpec>(
     deploy,
     app: (world) => {
       const app = new Hono<{ Bindings: NodeBindings }>({ strict: false })
-      app.notFound((c) => problemResponse(nothingThere(contract), c.req.raw, randomUUID()))
+      app.notFound((c) =>
+        problemResponse(nothingThere(contract), c.req.raw, randomUUID(), contract.reasons),
+      )
       return app.on(contract.method.toUpperCase(), contract.path, (c) => serve(c, world))
     },
   }

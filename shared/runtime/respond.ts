@@ -1,6 +1,7 @@
 import { ZodError } from 'zod'
 import { NoSuchBytes, NoSuchFile, NotAFile, Unreadable } from '#shared/archive/file-error.ts'
 import { Problem, problems, type ProblemCode } from '#shared/contracts/problems.ts'
+import type { RouteSpec } from '#shared/contracts/route.ts'
 import { isUnavailable } from '#shared/database/sql.ts'
 import { Away, NoRoomNow, NoSuchVolume, Unreachable } from '#shared/ports/cluster.ts'
 import { Invalid } from '#shared/domain/invalid.ts'
@@ -111,8 +112,14 @@ const challenge = ({ headers }: Request): string =>
   headers.has('authorization') ? 'Bearer error="invalid_token"' : 'Bearer'
 
 /** Shows a problem in the form clients of the API know, or as problem details to those who accept them. */
-export function problemResponse(problem: Problem, request: Request, requestId: string): Response {
-  const { status, title, reason } = problems[problem.code]
+export function problemResponse(
+  problem: Problem,
+  request: Request,
+  requestId: string,
+  reasons: RouteSpec['reasons'] = {},
+): Response {
+  const { status, title } = problems[problem.code]
+  const reason = reasons[problem.code] ?? problems[problem.code].reason
   const headers: Record<string, string> = { ...problem.headers, 'x-request-id': requestId }
   const retryAfter = problem.retryAfter ?? (status === 503 ? 1 : undefined)
   if (retryAfter !== undefined) headers['retry-after'] = String(Math.ceil(retryAfter))

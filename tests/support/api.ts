@@ -73,7 +73,8 @@ export async function refusal(
   options: CallOptions = {},
 ): Promise<string> {
   expect([...fn.contract.problems, ...always]).toContain(code)
-  const { status, reason, title } = problems[code]
+  const { status, title } = problems[code]
+  const reason = fn.contract.reasons?.[code] ?? problems[code].reason
   const plain = await ask<{ message: string }>(fn, world, path, options)
   expect({ status: plain.status, text: plain.text }).toMatchObject({ status })
   expect(plain.headers.get('content-type')).toBe('application/json')

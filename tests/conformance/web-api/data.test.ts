@@ -136,7 +136,7 @@ test.for([{ add: ['knit#id:1'] }, { remove: ['knit#x:1'] }, { remove_key: ['knit
 test.for([{ add: ['a:1'] }, { remove: ['a:1'] }, {}, null])(
   'tag update: %j of unknown data is 404',
   async (change, { ask }) => {
-    expectError(await ask(`PUT /api/data/${nobody}`, change), 404, 'not found')
+    expectError(await ask(`PUT /api/data/${nobody}`, change), 404, 'correspontind data is missing')
   },
 )
 

@@ -15,6 +15,8 @@ type Row = {
   body?: () => unknown
   answers: Kind | `${Kind}[]` | 'nothing'
   status?: number
+  /** The reason when there is nothing of that id. */
+  absent?: string
 }
 
 const plan = (world: TestWorld) => makePlan(world, { inputs: { '/in': ['a:1'] } })
@@ -28,6 +30,7 @@ const rows: Row[] = [
     of: (world) => makeData(world),
     body: () => ({ add: ['a:1'] }),
     answers: 'DataDetail',
+    absent: 'correspontind data is missing',
   },
   {
     line: 'GET /api/data/:knitId/metadata',
@@ -69,7 +72,7 @@ const rows: Row[] = [
 const parameter = /:(\w+)/
 const named = (line: string) => parameter.exec(line)?.[1] ?? ''
 
-describe.each(rows)('$line', ({ line, of, body, answers, status = 200 }) => {
+describe.each(rows)('$line', ({ line, of, body, answers, status = 200, absent = 'not found' }) => {
   test(`succeeds with ${status} and answers ${answers}`, async ({ ask, world }) => {
     await makeRun(world, { status: 'done' })
     const reply = await ask(line.replace(parameter, (await of?.(world)) ?? ''), body?.())
@@ -91,8 +94,8 @@ describe.each(rows)('$line', ({ line, of, body, answers, status = 200 }) => {
       ask,
     }) => {
       for (const id of [nobody, 'nonsense', nobody.toUpperCase(), '%20'])
-        expectError(await ask(line.replace(parameter, id), body?.()), 404, 'not found')
-      expectError(await ask(`${line.replace(parameter, '')}/`, body?.()), 404, 'not found')
+        expectError(await ask(line.replace(parameter, id), body?.()), 404, absent)
+      expectError(await ask(`${line.replace(parameter, '')}/`, body?.()), 404, absent)
     })
 })
 
