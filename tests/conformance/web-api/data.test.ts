@@ -15,7 +15,7 @@ type Data = {
   upstream: {
     mountpoint?: object
     log?: object
-    run: { runId: string; status: string; plan: object }
+    run: { runId: string; status: string; updatedAt: string; plan: object }
   }
   downstreams: { mountpoint: object; run: { runId: string } }[]
   nomination: { path: string; plan: { planId: string } }[]
@@ -32,20 +32,29 @@ const pushed = (reply: Reply): Data => {
 const find = async (ask: Ask, knitId: string): Promise<Data | undefined> =>
   ((await ask(`GET /api/data?tag=${encodeURIComponent(`knit#id:${knitId}`)}`)).json as Data[])[0]
 
-/** The names of what is in an archive, as its headers have them. */
-function namesIn(archive: Buffer): string[] {
+type Header = { name: string; type: string; target: string; mode: number; mtime: number }
+
+/** What is in an archive, as its headers have it. */
+function headersIn(archive: Buffer): Header[] {
   const tar = gunzipSync(archive)
-  const names: string[] = []
+  const headers: Header[] = []
   for (let at = 0; tar[at] !== 0 && at < tar.length;) {
     const text = (from: number, length: number) =>
       tar
         .subarray(at + from, at + from + length)
         .toString()
         .replace(/\0.*$/s, '')
-    names.push(text(0, 100))
-    at += 512 * (1 + Math.ceil(Number.parseInt(text(124, 12), 8) / 512))
+    const number = (from: number, length: number) => Number.parseInt(text(from, length), 8)
+    headers.push({
+      name: text(0, 100),
+      type: text(156, 1),
+      target: text(157, 100),
+      mode: number(100, 8) & 0o777,
+      mtime: number(136, 12),
+    })
+    at += 512 * (1 + Math.ceil(number(124, 12) / 512))
   }
-  return names
+  return headers
 }
 
 test('upload: a run of knit#uploaded is done at once, and its data has a timestamp', async ({
@@ -61,6 +70,18 @@ test('upload: a run of knit#uploaded is done at once, and its data has a timesta
     nomination: [],
   })
   expect(data.tags.map((tag) => tag.split(':')[0])).toEqual(['knit#id', 'knit#timestamp'])
+})
+
+test('upload: what is shown of fresh data, key by key', async ({ front }) => {
+  const { knitId, tags, upstream, downstreams, nomination } = pushed(
+    await upload(front, tgz(entry({ name: 'a' }, 'x'))),
+  )
+  const stamp = upstream.run.updatedAt
+  expect(tags).toEqual([`knit#id:${knitId}`, `knit#timestamp:${stamp}`])
+  expect(JSON.stringify(upstream)).toMatch(
+    /^\{"mountpoint":\{"path":"\/upload","tags":\[\]\},"run":\{"runId":"[^"]+","status":"done","updatedAt":"[^"]+","plan":\{"planId":"[^"]+","name":"knit#uploaded"\}\}\}$/,
+  )
+  expect([downstreams, nomination]).toEqual([[], []])
 })
 
 test('upload: an archive without entries makes empty data', async ({ front }) => {
@@ -93,9 +114,28 @@ test('download: entries in the order of their names, relative, without ./', asyn
   const files = ['b', 'a/z', 'a/b/c', 'a.txt'].map((name) => entry({ name }, name))
   const { knitId } = pushed(await upload(front, tgz(...files)))
   const { body } = await ask(`GET /api/data/${knitId}`)
-  const names = namesIn(body).filter((name) => !name.endsWith('/'))
-  expect(names.toSorted()).toEqual(['a.txt', 'a/b/c', 'a/z', 'b'])
-  expect(names.every((name) => !name.startsWith('.') && !name.startsWith('/'))).toBe(true)
+  const names = headersIn(body).map(({ name }) => name)
+  expect(names).toEqual(['a/b/c', 'a/z', 'a.txt', 'b'])
+})
+
+test('download: links are links, empty directories are there, and modes are kept', async ({
+  front,
+  ask,
+}) => {
+  const archive = tgz(
+    entry({ name: 'run', mode: 0o755 }, 'x'),
+    entry({ name: 'private', mode: 0o600 }, 'x'),
+    entry({ name: 'link', type: '2', target: 'run' }),
+    entry({ name: 'empty/', type: '5', mode: 0o755 }),
+  )
+  const { knitId } = pushed(await upload(front, archive))
+  const headers = headersIn((await ask(`GET /api/data/${knitId}`)).body)
+  expect(headers).toMatchObject([
+    { name: 'empty/', type: '5' },
+    { name: 'link', type: '2', target: 'run' },
+    { name: 'private', type: '0', mode: 0o600 },
+    { name: 'run', type: '0', mode: 0o755 },
+  ])
 })
 
 test('download: what was uploaded, byte for byte', async ({ front, ask }) => {
@@ -191,43 +231,4 @@ test('data of a failed run have a timestamp, and can be downloaded', async ({ as
   )
   await mkdir(front.volumes.place(volumeOf(outputs[0] ?? '')))
   expect((await ask(`GET /api/data/${outputs[0]}`)).status).toBe(200)
-})
-
-test('import: begun with a token that names the volume, ended by it, and done by itself', async ({
-  ask,
-  world,
-}) => {
-  const begun = await ask('POST /api/backend/data/import/begin')
-  expect(begun.status).toBe(200)
-  expect(begun.headers['content-type']).toBe('application/jwt')
-  const [, claims = ''] = begun.text.split('.')
-  const { sub } = JSON.parse(Buffer.from(claims, 'base64url').toString()) as { sub: string }
-  expect(sub).toMatch(/^data-knitid-[0-9a-f-]{36}$/)
-  const headers = { 'content-type': 'application/jwt' }
-  const end = (token: string) => ask('POST /api/backend/data/import/end', token, headers)
-  expectError(await end(begun.text), 400, 'bad request')
-  world.cluster.volumes.set(sub, { bytes: 1, files: 1, digest: 'd' })
-  const ended = await end(`${begun.text}\n`)
-  expect(ended.json).toMatchObject({ upstream: { run: { status: 'running' } } })
-  expect((await end(begun.text)).status).toBe(200)
-})
-
-test('import: a token that is none, or was changed, is 401', async ({ ask }) => {
-  const headers = { 'content-type': 'application/jwt' }
-  const { text } = await ask('POST /api/backend/data/import/begin')
-  for (const token of ['none', '', `${text}x`, `${text} `])
-    expectError(
-      await ask('POST /api/backend/data/import/end', token, headers),
-      401,
-      'invalid token',
-    )
-})
-
-test('import: another content type is 400', async ({ ask }) => {
-  for (const type of ['application/json', 'text/plain', 'application/jwt; charset=utf-8'])
-    expectError(
-      await ask('POST /api/backend/data/import/end', 'none', { 'content-type': type }),
-      400,
-      'bad request',
-    )
 })

@@ -100,6 +100,27 @@ test('equivalent plan: 409, and its id is told', async ({ ask }) => {
   expect(reply.text).toContain(planId)
 })
 
+test('equivalent plan: the order of inputs, outputs, tags and labels makes no other one', async ({
+  ask,
+}) => {
+  const { text } = ownTag()
+  const spec = {
+    image: 'web.test/order:1',
+    inputs: [input('/a', text, 'b:1'), input('/b', 'c:1', 'd:1')],
+    outputs: [
+      { path: '/x', tags: ['e:1', 'f:1'] },
+      { path: '/y', tags: [] },
+    ],
+    log: { tags: ['g:1', 'h:1'] },
+    on_node: { may: ['i=1', 'j=1'] },
+  }
+  expect((await ask('POST /api/plans', spec)).status).toBe(200)
+  const turned = JSON.parse(JSON.stringify(spec), (_, value) =>
+    Array.isArray(value) ? value.toReversed() : value,
+  ) as object
+  expectError(await ask('POST /api/plans', turned), 409, 'there are equiverent plan')
+})
+
 test.for([
   ['image', { image: 'web.test/another:1' }],
   ['on_node', { on_node: { may: ['a=b'] } }],
@@ -306,6 +327,14 @@ test('PUT resources, annotations, serviceaccount: built-in plans may be changed'
   ] as const)
     expect((await ask(`PUT /api/plans/${planId}/${verb}`, body)).status).toBe(200)
 })
+
+test.for(['resources', 'annotations', 'serviceaccount'])(
+  'PUT %s: of an unknown plan is 404, also when it changes nothing',
+  async (verb, { ask }) => {
+    for (const body of ['{}', 'null'])
+      expectError(await ask(`PUT /api/plans/${nobody}/${verb}`, body), 404, 'not found')
+  },
+)
 
 test('a change applies to data that is there already: it is nominated', async ({ ask, world }) => {
   const { text, query } = ownTag()
