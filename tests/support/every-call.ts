@@ -87,9 +87,12 @@ function sceneOf(world: TestWorld, watch: Observer): Scene {
       }),
     listen: async (folder, path, pieces) =>
       void (await succeed(`${found(routes, folder).name} ${path}`, async () => {
-        const response = await call(found(routes, folder), world, path)
+        const gone = new AbortController()
+        const { signal } = gone
+        const response = await call(found(routes, folder), world, path, { signal })
         const reader = response.body?.getReader()
         for (let piece = 0; piece < pieces; piece += 1) await reader?.read()
+        gone.abort()
         await reader?.cancel()
         return new Response(null, response)
       })),

@@ -71,7 +71,13 @@ export async function tick(fn: StepFunction, world: World): Promise<Response> {
   return fn.app(world).fetch(new Request('http://steps.local/', { method: 'POST' }))
 }
 
-export type CallOptions = { role?: Role; body?: unknown; headers?: Record<string, string> }
+export type CallOptions = {
+  role?: Role
+  body?: unknown
+  headers?: Record<string, string>
+  /** Aborted when the caller goes away. */
+  signal?: AbortSignal
+}
 
 // Of those that are nobody's (RFC 5737).
 const address = '192.0.2.1'
@@ -81,7 +87,7 @@ export async function call(
   fn: RouteFunction,
   world: World,
   path: string,
-  { role = 'admin', body, headers = {} }: CallOptions = {},
+  { role = 'admin', body, headers = {}, signal }: CallOptions = {},
 ): Promise<Response> {
   const identity = await signIdentity(
     { name: 'ann', role, address },
@@ -92,6 +98,7 @@ export async function call(
     new Request(`http://api.local${path}`, {
       method: fn.contract.method.toUpperCase(),
       headers: { [identityHeader]: identity, 'content-type': 'application/json', ...headers },
+      ...(signal && { signal }),
       ...(body !== undefined && { body: isReady(body) ? body : JSON.stringify(body) }),
     }),
   )

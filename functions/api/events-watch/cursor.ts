@@ -1,5 +1,8 @@
 type Told = { id: number; at: Date }
 
+/** Longer than any transaction takes that moves a run, in seconds. */
+export const settling = 30
+
 /**
  * How far somebody has been told. Ids are given when something is written and seen when that is committed, so a smaller one may be
  * seen later: as long as a transaction may take, what has been told is remembered one by one.
@@ -19,6 +22,10 @@ export class Cursor {
   /** Behind which to look, and what of that is known. */
   get behind(): { settled: number; known: Iterable<number> } {
     return { settled: this.#settled, known: this.#told.keys() }
+  }
+
+  knows(id: number): boolean {
+    return id <= this.#settled || this.#told.has(id)
   }
 
   /** Takes note of what is told. */

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
-import { expect } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import { refusal } from '#tests/support/api.ts'
-import { begin, test as overSocket, type Front } from '#tests/support/over-socket.ts'
+import { cloneDatabase } from '#tests/support/database.ts'
+import { makeWorld } from '#tests/support/functions.ts'
+import { begin, openFront, test as overSocket, type Front } from '#tests/support/over-socket.ts'
 import { makeRun } from '#tests/support/runs.ts'
 import { until } from '#tests/support/until.ts'
 import type { TestWorld } from '#tests/support/world.ts'
@@ -159,11 +161,73 @@ test('an event that nobody knows any more is a place to go on from', async ({ qu
   expect(ear.statuses()[0]).toBe('waiting')
 })
 
-test('when the listener goes away, nobody looks any more', async ({ quick: { world }, quick }) => {
-  const before = world.lines.length
-  const ear = await listen(quick)
-  ear[Symbol.dispose]()
-  await until(() => world.lines.slice(before).some((line) => line.includes('a stream broke off')))
+/** A front that looks so often for moves, and the statements by which it does: to begin, and then again and again. */
+async function watched(watchInterval: number) {
+  const asked = { toBegin: 0, forMoves: 0 }
+  const debug = (_: number, text: string) => {
+    if (text.includes('select at from run_history')) asked.toBegin += 1
+    if (text.includes('left join run on')) asked.forMoves += 1
+  }
+  const { sql, drop } = await cloneDatabase({ debug })
+  onTestFinished(drop)
+  const front = await openFront(makeWorld(sql))
+  onTestFinished(() => front.close())
+  Object.assign(front.world.config, { watchInterval })
+  const { runId } = await makeRun(front.world)
+  return { front, asked, runId }
+}
+
+test('however many listen, the moves are read once for all of them, and for who comes back once more', async () => {
+  const { front, asked } = await watched(3600)
+  const ears = await Promise.all(Array.from({ length: 30 }, () => listen(front)))
+  expect(asked).toEqual({ toBegin: 1, forMoves: 1 })
+  const again = await listen(front, '?after=0')
+  await until(() => again.told().length > 0)
+  expect(asked.forMoves).toBe(2)
+  for (const ear of [...ears, again]) ear[Symbol.dispose]()
+})
+
+test('all who listen are told', async ({ quick }) => {
+  const { runId } = await makeRun(quick.world)
+  const ears = await Promise.all(Array.from({ length: 30 }, () => listen(quick, `?run=${runId}`)))
+  for (const status of ['ready', 'starting']) await move(quick.world, runId, status)
+  await until(() => ears.every((ear) => ear.told().length === 2))
+  for (const ear of ears) {
+    expect(ear.statuses()).toEqual(['ready', 'starting'])
+    ear[Symbol.dispose]()
+  }
+})
+
+test('who comes back is told of what they missed, and of what comes then, once each', async () => {
+  const { front, runId } = await watched(0.01)
+  using first = await listen(front, `?run=${runId}`)
+  for (const status of ['ready', 'starting']) await move(front.world, runId, status)
+  await until(() => first.told().length === 2)
+  using second = await listen(front, `?run=${runId}&after=0`)
+  await move(front.world, runId, 'running')
+  await until(() => first.told().length === 3 && second.statuses().includes('running'))
+  expect(second.statuses()).toEqual(['waiting', 'ready', 'starting', 'running'])
+})
+
+test('when all have gone away, nobody looks any more', async () => {
+  const { front, asked } = await watched(0.01)
+  await until(async () => {
+    using ear = await listen(front)
+    return ear.response.complete || asked.toBegin > 1
+  })
+})
+
+test('when the database fails, all who listen are cut off, and come back', async () => {
+  const { front, runId } = await watched(0.01)
+  const { sql } = front.world
+  using ear = await listen(front)
+  const isCut = new Promise((resolve) => ear.response.once('close', resolve))
+  await sql`alter table run_history rename to away`
+  await isCut
+  await sql`alter table away rename to run_history`
+  using again = await listen(front)
+  await move(front.world, runId, 'ready')
+  await until(() => again.statuses().includes('ready'))
 })
 
 test.for(['?status=none', '?after=x', '?plan=a,,b'])('%s is refused', async (query, { quick }) => {

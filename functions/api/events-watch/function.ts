@@ -1,5 +1,4 @@
 import { Readable } from 'node:stream'
-import { setTimeout as pause } from 'node:timers/promises'
 import type { QueryOf } from '#shared/contracts/route.ts'
 import { events } from '#shared/contracts/watch.ts'
 import { Problem } from '#shared/contracts/problems.ts'
@@ -14,13 +13,12 @@ import type { Context } from '#shared/runtime/context.ts'
 import { defineRoute } from '#shared/runtime/define-route.ts'
 import { jsonText } from '#shared/runtime/respond.ts'
 import { streamResponse } from '#shared/runtime/stream-response.ts'
-import { Cursor } from './cursor.ts'
+import { Cursor, settling } from './cursor.ts'
+import type { Ear } from './ear.ts'
+import { batch, tailOf } from './tail.ts'
 
 type Wish = QueryOf<typeof events.watch>
 
-// Longer than any transaction takes that moves a run.
-const settling = 30
-const batch = 500
 // As proxies end lines of which nothing comes.
 const silence = 15_000
 
@@ -29,12 +27,8 @@ export default defineRoute(
   events.watch,
   async ({ query, request, bindings }, ctx) => {
     const seen = idIn(request.headers.get('last-event-id') ?? query.after)
-    const begin =
-      seen === undefined
-        ? await lastRunEvent(ctx.sql)
-        : await runEventBefore(ctx.sql, seen, settling)
-    const told = tell(ctx, query, new Cursor(begin, settling), request.signal)
-    return streamResponse(Readable.from(told), bindings, {
+    const listener = await begin(ctx, seen, request.signal)
+    return streamResponse(Readable.from(tell(ctx, query, listener)), bindings, {
       type: 'text/event-stream',
       headers: { 'cache-control': 'no-store' },
       log: ctx.log,
@@ -52,28 +46,53 @@ function idIn(text: string | undefined): number | undefined {
   throw new Problem('bad-request', `"Last-Event-ID" should be that of an event, not "${text}".`)
 }
 
-async function* tell(
-  { sql, config }: Context,
-  wish: Wish,
-  cursor: Cursor,
+/** Somebody who listens: what they know, and whether they have to read for themselves what was told before. */
+type Listener = { ear: Ear; cursor: Cursor; isBehind: boolean }
+
+async function begin(
+  ctx: Context,
+  seen: number | undefined,
   signal: AbortSignal,
-): AsyncGenerator<string> {
+): Promise<Listener> {
+  const { sql } = ctx
+  const ear = tailOf(ctx).listen(signal)
+  try {
+    // Only then is it known that nothing is missed between what was and what is heard.
+    await ear.isOpen
+    const isBehind = seen !== undefined
+    const from = isBehind ? await runEventBefore(sql, seen, settling) : await lastRunEvent(sql)
+    return { ear, cursor: new Cursor(from, settling), isBehind }
+  } catch (error) {
+    ear.close()
+    throw error
+  }
+}
+
+async function* tell({ sql }: Context, wish: Wish, listener: Listener): AsyncGenerator<string> {
+  const { ear, cursor } = listener
+  let { isBehind } = listener
   yield 'retry: 1000\n\n'
   let lastWord = performance.now()
-  while (!signal.aborted) {
-    const { settled, known } = cursor.behind
-    const moves = await readRunEvents(sql, settled, known, batch)
-    cursor.told(moves)
-    const text = moves
+  while (!ear.isClosed) {
+    const quiet = performance.now() - lastWord
+    const moves = isBehind ? await missed(sql, cursor) : await ear.next(silence - quiet)
+    isBehind = moves === undefined || (isBehind && moves.length === batch)
+    const news = (moves ?? []).filter(({ id }) => !cursor.knows(id))
+    cursor.told(news)
+    const text = news
       .filter((move) => isWanted(move, wish))
       .map(textOf)
       .join('')
-    if (text !== '' || performance.now() - lastWord > silence) {
+    if (text !== '' || performance.now() - lastWord >= silence) {
       yield text || ': nothing new\n\n'
       lastWord = performance.now()
     }
-    if (moves.length < batch) await pause(config.watchInterval * 1000, undefined, { ref: false })
   }
+}
+
+function missed(sql: Context['sql'], cursor: Cursor): Promise<RunEvent[]> {
+  const { settled, known } = cursor.behind
+  return readRunEvents(sql, settled, known, batch)
 }
 
 const isWanted = ({ planId, runId, status }: RunEvent, wish: Wish): boolean =>
