@@ -6,6 +6,28 @@ import openapi from './openapi.generated.json' with { type: 'json' }
 
 const page = docsPage(openapi)
 
+type Header = { $ref?: string; description: string; example: unknown }
+type Operation = {
+  operationId: string
+  parameters: { name: string; in: string; description: string }[]
+  responses: Record<string, { headers?: Record<string, Header> }>
+}
+const shared = Object.fromEntries(
+  Object.entries<Header>(openapi.components.headers as never).map(([name, header]) => [
+    `#/components/headers/${name}`,
+    header,
+  ]),
+)
+const entities: Record<string, string> = {
+  '&': 'amp',
+  '<': 'lt',
+  '>': 'gt',
+  '"': 'quot',
+  "'": '#39',
+}
+const asText = (text: string) => text.replace(/[&<>"']/g, (sign) => `&${entities[sign]};`)
+const inCode = (text: string) => `<code>${asText(text)}</code>`
+
 test('every route is there, with its summary, its parameters and its failures', () => {
   for (const route of routes) {
     const [, own = ''] = page.split(`<section id="${routeFolder(route)}">`)
@@ -19,6 +41,31 @@ test('every route is there, with its summary, its parameters and its failures', 
       expect(section).toContain(`<a href="#example-${code}.problem">`)
     }
   }
+})
+
+test('every header of a request and of an answer is there, with what it says and which answers have it', () => {
+  const cellsOf = (row: string) => row.split('</td>').map((cell) => cell.replace(/^<td>/, ''))
+  let headers = 0
+  for (const item of Object.values<Record<string, Operation>>(openapi.paths as never))
+    for (const { operationId, parameters, responses } of Object.values(item)) {
+      const [, own = ''] = page.split(`<section id="${operationId}">`)
+      const rows = (own.split('</section>')[0] ?? '').split('<tr>').map(cellsOf)
+      const told = rows.map(([name, where, what]) => [name, where?.split(', '), what])
+      for (const { name, description } of parameters.filter((one) => one.in === 'header'))
+        expect(told).toContainEqual([inCode(name), ['header'], asText(description)])
+      for (const [status, answer] of Object.entries(responses))
+        for (const [name, header] of Object.entries(answer.headers ?? {})) {
+          const { description, example } = (header.$ref && shared[header.$ref]) || header
+          headers += 1
+          const which = expect.arrayContaining([status])
+          expect(told).toContainEqual([inCode(name), which, asText(description)])
+          expect(rows.map(([first, , , , such]) => [first, such])).toContainEqual([
+            inCode(name),
+            inCode(String(example)),
+          ])
+        }
+    }
+  expect(headers).toBeGreaterThan(100)
 })
 
 test('what is sent and answered is shown by examples', () => {
@@ -57,6 +104,7 @@ test('what is written in descriptions is text', () => {
           responses: {
             [evil]: {
               description: evil,
+              headers: { [evil]: { description: evil, example: evil }, b: { $ref: evil } },
               content: {
                 [evil]: {
                   schema: { description: evil },

@@ -14,6 +14,7 @@ export function docsPage(openapi: object): string {
   const byTag = Map.groupBy(operations, ({ tags: [tag = ''] = [] }) => tag)
   const schemas = Object.entries(objectOf(components?.['schemas']))
   const examples = Object.entries(objectOf(components?.['examples']))
+  const headers = objectOf(components?.['headers'])
   return [
     '<!doctype html>',
     '<html lang="en">',
@@ -24,7 +25,7 @@ export function docsPage(openapi: object): string {
     `<nav>${[...byTag.keys()].map((tag) => `<a href="#${escaped(tag)}">${escaped(tag)}</a>`).join(' ')} <a href="#schemas">schemas</a> <a href="#examples">examples</a></nav>`,
     ...[...byTag].flatMap(([tag, own]) => [
       `<h2 id="${escaped(tag)}">${escaped(tag)}</h2>`,
-      ...own.map(section),
+      ...own.map((operation) => section(operation, headers)),
     ]),
     '<h2 id="schemas">schemas</h2>',
     ...schemas.map(([name, schema]) => details(`schema-${name}`, name, schema)),
@@ -47,10 +48,11 @@ type Operation = {
   responses: Obj
 }
 
-function section(operation: Operation & { method: string; path: string }): string {
+function section(operation: Operation & { method: string; path: string }, shared: Obj): string {
   const { method, path, operationId, summary, description } = operation
   const { parameters = [], requestBody, responses } = operation
   const body = contentOf(requestBody)
+  const headers = headerRows(responses, shared)
   return [
     `<section id="${escaped(operationId)}">`,
     `<h3><code>${method} ${escaped(path)}</code></h3>`,
@@ -60,6 +62,9 @@ function section(operation: Operation & { method: string; path: string }): strin
       : '',
     body ? `<p>Body: ${body}</p>` : '',
     table(['answer', 'when', 'what it is'], Object.entries(responses).map(answerRow)),
+    headers.length > 0
+      ? table(['header of an answer', 'which', 'what it says', '', 'such as'], headers)
+      : '',
     '</section>',
   ].join('\n')
 }
@@ -72,8 +77,39 @@ const parameterRow = ({ name, in: where, required, description, example }: Obj):
   escaped(textOf(where)),
   escaped(textOf(description)),
   required === true ? 'needed' : '',
-  example === undefined ? '' : `<code>${escaped([example].flat().join(', '))}</code>`,
+  inCode(example),
 ]
+
+const inCode = (example: Json | undefined): string =>
+  example === undefined ? '' : `<code>${escaped([example].flat().join(', '))}</code>`
+
+/** The headers of all answers: those that say the same in several of them once. */
+function headerRows(responses: Obj, shared: Obj): string[][] {
+  const all = Object.entries(responses).flatMap(([status, answer]) =>
+    Object.entries(objectOf(objectOf(answer)['headers'])).map(([name, header]) => ({
+      status,
+      name,
+      header: resolved(objectOf(header), shared),
+    })),
+  )
+  const same = Map.groupBy(all, ({ name, header }) => JSON.stringify([name, header]))
+  return [...same.values()].map((group) => {
+    const [{ name, header } = { name: '', header: {} as Obj }] = group
+    return [
+      `<code>${escaped(name)}</code>`,
+      escaped(group.map(({ status }) => status).join(', ')),
+      escaped(textOf(header['description'])),
+      header['required'] === true ? 'always' : '',
+      inCode(header['example']),
+    ]
+  })
+}
+
+/** What is written once for several answers. */
+function resolved(header: Obj, shared: Obj): Obj {
+  const name = textOf(header['$ref']).replace('#/components/headers/', '')
+  return name ? objectOf(shared[name]) : header
+}
 
 const answerRow = ([status, answer]: [string, Json]): string[] => [
   escaped(status),
