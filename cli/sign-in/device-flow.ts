@@ -3,10 +3,10 @@ import { pause } from '#shared/client/retry.ts'
 import type { OidcClient } from '#shared/contracts/auth.ts'
 import { SecureUrl } from '#shared/domain/secure-url.ts'
 import { visible } from '#shared/domain/visible.ts'
-import { askProvider, discover, ProviderAway } from '#shared/oidc/provider.ts'
+import { askProvider, audienceOf, discover, ProviderAway } from '#shared/oidc/provider.ts'
 import type { Context } from '../context.ts'
 import { Failure } from '../failure.ts'
-import { askForTokens, audienceOf, refusedBy, tokenOfAdmin, type Tokens } from './tokens.ts'
+import { askForTokens, refusedBy, tokenOfAdmin, type Tokens } from './tokens.ts'
 
 const grantType = 'urn:ietf:params:oauth:grant-type:device_code'
 

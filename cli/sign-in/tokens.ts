@@ -1,6 +1,11 @@
 import * as z from 'zod'
 import type { OidcClient } from '#shared/contracts/auth.ts'
-import { askProvider, ProviderAway, type ProviderAnswer } from '#shared/oidc/provider.ts'
+import {
+  askProvider,
+  audienceOf,
+  ProviderAway,
+  type ProviderAnswer,
+} from '#shared/oidc/provider.ts'
 import { visible } from '#shared/domain/visible.ts'
 import { Failure } from '../failure.ts'
 import type { Session } from './sessions.ts'
@@ -14,12 +19,6 @@ const Given = z.object({
   refresh_token: z.string().optional(),
   expires_in: z.number().optional(),
 })
-
-/** The fields of a request that say whom tokens are to be for: providers know one or the other. */
-export const audienceOf = ({ audience }: OidcClient): Record<string, string> => {
-  if (audience === undefined) return {}
-  return { audience, ...(URL.canParse(audience) && { resource: audience }) }
-}
 
 /** Asks for tokens. Gives back why not, by the words of OAuth, when there are none; who says that it cannot just now is away. */
 export async function askForTokens(

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import type { OidcClient } from '#shared/contracts/auth.ts'
 import { SecureUrl } from '#shared/domain/secure-url.ts'
 
 const timeout = 5
@@ -12,6 +13,7 @@ export class ProviderAway extends Error {
 const Metadata = z.object({
   issuer: z.string(),
   jwks_uri: SecureUrl,
+  authorization_endpoint: SecureUrl.optional(),
   token_endpoint: SecureUrl.optional(),
   device_authorization_endpoint: SecureUrl.optional(),
   revocation_endpoint: SecureUrl.optional(),
@@ -31,6 +33,12 @@ export async function discover(issuer: string, signal?: AbortSignal): Promise<Me
       `${url} is of the issuer ${data.issuer}, which is another than ${issuer}`,
     )
   return data
+}
+
+/** The fields of a request that say whom tokens are to be for: providers know one or the other. */
+export const audienceOf = ({ audience }: OidcClient): Record<string, string> => {
+  if (audience === undefined) return {}
+  return { audience, ...(URL.canParse(audience) && { resource: audience }) }
 }
 
 type Asked = { form?: Record<string, string>; signal?: AbortSignal | undefined }
@@ -58,7 +66,7 @@ export async function askProvider(
 }
 
 async function textOf(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = []
+  const chunks: Uint8Array<ArrayBuffer>[] = []
   let bytes = 0
   // Leaving the loop by an error ends the connection.
   for await (const chunk of response.body ?? []) {
@@ -66,7 +74,8 @@ async function textOf(response: Response): Promise<string> {
     if (bytes > maxBytes) throw new Error(`an answer of more than ${maxBytes} bytes`)
     chunks.push(chunk)
   }
-  return Buffer.concat(chunks).toString()
+  // Pages have no Buffer.
+  return new Blob(chunks).text()
 }
 
 /** Pages for people, and answers without a body, say nothing here. */

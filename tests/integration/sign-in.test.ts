@@ -54,7 +54,7 @@ async function login(cwd: string, name: string) {
   })
   try {
     const signingIn = knit(['login'], cwd, { stderr })
-    const last = await signInAs(name, await invited.promise)
+    const { text: last } = await signInAs(name, await invited.promise)
     vi.setTimerTickMode('nextTimerAsync')
     const { code } = await signingIn
     return { code, told, last }

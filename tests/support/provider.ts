@@ -7,7 +7,7 @@ import { Provider } from 'oidc-provider'
 const deviceCode = 'urn:ietf:params:oauth:grant-type:device_code'
 const kid = 'of-the-provider'
 
-/** A provider of OpenID Connect, with a client `knit` of the device flow. */
+/** A provider of OpenID Connect, with a client `knit` of the device flow, and of pages of this machine. */
 export type TestProvider = AsyncDisposable & {
   issuer: string
   /** What it was asked for, by path. */
@@ -47,9 +47,10 @@ export async function startProvider(): Promise<TestProvider> {
         client_id: 'knit',
         token_endpoint_auth_method: 'none',
         application_type: 'native',
-        grant_types: [deviceCode, 'refresh_token'],
-        response_types: [],
-        redirect_uris: [],
+        grant_types: [deviceCode, 'authorization_code', 'refresh_token'],
+        response_types: ['code'],
+        // Of this machine, at whatever port (RFC 8252).
+        redirect_uris: ['http://127.0.0.1/console'],
       },
     ],
     features: {
@@ -103,8 +104,11 @@ export async function startProvider(): Promise<TestProvider> {
 const seconds = Math.floor(Date.now() / 1000)
 const inTime = { iat: seconds, exp: seconds + 3600 }
 
-/** Goes through the pages of a provider as somebody would in a browser, and agrees to all; gives back the last page. */
-export async function signInAs(login: string, start: string): Promise<string> {
+/** Goes through the pages of a provider as somebody would in a browser, and agrees to all; gives back the last page, and where it is. */
+export async function signInAs(
+  login: string,
+  start: string,
+): Promise<{ url: string; text: string }> {
   const jar = new Map<string, string>()
   let page = await visit(start, jar)
   for (let pages = 0; pages < 8; pages++) {
@@ -113,7 +117,7 @@ export async function signInAs(login: string, start: string): Promise<string> {
     const form = new URLSearchParams({ ...inputsOf(page.text), login, password: 'any' })
     page = await visit(new URL(action, page.url).href, jar, form)
   }
-  return page.text
+  return page
 }
 
 const inputsOf = (html: string): Record<string, string> =>
