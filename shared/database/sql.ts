@@ -13,10 +13,21 @@ export type Fragment = postgres.PendingQuery<postgres.Row[]>
 
 export type SqlOptions = postgres.Options<Record<string, postgres.PostgresType>>
 
-/** Opens a pool. Connections are made when needed and closed when idle. */
+/** What is to be the URL of a database is none. */
+export class BadDatabaseUrl extends Error {
+  override readonly name = 'BadDatabaseUrl'
+
+  constructor() {
+    super(
+      'not a URL: write postgres://USER:PASSWORD@HOST/DATABASE, and what is neither letter nor digit in user or password percent-encoded',
+    )
+  }
+}
+
+/** Opens a pool. Connections are made when needed and closed when idle. Throws `BadDatabaseUrl`. */
 export function connect(url: string, options: SqlOptions = {}): Sql {
   return lastingPool((hooks) =>
-    postgres(url, {
+    open(url, {
       max: 10,
       idle_timeout: 60,
       connect_timeout: 10,
@@ -29,6 +40,16 @@ export function connect(url: string, options: SqlOptions = {}): Sql {
       connection: { application_name: 'knitfab', TimeZone: 'UTC', ...options.connection },
     }),
   )
+}
+
+/** What is thrown for a URL that is none has all of it with it, which would be printed, and a password is in that. */
+function open(url: string, options: SqlOptions): Sql {
+  try {
+    return postgres(url, options)
+  } catch (error) {
+    const isOfUrl = error instanceof URIError || error instanceof TypeError
+    throw isOfUrl ? new BadDatabaseUrl() : error
+  }
 }
 
 /**

@@ -5,9 +5,9 @@ import type { AddressInfo } from 'node:net'
 import type { Hono } from 'hono'
 import { roomForAll } from '#shared/adapters/kubernetes-cluster/room-for-all.ts'
 import { directBus, httpBus } from '#shared/adapters/http-bus.ts'
-import { connect } from '#shared/database/sql.ts'
+import { BadDatabaseUrl, connect, type Sql } from '#shared/database/sql.ts'
 import { systemClock } from '#shared/ports/clock.ts'
-import { BadSettings, configFrom, everywhere, type Config } from './config.ts'
+import { BadSettings, configFrom, everywhere, variableOf, type Config } from './config.ts'
 import type { World } from './context.ts'
 import type { Deploy } from './define-route.ts'
 import { withHealth, type Fetch } from './health.ts'
@@ -90,7 +90,7 @@ function worldOf(
   log: World['log'],
   openCluster: OpenCluster = clusterWithoutCalls,
 ): World {
-  const sql = connect(config.databaseUrl, { max: config.databaseConnections })
+  const sql = databaseOf(config)
   const bus = config.brokerUrl
     ? httpBus(config.brokerUrl, name, config)
     : absent<World['bus']>('KNIT_BROKER_URL')
@@ -104,6 +104,15 @@ function worldOf(
   const relay = createRelay(sql, observedBus(bus, told), log)
   const clock = systemClock
   return { config, sql, bus, direct, cluster, transfers: cluster, clock, ...told, relay }
+}
+
+function databaseOf({ databaseUrl, databaseConnections: max }: Config): Sql {
+  try {
+    return connect(databaseUrl, { max })
+  } catch (error) {
+    if (!(error instanceof BadDatabaseUrl)) throw error
+    throw new BadSettings(`${variableOf('databaseUrl')} is ${error.message}.`)
+  }
 }
 
 /** Of a cluster everybody may know what it has room for. */

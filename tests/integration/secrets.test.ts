@@ -1,15 +1,18 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { globSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { expect, onTestFinished, test } from 'vitest'
 import { connectApi, type KnitApi } from '#shared/client/connect.ts'
 import { access } from '#shared/contracts/access.ts'
+import { admin } from '#shared/contracts/admin.ts'
 import { tokens } from '#shared/contracts/tokens.ts'
 import { databaseOf } from '#tests/support/home-database.ts'
 import { ended, pullText, pushText, shellPlan } from '#tests/support/home-work.ts'
 import { hookServer } from '#tests/support/hook-server.ts'
 import { startHomeWith, temporaryFolder, type RunningHome } from '#tests/support/local-home.ts'
+import { startProvider } from '#tests/support/provider.ts'
 import { until } from '#tests/support/until.ts'
 import { knit } from '../../cli/testing.ts'
 
@@ -52,7 +55,7 @@ const processes = (): string =>
     .join('\n')
 
 /** Asks for this and that with a secret, mostly in vain; gives back all that was answered. */
-async function knock({ apiRoot }: RunningHome, secret: string): Promise<string> {
+async function knock({ apiRoot }: { apiRoot: string }, secret: string): Promise<string> {
   const headers = {
     authorization: `Bearer ${secret}`,
     cookie: `session=${secret}`,
@@ -140,7 +143,45 @@ async function toldByKnit(
   return (await Promise.all(told)).join('\n')
 }
 
-test('a secret is told to nobody but who is given it: not by answers, logs, events, rows, files, programs, hooks, or in lists of processes', async () => {
+/** Gathers what is told to those who watch, until it is asked for. */
+async function listen({ apiRoot }: RunningHome, token: string): Promise<() => string> {
+  const gone = new AbortController()
+  const { body } = await fetch(`${apiRoot}/events`, {
+    headers: { authorization: `Bearer ${token}` },
+    signal: gone.signal,
+  })
+  let told = ''
+  const decoder = new TextDecoder()
+  const hear = async () => {
+    for await (const piece of body ?? []) told += decoder.decode(piece, { stream: true })
+  }
+  // That it is ended by hand is no failure.
+  hear().catch(() => {})
+  return () => {
+    gone.abort()
+    return told
+  }
+}
+
+/** Of a token of several parts the last is the secret; the others say who and what. */
+const partsOf = (secret: string): string[] =>
+  [secret, secret.split('.')[2] ?? secret].flatMap((part) => [
+    part,
+    encodeURIComponent(part),
+    Buffer.from(part).toString('base64'),
+  ])
+
+function expectNone(told: Record<string, string>, secrets: Record<string, string>): void {
+  for (const [where, what] of Object.entries(told)) {
+    expect(what.length, where).toBeGreaterThan(10)
+    const found = Object.entries(secrets).flatMap(([name, secret]) =>
+      partsOf(secret).some((part) => what.includes(part)) ? [name] : [],
+    )
+    expect({ where, found }).toEqual({ where, found: [] })
+  }
+}
+
+test('a secret is told to nobody but who is given it: not by answers, logs, events, the audit, rows, files, programs, hooks, or in lists of processes', async () => {
   const folder = await temporaryFolder('knit-secrets-')
   onTestFinished(() => folder.remove())
   const hook = await hookServer()
@@ -165,9 +206,11 @@ test('a secret is told to nobody but who is given it: not by answers, logs, even
   const ticket = await begun.text()
   const secrets = { signingKey, token, user, revoked, ticket, password, wrong: canary('wrong') }
 
-  const told: Record<string, string> = {
+  const told: Record<string, string> = { 'processes at the beginning': processes() }
+  const heard = await listen(home, token)
+  Object.assign(told, {
     log: await logOfSpy(connectApi({ apiRoot: home.apiRoot, token: user }), folder.path, place),
-  }
+  })
   const all = Object.entries(secrets)
   for (const [name, secret] of all) told[`answers to ${name}`] = await knock(home, secret)
   const said = all.map(async ([name, secret]) => {
@@ -181,6 +224,10 @@ test('a secret is told to nobody but who is given it: not by answers, logs, even
     })
   ).text()
   await until(() => hook.calls.length > 0)
+  told['events'] = heard()
+  expect(told['events']).toContain('"status":"done"')
+  told['audit'] = JSON.stringify(await api.call(admin.audit, {}))
+  told['tokens'] = JSON.stringify(await api.call(tokens.list, {}))
   told['hooks'] = JSON.stringify(hook.calls)
   told['processes'] = processes()
   told['rows'] = await rowsOf(place)
@@ -188,13 +235,91 @@ test('a secret is told to nobody but who is given it: not by answers, logs, even
   await home.stop()
   told['output'] = home.output()
 
-  for (const [where, what] of Object.entries(told)) {
-    expect(what.length, where).toBeGreaterThan(10)
-    const found = all.flatMap(([name, secret]) =>
-      what.includes(secret) || what.includes(Buffer.from(secret).toString('base64')) ? [name] : [],
-    )
-    expect({ where, found }).toEqual({ where, found: [] })
-  }
+  expectNone(told, secrets)
   const modes = execFileSync('stat', ['-c', '%a', ...keeping.map((name) => join(place, name))])
   expect(modes.toString()).toBe('600\n600\n600\n')
 })
+
+const root = new URL('../../', import.meta.url).href
+
+/** A gateway as in a cluster, a process of its own; of what it needs nothing answers but the provider of sign-ins. */
+function startGateway(env: Record<string, string>) {
+  const program = `
+    import { serve } from '${root}shared/runtime/serve.ts'
+    import gateway from '${root}functions/gateway/function.ts'
+    serve(gateway)`
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
+    env: { PATH: process.env['PATH'], KNIT_HOST: '127.0.0.1', KNIT_PORT: '0', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  let output = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (piece: Buffer) => (output += piece.toString()))
+  return { child, ended: once(child, 'close'), output: () => output }
+}
+
+test('a gateway tells neither what it was given nor what it was asked with: the password of its database, its keys, tokens of the provider', async () => {
+  await using provider = await startProvider()
+  const second = Math.floor(Date.now() / 1000)
+  const secrets = {
+    password: canary('password'),
+    signingKey: canary('signing-key'),
+    token: canary('token'),
+    idToken: await provider.sign(),
+    accessToken: await provider.sign({ aud: 'knit' }, { typ: 'at+jwt' }),
+    ofNobody: await provider.sign({ groups: [] }),
+    expired: await provider.sign({ exp: second - 600 }),
+    ofAnother: await provider.sign({ aud: 'another' }),
+    ofOtherKey: await provider.sign({}, { kid: 'unknown' }),
+    wrong: canary('wrong'),
+  }
+  const { child, ended, output } = startGateway({
+    KNIT_DATABASE_URL: `postgres://knit:${secrets.password}@127.0.0.1:1/none`,
+    KNIT_SIGNING_KEY: secrets.signingKey,
+    KNIT_TOKEN: secrets.token,
+    KNIT_FUNCTION_URL: 'http://127.0.0.1:1/{function}',
+    KNIT_LOG_LEVEL: 'debug',
+    KNIT_MAX_FAILED_SIGN_INS: '1000',
+    KNIT_OIDC_ISSUER: provider.issuer,
+    KNIT_OIDC_ROLE_CLAIM: 'groups',
+    KNIT_OIDC_USERS: 'team',
+  })
+  const port = await until(() => /"port":(\d+)/.exec(output())?.[1] ?? child.exitCode)
+  const apiRoot = `http://127.0.0.1:${port}/api`
+  const told: Record<string, string> = {}
+  for (const [name, secret] of Object.entries(secrets))
+    told[`answers to ${name}`] = await knock({ apiRoot }, secret)
+  expect(told['answers to idToken']).toMatch(/^503 /m)
+  expect(told['answers to expired']).not.toMatch(/^503 /m)
+  told['processes'] = processes()
+  child.kill('SIGTERM')
+  await ended
+  told['output'] = output()
+  expect(told['output']).toMatch(/ECONNREFUSED/)
+  expectNone(told, secrets)
+})
+
+test.for([
+  ['KNIT_DATABASE_URL is not a URL', 'postgres://knit:CANARY#@host/db'],
+  ['KNIT_DATABASE_URL is not a URL', 'postgres://knit:%CANARY@host/db'],
+  ['KNIT_SIGNING_KEY: ', 'postgres:///db', 'short'],
+])(
+  'settings that are not as they should be are named, and not told: %s %s',
+  async ([what = '', url = '', cut]) => {
+    const secrets = {
+      password: canary('password'),
+      signingKey: canary('key'),
+      token: canary('token'),
+    }
+    const signingKey = cut ? `canary ${process.pid}` : secrets.signingKey
+    const { ended, output } = startGateway({
+      KNIT_DATABASE_URL: url.replace('CANARY', secrets.password),
+      KNIT_SIGNING_KEY: signingKey,
+      KNIT_TOKEN: secrets.token,
+    })
+    expect((await ended)[0]).toBe(1)
+    expect(output()).toContain(what)
+    expectNone({ output: output() }, { ...secrets, signingKey })
+  },
+)

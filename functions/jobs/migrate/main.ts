@@ -1,6 +1,6 @@
 import '#shared/files/private-memory.ts'
 import { migrate } from '#shared/database/migrate.ts'
-import { connect, isUnavailable, type Sql } from '#shared/database/sql.ts'
+import { BadDatabaseUrl, connect, isUnavailable, type Sql } from '#shared/database/sql.ts'
 import { placeOf, whyInVain, whyTooOld } from './in-vain.ts'
 
 const form = 'postgres://USER:PASSWORD@HOST/DATABASE'
@@ -14,10 +14,7 @@ process.exitCode = await main(process.env['KNIT_DATABASE_URL'])
 async function main(url: string | undefined): Promise<number> {
   if (!url) return refuse(`KNIT_DATABASE_URL is not set: say where PostgreSQL is, ${form}.`)
   const sql = openOf(url)
-  if (!sql)
-    return refuse(
-      `KNIT_DATABASE_URL is not a URL: write ${form}, and what is neither letter nor digit in user or password percent-encoded.`,
-    )
+  if (sql instanceof BadDatabaseUrl) return refuse(`KNIT_DATABASE_URL is ${sql.message}.`)
   try {
     return await bring(sql)
   } finally {
@@ -25,11 +22,12 @@ async function main(url: string | undefined): Promise<number> {
   }
 }
 
-function openOf(url: string): Sql | undefined {
+function openOf(url: string): Sql | BadDatabaseUrl {
   try {
     return connect(url, { max: 1 })
-  } catch {
-    return undefined
+  } catch (error) {
+    if (error instanceof BadDatabaseUrl) return error
+    throw error
   }
 }
 
