@@ -4,8 +4,14 @@ import { faults, isObject, lookUp, object, operations, resolved } from './openap
 /** Which operations have been asked for, and which of them have answered with a success. */
 export type Coverage = { asked: Set<string>; served: Set<string> }
 
-/** Asks as `fetch` does, and compares each answer with what the description says of it: status, headers, type and body. */
-export function fetchAsDescribed({ asked, served }: Coverage): typeof fetch {
+/**
+ * Asks as `fetch` does, and compares each answer with what the description says of it: status, headers, type and body. `between`:
+ * headers that others add who are in between.
+ */
+export function fetchAsDescribed(
+  { asked, served }: Coverage,
+  between: readonly string[] = [],
+): typeof fetch {
   return async (input, init = {}) => {
     const { method = 'GET' } = init
     const { pathname } = new URL(String(input))
@@ -14,7 +20,7 @@ export function fetchAsDescribed({ asked, served }: Coverage): typeof fetch {
     asked.add(id)
     if (answer.ok) served.add(id)
     const place = ['paths', path, method.toLowerCase(), 'responses', String(answer.status)]
-    await compare(answer, `${id} ${answer.status}`, place)
+    await compare(answer, `${id} ${answer.status}`, place, between)
     return answer
   }
 }
@@ -40,7 +46,12 @@ const ofAll = [
   'x-content-type-options',
 ]
 
-async function compare(answer: Response, what: string, place: string[]): Promise<void> {
+async function compare(
+  answer: Response,
+  what: string,
+  place: string[],
+  between: readonly string[],
+): Promise<void> {
   const described = lookUp(...place)
   if (!isObject(described)) throw new Error(`${what} is not described: ${await answer.text()}`)
   const { headers = {}, content } = described
@@ -48,7 +59,7 @@ async function compare(answer: Response, what: string, place: string[]): Promise
   for (const [name, header] of named)
     if (object(resolved(header))['required'] === true)
       expect(answer.headers.has(name), `${what} has ${name}`).toBe(true)
-  const known = new Set([...ofAll, ...named.map(([name]) => name.toLowerCase())])
+  const known = new Set([...ofAll, ...between, ...named.map(([name]) => name.toLowerCase())])
   expect(
     [...answer.headers.keys()].filter((name) => !known.has(name)),
     what,

@@ -1,37 +1,30 @@
-import { Readable } from 'node:stream'
 import { expect } from 'vitest'
-import { entry, tgz } from '#shared/archive/test-archives.ts'
+import {
+  browser,
+  browserSince,
+  cli,
+  cliArchive,
+  cliPlan,
+  cliPlanWithoutImage,
+  cliSinceEver,
+  cliTagOf,
+  cliTags,
+  cliUpload,
+  cliWindow,
+} from '#tests/support/known-clients.ts'
 import { makeData } from '#tests/support/makers.ts'
 import { md5, send } from '#tests/support/over-socket.ts'
 import { makeRun } from '#tests/support/runs.ts'
 import { expectError, expectKind, nobody, ownTag, test } from './wire.ts'
 
-/*
- * What the programs that have been written for this API send, as they send it. None of them can tell which server answers.
- */
-
-const cli = { 'user-agent': 'Go-http-client/1.1', 'accept-encoding': 'gzip' }
-const browser = { 'content-type': 'application/json', accept: '*/*' }
-
 test('CLI, upload: chunks, a checksum that nobody announced, then tags as objects', async ({
   front,
   ask,
 }) => {
-  const archive = tgz(
-    entry({ name: 'digits/a.csv' }, '1,2,3'),
-    entry({ name: 'link', type: '2', target: 'digits/a.csv' }),
-  )
-  const up = await send(front, {
-    method: 'POST',
-    path: '/api/data',
-    headers: { ...cli, 'content-type': 'application/tar+gzip' },
-    body: Readable.from([archive.subarray(0, 33), archive.subarray(33)]),
-    trailers: { 'x-checksum-md5': md5(archive) },
-  })
+  const up = await send(front, cliUpload(cliArchive()))
   expect(up.status).toBe(200)
   const { knitId } = JSON.parse(up.text) as { knitId: string }
-  const change = { add: [{ key: 'project', value: 'digits' }], remove: null, remove_key: [] }
-  const tagged = await ask(`PUT /api/data/${knitId}`, change, cli)
+  const tagged = await ask(`PUT /api/data/${knitId}`, cliTags('project', 'digits'), cli)
   expect(tagged.status).toBe(200)
   expectKind(tagged.json, 'DataDetail')
   expect((tagged.json as { tags: string[] }).tags).toContain('project:digits')
@@ -41,11 +34,7 @@ test('CLI, download: the trailer it verifies is there, and nothing is compressed
   front,
   ask,
 }) => {
-  const up = await send(front, {
-    method: 'POST',
-    path: '/api/data',
-    body: tgz(entry({ name: 'a' }, 'x')),
-  })
+  const up = await send(front, cliUpload(cliArchive()))
   const { knitId } = JSON.parse(up.text) as { knitId: string }
   const down = await ask(`GET /api/data/${knitId}`, undefined, cli)
   expect(down.headers['content-encoding']).toBeUndefined()
@@ -55,31 +44,18 @@ test('CLI, download: the trailer it verifies is there, and nothing is compressed
 test('CLI, find data: nanoseconds, and a duration in the words of Go', async ({ ask, world }) => {
   const { query, text } = ownTag()
   await makeData(world, text)
-  const since = encodeURIComponent(
-    new Date(Date.now() - 3_600_000).toISOString().replace('Z', '123456+00:00'),
-  )
-  const found = await ask(`GET /api/data?duration=24h0m0s&since=${since}&${query}`, undefined, cli)
+  const found = await ask(`GET /api/data?${cliWindow()}&${query}`, undefined, cli)
   expect(found.json).toHaveLength(1)
 })
 
 test('CLI, find runs: always since the year 1', async ({ ask, world }) => {
   const { planId } = await makeRun(world)
-  const query = `plan=${planId}&since=${encodeURIComponent('0001-01-01T00:00:00Z')}`
+  const query = `plan=${planId}&${cliSinceEver}`
   expect((await ask(`GET /api/runs?${query}`, undefined, cli)).json).toHaveLength(1)
 })
 
 test('CLI, apply a plan: tags as text, active null', async ({ ask }) => {
-  const spec = {
-    annotations: ['description=trains'],
-    image: 'web.test/trainer:v1',
-    inputs: [{ path: '/in/data', tags: ['project:digits', 'mode:training'] }],
-    outputs: [{ path: '/out/model', tags: ['type:model'] }],
-    log: { tags: ['type:log'] },
-    on_node: { may: ['accelarator=gpu'], prefer: [], must: [] },
-    resources: { cpu: '1', memory: '1Gi' },
-    service_account: '',
-    active: null,
-  }
+  const spec = cliPlan('web.test/trainer:v1', 'project:digits')
   const reply = await ask('POST /api/plans', spec, cli)
   expect(reply.status).toBe(200)
   expectKind(reply.json, 'PlanDetail')
@@ -87,8 +63,7 @@ test('CLI, apply a plan: tags as text, active null', async ({ ask }) => {
 })
 
 test('CLI, apply a plan: image "" when the file has none', async ({ ask }) => {
-  const spec = { image: '', inputs: [{ path: '/in', tags: ['a:b'] }], outputs: [], active: null }
-  const reply = await ask('POST /api/plans', spec, cli)
+  const reply = await ask('POST /api/plans', cliPlanWithoutImage, cli)
   expectError(reply, 400, 'bad request')
   expect(reply.text).toContain('nameless or versionless image')
 })
@@ -105,8 +80,8 @@ test('CLI, lineage and plan graph: data by knit#id, then runs and plans by id', 
   world,
 }) => {
   const made = await makeRun(world, { status: 'done' })
-  const tag = encodeURIComponent(`knit#id:${made.outputs[0]}`)
-  const [data] = (await ask(`GET /api/data?tag=${tag}`, undefined, cli)).json as [
+  const tag = cliTagOf(made.outputs[0] ?? '')
+  const [data] = (await ask(`GET /api/data?${tag}`, undefined, cli)).json as [
     { upstream: { run: { runId: string; plan: { planId: string } } } },
   ]
   const { runId, plan } = data.upstream.run
@@ -115,8 +90,7 @@ test('CLI, lineage and plan graph: data by knit#id, then runs and plans by id', 
   expect((await ask(`GET /api/plans/${plan.planId}`, undefined, cli)).json).toMatchObject({
     planId: made.planId,
   })
-  const missing = encodeURIComponent(`knit#id:${nobody}`)
-  expect((await ask(`GET /api/data?tag=${missing}`, undefined, cli)).text).toBe('[]\n')
+  expect((await ask(`GET /api/data?${cliTagOf(nobody)}`, undefined, cli)).text).toBe('[]\n')
 })
 
 test('CLI, errors: an object whose message is text', async ({ ask }) => {
@@ -141,8 +115,7 @@ test.for(['data', 'runs', 'plans'])(
   'console: GET /api/%s/ with a type and ISO times',
   async (list, { ask, world }) => {
     await makeRun(world, { status: 'done' })
-    const since = encodeURIComponent('2020-01-02T03:04:05.678+09:00')
-    const reply = await ask(`GET /api/${list}/?since=${since}`, undefined, browser)
+    const reply = await ask(`GET /api/${list}/?${browserSince}`, undefined, browser)
     expect(reply.status).toBe(200)
     expect((reply.json as object[]).length).toBeGreaterThan(0)
   },
