@@ -37,7 +37,8 @@ test('every route is there, with its summary, its parameters and its failures', 
     for (const name of Object.keys(route.query?.shape ?? {}))
       expect(section).toContain(`<code>${name}</code>`)
     for (const code of route.problems) {
-      expect(section).toContain(`<a href="#example-${code}">`)
+      const own = route.reasons?.[code] === undefined ? '' : `${routeFolder(route)}.`
+      expect(section).toContain(`<a href="#example-${own}${code}">`)
       expect(section).toContain(`<a href="#example-${code}.problem">`)
     }
   }

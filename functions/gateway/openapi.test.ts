@@ -242,7 +242,9 @@ test('the routes themselves would take and give what is shown of things', () => 
 })
 
 test('every failure is shown in both forms, by its code, and says what to do', () => {
-  for (const { operation } of operations)
+  for (const { operation } of operations) {
+    const { reasons = {} } =
+      routes.find((route) => routeFolder(route) === operation['operationId']) ?? {}
     for (const [status, answer] of Object.entries(object(operation['responses']))) {
       if (Number(status) < 400) continue
       const content = object(object(answer)['content'])
@@ -253,10 +255,13 @@ test('every failure is shown in both forms, by its code, and says what to do', (
           expect(problems[code as ProblemCode]).toMatchObject({ status: Number(status) })
           const { message, detail } = object(object(resolved(reference))['value'])
           expect(String(message ?? detail).length).toBeGreaterThan(20)
+          const reason = reasons[code as ProblemCode] ?? problems[code as ProblemCode].reason
+          if (message !== undefined) expect(String(message).split('\n')[0]).toBe(reason)
         }
         expect(told.length).toBeGreaterThan(0)
       }
     }
+  }
 })
 
 test('who reads a body refuses one that is wrong, or too large', () => {

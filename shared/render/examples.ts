@@ -356,8 +356,7 @@ const details: Record<ProblemCode, string> = {
 }
 
 /** A failure as it is told, in the form that is always known. */
-export const exampleOf = (code: ProblemCode): unknown => {
-  const { reason } = problems[code]
+export const exampleOf = (code: ProblemCode, reason: string = problems[code].reason): unknown => {
   return { message: isAlone(reason) ? reason : `${reason}\n${details[code]}` }
 }
 

@@ -48,7 +48,7 @@ export function openapi(routes: readonly Route[], version: string): Json {
       },
       headers,
       schemas: { ...components(routes), ...errors },
-      examples: { ...things(routes), ...failures() },
+      examples: { ...things(routes), ...failures(), ...ownFailures(routes) },
     },
   }
 }
@@ -214,7 +214,7 @@ function refusals(route: Route): Json {
         content: {
           'application/json': {
             schema: { $ref: '#/components/schemas/ApiError' },
-            examples: referTo(same),
+            examples: { ...referTo(same), ...referToOwn(route, same) },
           },
           'application/problem+json': {
             schema: { $ref: '#/components/schemas/ProblemDetails' },
@@ -228,6 +228,26 @@ function refusals(route: Route): Json {
 
 const referTo = (names: readonly string[], form = ''): Json =>
   Object.fromEntries(names.map((name) => [name, { $ref: `#/components/examples/${name}${form}` }]))
+
+/** Failures of which a route says another reason than all others do. */
+const ownFailures = (routes: readonly Route[]): Json =>
+  Object.fromEntries(
+    routes.flatMap((route) =>
+      reasonsOf(route).map(([code, reason]) => [
+        `${routeFolder(route)}.${code}`,
+        { value: exampleOf(code, reason) },
+      ]),
+    ),
+  )
+
+const referToOwn = (route: Route, codes: readonly ProblemCode[]): Json =>
+  Object.fromEntries(
+    reasonsOf(route)
+      .filter(([code]) => codes.includes(code))
+      .map(([code]) => [code, { $ref: `#/components/examples/${routeFolder(route)}.${code}` }]),
+  )
+
+const reasonsOf = ({ reasons = {} }: Route) => Object.entries(reasons) as [ProblemCode, string][]
 
 const headers: Json = {
   'X-Request-Id': {
