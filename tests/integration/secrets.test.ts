@@ -3,7 +3,9 @@ import { once } from 'node:events'
 import { globSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { HTTP } from 'cloudevents'
 import { expect, onTestFinished, test } from 'vitest'
+import { toCloudEvent } from '#shared/adapters/cloud-event.ts'
 import { connectApi, type KnitApi } from '#shared/client/connect.ts'
 import { access } from '#shared/contracts/access.ts'
 import { admin } from '#shared/contracts/admin.ts'
@@ -242,12 +244,12 @@ test('a secret is told to nobody but who is given it: not by answers, logs, even
 
 const root = new URL('../../', import.meta.url).href
 
-/** A gateway as in a cluster, a process of its own; of what it needs nothing answers but the provider of sign-ins. */
-function startGateway(env: Record<string, string>) {
+/** A function as in a cluster, a process of its own; of what it needs nothing answers. */
+function startFunction(folder: string, env: Record<string, string>) {
   const program = `
     import { serve } from '${root}shared/runtime/serve.ts'
-    import gateway from '${root}functions/gateway/function.ts'
-    serve(gateway)`
+    import fn from '${root}functions/${folder}/function.ts'
+    serve(fn)`
   const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
     env: { PATH: process.env['PATH'], KNIT_HOST: '127.0.0.1', KNIT_PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -256,8 +258,22 @@ function startGateway(env: Record<string, string>) {
   let output = ''
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (piece: Buffer) => (output += piece.toString()))
-  return { child, ended: once(child, 'close'), output: () => output }
+  const closed = once(child, 'close')
+  return {
+    /** Where it listens, once it does. */
+    port: () => until(() => /"port":(\d+)/.exec(output)?.[1] ?? child.exitCode),
+    /** What it has said when it has ended by itself, and its exit code. */
+    ended: async () => ({ code: ((await closed) as unknown[])[0], output }),
+    /** What it has said by the time it has ended, which it is told to. */
+    async stop(): Promise<string> {
+      child.kill('SIGTERM')
+      await closed
+      return output
+    },
+  }
 }
+
+const urlWith = (password: string): string => `postgres://knit:${password}@127.0.0.1:1/none`
 
 test('a gateway tells neither what it was given nor what it was asked with: the password of its database, its keys, tokens of the provider', async () => {
   await using provider = await startProvider()
@@ -274,8 +290,8 @@ test('a gateway tells neither what it was given nor what it was asked with: the 
     ofOtherKey: await provider.sign({}, { kid: 'unknown' }),
     wrong: canary('wrong'),
   }
-  const { child, ended, output } = startGateway({
-    KNIT_DATABASE_URL: `postgres://knit:${secrets.password}@127.0.0.1:1/none`,
+  const { port, stop } = startFunction('gateway', {
+    KNIT_DATABASE_URL: urlWith(secrets.password),
     KNIT_SIGNING_KEY: secrets.signingKey,
     KNIT_TOKEN: secrets.token,
     KNIT_FUNCTION_URL: 'http://127.0.0.1:1/{function}',
@@ -285,19 +301,50 @@ test('a gateway tells neither what it was given nor what it was asked with: the 
     KNIT_OIDC_ROLE_CLAIM: 'groups',
     KNIT_OIDC_USERS: 'team',
   })
-  const port = await until(() => /"port":(\d+)/.exec(output())?.[1] ?? child.exitCode)
-  const apiRoot = `http://127.0.0.1:${port}/api`
+  const apiRoot = `http://127.0.0.1:${await port()}/api`
   const told: Record<string, string> = {}
   for (const [name, secret] of Object.entries(secrets))
     told[`answers to ${name}`] = await knock({ apiRoot }, secret)
   expect(told['answers to idToken']).toMatch(/^503 /m)
   expect(told['answers to expired']).not.toMatch(/^503 /m)
   told['processes'] = processes()
-  child.kill('SIGTERM')
-  await ended
-  told['output'] = output()
+  told['output'] = await stop()
   expect(told['output']).toMatch(/ECONNREFUSED/)
   expectNone(told, secrets)
+})
+
+test('a step tells neither the key by which events are signed, nor what that makes of one, nor the password of its database', async () => {
+  const keys = { release: 'knitfab', signingKey: canary('signing-key') }
+  const data = { runId: crypto.randomUUID(), attempt: 1 }
+  const event = { id: crypto.randomUUID(), name: 'run.completing' as const, subject: data.runId }
+  const signed = toCloudEvent({ ...event, data, time: new Date() }, 'test', keys)
+  const secrets = {
+    ...keys,
+    password: canary('password'),
+    signature: String(signed['knitsignature']),
+    forged: canary('forged'),
+  }
+  const { port, stop } = startFunction('steps/finish-run', {
+    KNIT_DATABASE_URL: urlWith(secrets.password),
+    KNIT_SIGNING_KEY: secrets.signingKey,
+    KNIT_LOG_LEVEL: 'debug',
+  })
+  const told: Record<string, string> = {}
+  const url = `http://127.0.0.1:${await port()}/`
+  const deliver = async (what: string, more: object) => {
+    const { headers, body } = HTTP.binary(signed.cloneWith(more))
+    const init = { method: 'POST', headers: headers as Record<string, string>, body: String(body) }
+    const response = await fetch(url, init)
+    told[`answer to ${what}`] = `${response.status} of the step: ${await response.text()}`
+  }
+  await deliver('one that is signed', {})
+  await deliver('one that somebody else has signed', { knitsignature: secrets.forged })
+  await deliver('one of no type', { type: 'none', knitsignature: secrets.forged })
+  expect(told['answer to one that is signed']).toMatch(/^5/)
+  expect(told['answer to one that somebody else has signed']).toMatch(/^4/)
+  told['output'] = await stop()
+  const { release: _, ...all } = secrets
+  expectNone(told, all)
 })
 
 test.for([
@@ -313,13 +360,13 @@ test.for([
       token: canary('token'),
     }
     const signingKey = cut ? `canary ${process.pid}` : secrets.signingKey
-    const { ended, output } = startGateway({
+    const { ended } = startFunction('gateway', {
       KNIT_DATABASE_URL: url.replace('CANARY', secrets.password),
       KNIT_SIGNING_KEY: signingKey,
       KNIT_TOKEN: secrets.token,
     })
-    expect((await ended)[0]).toBe(1)
-    expect(output()).toContain(what)
-    expectNone({ output: output() }, { ...secrets, signingKey })
+    const { code, output } = await ended()
+    expect({ code, output }).toEqual({ code: 1, output: expect.stringContaining(what) })
+    expectNone({ output }, { ...secrets, signingKey })
   },
 )
