@@ -55,7 +55,7 @@ test.for(Object.keys(shells) as Shell[])(
     for (const program of [shell, 'script'])
       if (spawnSync(program, ['--version']).error) skip(`needs ${program}`)
     await using stub = await stubOfTheWire(({ url }) => ({
-      json: things[url.split('/').at(-1) ?? ''],
+      json: things[/(\w+)\?/.exec(url)?.[1] ?? ''],
     }))
     const home = projectFor(stub)
     writeFileSync(join(home, 'poem.txt'), '')

@@ -6,7 +6,8 @@ import { stubOfTheWire, type Seen, type StubAnswer } from '#shared/client/stub-o
 import { idOf, sampleData, samplePlan, sampleRun } from '#shared/client/wire-samples.ts'
 import { knit, projectFor, tempDir } from './testing.ts'
 
-const upload = sampleRun('u1', { outputs: [['/upload', 'd1']] })
+const before = { updatedAt: '2025-01-02T03:04:04+00:00' }
+const upload = sampleRun('u1', { outputs: [['/upload', 'd1']] }, before)
 const things: Record<string, unknown[]> = {
   data: [
     sampleData('d1', upload, [], ['type:photo', 'note:a b']),
@@ -15,7 +16,7 @@ const things: Record<string, unknown[]> = {
   runs: [upload, sampleRun('t1', {}, { status: 'failed' })],
   plans: [samplePlan('p1')],
 }
-const answer = ({ url }: Seen): StubAnswer => ({ json: things[url.split('/').at(-1) ?? ''] })
+const answer = ({ url }: Seen): StubAnswer => ({ json: things[/(\w+)\?/.exec(url)?.[1] ?? ''] })
 
 /** What is offered in place of the last word: each candidate without what is told of it. */
 async function offered(line: string): Promise<string[]> {

@@ -2,16 +2,7 @@ import { expect, test } from 'vitest'
 import { idOf } from '#shared/client/wire-samples.ts'
 import { described } from './described.ts'
 import { root } from './root.ts'
-import { knit, tempDir } from './testing.ts'
-
-/** What the help of a command says before the flags that every command takes. */
-async function helpOf(line: string): Promise<string> {
-  const { code, stdout, stderr } = await knit([...line.split(' '), '--help'], tempDir())
-  expect({ code, stdout }).toEqual({ code: 0, stdout: '' })
-  const [own = ''] = stderr.split(/^ *--profile=/m)
-  const [, examples = ''] = stderr.split('\nEXAMPLES\n')
-  return own.trimEnd() + (examples && `\n\nEXAMPLES\n${examples.trimEnd()}`)
-}
+import { helpOf, knit, tempDir } from './testing.ts'
 
 const commands = [{ name: 'knit', examples: root.examples ?? [] }, ...(await described(root))]
 const examples = commands.flatMap(({ name, examples }) =>
@@ -68,12 +59,13 @@ test('the help of data find', async () => {
       --transient=<yes|true|no|false|both>    Only data that are not ready (yes), or only ready (no). (Default: both)
                             --since=<TIME>    Only what ended, or last changed, at or after this time. Or so long ago: 2h.
                      --duration=<DURATION>    Length of the window from --since on, such as 90m, 24h or 7d.
+                               --limit=<N>    At most so many, the newest first; without it there are all, the newest last.
            --output=<json|table|yaml|name>    json or yaml for programs, table for people, name for the first column of that alone. (Default: json)
 
     EXAMPLES
 
       knit data find --tag type:photo --since 2h --output table
-      knit data find --transient yes --output name"
+      knit data find --transient yes --limit 10 --output name"
   `)
 })
 
@@ -223,6 +215,7 @@ test('the help of plan find', async () => {
                   --image=<IMAGE[:TAG]>    Image, as REPOSITORY[:TAG]; without a tag any tag fits.
                -i, --in-tag=<KEY:VALUE>    A tag; one input must ask for all of them. (repeatable)
               -o, --out-tag=<KEY:VALUE>    A tag; one output, or the log, must put all of them. (repeatable)
+                            --limit=<N>    At most so many, the newest first; without it there are all, the newest last.
         --output=<json|table|yaml|name>    json or yaml for programs, table for people, name for the first column of that alone. (Default: json)
 
     EXAMPLES
@@ -377,11 +370,13 @@ test('the help of run find', async () => {
                 -s, --status=<STATUS>    Statuses, any of them. (repeatable)
                        --since=<TIME>    Only what ended, or last changed, at or after this time. Or so long ago: 2h.
                 --duration=<DURATION>    Length of the window from --since on, such as 90m, 24h or 7d.
+                          --limit=<N>    At most so many, the newest first; without it there are all, the newest last.
       --output=<json|table|yaml|name>    json or yaml for programs, table for people, name for the first column of that alone. (Default: json)
 
     EXAMPLES
 
       knit run find --status failed --since 1d --output table
+      knit run find --limit 20 --output table
       knit run find --planid PLAN_ID --output name"
   `)
 })

@@ -7,7 +7,7 @@ import { until } from '#tests/support/until.ts'
 import { described } from './described.ts'
 import { startTimeOf } from './local-home.ts'
 import { root } from './root.ts'
-import { knit, projectFor, serverThat, tempDir } from './testing.ts'
+import { askingNobody, knit, projectFor, serverThat, tempDir } from './testing.ts'
 
 // D is the id of a data, P that of a plan, R that of a run.
 const asking = [
@@ -54,25 +54,6 @@ const asking = [
   'admin audit',
   'admin garbage',
   'whoami',
-]
-
-const askingNobody = [
-  'init',
-  'logout',
-  'plan template',
-  'profile list',
-  'profile use',
-  'profile rm',
-  'local start',
-  'local status',
-  'local stop',
-  'local reset',
-  'local image add',
-  'local image list',
-  'local image rm',
-  'completion',
-  'license',
-  'version',
 ]
 
 const names = (await described(root)).map(({ name }) => name.replace(/^knit /, ''))

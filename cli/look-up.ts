@@ -1,15 +1,18 @@
 import { data } from '#shared/contracts/data.ts'
 import { plans } from '#shared/contracts/plans.ts'
 import { runs } from '#shared/contracts/runs.ts'
+import type { DataDetail } from '#shared/domain/data.ts'
+import type { PlanDetail } from '#shared/domain/plan.ts'
 import { runStatuses } from '#shared/domain/run-states.ts'
 import { api } from './api.ts'
 import { nameOf } from './columns.ts'
 import type { Candidate, LookUp } from './completion.ts'
 import type { Context } from './context.ts'
 import { extensions } from './extensions.ts'
+import { newest, ofData, ofPlans, ofRuns } from './found.ts'
 import { readStore, storeFile } from './profile.ts'
 
-// Who waits for a completion does not wait long, and does not read many lines.
+// Who waits for a completion does not wait long, and does not read many lines: no more than these are asked for.
 const patience = 3000
 const most = 200
 
@@ -18,24 +21,25 @@ type Source = (ctx: Context) => Promise<Candidate[]> | Candidate[]
 /** Where the words of each kind come from: from the server, newest first, or from this machine. */
 const sources: Record<string, Source> = {
   async KNIT_ID(ctx) {
-    const found = await api(ctx).call(data.find, {}, ctx)
-    return found.toReversed().map(({ knitId, tags }) => ({
+    return (await newestData(ctx)).map(({ knitId, tags }) => ({
       word: knitId,
       about: tags.filter((tag) => !tag.startsWith('knit#id:')).join(' '),
     }))
   },
   async RUN_ID(ctx) {
-    const found = await api(ctx).call(runs.find, {}, ctx)
-    return found
-      .toReversed()
-      .map(({ runId, status, plan }) => ({ word: runId, about: `${status} ${nameOf(plan)}` }))
+    const ask = (page: object) => api(ctx).call(runs.find, page, ctx)
+    const found = await Array.fromAsync(newest({ ...ofRuns, ask }, most))
+    return found.map(({ runId, status, plan }) => ({
+      word: runId,
+      about: `${status} ${nameOf(plan)}`,
+    }))
   },
   async PLAN_ID(ctx) {
-    const found = await api(ctx).call(plans.find, {}, ctx)
+    const found = await newestPlans(ctx)
     return found.map((plan) => ({ word: plan.planId, about: nameOf(plan) }))
   },
   async 'IMAGE[:TAG]'(ctx) {
-    const found = await api(ctx).call(plans.find, {}, ctx)
+    const found = await newestPlans(ctx)
     return wordsOf(found.flatMap(({ image }) => image ?? []))
   },
   'KEY:VALUE': async (ctx) => wordsOf(await tagsOf(ctx)),
@@ -50,13 +54,19 @@ function profileNames(ctx: Context): Candidate[] {
   return wordsOf(Object.keys(readStore(storeFile(ctx))))
 }
 
+function newestData(ctx: Context): Promise<DataDetail[]> {
+  const ask = (page: object) => api(ctx).call(data.find, page, ctx)
+  return Array.fromAsync(newest({ ...ofData, ask }, most))
+}
+
+function newestPlans(ctx: Context): Promise<PlanDetail[]> {
+  const ask = (page: object) => api(ctx).call(plans.find, page, ctx)
+  return Array.fromAsync(newest({ ...ofPlans, ask }, most))
+}
+
 /** The tags of data, and those that plans ask for. */
 async function tagsOf(ctx: Context): Promise<string[]> {
-  const client = api(ctx)
-  const [things, asking] = await Promise.all([
-    client.call(data.find, {}, ctx),
-    client.call(plans.find, {}, ctx),
-  ])
+  const [things, asking] = await Promise.all([newestData(ctx), newestPlans(ctx)])
   const asked = asking.flatMap(({ inputs }) => inputs)
   const tags = [...things, ...asked].flatMap((thing) => thing.tags)
   return tags.filter((tag) => !tag.startsWith('knit#')).sort()

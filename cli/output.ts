@@ -28,6 +28,27 @@ export function print<T>(
   ctx.stdout.write(write[output]())
 }
 
+/** Prints a list as it comes, as `print` would all of it; only a table waits for the last. */
+export async function printEach<T>(
+  ctx: Context,
+  things: AsyncIterable<T>,
+  { output }: Output,
+  columns: readonly Column<T>[],
+): Promise<void> {
+  const { stdout } = ctx
+  if (output === 'table') return print(ctx, await Array.fromAsync(things), { output }, columns)
+  const [begin, between, end] = output === 'json' ? ['[\n', ',\n', '\n]\n'] : ['', '', '']
+  let isFirst = true
+  for await (const thing of things) {
+    stdout.write(isFirst ? begin : between)
+    isFirst = false
+    if (output === 'json') stdout.write(json([thing]).slice(begin.length, -'\n]'.length))
+    else print(ctx, [thing], { output }, columns)
+  }
+  if (isFirst) print(ctx, [], { output }, columns)
+  else stdout.write(end)
+}
+
 /** Prints results one by one as they come, each a document of its own; a table is printed when all are there. */
 export class Printer<T> implements Disposable {
   readonly #things: T[] = []

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable, Writable } from 'node:stream'
-import { onTestFinished } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import type { World } from './context.ts'
 import { root } from './root.ts'
 import { runCommandLine } from './run-command-line.ts'
@@ -76,3 +76,32 @@ export async function knit(
   })
   return { code, ...output }
 }
+
+/** For tests: what the help of a command says before the flags that every command takes. */
+export async function helpOf(line: string): Promise<string> {
+  const { code, stdout, stderr } = await knit([...line.split(' '), '--help'], tempDir())
+  expect({ code, stdout }).toEqual({ code: 0, stdout: '' })
+  const [own = ''] = stderr.split(/^ *--profile=/m)
+  const [, examples = ''] = stderr.split('\nEXAMPLES\n')
+  return own.trimEnd() + (examples && `\n\nEXAMPLES\n${examples.trimEnd()}`)
+}
+
+/** For tests: the commands that ask no server of this API. */
+export const askingNobody = [
+  'init',
+  'logout',
+  'plan template',
+  'profile list',
+  'profile use',
+  'profile rm',
+  'local start',
+  'local status',
+  'local stop',
+  'local reset',
+  'local image add',
+  'local image list',
+  'local image rm',
+  'completion',
+  'license',
+  'version',
+]

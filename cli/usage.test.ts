@@ -83,6 +83,7 @@ test('find shows what its contract says of each filter', async () => {
                 -s, --status=<STATUS>    Statuses, any of them. (repeatable)
                        --since=<TIME>    Only what ended, or last changed, at or after this time. Or so long ago: 2h.
                 --duration=<DURATION>    Length of the window from --since on, such as 90m, 24h or 7d.
+                          --limit=<N>    At most so many, the newest first; without it there are all, the newest last.
       --output=<json|table|yaml|name>    json or yaml for programs, table for people, name for the first column of that alone. (Default: json)
                   --profile=<PROFILE>    Name of the profile; else $KNIT_PROFILE, else .knitprofile.
                --profile-store=<FILE>    File of the profiles; else $KNIT_PROFILE_STORE, else ~/.knit/profile.
@@ -93,6 +94,7 @@ test('find shows what its contract says of each filter', async () => {
     EXAMPLES
 
       knit run find --status failed --since 1d --output table
+      knit run find --limit 20 --output table
       knit run find --planid PLAN_ID --output name
     "
   `)
@@ -158,6 +160,11 @@ test.each([
     '--since: "1y" is no time; write 2026-01-31, 2026-01-31T12:34, 2026-01-31T12:34:56+09:00, or how long ago: 90m, 2h, 3d',
     'knit data find --help',
   ],
+  ...['0', '1.5', 'x', ''].map((limit): [string[], string, string] => [
+    ['run', 'find', `--limit=${limit}`],
+    '--limit: expected a number from 1 on',
+    'knit run find --help',
+  ]),
   [
     ['data', 'find', '--transient', 'maybe'],
     '--transient: expected yes, no or both',

@@ -6,27 +6,32 @@ import { flag, outputArgs } from '../../args.ts'
 import { dataColumns } from '../../columns.ts'
 import { command } from '../../command.ts'
 import { windowArgs, windowOf, YesNoBoth } from '../../formats.ts'
-import { print } from '../../output.ts'
+import { limitArgs, ofData, printFound } from '../../found.ts'
 
 export default command({
   about: data.find.summary,
   examples: [
     'knit data find --tag type:photo --since 2h --output table',
-    'knit data find --transient yes --output name',
+    'knit data find --transient yes --limit 10 --output name',
   ],
   args: {
     tag: flag(data.find.query.shape.tag, { short: 't', hint: 'KEY:VALUE' }),
     transient: flag(YesNoBoth.describe('Only data that are not ready (yes), or only ready (no).')),
     ...windowArgs,
+    ...limitArgs,
     ...outputArgs,
   },
   async run(args, ctx) {
     const query = { tag: args.tag.map(formatTag), ...windowOf(args) }
-    const found = await api(ctx).call(data.find, query, ctx)
-    const wanted = (thing: DataDetail) => [undefined, isTransient(thing)].includes(args.transient)
-    print(ctx, found.filter(wanted), args, dataColumns)
+    const { transient } = args
+    const search = {
+      ...ofData,
+      ask: (page: object) => api(ctx).call(data.find, { ...query, ...page }, ctx),
+      ...(transient !== undefined && { keep: (it: DataDetail) => isTransient(it) === transient }),
+    }
+    await printFound(ctx, search, args, dataColumns)
   },
 })
 
-const isTransient = (thing: DataDetail): boolean =>
-  thing.tags.some((tag) => tag.startsWith('knit#transient:'))
+const isTransient = ({ tags }: DataDetail): boolean =>
+  tags.some((tag) => tag.startsWith('knit#transient:'))

@@ -6,7 +6,7 @@ import { flag, outputArgs } from '../../args.ts'
 import { planColumns } from '../../columns.ts'
 import { command } from '../../command.ts'
 import { YesNoBoth } from '../../formats.ts'
-import { print } from '../../output.ts'
+import { limitArgs, ofPlans, printFound } from '../../found.ts'
 
 const { active, image, in_tag, out_tag } = plans.find.query.shape
 
@@ -18,6 +18,7 @@ export default command({
     image: flag(image, { hint: 'IMAGE[:TAG]' }),
     'in-tag': flag(in_tag, { short: 'i', hint: 'KEY:VALUE' }),
     'out-tag': flag(out_tag, { short: 'o', hint: 'KEY:VALUE' }),
+    ...limitArgs,
     ...outputArgs,
   },
   async run(args, ctx) {
@@ -28,7 +29,8 @@ export default command({
       in_tag: args['in-tag'].map(formatTag),
       out_tag: args['out-tag'].map(formatTag),
     }
-    print(ctx, await api(ctx).call(plans.find, query, ctx), args, planColumns)
+    const ask = (page: object) => api(ctx).call(plans.find, { ...query, ...page }, ctx)
+    await printFound(ctx, { ...ofPlans, ask }, args, planColumns)
   },
 })
 

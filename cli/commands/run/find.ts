@@ -7,7 +7,7 @@ import { flag, outputArgs } from '../../args.ts'
 import { runColumns } from '../../columns.ts'
 import { command } from '../../command.ts'
 import { windowArgs, windowOf } from '../../formats.ts'
-import { print } from '../../output.ts'
+import { limitArgs, ofRuns, printFound } from '../../found.ts'
 
 const { plan, knitIdInput, knitIdOutput, status } = runs.find.query.shape
 
@@ -23,6 +23,7 @@ export default command({
   about: runs.find.summary,
   examples: [
     'knit run find --status failed --since 1d --output table',
+    'knit run find --limit 20 --output table',
     'knit run find --planid PLAN_ID --output name',
   ],
   args: {
@@ -31,6 +32,7 @@ export default command({
     'out-knitid': flag(repeated(knitIdOutput, commaList(KnitId)), { short: 'o', hint: 'KNIT_ID' }),
     status: flag(repeated(status, status.unwrap()), { short: 's', hint: 'STATUS' }),
     ...windowArgs,
+    ...limitArgs,
     ...outputArgs,
   },
   async run(args, ctx) {
@@ -41,6 +43,7 @@ export default command({
       status: args.status,
       ...windowOf(args),
     }
-    print(ctx, await api(ctx).call(runs.find, query, ctx), args, runColumns)
+    const ask = (page: object) => api(ctx).call(runs.find, { ...query, ...page }, ctx)
+    await printFound(ctx, { ...ofRuns, ask }, args, runColumns)
   },
 })
