@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { ArchiveError } from '#shared/archive/archive-error.ts'
-import { ApiError, ConnectionError } from '#shared/client/api-error.ts'
+import { ApiError, ConnectionError, MaybeDone } from '#shared/client/api-error.ts'
 import { idOf } from '#shared/client/wire-samples.ts'
 import { problems, type ProblemCode } from '#shared/contracts/problems.ts'
 import { explain, type Doing } from './explain.ts'
@@ -53,10 +53,24 @@ test.each([
 
 test('servers that say no code are understood by their status', () => {
   expect(next(answer('runs.show', 404), log)).toBe('knit run find')
+  expect(next(answer('access.whoami', 404), log)).toMatch(/the right apiRoot, then: knit init/)
   expect(next(answer('runs.abort', 409), log)).toBe(`knit run show ${idOf('r1')}`)
   expect(next(answer('data.push', 400), push)).toBe(`mend that, then: ${push.line}`)
   expect(next(answer('data.push', 302), push)).toMatch(/then: knit init KNIT_PROFILE_FILE$/)
-  expect(next(answer('data.push', 500), push)).toMatch(/administrator.*, then: knit data push/)
+  expect(next(answer('runs.retry', 500), log)).toMatch(/administrator.*, then: knit run show/)
+})
+
+test('what may have been done is looked at, and not just done again', () => {
+  const lost = (route: string) => new MaybeDone(route, 'the line broke', undefined)
+  expect(next(lost('data.push'), push)).toBe('knit data find --limit 5 --output table')
+  expect(next(answer('data.push', 500), push)).toBe('knit data find --limit 5 --output table')
+  expect(next(lost('plans.apply'), push)).toBe('knit plan find --output table')
+  expect(next(lost('runs.retry'), log)).toBe(`knit run show ${idOf('r1')} --output table`)
+  expect(next(lost('data.tag'), pull)).toBe(
+    `knit data find --tag knit#id:${idOf('d1')} --output table`,
+  )
+  expect(next(lost('tokens.create'), push)).toBe('knit admin token list')
+  expect(next(lost('admin.replay'), push)).toBe('knit admin events --dead')
 })
 
 test('what stands in the way of a run is waited for, or shown', () => {

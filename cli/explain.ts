@@ -1,6 +1,6 @@
 import { dirname } from 'node:path'
 import { ArchiveError, type ArchiveErrorCode } from '#shared/archive/archive-error.ts'
-import { ApiError, ConnectionError } from '#shared/client/api-error.ts'
+import { ApiError, ConnectionError, MaybeDone } from '#shared/client/api-error.ts'
 import { DamagedTransfer } from '#shared/client/transfers.ts'
 import type { ProblemCode } from '#shared/contracts/problems.ts'
 import { Invalid } from '#shared/domain/invalid.ts'
@@ -10,6 +10,8 @@ import { UnusableHome } from '#shared/files/home-folder.ts'
 import { ProviderAway } from '#shared/oidc/provider.ts'
 import { plainMessage } from '#shared/files/plain-message.ts'
 import { Failure, first, UsageError, type Next } from './failure.ts'
+import { lackOf } from './not-offered.ts'
+import { newestData, whereToLook } from './where-to-look.ts'
 
 /** What people read of an error: what happened to which thing, and the command to try next; and how the program ends. */
 export type Explanation = { what: string; next?: string; exitCode: number }
@@ -51,10 +53,16 @@ function tell(error: unknown, doing: Doing): Told | undefined {
     return { what: error.message, next: nextAfterConnection(error) }
   const next = nextAfter(error, doing)
   if (next === undefined) return undefined
-  const message = plainMessage(error as Error)
+  const lack = error instanceof ApiError ? lackOf(error, ownId(doing)) : undefined
+  const message = lack?.what ?? plainMessage(error as Error)
   const status = error instanceof ApiError ? ` (HTTP ${error.status})` : ''
-  return { what: `${withoutKnit(positionalLine(doing))}: ${message}${status}`, next }
+  return {
+    what: `${withoutKnit(positionalLine(doing))}: ${message}${status}`,
+    next: lack?.next ?? next,
+  }
 }
+
+const ownId = ({ about }: Doing): string | undefined => about.find(isId)
 
 /** What leads to the one thing whose id somebody gave to a search, which takes none. */
 function oneById({ name, about: [id, ...others] }: Doing): string | undefined {
@@ -66,6 +74,7 @@ function oneById({ name, about: [id, ...others] }: Doing): string | undefined {
 
 function nextAfter(error: unknown, doing: Doing): Next | undefined {
   if (error instanceof ApiError) return nextAfterAnswer(error, doing)
+  if (error instanceof MaybeDone) return whereToLook(error.route, ownId(doing))
   if (error instanceof DamagedTransfer) return again
   if (error instanceof ArchiveError) return nextAfterArchive(error, doing)
   return isOfTheSystem(error) ? nextAfterSystem(error) : undefined
@@ -111,7 +120,7 @@ const nextByCode: Partial<Record<ProblemCode, Next>> = {
 
 function nextAfterAnswer(error: ApiError, doing: Doing): Next {
   const { code, status, route } = error
-  const own = doing.about.find(isId)
+  const own = ownId(doing)
   const other = idsIn(error.message).find((id) => id !== own)
   if (code === 'plan-equivalent' && other) return `knit plan show ${other}`
   if (code === 'run-held' && other && route === 'runs.retry') return `knit plan active yes ${other}`
@@ -121,6 +130,8 @@ function nextAfterAnswer(error: ApiError, doing: Doing): Next {
   if (code === 'log-not-found') return positionalLine(doing)
   const known = code && nextByCode[code]
   if (typeof known === 'string') return own ? known.replace('RUN_ID', own) : known
+  // One of the reference may have taken all and lost its way afterwards.
+  if (!code && route === 'data.push' && status >= 500 && status !== 503) return newestData
   return known ?? nextByStatus(status, nounOf(route), own)
 }
 
@@ -133,11 +144,14 @@ const idsIn = (text: string): string[] => text.match(/[0-9a-f]{8}-[0-9a-f-]{27}/
 /** `runs.show` is about a run. */
 const nounOf = (route: string): string => route.replace(/s?\..*$/, '')
 
+const isFound = (noun: string): boolean => ['data', 'plan', 'run'].includes(noun)
+
 /** For what has no code of its own, or comes from a server that says none. */
 function nextByStatus(status: number, noun: string, id: string | undefined): Next {
   if (status < 400) return profileWith('the right apiRoot')
   if (status === 401) return signIn
-  if (status === 404) return `knit ${noun} find`
+  if (status === 404 && isFound(noun)) return `knit ${noun} find`
+  if (status === 404) return profileWith('the right apiRoot')
   // Something in its state stands in the way.
   if (status === 409 && id && noun !== 'data') return `knit ${noun} show ${id}`
   if (status === 429 || status === 503) return first('wait a while')

@@ -40,6 +40,18 @@ export class ConnectionError extends Error {
   }
 }
 
+/** No answer came to a request that changes something, which may have been done all the same. */
+export class MaybeDone extends Error {
+  override readonly name = 'MaybeDone'
+  /** Name of the route, such as `runs.retry`. */
+  readonly route: string
+
+  constructor(route: string, message: string, cause: unknown) {
+    super(message, { cause })
+    this.route = route
+  }
+}
+
 const codeOf = (cause: unknown): string =>
   cause instanceof Error && 'code' in cause ? String(cause.code) : ''
 

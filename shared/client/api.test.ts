@@ -4,8 +4,9 @@ import { plans } from '#shared/contracts/plans.ts'
 import { runs } from '#shared/contracts/runs.ts'
 import { apiOver } from './api.ts'
 import { connectApi } from './connect.ts'
-import { stubOfTheWire, type StubAnswer } from './stub-of-the-wire.ts'
+import { knowsKeys, stubOfTheWire, type StubAnswer } from './stub-of-the-wire.ts'
 import { idOf, sampleData, sampleRun } from './wire-samples.ts'
+import { withoutPauses } from './without-pauses.ts'
 
 const run = sampleRun('t1', { inputs: [['/in', 'd1']], outputs: [['/out', 'm1']] })
 const runId = run.runId
@@ -99,13 +100,43 @@ test('a write is tried again with the same key, and another write has another', 
     { json: sampleData('d1', run) },
     { json: sampleData('d1', run) },
   ]
-  await using stub = await stubOfTheWire(() => answers.shift() ?? 'hang up')
+  await using stub = await stubOfTheWire(() => answers.shift() ?? 'hang up', knowsKeys)
   const api = connectApi(stub)
   for (let times = 0; times < 2; times += 1)
     await api.call(data.tag, { knitId: idOf('d1'), body: { add: ['a:b'] } })
   const keys = stub.requests.map(({ headers }) => headers['idempotency-key'])
   expect(keys).toEqual([keys[0], keys[0], keys[0], expect.stringMatching(/^[0-9a-f-]{36}$/)])
   expect(keys[3]).not.toBe(keys[0])
+})
+
+const retry = (stub: { apiRoot: string }) => connectApi(stub).call(runs.retry, { runId })
+
+test('a server that knows no keys is not asked twice for what it may have done', async () => {
+  await using stub = await stubOfTheWire(() => 'hang up')
+  await expect(retry(stub)).rejects.toMatchObject({
+    name: 'MaybeDone',
+    route: 'runs.retry',
+    message: expect.stringMatching(/^cannot reach .*; it may have been done, and is not asked/),
+  })
+  expect(stub.requests).toHaveLength(1)
+})
+
+test('an answer that breaks off is none, too', async () => {
+  const headers = { 'content-length': '100' }
+  await using stub = await stubOfTheWire(() => ({ body: '{', headers, cut: true }))
+  await expect(retry(stub)).rejects.toMatchObject({ name: 'MaybeDone' })
+  expect(stub.requests).toHaveLength(1)
+})
+
+test('a write that no server heard of was not done; one of which no answer comes may have been', async () => {
+  withoutPauses()
+  const nowhere = retry({ apiRoot: 'http://127.0.0.1:9/api' })
+  await expect(nowhere).rejects.toMatchObject({ name: 'ConnectionError', code: 'ECONNREFUSED' })
+  await using stub = await stubOfTheWire(() => 'hang up', knowsKeys)
+  await expect(retry(stub)).rejects.toMatchObject({
+    name: 'MaybeDone',
+    message: expect.stringMatching(/; it may have been done$/),
+  })
 })
 
 test('a read has no key', async () => {

@@ -8,7 +8,9 @@ import {
   type RouteSpec,
 } from '#shared/contracts/route.ts'
 import { ApiError, readErrorBody } from './api-error.ts'
+import { changing } from './changing.ts'
 import { signedIn, type Credential } from './credential.ts'
+import { offerOf } from './offer.ts'
 import { retried, type Patience } from './retry.ts'
 import { routeUrl } from './route-url.ts'
 
@@ -24,7 +26,7 @@ type RequestInit = {
   method: string
   headers: Record<string, string>
   body?: string
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
 }
 type Answer = {
   status: number
@@ -37,7 +39,8 @@ type JsonRoute = RouteSpec & { response: z.ZodType }
 export type Api = {
   /**
    * Calls a route of which the answer is JSON, or nothing. Tried again when the server is away for a moment: what changes
-   * something has a key, so that the server does it once even when its first answer was lost.
+   * something has a key, so that the server does it once even when its first answer was lost. One that knows no keys is not asked
+   * again for what it may have done, which `MaybeDone` tells.
    */
   call<S extends JsonRoute>(
     route: Route<S>,
@@ -61,7 +64,11 @@ export function apiOver(fetch: Fetch, { apiRoot, token, onAway }: ApiOptions): A
         })
         return readAnswer(route, answer, await answer.text())
       }
-      return retried(() => signedIn(token, ask), { signal, onAway })
+      const patiently = (asked: typeof ask) =>
+        retried(() => signedIn(token, asked), { signal, onAway })
+      if (!isWrite(route)) return patiently(ask)
+      const knowsKeys = async () => (await offerOf(fetch, { apiRoot, signal })).keys
+      return changing(route, { ask, knowsKeys, patiently })
     },
   }
 }

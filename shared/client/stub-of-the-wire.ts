@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo, Socket } from 'node:net'
 import { buffer } from 'node:stream/consumers'
+import { partsHeader } from '#shared/contracts/route.ts'
 
 /** What the stub answers. `cut` breaks the connection instead of ending the body. */
 export type StubAnswer = {
@@ -39,11 +40,14 @@ export const stubWithArchive = (body: Buffer, cutAt = body.length) =>
     }
   })
 
+/** By this a server of ours says that it knows keys; one of the reference says nothing of what may be sent. */
+export const knowsKeys: Record<string, string> = { [partsHeader.toLowerCase()]: 'min-size=0' }
+
 /**
  * For tests: a server that says what it is told to say, on a real socket. It shows how a client speaks and listens,
  * and nothing about whether the system works.
  */
-export async function stubOfTheWire(handle: StubHandler) {
+export async function stubOfTheWire(handle: StubHandler, offer: Record<string, string> = {}) {
   const requests: Seen[] = []
   const sockets = new Set<Socket>()
   const server = createServer(async (request, response) => {
@@ -51,8 +55,8 @@ export async function stubOfTheWire(handle: StubHandler) {
     const body = await buffer(request).catch(() => undefined)
     // Broken off by the client.
     if (!body) return
-    // As the reference answers: it says nothing of what may be sent.
-    if (method === 'OPTIONS') return void response.writeHead(204, { allow: 'OPTIONS' }).end()
+    if (method === 'OPTIONS')
+      return void response.writeHead(204, { allow: 'OPTIONS', ...offer }).end()
     const seen = { method, url, headers, trailers: request.trailers, body }
     requests.push(seen)
     const answer = handle(seen)

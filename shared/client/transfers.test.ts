@@ -6,7 +6,7 @@ import { Readable } from 'node:stream'
 import { buffer, text } from 'node:stream/consumers'
 import { expect, onTestFinished, test } from 'vitest'
 import { connectApi } from './connect.ts'
-import { stubOfTheWire, type StubAnswer } from './stub-of-the-wire.ts'
+import { knowsKeys, stubOfTheWire, type StubAnswer } from './stub-of-the-wire.ts'
 import { idOf, sampleData, sampleRun } from './wire-samples.ts'
 import { withoutPauses } from './without-pauses.ts'
 
@@ -46,13 +46,24 @@ test('an archive that fails half-way breaks the request off and is the error tha
 })
 
 test('a push is sent again, whole and with its key, when the line broke', async () => {
-  const answers: (StubAnswer | 'hang up')[] = ['hang up', { json: detail }]
-  await using stub = await stubOfTheWire(() => answers.shift() ?? 'hang up')
+  const unknown = { status: 404, json: { code: 'upload-not-found', detail: 'no' } }
+  const answers: (StubAnswer | 'hang up')[] = ['hang up', unknown, { json: detail }]
+  await using stub = await stubOfTheWire(() => answers.shift() ?? 'hang up', knowsKeys)
   expect(await connectApi(stub).push(inPieces)).toEqual(detail)
-  const [first, second] = stub.requests
+  const [first, asked, second] = stub.requests
+  expect(asked?.headers).toMatchObject({ 'upload-offset': '0', 'upload-complete': '?0' })
   expect(second?.body.equals(content)).toBe(true)
   expect(second?.trailers).toEqual({ 'x-checksum-md5': md5 })
   expect(second?.headers['idempotency-key']).toBe(first?.headers['idempotency-key'])
+})
+
+test('a push that a server may have taken is not sent again to one that knows no keys', async () => {
+  await using stub = await stubOfTheWire(() => 'hang up')
+  await expect(connectApi(stub).push(inPieces)).rejects.toMatchObject({
+    name: 'MaybeDone',
+    route: 'data.push',
+  })
+  expect(stub.requests).toHaveLength(1)
 })
 
 test('a push is sent again when the line breaks while it is being sent', async () => {
@@ -73,7 +84,7 @@ test('a push is sent again when the line breaks while it is being sent', async (
 
 test('an archive that can be made only once is sent only once', async () => {
   await using stub = await stubOfTheWire(() => 'hang up')
-  await expect(connectApi(stub).push(inPieces())).rejects.toMatchObject({ code: 'ECONNRESET' })
+  await expect(connectApi(stub).push(inPieces())).rejects.toMatchObject({ name: 'MaybeDone' })
   expect(stub.requests).toHaveLength(1)
 })
 

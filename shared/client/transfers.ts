@@ -60,7 +60,7 @@ export function transfersOver(
   return {
     push: (archive, { tags = [], signal } = {}) => {
       const url = routeUrl(apiRoot, data.push, { tag: tags })
-      return upload(archive, { connection, url, signal, token, onAway, onResumed })
+      return upload(archive, { connection, apiRoot, url, signal, token, onAway, onResumed })
     },
     async pull(knitId, { signal, zstd } = {}) {
       const accept = zstd ? `${archiveTypes.zstd}, ${headersFor(undefined)['accept']}` : undefined

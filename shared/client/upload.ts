@@ -3,13 +3,15 @@ import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { data } from '#shared/contracts/data.ts'
-import { partsHeader, uploadHeaders } from '#shared/contracts/route.ts'
+import { uploadHeaders } from '#shared/contracts/route.ts'
 import { archiveTypes, type Coding } from '#shared/domain/archive-type.ts'
 import type { DataDetail } from '#shared/domain/data.ts'
 import { headersFor, keyFor, readAnswer, refusal, type ApiOptions } from './api.ts'
+import { changing } from './changing.ts'
 import { headOf, received, responseOf, type Connection } from './connection.ts'
 import { secretOf, signedIn } from './credential.ts'
 import { ApiError } from './api-error.ts'
+import { offerOf } from './offer.ts'
 import { goingOn, restOf, Seen, SentAnother, type Came } from './resumed.ts'
 import { retried } from './retry.ts'
 
@@ -18,10 +20,7 @@ export const checksumTrailer = 'x-checksum-md5'
 /** What can be sent: an archive, once, or one that can be made again, compressed as the server likes it. */
 export type Sendable = Readable | ((coding: Coding) => Readable)
 
-type Upload = { connection: Connection; url: URL; signal?: AbortSignal | undefined } & Omit<
-  ApiOptions,
-  'apiRoot'
->
+type Upload = ApiOptions & { connection: Connection; url: URL; signal?: AbortSignal | undefined }
 
 // While what has come is looked through again, the server keeps it for as long as somebody asks.
 const askedEvery = 15_000
@@ -29,25 +28,32 @@ const mostMoves = 10
 
 /**
  * Sends an archive with its checksum behind it. One that can be made again goes on when the line breaks, behind what has come; where the
- * server knows nothing of that, or of what has come, it is sent from its first byte. Either way it is one data.
+ * server knows nothing of that, or of what has come, it is sent from its first byte. Either way it is one data: what a server may have
+ * taken that knows no keys is not sent again, which `MaybeDone` tells.
  */
 export async function upload(archive: Sendable, to: Upload): Promise<DataDetail> {
-  const { connection, url, token, signal, onAway, onResumed } = to
+  const { connection, token, signal, onAway, onResumed } = to
   const key = keyFor(data.push)
   if (typeof archive !== 'function') {
     const request = begin(to, { ...headersFor(await secretOf(token)), ...typed('gzip'), ...key })
-    const seen = new Seen()
-    return send(archive, restOf(archive, nothing, seen), request, seen)
+    const sent = unsent()
+    return changing(data.push, {
+      ask: () => send(archive, restOf(archive, nothing, sent.seen), request, sent),
+      isSent: () => sent.isWhole,
+      knowsKeys: async () => false,
+      patiently: (ask) => ask(),
+    })
   }
   const patience = { signal, onAway, onResumed }
-  const offer = await retried(() => offerOf(connection, url, signal), patience)
+  const offer = await retried(() => offerOf(connection.fetch, to), patience)
   let isBegun = false
+  let sent = unsent()
   let reached = 0
   let moved = 0
 
   const attempt = async (secret?: string): Promise<DataDetail> => {
     const own = { ...headersFor(secret), ...key }
-    const came = isBegun && offer.parts ? await askedOf(to, own) : undefined
+    const came = isBegun && offer.keys ? await askedOf(to, own) : undefined
     isBegun = true
     if (came && 'knitId' in came) return came
     const headers = { ...own, ...typed(offer.coding) }
@@ -67,8 +73,8 @@ export async function upload(archive: Sendable, to: Upload): Promise<DataDetail>
 
   const anew = (headers: Record<string, string>): Promise<DataDetail> => {
     const made = make()
-    const seen = new Seen()
-    return send(made, restOf(made, nothing, seen), begin(to, headers), seen)
+    sent = unsent()
+    return send(made, restOf(made, nothing, sent.seen), begin(to, headers), sent)
   }
 
   /** Undefined when what would be sent now is another archive. */
@@ -77,8 +83,8 @@ export async function upload(archive: Sendable, to: Upload): Promise<DataDetail>
     came: Came,
   ): Promise<DataDetail | undefined> => {
     const made = make()
-    const seen = new Seen()
-    const rest = restOf(made, came, seen)
+    sent = unsent()
+    const rest = restOf(made, came, sent.seen)
     const { trailer: _, 'content-type': __, ...own } = headers
     const asking = setInterval(() => void askedOf(to, own).catch(() => {}), askedEvery)
     const first = await rest
@@ -92,15 +98,26 @@ export async function upload(archive: Sendable, to: Upload): Promise<DataDetail>
     if (came.bytes > 0) onResumed?.(first ? came.bytes : 0)
     if (!first) return undefined
     const from = { [uploadHeaders.offset.toLowerCase()]: `${came.bytes}` }
-    return send(made, joined(first, rest), begin(to, { ...headers, ...from }), seen)
+    return send(made, joined(first, rest), begin(to, { ...headers, ...from }), sent)
   }
 
-  return goingOn(
-    () => retried(() => signedIn(token, attempt), patience),
-    () => reached,
-    patience,
-  )
+  return changing(data.push, {
+    ask: attempt,
+    isSent: () => sent.isWhole,
+    knowsKeys: async () => offer.keys,
+    patiently: (ask) =>
+      goingOn(
+        () => retried(() => signedIn(token, ask), patience),
+        () => reached,
+        patience,
+      ),
+  })
 }
+
+/** What has gone out of an archive: what has not gone out as a whole no server takes. */
+type Sent = { seen: Seen; isWhole: boolean }
+
+const unsent = (): Sent => ({ seen: new Seen(), isWhole: false })
 
 /** Whether asking how much has come tells where to go on: by now it is another number, or nothing. */
 const isKnownBetter = (error: unknown): boolean =>
@@ -119,21 +136,6 @@ const begin = ({ connection, url, signal }: Upload, headers: Record<string, stri
 async function* joined(first: IteratorResult<Buffer>, rest: AsyncIterable<Buffer>) {
   if (!first.done) yield first.value
   yield* rest
-}
-
-/** What a server takes besides what all take. */
-async function offerOf(
-  connection: Connection,
-  url: URL,
-  signal: AbortSignal | undefined,
-): Promise<{ coding: Coding; parts: boolean }> {
-  const response = await connection.ask(url, { method: 'OPTIONS', headers: {}, signal })
-  response.resume()
-  const { headers } = response
-  return {
-    coding: headers['accept-post']?.includes(archiveTypes.zstd) ? 'zstd' : 'gzip',
-    parts: headers[partsHeader.toLowerCase()] !== undefined,
-  }
 }
 
 /** How much of an upload has come, or what became of it; undefined when nothing is known of it. */
@@ -163,9 +165,9 @@ async function send(
   archive: Readable,
   rest: AsyncIterable<Buffer>,
   request: ClientRequest,
-  seen: Seen,
+  sent: Sent,
 ): Promise<DataDetail> {
-  const response = await answered(archive, rest, request, seen)
+  const response = await answered(archive, rest, request, sent)
   const answer = await received(response, text)
   // A server may answer before it has read all.
   archive.destroy()
@@ -176,11 +178,12 @@ function answered(
   archive: Readable,
   rest: AsyncIterable<Buffer>,
   request: ClientRequest,
-  seen: Seen,
+  sent: Sent,
 ): Promise<IncomingMessage> {
   async function* closed() {
     yield* rest
-    request.addTrailers({ [checksumTrailer]: seen.digest() })
+    sent.isWhole = true
+    request.addTrailers({ [checksumTrailer]: sent.seen.digest() })
   }
   const packing = Promise.withResolvers<never>()
   archive.on('error', packing.reject)

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import { stripVTControlCharacters } from 'node:util'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { RunHistory } from '#shared/domain/run-history.ts'
-import { stubOfTheWire, type StubAnswer } from '#shared/client/stub-of-the-wire.ts'
+import { knowsKeys, stubOfTheWire, type StubAnswer } from '#shared/client/stub-of-the-wire.ts'
 import { idOf, sampleRun } from '#shared/client/wire-samples.ts'
 import { withoutPauses } from '#shared/client/without-pauses.ts'
 import { knit, projectFor, serverThat } from '../../testing.ts'
@@ -389,11 +389,19 @@ test('what cannot be reached is told with what to look at', async () => {
   withoutPauses()
   await using stub = await stubOfTheWire(() => 'hang up')
   const dir = projectFor(stub)
-  const { code, stderr } = await knit(['plan', 'active', 'yes', idOf('x')], dir)
+  const { code, stderr } = await knit(['plan', 'show', idOf('x')], dir)
   expect(code).toBe(1)
   expect(stderr).toMatch(
-    /^cannot reach http:\/\/127\.0\.0\.1:\d+: .*\ntry: check the .*, then: knit plan active yes \S+\n$/,
+    /^cannot reach http:\/\/127\.0\.0\.1:\d+: .*\ntry: check the .*, then: knit plan show \S+\n$/,
   )
+})
+
+test('what may have been done before a server went away is told as that, with what shows it', async () => {
+  withoutPauses()
+  await using stub = await stubOfTheWire(() => 'hang up', knowsKeys)
+  const { code, stderr } = await knit(['run', 'retry', idOf('x')], projectFor(stub))
+  expect(code).toBe(1)
+  expect(stderr).toMatch(/: cannot reach .*; it may have been done\ntry: knit run show \S+ --/)
 })
 
 test('who sits at a terminal is told that a server that is away is waited for', async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { measure } from '#shared/archive/measure.ts'
 import { pack } from '#shared/archive/pack.ts'
 import { unpack } from '#shared/archive/unpack.ts'
-import { ApiError, ConnectionError } from '#shared/client/api-error.ts'
+import { ApiError, ConnectionError, MaybeDone } from '#shared/client/api-error.ts'
 import { connectApi, type KnitApi } from '#shared/client/connect.ts'
 import { data } from '#shared/contracts/data.ts'
 import { plans } from '#shared/contracts/plans.ts'
@@ -180,6 +180,7 @@ export class Client {
 /** What the server says of itself that it cannot do now, or a line that broke, is no answer; everything else must be one. */
 const isPassing = (error: unknown): boolean =>
   error instanceof ConnectionError ||
+  error instanceof MaybeDone ||
   (error instanceof ApiError &&
     ((error.status === 503 && error.retryAfter !== undefined) || error.status === 507))
 
