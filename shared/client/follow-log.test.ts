@@ -5,7 +5,7 @@ import { connectApi } from './connect.ts'
 import { followLog } from './follow-log.ts'
 import { resumed } from './resumed.ts'
 import { stubOfTheWire, type StubAnswer } from './stub-of-the-wire.ts'
-import { idOf } from './wire-samples.ts'
+import { idOf, sampleRun } from './wire-samples.ts'
 import { withoutPauses } from './without-pauses.ts'
 
 const lines = Array.from({ length: 2000 }, (_, index) => `line ${index}\n`).join('')
@@ -18,7 +18,7 @@ async function followed(...answers: (StubAnswer | 'hang up')[]) {
   const read = await text(
     followLog(connectApi(stub), idOf('r1'), {
       onAway: () => told.push('away'),
-      onNotYet: ({ message }) => told.push(message),
+      onNotYet: (why) => told.push(why),
       onAnew: () => told.push('anew'),
     }),
   )
@@ -63,6 +63,16 @@ test('a run that has not begun is waited for, which is told once', async () => {
 test('a server that cannot is no run that has not begun', async () => {
   const away = { status: 503, json: { code: 'unavailable', detail: 'no' } }
   await expect(followed(away)).rejects.toMatchObject({ code: 'unavailable' })
+})
+
+test('a server that fails to follow a program that is being started is asked until it can', async () => {
+  const run = sampleRun('r1', {})
+  const fails: StubAnswer = { status: 500, json: { message: 'unexpected error' } }
+  const shown = (status: typeof run.status) => ({ json: { ...run, status } })
+  const starting = [fails, shown('starting')]
+  const { read, told } = await followed(...starting, ...starting, { body: lines })
+  expect({ read, told }).toEqual({ read: lines, told: ['its program is being started'] })
+  await expect(followed(fails, shown('running'))).rejects.toMatchObject({ status: 500 })
 })
 
 test('the log of a run that has begun once more is shown from its first line', async () => {

@@ -6,6 +6,7 @@ import { ApiError } from '#shared/client/api-error.ts'
 import type { KnitApi } from '#shared/client/connect.ts'
 import { explain } from '#shared/contracts/explain.ts'
 import { plans } from '#shared/contracts/plans.ts'
+import { shellLine } from '#shared/domain/shell.ts'
 import { api } from '../../api.ts'
 import { outputArgs, positional, toggle, type Format } from '../../args.ts'
 import { planColumns } from '../../columns.ts'
@@ -37,10 +38,10 @@ export default command({
 async function tryOut(
   client: KnitApi,
   body: PlanBody,
-  args: { output: Format },
+  args: { output: Format; planFile: string },
   ctx: Context,
 ): Promise<void> {
-  await requireDryRuns(client, ctx)
+  await requireDryRuns(client, args.planFile, ctx)
   const plan = await client.call(plans.apply, { body, dryRun: '' }, ctx)
   const { starts = 0, more = false, reasons = [] } = plan.dryRun ?? {}
   const runs = more ? 'runs or more' : starts === 1 ? 'run' : 'runs'
@@ -52,7 +53,7 @@ async function tryOut(
 const nobody = '00000000-0000-0000-0000-000000000000'
 
 /** Servers that know no dry runs pass over the word, and would register the plan: those that know them say codes, and can explain. */
-async function requireDryRuns(client: KnitApi, ctx: Context): Promise<void> {
+async function requireDryRuns(client: KnitApi, file: string, ctx: Context): Promise<void> {
   try {
     await client.call(explain.show, { plan: nobody, data: nobody }, ctx)
   } catch (error) {
@@ -61,7 +62,7 @@ async function requireDryRuns(client: KnitApi, ctx: Context): Promise<void> {
   }
   throw new Failure(
     'this server cannot try a plan out: it would register it',
-    first('leave --dry-run out'),
+    shellLine(['knit', 'plan', 'apply', file]),
   )
 }
 

@@ -47,7 +47,7 @@ async function showLog(runId: string, follow: boolean, ctx: Context): Promise<vo
     ? followLog(client, runId, {
         signal,
         onAway: onAway(ctx),
-        onNotYet: ({ message }) => note(ctx, message),
+        onNotYet: (why) => note(ctx, why),
         onAnew: () => note(ctx, 'the run has begun once more: its log from the beginning'),
       })
     : await client.log(runId, ctx)
