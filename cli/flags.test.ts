@@ -90,8 +90,9 @@ test.each<[row: string, lines: string[], asked: string]>([
     'GET /api/data?since=2025-01-01T12:00:00Z',
   ],
   [
-    'data find --duration: with --since',
+    'data find --duration: with --since, the last one counts',
     [
+      'data find --since 2025-01-01Z --duration 1h --duration 90m',
       'data find --since 2025-01-01Z --duration 1.5h',
       'data find --duration=90m --since=2025-01-01Z',
     ],
@@ -141,6 +142,7 @@ test.each<[row: string, lines: string[], asked: string]>([
   ],
   ['plan show', ['plan show P'], `GET /api/plans/${ids['P']}`],
   ['plan active yes', ['plan active yes P'], `PUT /api/plans/${ids['P']}/active`],
+  ['plan active no', ['plan active no P'], `DELETE /api/plans/${ids['P']}/active`],
   [
     'plan resource --set -s: of a type the last',
     ['plan resource P --set cpu=1 --set cpu=0.5', 'plan resource -s cpu=1 P -s=cpu=500m'],
