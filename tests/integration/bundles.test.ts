@@ -119,33 +119,6 @@ test('what a function cannot start with is all it says', ({ folder }) => {
   })
 })
 
-test('the npm package of the command line needs nothing else to be installed', async ({
-  folder,
-}) => {
-  const elsewhere = await temporaryFolder('knit-package-')
-  const place = join(elsewhere.path, 'node_modules/knitfab')
-  cpSync(join(folder, 'npm'), place, { recursive: true })
-  const env = { PATH: process.env['PATH'], HOME: elsewhere.path }
-  const knit = (...words: string[]) => {
-    const args = [join(place, 'cli/knit.cjs'), ...words]
-    return spawnSync(process.execPath, args, { cwd: elsewhere.path, env, encoding: 'utf8' })
-  }
-  const manifest = JSON.parse(readFileSync(join(place, 'package.json'), 'utf8')) as object
-  expect(Object.keys(manifest).filter((key) => /dependencies/i.test(key))).toEqual([])
-  expect(knit('version')).toMatchObject({ status: 0, stderr: '' })
-  expect(knit('license').stdout).toMatch(/\nzod \S+ \(MIT\)\n/)
-  expect(knit('plan', 'template', '--scratch').stdout).toContain('image: "image:version"')
-  expect(knit('run', 'find')).toMatchObject({
-    status: 1,
-    stderr: expect.stringMatching(/^there is no profile/),
-  })
-  expect(knit('local', 'start')).toMatchObject({
-    status: 1,
-    stderr: expect.stringMatching(/^this is a client only/),
-  })
-  await elsewhere.remove()
-})
-
 test('the same sources make the same bytes, wherever they are built', ({
   builds: [one, other],
 }) => {
