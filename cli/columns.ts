@@ -7,7 +7,7 @@ import type { PlanDetail, PlanSummary } from '#shared/domain/plan.ts'
 import type { RecordedEvent } from '#shared/domain/recorded-event.ts'
 import type { RunDetail } from '#shared/domain/run.ts'
 import type { Token } from '#shared/domain/token.ts'
-import { between, localTime } from './formats.ts'
+import { between } from './formats.ts'
 import type { Column } from './output.ts'
 
 const systemTag = (data: DataDetail, key: string): string =>
@@ -19,7 +19,7 @@ const paths = (points: { path: string }[]): string => points.map(({ path }) => p
 
 export const dataColumns: Column<DataDetail>[] = [
   ['KNIT ID', (data) => data.knitId],
-  ['TIMESTAMP', (data) => localTime(systemTag(data, 'knit#timestamp'))],
+  ['TIMESTAMP', (data, time) => time(systemTag(data, 'knit#timestamp'))],
   ['STATE', (data) => systemTag(data, 'knit#transient') || 'ready'],
   ['TAGS', (data) => data.tags.filter((tag) => !tag.startsWith('knit#')).join(', ')],
 ]
@@ -35,7 +35,7 @@ export const planColumns: Column<PlanDetail>[] = [
 export const runColumns: Column<RunDetail>[] = [
   ['RUN ID', (run) => run.runId],
   ['STATUS', (run) => run.status],
-  ['UPDATED', (run) => localTime(run.updatedAt)],
+  ['UPDATED', (run, time) => time(run.updatedAt)],
   ['TOOK', (run) => between(run.startedAt, run.endedAt)],
   ['IMAGE', (run) => nameOf(run.plan)],
   ['EXIT', ({ exit }) => String(exit?.code ?? '')],
@@ -54,18 +54,18 @@ export const hookColumns: Column<HookDelivery>[] = [
 
 export const garbageColumns: Column<Garbage>[] = [
   ['VOLUME', (garbage) => garbage.volume],
-  ['SINCE', (garbage) => localTime(garbage.createdAt)],
+  ['SINCE', (garbage, time) => time(garbage.createdAt)],
   ['FAILURES', (garbage) => String(garbage.failures)],
   ['REASON', (garbage) => garbage.reason ?? ''],
 ]
 
 export const eventColumns: Column<RecordedEvent>[] = [
   ['EVENT ID', (event) => event.eventId],
-  ['TIME', (event) => localTime(event.time)],
+  ['TIME', (event, time) => time(event.time)],
   ['NAME', (event) => event.name],
   ['SUBJECT', (event) => event.subject],
   ['STEP', ({ dead }) => dead?.step ?? ''],
-  ['SINCE', ({ dead }) => (dead ? localTime(dead.since) : '')],
+  ['SINCE', ({ dead }, time) => time(dead?.since ?? '')],
   ['TIMES', ({ dead }) => String(dead?.times ?? '')],
   ['CAUSE', ({ dead }) => dead?.cause ?? ''],
 ]
@@ -74,14 +74,14 @@ export const tokenColumns: Column<Token>[] = [
   ['NAME', (token) => token.name],
   ['ROLE', (token) => token.role],
   ['STATE', (token) => token.state],
-  ['EXPIRES', (token) => localTime(token.expiresAt)],
-  ['LAST USED', ({ lastUsedAt }) => (lastUsedAt ? localTime(lastUsedAt) : '')],
+  ['EXPIRES', (token, time) => time(token.expiresAt)],
+  ['LAST USED', ({ lastUsedAt }, time) => time(lastUsedAt ?? '')],
   ['MADE BY', (token) => token.createdBy],
   ['REVOKED BY', (token) => token.revokedBy ?? ''],
 ]
 
 export const auditColumns: Column<AuditEntry>[] = [
-  ['TIME', (entry) => localTime(entry.time)],
+  ['TIME', (entry, time) => time(entry.time)],
   ['WHO', (entry) => entry.actor ?? ''],
   ['FROM', (entry) => entry.address ?? ''],
   ['WHAT', (entry) => entry.route],

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
-import { durationText, localTime, SinceTime, strictTime } from './formats.ts'
+import { agoText, durationText, localTime, SinceTime, strictTime } from './formats.ts'
 import { UserTag, windowArgs, windowOf } from './formats.ts'
 
 const zone = process.env.TZ
@@ -51,6 +51,21 @@ test.each([
   ['2025-01-02T03:04:10+00:00', '2025-01-02T12:04:10+09:00'],
 ])('%s is shown in the zone of this machine', (text, expected) => {
   expect(localTime(text)).toBe(expected)
+})
+
+test.each([
+  ['2026-01-31T12:34:56.2+09:00', '0 s ago'],
+  ['2026-01-31T12:33:00+09:00', '116 s ago'],
+  ['2026-01-31T12:32:50+09:00', '2 min ago'],
+  ['2026-01-31T10:34:56+09:00', '2 h ago'],
+  ['2026-01-29T12:34:56+09:00', '2 d ago'],
+  ['2026-01-31T12:34:58+09:00', 'in 2 s'],
+  ['2026-05-01T12:34:56+09:00', 'in 90 d'],
+  ['', ''],
+])('the time "%s" is told as "%s"', (text, expected) => {
+  vi.useFakeTimers({ now: new Date('2026-01-31T12:34:56.000+09:00'), toFake: ['Date'] })
+  onTestFinished(() => void vi.useRealTimers())
+  expect(agoText(text)).toBe(expected)
 })
 
 test('a duration is sent without exponent, however long or short', () => {

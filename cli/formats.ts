@@ -33,6 +33,21 @@ export function localTime(text: string): string {
   return `${iso.slice(0, -1).replace(/\.?0+$/, '')}${offsetText(offset)}`
 }
 
+const units = { d: 86_400, h: 3600, min: 60, s: 1 }
+
+/** How long ago a time was, or in how long it will be: `12 s ago`, `3 h ago`, `in 89 d`. */
+export function agoText(text: string): string {
+  const time = parseTime(text)
+  if (!time) return text
+  const seconds = Math.round((Date.now() - time.getTime()) / 1000)
+  // Two of a unit are the fewest that say enough.
+  const [unit, length] = Object.entries(units).find(
+    ([, length]) => Math.abs(seconds) >= 2 * length,
+  ) ?? ['s', 1]
+  const span = `${Math.trunc(Math.abs(seconds) / length)} ${unit}`
+  return seconds < 0 ? `in ${span}` : `${span} ago`
+}
+
 /** A length of time as people read it: `312 ms`, `1.24 s`, `3 min 05 s`, `2 h 05 min`. */
 export function spanText(millis: number): string {
   if (millis < 1000) return `${Math.round(millis)} ms`

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { Writable } from 'node:stream'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
 import { stubOfTheWire } from '#shared/client/stub-of-the-wire.ts'
 import { idOf, sampleData, samplePlan, sampleRun } from '#shared/client/wire-samples.ts'
@@ -36,6 +37,37 @@ test('columns stand below each other, whatever script is in them', async () => {
   expect(stdout).toContain('IMAGE    INPUTS')
   expect(stdout).toContain('image:1  /in')
   expect(stdout).toContain('写真:1   /in')
+})
+
+/** What `data find` prints as a table at a terminal so wide. */
+async function atTerminal(columns: number): Promise<string> {
+  await using stub = await stubOfTheWire(() => ({ json: found }))
+  let shown = ''
+  const terminal = new Writable({
+    write(chunk, _, done) {
+      shown += chunk
+      done()
+    },
+  })
+  const stdout = Object.assign(terminal, { isTTY: true, columns })
+  await knit(['data', 'find', '--output', 'table'], projectFor(stub), { stdout })
+  return shown
+}
+
+test('at a terminal a table tells how long ago things were, and cuts its last column to fit', async () => {
+  vi.useFakeTimers({ now: new Date('2025-01-04T03:04:05.678Z'), toFake: ['Date'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const [wide, narrow, tiny] = [await atTerminal(80), await atTerminal(62), await atTerminal(10)]
+  expect(wide).toBe(
+    `KNIT ID                               TIMESTAMP  STATE  TAGS\n` +
+      `${idOf('d1')}  2 d ago    ready  type:a, yes:no\n` +
+      `${idOf('d2')}  2 d ago    ready\n`,
+  )
+  expect(narrow).toContain('  ready  type:…\n')
+  expect(await atTerminal(59)).toContain('  STATE  TA…\n')
+  expect(await atTerminal(0)).toBe(wide)
+  // Where it wraps anyway, all of it is told.
+  expect(tiny).toBe(wide)
 })
 
 test('where nothing was found there is an empty list, a title, or nothing', async () => {

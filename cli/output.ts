@@ -4,10 +4,12 @@ import { visible } from '#shared/domain/visible.ts'
 import type { Format } from './args.ts'
 import type { Context } from './context.ts'
 import { clearLine } from './drawn-line.ts'
-import { padded, widthOf } from './width.ts'
+import { agoText, localTime } from './formats.ts'
+import { beginOf, padded, widthOf } from './width.ts'
 
-/** A column of a table: its title and what it shows of a thing. */
-export type Column<T> = [title: string, show: (thing: T) => string]
+/** A column of a table: its title and what it shows of a thing, with times as `time` shows them. */
+export type Column<T> = [title: string, show: (thing: T, time: ShowTime) => string]
+type ShowTime = (text: string) => string
 
 type Output = { output: Format }
 
@@ -22,7 +24,7 @@ export function print<T>(
   const write: Record<Format, () => string> = {
     json: () => `${json(result)}\n`,
     yaml: () => yaml(result),
-    table: () => table(things, columns),
+    table: () => table(things, columns, lookAt(ctx)),
     name: () => names(things, columns),
   }
   ctx.stdout.write(write[output]())
@@ -77,7 +79,7 @@ export class Printer<T> implements Disposable {
 }
 
 const names = <T>(things: readonly T[], [first]: readonly Column<T>[]): string =>
-  things.map((thing) => `${visible(first?.[1](thing) ?? '')}\n`).join('')
+  things.map((thing) => `${visible(first?.[1](thing, localTime) ?? '')}\n`).join('')
 
 const yaml = (value: unknown): string =>
   stringify(value, { lineWidth: 0, aliasDuplicateObjects: false })
@@ -101,22 +103,40 @@ export const json = (value: unknown): string =>
     (letter) => escapes[letter] ?? letter,
   )
 
-/** Lines in which every column begins below its title. */
-export function table<T>(things: readonly T[], columns: readonly Column<T>[]): string {
+/** How wide a table may be (0: as it likes), and how it shows times. */
+type Look = { width: number; time: ShowTime }
+
+const lookAt = ({ stdout }: Context): Look =>
+  stdout.isTTY ? { width: stdout.columns ?? 0, time: agoText } : anywhere
+
+const anywhere: Look = { width: 0, time: localTime }
+
+/** Lines in which every column begins below its title. The last one is cut where there is room for a part of it. */
+export function table<T>(
+  things: readonly T[],
+  columns: readonly Column<T>[],
+  { width, time }: Look = anywhere,
+): string {
   const rows = [
     columns.map(([title]) => title),
-    ...things.map((thing) => columns.map(([, show]) => visible(show(thing)))),
+    ...things.map((thing) => columns.map(([, show]) => visible(show(thing, time)))),
   ]
   const widths = columns.map((_, index) =>
     Math.max(...rows.map((row) => widthOf(row[index] ?? ''))),
   )
+  const last = columns.length - 1
+  const before = widths.slice(0, last).reduce((sum, own) => sum + own + gap.length, 0)
+  const room = width > before ? width - before : Infinity
   const line = (row: string[]) =>
     row
-      .map((cell, index) => padded(cell, widths[index] ?? 0))
-      .join('  ')
+      .with(last, beginOf(row[last] ?? '', room))
+      .map((cell, index) => padded(cell, index === last ? 0 : (widths[index] ?? 0)))
+      .join(gap)
       .trimEnd()
   return rows.map((row) => `${line(row)}\n`).join('')
 }
+
+const gap = '  '
 
 /** Tells people what happens; stdout is for results. */
 export function note(ctx: Context, message: string): void {

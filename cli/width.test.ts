@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { endOf, padded, widthOf } from './width.ts'
+import { beginOf, endOf, padded, widthOf } from './width.ts'
 
 test.each([
   ['', 0],
@@ -31,4 +31,14 @@ test.each([
 ])('of %j there is room for %d columns: %j', (text, room, end) => {
   expect(endOf(text, room)).toBe(end)
   expect(widthOf(end)).toBeLessThanOrEqual(Math.max(0, room))
+})
+
+test.each([
+  ['写真 of it', 10, '写真 of it'],
+  ['写真 of it', 9, '写真 of …'],
+  ['写真 of it', 4, '写…'],
+  ['写真 of it', 2, '…'],
+])('of %j the begin has room in %d columns: %j', (text, room, begin) => {
+  expect(beginOf(text, room)).toBe(begin)
+  expect(widthOf(begin)).toBeLessThanOrEqual(room)
 })

@@ -22,3 +22,12 @@ export function endOf(text: string, room: number): string {
   const first = letters.findLastIndex((letter) => (width += columnsOf(letter)) >= room) + 1
   return first < letters.length ? `…${letters.slice(first).join('')}` : ''
 }
+
+/** As much of the beginning of a text as there is room for, before an ellipsis where that is not all of it. */
+export function beginOf(text: string, room: number): string {
+  if (widthOf(text) <= room) return text
+  const letters = [...text]
+  let width = 0
+  const end = letters.findIndex((letter) => (width += columnsOf(letter)) >= room)
+  return `${letters.slice(0, end).join('')}…`
+}
