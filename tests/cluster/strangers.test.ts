@@ -150,19 +150,29 @@ test('an event that no step can take is a dead letter, which admins see with its
 }) => {
   const subject = randomUUID()
   const way = await openWay(brokerUrl, { release: 'knitfab', signingKey })
-  const event = { id: randomUUID(), name: 'run.ready' as const, subject, data: { runId: 7 } }
-  await way.bus.publish([{ ...event, time: new Date() }])
-  way.close()
-  const letter = await until(async () => {
-    const letters = await api.call(admin.events, { dead: 'true' })
-    return letters.find((one) => one.subject === subject)
+  const tell = () =>
+    way.bus.publish([
+      { id: randomUUID(), name: 'run.ready', subject, data: { runId: 7 }, time: new Date() },
+    ])
+  const letters = () => api.call(admin.events, { dead: 'true' })
+  const given = () => until(async () => (await letters()).find((one) => one.subject === subject))
+
+  // Nothing is due of a run that is not there, so the letter may be forgotten before it is dropped.
+  const dropped = await until(async () => {
+    await tell()
+    const letter = await given()
+    const drop = api.call(admin.drop, { body: { eventIds: [letter.eventId] } })
+    const isDropped = await drop.then(
+      ({ dropped }) => dropped === 1,
+      (error: { status?: number }) => error.status !== 404 && Promise.reject(error),
+    )
+    return isDropped ? letter : undefined
   })
-  expect(letter.dead).toMatchObject({
+  way.close()
+  expect(dropped.dead).toMatchObject({
     step: 'start-run',
     cause: expect.stringContaining('runId'),
     times: 1,
   })
-  expect(await api.call(admin.drop, { body: { eventIds: [letter.eventId] } })).toEqual({
-    dropped: 1,
-  })
+  expect((await letters()).filter((one) => one.subject === subject)).toEqual([])
 })
