@@ -7,7 +7,7 @@ import { withoutPauses } from '#shared/client/without-pauses.ts'
 import { described } from '../described.ts'
 import { root } from '../root.ts'
 import { askingNobody, knit, projectFor } from '../testing.ts'
-import { doubleOfTheReference } from './server.ts'
+import { doubleOfTheReference } from './test-server.ts'
 
 type Server = Awaited<ReturnType<typeof doubleOfTheReference>>
 

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { pause } from '#shared/client/retry.ts'
-import type { OidcClient } from '#shared/contracts/auth.ts'
+import type { OidcClient } from '#shared/domain/oidc-client.ts'
 import { SecureUrl } from '#shared/domain/secure-url.ts'
 import { visible } from '#shared/domain/visible.ts'
 import { askProvider, audienceOf, discover, ProviderAway } from '#shared/oidc/provider.ts'

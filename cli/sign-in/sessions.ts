@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import * as z from 'zod'
-import { OidcClient } from '#shared/contracts/auth.ts'
+import { OidcClient } from '#shared/domain/oidc-client.ts'
 import { makeFolder } from '#shared/files/make-folder.ts'
 import { replaceFile } from '#shared/files/replace-file.ts'
 import type { Context } from '../context.ts'

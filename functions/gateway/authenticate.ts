@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto'
-import type { OidcClient } from '#shared/contracts/auth.ts'
+import type { OidcClient } from '#shared/domain/oidc-client.ts'
 import { Problem } from '#shared/contracts/problems.ts'
 import type { Log } from '#shared/ports/log.ts'
 import type { Config } from '#shared/runtime/config.ts'

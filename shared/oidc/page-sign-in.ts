@@ -1,6 +1,6 @@
 import { base64url, decodeJwt } from 'jose'
 import * as z from 'zod'
-import type { OidcClient } from '#shared/contracts/auth.ts'
+import type { OidcClient } from '#shared/domain/oidc-client.ts'
 import { askProvider, audienceOf, discover, type ProviderAnswer } from './provider.ts'
 
 /** What a page keeps, for this one sign-in and in its own tab, while somebody is at the provider. */

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import type { OidcClient } from '#shared/contracts/auth.ts'
+import type { OidcClient } from '#shared/domain/oidc-client.ts'
 import { SecureUrl } from '#shared/domain/secure-url.ts'
 
 const timeout = 5

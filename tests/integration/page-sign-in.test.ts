@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, expect, onTestFinished } from 'vitest'
-import type { OidcClient } from '#shared/contracts/auth.ts'
+import type { OidcClient } from '#shared/domain/oidc-client.ts'
 import { beginPageSignIn, endPageSignIn, type SignInBegun } from '#shared/oidc/page-sign-in.ts'
 import { openFront, send, type Front } from '#tests/support/over-socket.ts'
 import { signInAs, startProvider, type TestProvider } from '#tests/support/provider.ts'

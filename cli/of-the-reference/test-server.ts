@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
-import { addData, Refusal, routesOver, sampleThings, type Answer } from './routes.ts'
+import { addData, Refusal, routesOver, sampleThings, type Answer } from './test-routes.ts'
 
 /** What happens to a line: it breaks while a request comes, or when it has been served and is to be answered. */
 type Fault = 'cut' | 'answer lost'
