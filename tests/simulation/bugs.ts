@@ -54,6 +54,7 @@ export const bugs = {
   },
   'a move does not ask whether the attempt is still the one that was claimed': {
     shows: /who did not hold it/,
+    from: 22,
     habits: {
       ...undisturbed,
       kinds: 1,
@@ -97,7 +98,7 @@ export const bugs = {
   },
   'a worker of the same name is taken for that of the attempt': {
     shows: /not what uid/,
-    from: 8,
+    from: 15,
     habits: {
       ...undisturbed,
       twins: 3,
