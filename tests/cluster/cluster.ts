@@ -111,7 +111,7 @@ export async function ownCluster(): Promise<Cluster> {
 }
 
 /** Whether the node of this machine's own cluster runs. */
-const ownRuns = async (): Promise<boolean> =>
+export const ownRuns = async (): Promise<boolean> =>
   (await show(['bash', '-c', `source ${scripts}/settings && node_runs`])) === 0
 
 /** Somebody develops on it. */
@@ -137,8 +137,8 @@ export async function lowerOwn(): Promise<void> {
   if (code !== 0) throw new Failed(`The cluster did not go: ${scripts}/down ended with ${code}.`)
 }
 
-/** Builds the image and gives it to the node's registry. */
-async function loadImage(): Promise<string> {
+/** Builds the image and gives it to the node’s registry; answers its name there, by its digest. */
+export async function loadImage(): Promise<string> {
   await run(['npm', 'run', '--silent', 'image'])
   const start = ['--entrypoint', '/usr/local/bin/node /app/start.cjs', '--workdir', '/app']
   const flags = [...start, '--user', '65532:65532', '--env', 'NODE_ENV=production']

@@ -1,20 +1,23 @@
 import { Misused, runProgram } from '#shared/runtime/command-line.ts'
-import { lowerOwn, ownCluster, ownEnv } from './cluster.ts'
+import { loadImage, lowerOwn, ownCluster, ownEnv, ownRuns } from './cluster.ts'
 import { Failed, phase, show } from './phase.ts'
 import { bring } from './release.ts'
 
-const usage = `Usage: npm run cluster -- up|down|status
+const usage = `Usage: npm run cluster -- up|down|image|status
 
 A cluster of one node on this machine, with Knative and with the chart as this checkout has it. Takes root.
 
   up        raise it, or bring what is there to what is in this checkout
   down      end it; what was built for it is kept, so that it is up within a minute the next time
+  image     build the image of this checkout, give it to the cluster and print its name there
   status    show what runs in it
 `
 
 const namespace = 'knitfab'
 
-const commands: Record<string, () => Promise<number | void>> = { up, down: lowerOwn, status }
+const commands: Record<string, () => Promise<number | void>> = { up, down: lowerOwn, image, status }
+
+const noCluster = 'There is no cluster: npm run cluster -- up raises one.'
 
 process.exitCode = await runProgram({
   usage,
@@ -44,10 +47,15 @@ async function up(): Promise<void> {
   printf 'apiRoot: %s\\ntoken: %s\\n' ${apiRoot} ${token} > knitprofile && npx knit init knitprofile`)
 }
 
+async function image(): Promise<void> {
+  if (!(await ownRuns())) throw new Failed(noCluster)
+  console.log(await loadImage())
+}
+
 async function status(): Promise<number> {
   const kubectl = (...words: string[]) => show(['kubectl', ...words], ownEnv)
   if ((await kubectl('get', 'nodes', '--request-timeout', '5s')) !== 0) {
-    console.error('There is no cluster: npm run cluster -- up raises one.')
+    console.error(noCluster)
     return 1
   }
   return kubectl('-n', namespace, 'get', 'pods,ksvc')
