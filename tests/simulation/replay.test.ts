@@ -1,16 +1,30 @@
-import { expect, test } from 'vitest'
-import { testServer } from '#tests/support/database.ts'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test as base } from 'vitest'
+import { startTestPostgres, type TestServer } from '#tests/support/global-postgres.ts'
 import type { Habits } from './habits.ts'
 import { playSchedules } from './lanes.ts'
+
+/** As `npm run simulate` has one: where much is made and dropped beside it, connections forget where they wrote their last row. */
+const test = base.extend<{ server: TestServer }>({
+  server: async ({}, use) => {
+    const folder = await mkdtemp(join(tmpdir(), 'knit-replay-'))
+    const server = await startTestPostgres(folder)
+    await use(server)
+    await server.stop()
+    await rm(folder, { recursive: true, force: true })
+  },
+})
 
 /** So much that tables have more than a page, and that several connections write to them. */
 const busy: Partial<Habits> = { wishes: 20, crowd: 10, haste: 0.6, held: 0 }
 
 /** What becomes of these schedules, played one after the other by one process: the digest is that of every step. */
-async function playInOrder(seeds: number[]): Promise<string[]> {
+async function playInOrder(server: TestServer, seeds: number[]): Promise<string[]> {
   const played: string[] = []
   const wish = { seeds, lanes: 1, circumstances: { habits: busy } }
-  await playSchedules(testServer(), wish, ({ seed, trace, digest, wrong }) => {
+  await playSchedules(server, wish, ({ seed, trace, digest, wrong }) => {
     played.push(`seed ${seed}: ${trace.length} steps, ${digest}, ${trace.at(-1)}`, ...wrong)
     return false
   })
@@ -20,7 +34,7 @@ async function playInOrder(seeds: number[]): Promise<string[]> {
 test(
   'a schedule is the same alone as after others, down to where rows lie',
   { timeout: 120_000 },
-  async () => {
-    expect(await playInOrder([3, 1])).toEqual(await playInOrder([1, 3]))
+  async ({ server }) => {
+    expect(await playInOrder(server, [3, 1])).toEqual(await playInOrder(server, [1, 3]))
   },
 )
