@@ -56,16 +56,16 @@ test('every move is told when it happens, as an event that a browser understands
   quick,
 }) => {
   const { runId, planId } = await makeRun(quick.world)
-  using ear = await listen(quick, `?run=${runId}`)
-  expect(ear.response.headers).toMatchObject({
+  using listener = await listen(quick, `?run=${runId}`)
+  expect(listener.response.headers).toMatchObject({
     'content-type': 'text/event-stream',
     'cache-control': 'no-store',
   })
   await move(quick.world, runId, 'ready')
-  await until(() => ear.told().length === 1)
+  await until(() => listener.told().length === 1)
   await move(quick.world, runId, 'starting')
-  await until(() => ear.told().length === 2)
-  const [first, second] = ear.told()
+  await until(() => listener.told().length === 2)
+  const [first, second] = listener.told()
   expect(first?.data).toEqual({
     runId,
     planId,
@@ -82,10 +82,10 @@ test('every move is told when it happens, as an event that a browser understands
 
 test('who begins to watch is told of what comes, and not of what was', async ({ quick }) => {
   const { runId } = await makeRun(quick.world, { status: 'done' })
-  using ear = await listen(quick)
+  using listener = await listen(quick)
   await move(quick.world, runId, 'failed')
-  await until(() => ear.statuses().includes('failed'))
-  expect(ear.told().map(({ data }) => data.runId)).toEqual([runId])
+  await until(() => listener.statuses().includes('failed'))
+  expect(listener.told().map(({ data }) => data.runId)).toEqual([runId])
 })
 
 test('only what was asked for is told: by plan, run and status', async ({ quick }) => {
@@ -105,7 +105,7 @@ test('only what was asked for is told: by plan, run and status', async ({ quick 
 test('a move that is committed after later ones is told as well', async ({ quick }) => {
   const { sql } = quick.world
   const { runId } = await makeRun(quick.world)
-  using ear = await listen(quick, `?run=${runId}`)
+  using listener = await listen(quick, `?run=${runId}`)
   const written = Promise.withResolvers<void>()
   const gate = Promise.withResolvers<void>()
   const late = sql.begin(async (tx) => {
@@ -116,11 +116,11 @@ test('a move that is committed after later ones is told as well', async ({ quick
   })
   await written.promise
   await move(quick.world, runId, 'running')
-  await until(() => ear.statuses().includes('running'))
+  await until(() => listener.statuses().includes('running'))
   gate.resolve()
   await late
-  await until(() => ear.statuses().includes('ready'))
-  expect(ear.statuses()).toEqual(['running', 'ready'])
+  await until(() => listener.statuses().includes('ready'))
+  expect(listener.statuses()).toEqual(['running', 'ready'])
 })
 
 test.for(['Last-Event-ID', 'after'])(
@@ -147,18 +147,18 @@ test('what lies far back is not told again', async ({ quick }) => {
      where run_id = ${runId} and status in ('ready', 'starting')`
   const [last] = await quick.world.sql<{ id: string }[]>`
     select id from run_history where run_id = ${runId} and status = 'running'`
-  using ear = await listen(quick, `?run=${runId}&after=${last?.id}`)
+  using listener = await listen(quick, `?run=${runId}&after=${last?.id}`)
   await move(quick.world, runId, 'completing')
-  await until(() => ear.statuses().includes('completing'))
-  expect(ear.statuses()).not.toContain('ready')
-  expect(ear.statuses()).not.toContain('starting')
+  await until(() => listener.statuses().includes('completing'))
+  expect(listener.statuses()).not.toContain('ready')
+  expect(listener.statuses()).not.toContain('starting')
 })
 
 test('an event that nobody knows any more is a place to go on from', async ({ quick }) => {
   const { runId } = await makeRun(quick.world)
-  using ear = await listen(quick, `?run=${runId}&after=0`)
-  await until(() => ear.told().length > 0)
-  expect(ear.statuses()[0]).toBe('waiting')
+  using listener = await listen(quick, `?run=${runId}&after=0`)
+  await until(() => listener.told().length > 0)
+  expect(listener.statuses()[0]).toBe('waiting')
 })
 
 /** A front that looks so often for moves, and the statements by which it does: to begin, and then again and again. */
@@ -179,22 +179,24 @@ async function watched(watchInterval: number) {
 
 test('however many listen, the moves are read once for all of them, and for who comes back once more', async () => {
   const { front, asked } = await watched(3600)
-  const ears = await Promise.all(Array.from({ length: 30 }, () => listen(front)))
+  const listeners = await Promise.all(Array.from({ length: 30 }, () => listen(front)))
   expect(asked).toEqual({ toBegin: 1, forMoves: 1 })
   const again = await listen(front, '?after=0')
   await until(() => again.told().length > 0)
   expect(asked.forMoves).toBe(2)
-  for (const ear of [...ears, again]) ear[Symbol.dispose]()
+  for (const listener of [...listeners, again]) listener[Symbol.dispose]()
 })
 
 test('all who listen are told', async ({ quick }) => {
   const { runId } = await makeRun(quick.world)
-  const ears = await Promise.all(Array.from({ length: 30 }, () => listen(quick, `?run=${runId}`)))
+  const listeners = await Promise.all(
+    Array.from({ length: 30 }, () => listen(quick, `?run=${runId}`)),
+  )
   for (const status of ['ready', 'starting']) await move(quick.world, runId, status)
-  await until(() => ears.every((ear) => ear.told().length === 2))
-  for (const ear of ears) {
-    expect(ear.statuses()).toEqual(['ready', 'starting'])
-    ear[Symbol.dispose]()
+  await until(() => listeners.every((listener) => listener.told().length === 2))
+  for (const listener of listeners) {
+    expect(listener.statuses()).toEqual(['ready', 'starting'])
+    listener[Symbol.dispose]()
   }
 })
 
@@ -212,16 +214,16 @@ test('who comes back is told of what they missed, and of what comes then, once e
 test('when all have gone away, nobody looks any more', async () => {
   const { front, asked } = await watched(0.01)
   await until(async () => {
-    using ear = await listen(front)
-    return ear.response.complete || asked.toBegin > 1
+    using listener = await listen(front)
+    return listener.response.complete || asked.toBegin > 1
   })
 })
 
 test('when the database fails, all who listen are cut off, and come back', async () => {
   const { front, runId } = await watched(0.01)
   const { sql } = front.world
-  using ear = await listen(front)
-  const isCut = new Promise((resolve) => ear.response.once('close', resolve))
+  using listener = await listen(front)
+  const isCut = new Promise((resolve) => listener.response.once('close', resolve))
   await sql`alter table run_history rename to away`
   await isCut
   await sql`alter table away rename to run_history`

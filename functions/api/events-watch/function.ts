@@ -14,7 +14,7 @@ import { defineRoute } from '#shared/runtime/define-route.ts'
 import { jsonText } from '#shared/runtime/respond.ts'
 import { streamResponse } from '#shared/runtime/stream-response.ts'
 import { Cursor, settling } from './cursor.ts'
-import type { Ear } from './ear.ts'
+import type { Subscription } from './subscription.ts'
 import { batch, tailOf } from './tail.ts'
 
 type Wish = QueryOf<typeof events.watch>
@@ -47,7 +47,7 @@ function idIn(text: string | undefined): number | undefined {
 }
 
 /** Somebody who listens: what they know, and whether they have to read for themselves what was told before. */
-type Listener = { ear: Ear; cursor: Cursor; isBehind: boolean }
+type Listener = { subscription: Subscription; cursor: Cursor; isBehind: boolean }
 
 async function begin(
   ctx: Context,
@@ -55,27 +55,27 @@ async function begin(
   signal: AbortSignal,
 ): Promise<Listener> {
   const { sql } = ctx
-  const ear = tailOf(ctx).listen(signal)
+  const subscription = tailOf(ctx).listen(signal)
   try {
     // Only then is it known that nothing is missed between what was and what is heard.
-    await ear.isOpen
+    await subscription.isOpen
     const isBehind = seen !== undefined
     const from = isBehind ? await runEventBefore(sql, seen, settling) : await lastRunEvent(sql)
-    return { ear, cursor: new Cursor(from, settling), isBehind }
+    return { subscription, cursor: new Cursor(from, settling), isBehind }
   } catch (error) {
-    ear.close()
+    subscription.close()
     throw error
   }
 }
 
 async function* tell({ sql }: Context, wish: Wish, listener: Listener): AsyncGenerator<string> {
-  const { ear, cursor } = listener
+  const { subscription, cursor } = listener
   let { isBehind } = listener
   yield 'retry: 1000\n\n'
   let lastWord = performance.now()
-  while (!ear.isClosed) {
+  while (!subscription.isClosed) {
     const quiet = performance.now() - lastWord
-    const moves = isBehind ? await missed(sql, cursor) : await ear.next(silence - quiet)
+    const moves = isBehind ? await missed(sql, cursor) : await subscription.next(silence - quiet)
     isBehind = moves === undefined || (isBehind && moves.length === batch)
     const news = (moves ?? []).filter(({ id }) => !cursor.knows(id))
     cursor.told(news)

@@ -1,7 +1,7 @@
 import type { RunEvent } from '#shared/database/run-events.ts'
 
 /** Keeps what somebody has still to be told. */
-export class Ear {
+export class Subscription {
   /** Resolves when it hears. */
   readonly isOpen: Promise<void>
   readonly #most: number
@@ -22,7 +22,7 @@ export class Ear {
     return this.#closed !== undefined
   }
 
-  hear(moves: readonly RunEvent[]): void {
+  push(moves: readonly RunEvent[]): void {
     if (moves.length === 0 || this.isClosed) return
     this.#hasMissed ||= this.#heard.length + moves.length > this.#most
     this.#heard = this.#hasMissed ? [] : [...this.#heard, ...moves]

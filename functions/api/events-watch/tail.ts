@@ -3,7 +3,7 @@ import { lastRunEvent, readRunEvents, runEventBefore } from '#shared/database/ru
 import type { Sql } from '#shared/database/sql.ts'
 import type { Config } from '#shared/runtime/config.ts'
 import { Cursor, settling } from './cursor.ts'
-import { Ear } from './ear.ts'
+import { Subscription } from './subscription.ts'
 
 /** At most so many moves are read at a time. */
 export const batch = 500
@@ -25,7 +25,7 @@ export function tailOf({ sql, config }: Source): Tail {
 /** One look at the moves of runs for all who listen, however many they are, and none when nobody does. */
 export class Tail {
   readonly #source: Source
-  readonly #ears = new Set<Ear>()
+  readonly #subscriptions = new Set<Subscription>()
   #isOpen: Promise<void> | undefined
 
   constructor(source: Source) {
@@ -33,14 +33,16 @@ export class Tail {
   }
 
   /** Somebody who hears of every move that can be seen later than `isOpen`, until the signal. */
-  listen(signal: AbortSignal): Ear {
+  listen(signal: AbortSignal): Subscription {
     const begun = this.#isOpen ?? this.#begin()
     this.#isOpen = begun
-    const ear = new Ear(begun, most, () => this.#ears.delete(ear))
-    this.#ears.add(ear)
-    if (signal.aborted) ear.close()
-    signal.addEventListener('abort', () => ear.close(), { once: true })
-    return ear
+    const subscription = new Subscription(begun, most, () =>
+      this.#subscriptions.delete(subscription),
+    )
+    this.#subscriptions.add(subscription)
+    if (signal.aborted) subscription.close()
+    signal.addEventListener('abort', () => subscription.close(), { once: true })
+    return subscription
   }
 
   /** Begins as far back as a transaction that has its ids may still be open. */
@@ -59,17 +61,17 @@ export class Tail {
   async #follow(cursor: Cursor): Promise<void> {
     const { sql, config } = this.#source
     try {
-      while (this.#ears.size > 0) {
+      while (this.#subscriptions.size > 0) {
         const { settled, known } = cursor.behind
         const moves = await readRunEvents(sql, settled, known, batch)
         cursor.told(moves)
-        for (const ear of this.#ears) ear.hear(moves)
+        for (const subscription of this.#subscriptions) subscription.push(moves)
         if (moves.length < batch)
           await pause(config.watchInterval * 1000, undefined, { ref: false })
       }
     } catch (error) {
       // Whoever listens comes back, with the last that they were told.
-      for (const ear of this.#ears) ear.close(error)
+      for (const subscription of this.#subscriptions) subscription.close(error)
     } finally {
       this.#isOpen = undefined
     }
