@@ -336,6 +336,9 @@ export const Config = z.object({
   maxCombinations: count(100_000).describe(
     'Runs that one event may create of a plan before the plan pauses and asks.',
   ),
+  combinationsAtOnce: count(1000).describe(
+    'Runs of a plan that one transaction creates at most: with more the database is held longer, with fewer all of them take longer.',
+  ),
   maxInputs: count(100).describe('Inputs a plan may have.'),
   maxOutputs: count(100).describe('Outputs a plan may have.'),
   maxTags: count(100).describe('Tags a data, or a mount point, may have.'),

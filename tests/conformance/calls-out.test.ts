@@ -12,6 +12,7 @@ const means = {
   'shared/adapters/otlp-sink.ts': 'the admin: OTEL_EXPORTER_OTLP_ENDPOINT',
   'shared/client/api.ts': 'the user of the client, on their own machine',
   'shared/client/connection.ts': 'the user of the client, on their own machine',
+  'shared/client/offer.ts': 'the user of the client, on their own machine',
   'shared/oidc/provider.ts': 'the admin: KNIT_OIDC_ISSUER, and what that provider says of itself',
   'shared/runtime/http-server.ts': 'nobody: it has the module to serve https',
 }

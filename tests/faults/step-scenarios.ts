@@ -111,11 +111,10 @@ export const stepScenarios: Record<Step, Scenario[]> = {
       of: 'more combinations than are made at once, of a plan that is inactive',
       only: ({ what }) => what === 'commit',
       async arrange(world) {
-        const kinds = ['a', 'b', 'c', 'd', 'e'].map((kind) => `kind:${kind}`)
-        const inputs = Object.fromEntries(kinds.map((kind) => [`/in/${kind}`, [kind]]))
-        const planId = await makePlan(world, { inputs }, { active: false })
-        for (const kind of kinds) for (let made = 0; made < 4; made += 1) await push(world, kind)
+        const planId = await makePlan(world, { inputs: twoInputs }, { active: false })
+        for (const kind of ['a', 'a', 'b', 'b']) await push(world, `kind:${kind}`)
         await match(world, planId)
+        world.config = { ...world.config, combinationsAtOnce: 3 }
         return (world) => deliver(projectRuns, world, 'data.nominated', { planId })
       },
     },

@@ -22,7 +22,6 @@ import type { Context } from '#shared/runtime/context.ts'
 import { defineStep } from '#shared/runtime/define-step.ts'
 
 const triggersAtOnce = 1000
-const combinationsAtOnce = 1000
 
 /** Creates a run for every new combination of a plan, batch by batch, each committed and visible. */
 export default defineStep(
@@ -53,6 +52,7 @@ async function projectSome(
   ])
   if (!plan || plan.paused) return undefined
   if (plan.allowed !== null && hold !== 'alone') return 'alone'
+  const { combinationsAtOnce } = ctx.config
   const [first] = due
   if (!first) return plan.allowed === null ? undefined : ended(tx, planId)
   const triggers = due.filter(isOfOneProduct(first))
