@@ -6,6 +6,7 @@ import {
 } from '#shared/adapters/embedded-postgres/start-postgres.ts'
 import { freeAll } from '#shared/database/held.ts'
 import { migrate } from '#shared/database/migrate.ts'
+import { findSuccessor } from '#shared/database/schema.ts'
 import { connect, type Sql } from '#shared/database/sql.ts'
 import type { Log } from '#shared/ports/log.ts'
 import { CannotStart } from './home.ts'
@@ -43,7 +44,7 @@ export async function openEmbedded(folder: string, log: Log): Promise<Database> 
     await kept
   }
   try {
-    await migrate(sql)
+    await bring(sql, 'The database of this home')
     // The folder is ours alone: whoever held something in it is gone.
     await freeAll(sql)
   } catch (error) {
@@ -51,6 +52,16 @@ export async function openEmbedded(folder: string, log: Log): Promise<Database> 
     throw error
   }
   return { sql, close }
+}
+
+/** Brings a database to the schema of this release, unless a later one has been there. */
+async function bring(sql: Sql, which: string): Promise<void> {
+  const successor = await findSuccessor(sql)
+  if (successor)
+    throw new CannotStart(
+      `${which} cannot be used: ${successor}.\nStart it with that release, or begin another home with --home DIR.`,
+    )
+  await migrate(sql)
 }
 
 /** Undefined when the home is closed before it has worked. */
@@ -79,10 +90,11 @@ export async function openExternal(url: string): Promise<Database> {
   const close = async () => sql?.end({ timeout: 5 })
   try {
     sql = connect(url)
-    await migrate(sql)
+    await bring(sql, 'The database of --database')
     return { sql, close }
   } catch (error) {
     await close()
+    if (error instanceof CannotStart) throw error
     const { message } = error as Error
     throw new CannotStart(
       `The database of --database cannot be used: ${message}\nCheck that it runs and that its URL is right: postgres://USER:PASSWORD@HOST/DATABASE`,

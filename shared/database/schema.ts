@@ -16,13 +16,27 @@ export async function findMismatch(
   sql: Queryable,
   own: string = newestMigration,
 ): Promise<string | undefined> {
-  const { newest, servesFrom } = await readSchema(sql)
+  const schema = await readSchema(sql)
+  const { newest, servesFrom } = schema
   if (newest === null || newest < own)
     return `The database has the schema ${newest ?? 'of no release'}, and this function needs ${own}: it waits until the job "migrate" of its release has run.`
-  if (servesFrom !== null && own < servesFrom)
+  if (isPast(schema, own))
     return `The database has the schema ${newest}, which is for functions from ${servesFrom} on, and this one is of ${own}: it waits until the function of the new release takes its place.`
   return undefined
 }
+
+/** Why a release whose last migration is `own` may not even migrate a database: it has been brought to what only later ones know. */
+export async function findSuccessor(
+  sql: Queryable,
+  own: string = newestMigration,
+): Promise<string | undefined> {
+  const schema = await readSchema(sql)
+  if (!isPast(schema, own)) return undefined
+  return `it has the schema ${schema.newest} of a later release of Knitfab, with which this one (${own}) cannot work`
+}
+
+const isPast = ({ servesFrom }: Schema, own: string): boolean =>
+  servesFrom !== null && own < servesFrom
 
 async function readSchema(sql: Queryable): Promise<Schema> {
   try {

@@ -1,5 +1,6 @@
 import '#shared/files/private-memory.ts'
 import { migrate } from '#shared/database/migrate.ts'
+import { findSuccessor } from '#shared/database/schema.ts'
 import { BadDatabaseUrl, connect, isUnavailable, type Sql } from '#shared/database/sql.ts'
 import { placeOf, whyInVain, whyTooOld } from './in-vain.ts'
 
@@ -35,6 +36,11 @@ async function bring(sql: Sql): Promise<number> {
   try {
     const tooOld = whyTooOld(await versionOf(sql))
     if (tooOld) return refuse(`${placeOf(sql)}: ${tooOld}`)
+    const successor = await findSuccessor(sql)
+    if (successor)
+      return refuse(
+        `${placeOf(sql)}: ${successor}: install that release, or restore a dump of before.`,
+      )
     const applied = await migrate(sql)
     console.log(
       applied.length === 0 ? 'The schema is up to date.' : `Applied ${applied.join(', ')}.`,

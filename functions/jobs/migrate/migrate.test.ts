@@ -75,6 +75,20 @@ test('a database is brought to the schema of this release, and is left as it is 
   })
 })
 
+test('a database that a later release has brought to what this one does not know is left as it is', async ({
+  ctx,
+  databaseName,
+}) => {
+  const later = '9001-less.sql'
+  await ctx.sql`insert into migration (name, serves_from) values (${later}, ${later})`
+  const { code, said } = run(`postgres:///${databaseName}`)
+  await ctx.sql`delete from migration where name = ${later}`
+  expect(said).toMatch(
+    /, as knit: it has the schema 9001-less\.sql of a later release of Knitfab.*: install that release, or restore [^\n]+$/,
+  )
+  expect(code).toBe(2)
+})
+
 test('a database that there is not is named, and not tried again', () => {
   const { code, said } = run('postgres:///nobody-made-this')
   expect(said).toMatch(
