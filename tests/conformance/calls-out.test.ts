@@ -9,6 +9,7 @@ const means = {
   'shared/adapters/http-bus.ts': 'the admin: KNIT_BROKER_URL and KNIT_FUNCTION_URL',
   'shared/adapters/kubernetes-cluster/agent-call.ts': 'the cluster: addresses of our own Pods',
   'shared/adapters/kubernetes-cluster/pod-log.ts': 'the cluster: its API server',
+  'shared/adapters/kubernetes-cluster/volume-use.ts': 'the cluster: its API server',
   'shared/adapters/otlp-sink.ts': 'the admin: OTEL_EXPORTER_OTLP_ENDPOINT',
   'shared/client/api.ts': 'the user of the client, on their own machine',
   'shared/client/connection.ts': 'the user of the client, on their own machine',

@@ -135,6 +135,13 @@ export const valuesOf = (functions: readonly Deployed[]) =>
       storageClass: text,
       accessMode: z.enum(['ReadWriteMany', 'ReadWriteOnce']),
       size: quantity,
+      expander: z.strictObject({
+        enabled: z.boolean(),
+        interval: z.int().min(1),
+        margin: quantity,
+        delta: quantity,
+        most: z.union([z.literal(''), quantity]),
+      }),
     }),
     workers: z.strictObject({
       priorityClass: text,
