@@ -95,6 +95,12 @@ function deployment(fn: Deployed): Manifest[] {
   ]
 }
 
+// Who sends requests learns a moment later than the Pod itself that it has to go: until then they are answered. Before Services of Knative
+// stands what does the same.
+const untilKnown = {
+  preStop: { exec: { command: ['/usr/local/bin/node', '-e', 'setTimeout(() => {}, 3000)'] } },
+}
+
 function podSpec(fn: Deployed, form: 'knative' | 'deployment'): Record<string, unknown> {
   const probe = (path: string) => ({
     httpGet: {
@@ -124,6 +130,7 @@ function podSpec(fn: Deployed, form: 'knative' | 'deployment'): Record<string, u
         ports: [{ ...(form === 'deployment' && { name: 'user-port' }), containerPort: port }],
         readinessProbe: form === 'knative' ? probe('/readyz') : readinessProbe(probe('/readyz')),
         livenessProbe: livenessProbe(probe('/healthz')),
+        ...(form === 'deployment' && { lifecycle: untilKnown }),
         ...filledKeys(`include "knitfab.resources" (list $ "${fn.service}"${limitsOf(fn)})`),
         securityContext: filledBlock('include "knitfab.containerSecurity" $'),
         ...(fn.service === 'gateway' && filledKeys('include "knitfab.tlsMount" $')),
