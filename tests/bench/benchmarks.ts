@@ -23,6 +23,7 @@ import burst from './burst.ts'
 import chain from './chain.ts'
 import idle from './idle.ts'
 import large from './large.ts'
+import streams from './streams.ts'
 import type { Benchmark } from './harness.ts'
 
 /** Those of one machine, in the order they are run. */
@@ -51,6 +52,6 @@ export const ofMachine: readonly Benchmark[] = [
 ]
 
 /** Those of a cluster, which is raised only when it disturbs no other any more. */
-export const ofCluster: readonly Benchmark[] = [b09, b10, b12, b13]
+export const ofCluster: readonly Benchmark[] = [b09, b10, b12, b13, streams]
 
 export const benchmarks: readonly Benchmark[] = [...ofMachine, ...ofCluster]

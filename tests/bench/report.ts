@@ -10,7 +10,7 @@ const readme = new URL('./README.md', import.meta.url)
 const commands = {
   results: 'npm run bench',
   soak: 'npm run bench -- B7 --runs 100000',
-  cluster: 'npm run bench -- B9 B10 B12 B13',
+  cluster: 'npm run bench -- B9 B10 B12 B13 streams',
 } as const
 export type Table = keyof typeof commands
 

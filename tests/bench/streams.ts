@@ -1,0 +1,113 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { pack } from '#shared/archive/pack.ts'
+import { unpack } from '#shared/archive/unpack.ts'
+import type { KnitApi } from '#shared/client/connect.ts'
+import {
+  alternate,
+  atLeast,
+  atMost,
+  finding,
+  median,
+  ratioOf,
+  timed,
+  type Benchmark,
+} from './harness.ts'
+import { blackBox } from './home.ts'
+import { installation, missingCluster, type Installation } from './installation.ts'
+import { scale } from './population.ts'
+
+const rounds = 5
+const mebibyte = 2 ** 20
+const size = Math.ceil(1024 * scale)
+const mostMemory = 150
+// A kubelet measures every ten seconds or so.
+const between = 2000
+
+export default {
+  id: 'streams',
+  what: `${size} MiB pushed and pulled through a cluster, beside a local home`,
+  missing: missingCluster,
+  async run(bench) {
+    const there = await installation(bench)
+    const box = await blackBox(bench)
+    const folder = await bench.folder('streams')
+    const source = join(folder, 'source')
+    mkdirSync(source)
+    for (let part = 0; part < size; part += 64)
+      writeFileSync(join(source, `part-${part}`), randomBytes(64 * mebibyte))
+    const through = (api: KnitApi) => async () => {
+      const target = join(folder, 'target')
+      mkdirSync(target)
+      const took = await timed(async () => {
+        const { knitId } = await api.push(pack(source), { tags: ['bench:stream'] })
+        await unpack(await api.pull(knitId), target)
+      })
+      rmSync(target, { recursive: true })
+      return took
+    }
+    const watch = watchMemory(there)
+    const samples = await alternate(rounds, { ours: through(there.api), home: through(box.api) })
+    const most = await watch.stop()
+    const largest = Math.max(...most.values())
+    return [
+      finding(
+        { id: 'streams', what: `${size} MiB there and back: a local home / a cluster`, unit: '×' },
+        ratioOf(samples.home, samples.ours),
+        atLeast(0.6),
+        {
+          'in the cluster, s': median(samples.ours) / 1000,
+          'at home, s': median(samples.home) / 1000,
+          layout: 'a claim for each Data',
+        },
+      ),
+      finding(
+        { id: 'streams.memory', what: 'most memory (RSS) of a Pod meanwhile', unit: 'MiB' },
+        { ratio: largest, min: largest, max: largest },
+        atMost(mostMemory),
+        Object.fromEntries(most),
+      ),
+    ]
+  },
+} satisfies Benchmark
+
+/** Who passes on bytes, or keeps them, by its part of the names of Pods. */
+const parts = ['gateway', 'api-data-push', 'api-data-pull', 'data-knitid'] as const
+
+type Stats = {
+  pods: { podRef: { name: string; namespace: string }; memory?: { rssBytes?: number } }[]
+}
+
+/** The most that was seen of each part, in MiB, as kubelets say it. */
+function watchMemory({ kubectl, namespace }: Installation) {
+  const most = new Map<string, number>()
+  const stopped = new AbortController()
+  const look = async () => {
+    const nodes = (await kubectl('get', 'nodes', '-o', 'name')).split('\n')
+    for (const node of nodes) {
+      const path = `/api/v1/nodes/${node.replace('node/', '')}/proxy/stats/summary`
+      const { pods } = JSON.parse(await kubectl('get', '--raw', path)) as Stats
+      for (const { podRef, memory } of pods) {
+        const part = parts.find((name) => podRef.name.includes(name))
+        if (!part || podRef.namespace !== namespace) continue
+        const now = (memory?.rssBytes ?? 0) / mebibyte
+        most.set(part, Math.max(now, most.get(part) ?? 0))
+      }
+    }
+  }
+  const watching = (async () => {
+    while (!stopped.signal.aborted) {
+      await look()
+      await pause(between)
+    }
+  })()
+  return {
+    async stop() {
+      stopped.abort()
+      await watching
+      return most
+    },
+  }
+}
