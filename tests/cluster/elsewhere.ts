@@ -41,7 +41,7 @@ export const neverMade = (image: string): string =>
 
 /** Limits what a namespace may have, once that is in force: a quota whose use is not known yet lets everything through. */
 export async function limit(
-  { core, namespace }: TestNamespace,
+  { core, namespace }: Pick<TestNamespace, 'core' | 'namespace'>,
   hard: Record<string, string>,
 ): Promise<void> {
   const name = 'full'
