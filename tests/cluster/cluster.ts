@@ -13,6 +13,8 @@ export type Cluster = {
   images: Images
   /** Whether its network may enforce policies; that of our own takes them and lets everything through. */
   mayEnforcePolicies: boolean
+  /** Whether its node is one of this machine, with processes that tests may stop. */
+  ownNode: boolean
   /** Of the claims of the installation; those of the cluster's default and of ReadWriteMany, unless given. */
   storage?: { class?: string; mode?: string }
   /** Where a NodePort is reached. */
@@ -23,8 +25,9 @@ export type Cluster = {
 /** Ours, and those that the tests make Runs of: one with Node, one with a shell and the small programs. */
 export type Images = { knitfab: string; postgres?: string; node: string; tools: string }
 
-const scripts = 'tests/cluster'
-const store = process.env['CLUSTER_HOME'] ?? join(homedir(), '.cache/knit-cluster')
+export const scripts = 'tests/cluster'
+/** Where the cluster of this machine is: `settings`. */
+export const store = process.env['CLUSTER_HOME'] ?? join(homedir(), '.cache/knit-cluster')
 
 /** What its programs are told of the cluster that this machine raises. */
 export const ownEnv = {
@@ -67,6 +70,7 @@ async function theirCluster(choice: Choice): Promise<Cluster> {
       ...(KNIT_TEST_POSTGRES && { postgres: KNIT_TEST_POSTGRES }),
     },
     mayEnforcePolicies: true,
+    ownNode: false,
     storage: {
       ...(KNIT_TEST_STORAGE_CLASS && { class: KNIT_TEST_STORAGE_CLASS }),
       ...(KNIT_TEST_STORAGE_MODE && { mode: KNIT_TEST_STORAGE_MODE }),
@@ -105,6 +109,7 @@ export async function ownCluster(): Promise<Cluster> {
       tools: 'registry.local:5000/busybox:latest',
     },
     mayEnforcePolicies: false,
+    ownNode: true,
     host: '10.98.0.2',
     lower: wasThere ? leaveOwn : lowerOwn,
   }

@@ -9,6 +9,10 @@ export type Installed = {
   token: string
   images: Images
   mayEnforcePolicies: boolean
+  /** Whether its node is one of this machine, with processes that tests may stop. */
+  ownNode: boolean
+  /** Where Data is, unless each has a claim. */
+  layout?: 'shared'
 }
 
 export const installed = (): Installed => {

@@ -6,21 +6,25 @@ import type { Installed } from './installation.ts'
 import { phase } from './phase.ts'
 import { install, type Release } from './release.ts'
 
-const usage = `Usage: npm run test:cluster -- [--keep] [TEST…]
+const usage = `Usage: npm run test:cluster -- [--all] [--keep] [TEST…]
 
 Installs the chart in a real cluster with Knative and tests it there: in that of KNIT_TEST_KUBECONFIG (with the context
 KNIT_TEST_KUBECTX, in namespaces that begin with KNIT_TEST_NAMESPACE, and our image by the name KNIT_TEST_IMAGE), or else in one of
 one node that is raised on this machine, as root, and lowered again unless it was there before.
 
+  --all        also what takes an hour and more: faults of every kind under load, an upgrade, 300 data on a node
   --keep       leave the cluster and the installation as they are
   --help       show this
 `
 
 process.exitCode = await runProgram({
   usage,
-  options: { keep: { type: 'boolean', default: false } },
+  options: {
+    all: { type: 'boolean', default: false },
+    keep: { type: 'boolean', default: false },
+  },
   takesWords: true,
-  async run({ keep }, tests) {
+  async run({ all, keep }, tests) {
     const interruption = interruptible()
     const result = { closing: '0 passed, 1 failed', good: false }
     const reporter = new ClosingLine({
@@ -29,7 +33,7 @@ process.exitCode = await runProgram({
     })
     try {
       await inCluster(keep, (cluster, release) =>
-        testIn(cluster, release, { tests, reporter, interruption }),
+        testIn(cluster, release, { all, tests, reporter, interruption }),
       )
     } catch (error) {
       result.good = false
@@ -71,15 +75,15 @@ async function inCluster(
   }
 }
 
-type Chosen = { tests: string[]; reporter: ClosingLine; interruption: AbortSignal }
+type Chosen = { all: boolean; tests: string[]; reporter: ClosingLine; interruption: AbortSignal }
 
 async function testIn(
-  { env, images, namespacePrefix, mayEnforcePolicies }: Cluster,
+  { env, images, namespacePrefix, mayEnforcePolicies, ownNode }: Cluster,
   { namespace, apiRoot, token }: Release,
-  { tests, reporter, interruption }: Chosen,
+  { all, tests, reporter, interruption }: Chosen,
 ): Promise<void> {
   interruption.throwIfAborted()
-  const installed: Installed = { namespace, apiRoot, token, images, mayEnforcePolicies }
+  const installed: Installed = { namespace, apiRoot, token, images, mayEnforcePolicies, ownNode }
   console.log(`${apiRoot} in the namespace ${namespace}, with the token ${token}`)
   Object.assign(process.env, env, {
     KNIT_TEST_KUBECONFIG: env.KUBECONFIG,
@@ -97,7 +101,9 @@ async function testIn(
   const reporters = ['default', reporter, { onInit }]
   // Others write beside the configuration, which is not everybody's.
   const configLoader = 'native' as const
-  const options = { config, configLoader, run: true, watch: false, reporters }
+  // Who names tests wants them, wherever they are.
+  const project = all || tests.length > 0 ? [] : ['!fire']
+  const options = { config, configLoader, project, run: true, watch: false, reporters }
   const vitest = await phase('tests', () => startVitest('test', tests, options))
   await vitest.close()
 }

@@ -6,6 +6,8 @@ const together = [
   'tests/conformance/cluster.test.ts',
   'tests/conformance/event-bus.test.ts',
 ]
+// What a cluster has to bear: for an hour and more, with --all.
+const fire = ['tests/cluster/fire/*.test.ts']
 // Nothing is as it was after these.
 const last = ['tests/cluster/last/*.test.ts']
 // The first release goes for another.
@@ -15,7 +17,7 @@ export default defineConfig({
   test: {
     root: new URL('../../', import.meta.url).pathname,
     reporters: ['default', 'tests/support/closing-line.ts'],
-    projects: Object.entries({ together, last, shared }).map(([name, include], index) => ({
+    projects: Object.entries({ together, fire, last, shared }).map(([name, include], index) => ({
       extends: true as const,
       test: {
         name,
@@ -24,7 +26,7 @@ export default defineConfig({
         // All share one installation.
         maxWorkers: 1,
         env: { KNIT_TEST_PATIENCE: '180000' },
-        testTimeout: 300_000,
+        testTimeout: name === 'fire' ? 1_800_000 : 300_000,
         hookTimeout: 300_000,
         // A project of one worker and of order 0 comes after all others.
         sequence: { groupOrder: index + 1 },

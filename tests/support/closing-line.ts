@@ -4,6 +4,8 @@ declare module 'vitest' {
   interface TaskMeta {
     /** What ran the programs of the test, where there is a choice. */
     engine?: string
+    /** What it measured of faults: how long each took to be over. */
+    recovered?: string[]
   }
 }
 
@@ -23,6 +25,8 @@ export default class ClosingLine implements Reporter {
     const inState = (state: string) => tests.filter((test) => test.result().state === state)
     const engines = new Set(tests.flatMap((test) => test.meta().engine ?? []))
     if (engines.size > 0) console.log(`Engines tested: ${[...engines].join(', ')}`)
+    const recovered = tests.flatMap((test) => test.meta().recovered ?? [])
+    if (recovered.length > 0) console.log(`Recovered from\n${recovered.map(indented).join('\n')}`)
     const skipped = inState('skipped')
     if (skipped.length > 0)
       console.log(`Not tested on this machine:\n${skipped.map(reason).join('\n')}`)
@@ -35,6 +39,8 @@ export default class ClosingLine implements Reporter {
     this.#say(`${inState('passed').length} passed, ${failed} failed${left}`)
   }
 }
+
+const indented = (line: string): string => `  ${line}`
 
 function reason(test: TestCase): string {
   const result = test.result()

@@ -38,17 +38,6 @@ export const without = <T>(planId: string, all: T): T =>
     Array.isArray(value) ? value.filter((one) => !JSON.stringify(one).includes(planId)) : value,
   ) as T
 
-/** Has workers looked at without an event, as they are unless values say otherwise, such as those of the tests. */
-export async function lookOften(namespace: string): Promise<void> {
-  const kubectl = (...words: string[]) => execute(['kubectl', '-n', namespace, ...words])
-  const service = 'ksvc/step-observe-worker'
-  const variable = { name: 'KNIT_LOOK_INTERVAL', value: '5' }
-  const place = '/spec/template/spec/containers/0/env/-'
-  const patch = [{ op: 'add', path: place, value: variable }]
-  await kubectl('patch', service, '--type', 'json', '--patch', JSON.stringify(patch))
-  await kubectl('wait', service, '--for=condition=Ready', '--timeout=120s')
-}
-
 const kinds = [
   ['serving.knative.dev/v1', 'Service'],
   ['eventing.knative.dev/v1', 'Broker'],
@@ -98,7 +87,3 @@ export async function untilGone(namespace: string): Promise<void> {
     return left.length === 0
   })
 }
-
-/** An answer, however often it has to be asked for: who answers may just be replaced. */
-export const asked = <T>(ask: () => Promise<T>): Promise<NonNullable<T>> =>
-  until(() => ask().catch(() => undefined))

@@ -9,20 +9,12 @@ import { volumeOf } from '#shared/domain/worker-spec.ts'
 import { testConfig } from '#tests/support/kubernetes.ts'
 import { kubernetes } from '../installation.ts'
 import { knitIn } from '../installed.ts'
+import { asked } from '../asked.ts'
+import { lookOften } from '../look-often.ts'
 import { visit } from '../visit.ts'
 import { isRunning, outputOf } from '../work.ts'
 import { commandsOf, deskIn } from './desk.ts'
-import {
-  asked,
-  everything,
-  lookOften,
-  ours,
-  samePort,
-  test,
-  untilGone,
-  untilReady,
-  without,
-} from './lifecycle.ts'
+import { everything, ours, samePort, test, untilGone, untilReady, without } from './lifecycle.ts'
 
 const { core } = kubernetes()
 
@@ -91,7 +83,7 @@ test('when the release is uninstalled programs end as when they are stopped and 
   helm,
 }) => {
   const { namespace, images } = there
-  await lookOften(namespace)
+  await lookOften(namespace, 5)
   const runId = await work.start('echo kept > /out/text')
   const kept = await work.end(runId)
   const knitId = outputOf(kept)

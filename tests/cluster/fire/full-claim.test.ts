@@ -1,0 +1,43 @@
+import { PatchStrategy, setHeaderOptions } from '@kubernetes/client-node'
+import { randomUUID } from 'node:crypto'
+import { expect } from 'vitest'
+import { volumeOf } from '#shared/domain/worker-spec.ts'
+import { asked } from '../asked.ts'
+import { outputOf } from '../work.ts'
+import { test } from './fire.ts'
+import { expectInOrder } from './verdict.ts'
+
+test('a run whose claim is full fails and says so, and leaves nothing when it is deleted', async ({
+  node,
+  work,
+  knit,
+  there: { namespace },
+  cluster: { core },
+  onTestFinished,
+}) => {
+  const place = { key: 'knit.test/place', value: randomUUID() }
+  const line = 'dd if=/dev/zero of=/out/zeros bs=1M count=8'
+  const runId = await work.start(line, { on_node: { must: [`${place.key}=${place.value}`] } })
+  const waiting = await work.until(runId, ({ reason }) => reason?.includes('affinity'))
+  const name = volumeOf(outputOf(waiting))
+  const folder = await asked(async () => {
+    const { spec } = await core.readNamespacedPersistentVolumeClaim({ namespace, name })
+    const volume = await core.readPersistentVolume({ name: spec?.volumeName ?? '' })
+    return volume.spec?.hostPath?.path
+  })
+  const mode = ['-o', 'size=4m,mode=777']
+  await node.inside('mount', '-t', 'tmpfs', ...mode, 'tmpfs', folder)
+  onTestFinished(async () => void (await node.inside('umount', '--lazy', folder)))
+
+  const label = (value: string | null) =>
+    core.patchNode(
+      { name: node.name, body: { metadata: { labels: { [place.key]: value } } } },
+      setHeaderOptions('Content-Type', PatchStrategy.MergePatch),
+    )
+  onTestFinished(async () => void (await label(null)))
+  await label(place.value)
+  const run = await work.end(runId)
+  expect(run).toMatchObject({ status: 'failed', attempt: 1 })
+  expect(await knit('run', 'show', '--log', runId)).toMatch(/No space left on device/)
+  await expectInOrder(knit)
+})

@@ -1,0 +1,50 @@
+import { expect } from 'vitest'
+import { connectApi } from '#shared/client/connect.ts'
+import { runs } from '#shared/contracts/runs.ts'
+import { installAnother } from '../another-release.ts'
+import { knitIn } from '../installed.ts'
+import { run } from '../phase.ts'
+import { test } from './fire.ts'
+import { startLoad } from './load.ts'
+import { podsIn, postgres } from './pods.ts'
+import { expectOnce, statusesOf } from './verdict.ts'
+import { followReleased } from './workers.ts'
+
+test('two releases in two namespaces of one cluster do their work side by side, and what befalls one is not noticed by the other', async ({
+  fire,
+  there,
+  api,
+  folder,
+  cluster,
+  signal,
+  onTestFinished,
+}) => {
+  const namespace = `${there.namespace}-two`
+  const kubectl = (...words: string[]) => run(['kubectl', ...words])
+  await kubectl('create', 'namespace', namespace)
+  onTestFinished(async () => {
+    await run(['helm', 'uninstall', 'knitfab', '--ignore-not-found', '--namespace', namespace])
+    await kubectl('-n', namespace, 'delete', 'pod', '--all', '--force')
+    await kubectl('delete', 'namespace', namespace, '--timeout=180s')
+  })
+  const other = await installAnother(there, namespace)
+  const released = await followReleased(other)
+  const theirs = connectApi(other)
+  const one = await fire.load(25)
+  const two = await startLoad({ api: theirs, there: other, folder }, 5)
+  const pods = podsIn(namespace)
+  const before = await pods.list(postgres)
+  await pods.kill(postgres)
+  await pods.replaced(postgres, before)
+  await fire.recovered('PostgreSQL of another release killed', one)
+
+  expect(statusesOf(await fire.expectOnce(one))).toEqual(['done'])
+  const knit = await knitIn(folder, other, signal)
+  const all = await expectOnce({ there: other, cluster, knit }, two, released)
+  expect(statusesOf(all)).toEqual(['done'])
+  await released.stop()
+  const plansOf = async (asked: typeof api) =>
+    new Set((await asked.call(runs.find, {})).map(({ plan }) => plan.planId))
+  expect((await plansOf(theirs)).has(one.planId)).toBe(false)
+  expect((await plansOf(api)).has(two.planId)).toBe(false)
+})
