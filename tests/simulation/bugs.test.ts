@@ -1,17 +1,17 @@
-import { expect, test } from 'vitest'
-import { testServer } from '#tests/support/database.ts'
+import { expect } from 'vitest'
 import { bugs, type Bug, type BugName } from './bugs.ts'
-import { playOne, playSchedules } from './lanes.ts'
+import { playOne, playSchedules, type Server } from './lanes.ts'
+import { test } from './quiet-server.ts'
 import type { Result } from './simulation.ts'
 
 const most = 50
 
 /** The first schedule in which a bug shows. */
-async function findFirst(bug: BugName): Promise<Result> {
+async function findFirst(server: Server, bug: BugName): Promise<Result> {
   const { from = 1 }: Bug = bugs[bug]
   const seeds = Array.from({ length: most }, (_, index) => from + index)
   let found: Result | undefined
-  await playSchedules(testServer(), { seeds, lanes: 1, bug }, (result) => {
+  await playSchedules(server, { seeds, lanes: 1, bug }, (result) => {
     if (result.wrong.length > 0) found = result
     return found !== undefined
   })
@@ -22,9 +22,9 @@ async function findFirst(bug: BugName): Promise<Result> {
 test.for(Object.keys(bugs) as BugName[])(
   'an engine is found out in which %s, and the schedule that shows it does so again, step by step',
   { timeout: 120_000 },
-  async (bug) => {
-    const first = await findFirst(bug)
+  async (bug, { server }) => {
+    const first = await findFirst(server, bug)
     expect(first.wrong.join('\n')).toMatch(bugs[bug].shows)
-    expect(await playOne(testServer(), first.seed, { bug })).toEqual(first)
+    expect(await playOne(server, first.seed, { bug })).toEqual(first)
   },
 )

@@ -1,6 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { availableParallelism, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { availableParallelism } from 'node:os'
 import { Misused, runProgram } from '#shared/runtime/command-line.ts'
 import { startTestPostgres } from '#tests/support/global-postgres.ts'
 import { bugs, isBug } from './bugs.ts'
@@ -46,8 +44,7 @@ async function simulate(values: Values): Promise<number> {
 }
 
 async function play(wish: Wish, withTrace: boolean): Promise<number> {
-  const folder = await mkdtemp(join(tmpdir(), 'knit-simulation-'))
-  const server = await startTestPostgres(folder)
+  const server = await startTestPostgres()
   const begun = performance.now()
   let played = 0
   const failed: Result[] = []
@@ -61,7 +58,6 @@ async function play(wish: Wish, withTrace: boolean): Promise<number> {
     })
   } finally {
     await server.stop()
-    await rm(folder, { recursive: true, force: true })
   }
   for (const result of failed) explain(result, wish.bug)
   const seconds = (performance.now() - begun) / 1000

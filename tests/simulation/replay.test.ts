@@ -1,21 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { expect, test as base } from 'vitest'
-import { startTestPostgres, type TestServer } from '#tests/support/global-postgres.ts'
+import { expect } from 'vitest'
+import type { TestServer } from '#tests/support/global-postgres.ts'
 import type { Habits } from './habits.ts'
 import { playSchedules } from './lanes.ts'
-
-/** As `npm run simulate` has one: where much is made and dropped beside it, connections forget where they wrote their last row. */
-const test = base.extend<{ server: TestServer }>({
-  server: async ({}, use) => {
-    const folder = await mkdtemp(join(tmpdir(), 'knit-replay-'))
-    const server = await startTestPostgres(folder)
-    await use(server)
-    await server.stop()
-    await rm(folder, { recursive: true, force: true })
-  },
-})
+import { test } from './quiet-server.ts'
 
 /** So much that tables have more than a page, and that several connections write to them. */
 const busy: Partial<Habits> = { wishes: 20, crowd: 10, haste: 0.6, held: 0 }
