@@ -49,6 +49,7 @@ const replaced =
 export const bugs = {
   'a combination may have two runs': {
     shows: /No combination of inputs has two runs/,
+    from: 46,
     schema: 'alter table run drop constraint run_plan_id_combination_key',
     reword: replaced(/on conflict \(plan_id, combination\) do nothing/),
   },
@@ -78,7 +79,7 @@ export const bugs = {
   },
   'a move does not ask whether the status is still the one that was claimed': {
     shows: /leads by legal moves/,
-    from: 51,
+    from: 55,
     habits: { moves: 4, slow: 0.3 },
     reword: replaced(
       /\(status, attempt, claim\) = \(…, …, …::uuid\)/,
@@ -135,7 +136,12 @@ export const bugs = {
       'delete from match_task where …::bigint[] is not null',
     ),
   },
-  'nobody sweeps': { shows: /waits|looked at again soon/, habits: { wishes: 6 }, without: 'sweep' },
+  'nobody sweeps': {
+    shows: /waits|looked at again soon/,
+    from: 10,
+    habits: { wishes: 6 },
+    without: 'sweep',
+  },
 } satisfies Record<string, Bug>
 export type BugName = keyof typeof bugs
 
