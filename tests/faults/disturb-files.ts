@@ -169,6 +169,7 @@ async function outcomeOf(
 ): Promise<Outcome> {
   await sweepOnce(world)
   const afterOne = await checkInvariants(world, tolerance)
+  await world.home.haveBegun()
   await bringToRest(world)
   const atRest = await checkInvariants(world, 0)
   return {

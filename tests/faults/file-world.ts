@@ -17,7 +17,7 @@ import { makeWorld } from '#tests/support/functions.ts'
 import { processesOf, temporaryFolder } from '#tests/support/local-home.ts'
 import { until } from '#tests/support/until.ts'
 import { removeTree } from '#shared/files/trash.ts'
-import { allVolumesOf } from '#shared/ports/cluster.ts'
+import { allVolumesOf, type Worker } from '#shared/ports/cluster.ts'
 import { changeOf, quiet, type Quiet } from './quiet-world.ts'
 
 /** A quiet world whose volumes and workers are those of a local home. */
@@ -74,15 +74,27 @@ export class FileHome {
     return { ...world, home: this }
   }
 
+  /** Waits for programs that are on their way: were time to pass meanwhile, they would be given up as never having begun. */
+  async haveBegun(): Promise<void> {
+    await until(async () => {
+      const workers = await this.#workers()
+      return workers.every(({ state: { phase } }) => phase !== 'pending')
+    })
+  }
+
   async endPrograms(): Promise<void> {
     await until(async () => {
-      const names = await this.cluster.listWorkers()
-      const found = await Promise.all(names.map(({ name }) => this.cluster.findWorker(name)))
-      const workers = found.filter((worker) => worker !== undefined)
+      const workers = await this.#workers()
       const running = workers.filter(({ state: { phase } }) => phase === 'running')
       for (const { uid } of running) if (!this.#told.has(uid)) this.#tell(uid)
       return workers.every(({ state: { phase } }) => phase !== 'running' && phase !== 'pending')
     })
+  }
+
+  async #workers(): Promise<Worker[]> {
+    const names = await this.cluster.listWorkers()
+    const found = await Promise.all(names.map(({ name }) => this.cluster.findWorker(name)))
+    return found.filter((worker) => worker !== undefined)
   }
 
   #tell(uid: string): void {
