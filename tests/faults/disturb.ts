@@ -13,14 +13,15 @@ import {
   type QuietWorld,
 } from './quiet-world.ts'
 import { reluctant, type Scenario } from './scenario.ts'
+import { standingOf } from './standing.ts'
 import { describeState } from './state.ts'
 
 /** How things stand when all has come to rest. */
-export type Outcome = {
+type Future = { state: string[]; broken: Check[] }
+
+export type Outcome = Future & {
   /** What the function answered, the last time it was asked. */
   status: number
-  state: string[]
-  broken: Check[]
 }
 
 /** A world before the work of a function, and the call of that function. */
@@ -63,7 +64,7 @@ export const undisturbed = (begin: Begin): Promise<{ calls: Call[]; right: Outco
     const { world, act } = await begin()
     const { gate, calls } = recordingGate()
     const { status } = await behind(gate, world, act)
-    return { calls: [...calls], right: await outcomeOf(world, status) }
+    return { calls: [...calls], right: { status, ...(await futureOf(world)) } }
   })
 
 /** Lets a function do its work and nothing else; `behindGate` is called with that work, all of which passes a gate. */
@@ -90,14 +91,14 @@ const behind = (
 ): Promise<Response> => hooksThrough(gate, () => act(gatedWorld(world, gate)))
 
 /** Hooks agree, with a variable for the program, but for the first call of the reluctant one. */
-async function withHooks<T>(work: () => Promise<T>): Promise<T> {
-  let calls = 0
-  const undo = answerHooks(({ path }) =>
-    path === reluctant && calls++ === 0
-      ? new Response(null, { status: 500 })
-      : Response.json(agreement),
-  )
-  return work().finally(undo)
+async function withHooks<T>(work: (hooks: { hasDeclined: boolean }) => Promise<T>): Promise<T> {
+  const hooks = { hasDeclined: false }
+  const undo = answerHooks(({ path }) => {
+    if (path !== reluctant || hooks.hasDeclined) return Response.json(agreement)
+    hooks.hasDeclined = true
+    return new Response(null, { status: 500 })
+  })
+  return work(hooks).finally(undo)
 }
 const agreement = { knitfabExtension: { env: { A: '1' } } }
 
@@ -113,6 +114,9 @@ export const disturbances = (
     only(call) ? faultsOf(call).map((fault) => ({ at: index + 1, fault, call })) : [],
   )
 
+/** What came of worlds, by how they stood when the function was done: where two stand alike, the same comes of both. */
+export type Futures = Map<string, Promise<Future>>
+
 /**
  * Lets a function do the same work with one fault; who asked and heard of none or of a failure, as a client of a route, asks
  * again. Gives back what came of it once sweeps have done what is left.
@@ -121,28 +125,34 @@ export const disturbed = (
   begin: Begin,
   { at, fault }: Disturbance,
   asksAgain: boolean,
+  futures: Futures,
 ): Promise<Outcome> =>
-  withHooks(async () => {
+  withHooks(async (hooks) => {
     const { world, act } = await begin()
     const { gate, hasHappened } = faultyGate(at, fault)
     const first = await behind(gate, world, act)
     if (!hasHappened()) throw new Error(`there was no call ${at}`)
     // Nobody hears what a process answers that has died.
     const heardNothing = fault === 'killed' || first.status >= 500
-    const last = asksAgain && heardNothing ? await act(world) : first
-    return outcomeOf(world, last.status)
+    const { status } = asksAgain && heardNothing ? await act(world) : first
+    const standing = `${hooks.hasDeclined} ${await standingOf(world)}`
+    const future = futures.get(standing) ?? futureOf(world)
+    futures.set(standing, future)
+    return { status, ...(await future) }
   })
 
 // Seconds: programs that run have their work in progress after one sweep; nothing else may be left.
 const tolerance = 60
 
-async function outcomeOf(world: QuietWorld, status: number): Promise<Outcome> {
+async function futureOf(before: QuietWorld): Promise<Future> {
+  // Another process goes on, which remembers nothing.
+  const world = copyOf(before)
   await sweepOnce(world)
   const afterOne = await checkInvariants(world, tolerance)
   await bringToRest(world)
   const atRest = await checkInvariants(world, 0)
   const broken = [...afterOne, ...atRest].filter(({ state }) => state !== 'holds')
-  return { status, state: await describeState(world), broken }
+  return { state: await describeState(world), broken }
 }
 
 export const inWords = ({ at, fault, call }: Disturbance): string =>

@@ -1,6 +1,13 @@
 import { describe, expect, vi } from 'vitest'
 import { test } from '#tests/support/world.ts'
-import { beginnings, disturbances, disturbed, inWords, undisturbed } from './disturb.ts'
+import {
+  beginnings,
+  disturbances,
+  disturbed,
+  inWords,
+  undisturbed,
+  type Futures,
+} from './disturb.ts'
 import { routeScenarios } from './route-scenarios.ts'
 
 // Some of them work through hundreds of disturbances.
@@ -14,9 +21,10 @@ describe.each(Object.entries(routeScenarios))('%s, whatever fails at any call', 
       const { calls, right } = await undisturbed(begin)
       expect(right.status).toBeLessThan(300)
       expect(right.broken).toEqual([])
+      const futures: Futures = new Map()
       for (const disturbance of disturbances(calls, scenario)) {
         const what = inWords(disturbance)
-        const outcome = await disturbed(begin, disturbance, true)
+        const outcome = await disturbed(begin, disturbance, true, futures)
         expect({ what, ...outcome }).toEqual({ what, ...right })
       }
     },
