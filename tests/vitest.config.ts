@@ -10,7 +10,8 @@ export default defineConfig({
     exclude: ['**/node_modules/**', 'tests/cluster/**'],
     globalSetup: ['tests/support/global-postgres.ts'],
     reporters: ['default', 'tests/support/closing-line.ts'],
-    maxWorkers: 2,
+    // One more than the processors of a small machine: each waits for PostgreSQL now and then.
+    maxWorkers: 3,
     sequence: { sequencer: LongFirst },
     // Without the way by which a text becomes a prototype: what needed it would fail here.
     execArgv: ['--disable-proto=delete'],
