@@ -13,7 +13,8 @@ import { runCommandLine } from './run-command-line.ts'
 /** For tests: a directory that is gone afterwards. */
 export function tempDir(): string {
   const dir = mkdtempSync(join(tmpdir(), 'knit-cli-'))
-  onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
+  // A shell may still write its history there.
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true, maxRetries: 5 }))
   return dir
 }
 

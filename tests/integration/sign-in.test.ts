@@ -39,7 +39,7 @@ async function project(ctx: TestWorld, settings: Partial<TestWorld['config']> = 
   return { cwd, sessions, session, change, whoami, front }
 }
 
-/** `knit login`, while somebody goes to the page that it names. The pauses between its questions wait for that. */
+/** `knit login`, while somebody goes to the page that it names. The pause before its question waits for that. */
 async function login(cwd: string, name: string) {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
   let told = ''
@@ -55,7 +55,8 @@ async function login(cwd: string, name: string) {
   try {
     const signingIn = knit(['login'], cwd, { stderr })
     const { text: last } = await signInAs(name, await invited.promise)
-    vi.setTimerTickMode('nextTimerAsync')
+    // No longer: whoever waits for answers would give them up.
+    await vi.advanceTimersByTimeAsync(5_000)
     const { code } = await signingIn
     return { code, told, last }
   } finally {

@@ -20,6 +20,8 @@ type There = {
   volumes: Volumes
   /** As somebody without our key would have them. */
   foreign: Volumes
+  /** Where the agent has a directory. */
+  folderOf(volume: string): string
   scratch: string
   /** The agent goes, and comes back as another. */
   stop(): Promise<void>
@@ -30,11 +32,11 @@ const test = base.extend<{ there: There; volume: string }>({
   volume: async ({}, use) => use(`data-knitid-${randomUUID()}`),
   there: async ({}, use) => {
     const storage = mkdtempSync('/var/tmp/knit-directories-')
-    const folderOf = (name: string) => {
+    const makeFolder = (name: string) => {
       mkdirSync(join(storage, name))
       return join(storage, name)
     }
-    const folders = { volumes: folderOf('volumes'), trash: folderOf('trash') }
+    const folders = { volumes: makeFolder('volumes'), trash: makeFolder('trash') }
     const key = publicKeyFrom('our key')
     const mayCall = (token: string | undefined, about: string) => isCall(token, about, key)
     let server: Server
@@ -55,15 +57,22 @@ const test = base.extend<{ there: There; volume: string }>({
         layout: 'shared',
         agentUrl,
       })
-    const scratch = folderOf('scratch')
-    await use({ volumes: seenBy('our key'), foreign: seenBy('another'), scratch, stop, start })
+    const scratch = makeFolder('scratch')
+    await use({
+      volumes: seenBy('our key'),
+      foreign: seenBy('another'),
+      folderOf: (volume) => join(folders.volumes, volume),
+      scratch,
+      stop,
+      start,
+    })
     await stop()
     rmSync(storage, { recursive: true })
   },
 })
 
 test('directories are made, filled, read, measured, listed and deleted by the agent that has them', async ({
-  there: { volumes, scratch },
+  there: { volumes, folderOf, scratch },
   volume,
 }) => {
   await volumes.ensureVolume({ name: volume, labels: {} })
@@ -75,7 +84,8 @@ test('directories are made, filled, read, measured, listed and deleted by the ag
   const sending = await volumes.send(volume)
   const sent = Buffer.concat(await sending.toArray())
   expect(sending.digest?.()).toBe(measure?.digest)
-  expect(sent.equals(Buffer.concat(await pack(scratch).toArray()))).toBe(true)
+  const kept = Buffer.concat(await pack(folderOf(volume)).toArray())
+  expect(sent.equals(kept)).toBe(true)
   await volumes.requireMounts([volume])
   expect(await allVolumesOf(volumes)).toEqual([volume])
 
