@@ -48,6 +48,13 @@ test('a large run whose turn it is, is not starved by small ones', () => {
   expect(admit([{ ...small, live: 1 }, large], room(5), 10).admitted).toEqual(['large'])
 })
 
+test('who waits for a resource keeps nobody waiting who needs none of it', () => {
+  const gpu = demand(['g1', 'g2'], { resources: { cpu: '1', gpu: '1' }, live: 1 })
+  const plain = demand(['a', 'b', 'c', 'd'], { live: 3 })
+  // Of the six one is held for the first that waits for a gpu.
+  expect(admit([gpu, plain], room(6, { gpu: 1 }), 10).admitted).toEqual(['a'])
+})
+
 test('what can never fit is told with the reason, and holds no other back', () => {
   const large = demand(['x', 'y'], { resources: { cpu: '8', memory: '1' } })
   const strange = demand(['z'], { resources: { cpu: '1', 'example.test/gpu': '1' } })

@@ -1,4 +1,4 @@
-import { fits, needs, neverFits, sum, use } from './room.ts'
+import { fits, needs, neverFits, sum, use, type Limits } from './room.ts'
 
 /** What one plan asks of the machine: resources of each run, how many use it now, and who waits, the oldest first. */
 export type PlanDemand = {
@@ -11,10 +11,12 @@ export type PlanDemand = {
 /** Who may go on now, and who never can, with the reason. */
 export type Admission = { admitted: string[]; impossible: { runId: string; reason: string }[] }
 
+/** How many runs of a plan are live and wait, and what each needs. */
+export type Queue = { limits: Limits; live: number; waiting: number }
+
 /**
  * Decides which waiting runs fit beside those that are live: turns go to the plan with the fewest live runs, within a plan
- * to the oldest. A plan that does not fit just now holds the next ones back, so that large runs are not starved by small.
- * At most `liveRuns` are live at a time; 0 stands for any number.
+ * to the oldest. At most `liveRuns` are live at a time; 0 stands for any number.
  */
 export function admit(
   demands: readonly PlanDemand[],
@@ -23,31 +25,44 @@ export function admit(
   liveRuns = 0,
 ): Admission {
   const admission: Admission = { admitted: [], impossible: [] }
-  const queues = demands.map((demand) => ({
-    ...demand,
-    limits: needs(demand.resources),
-    waiting: [...demand.waiting],
-  }))
-  const used = new Map<string, number>()
-  for (const { limits, live } of queues) use(used, limits, live)
-
-  for (const queue of queues) {
-    const reason = neverFits(queue.planId, queue.limits, capacity)
-    if (reason === undefined) continue
-    admission.impossible.push(...queue.waiting.map((runId) => ({ runId, reason })))
-    queue.waiting = []
-  }
-  const most = Math.min(limit, (liveRuns || Infinity) - sum(queues.map(({ live }) => live)))
-  while (admission.admitted.length < most) {
-    const next = queues
-      .filter(({ waiting }) => waiting.length > 0)
-      .sort((a, b) => a.live - b.live)[0]
-    const runId = next?.waiting[0]
-    if (!next || runId === undefined || !fits(next.limits, used, capacity)) break
-    next.waiting.shift()
-    next.live += 1
-    use(used, next.limits, 1)
-    admission.admitted.push(runId)
+  const plans = demands.map(({ planId, resources, live, waiting }) => {
+    const limits = needs(resources)
+    const reason = neverFits(planId, limits, capacity)
+    if (reason === undefined) return { limits, live, left: [...waiting] }
+    admission.impossible.push(...waiting.map((runId) => ({ runId, reason })))
+    return { limits, live, left: [] }
+  })
+  const queues = plans.map(({ left, ...plan }) => ({ ...plan, waiting: left.length }))
+  for (const own of turns(queues, capacity, { limit, liveRuns })) {
+    const runId = plans[own]?.left.shift()
+    if (runId !== undefined) admission.admitted.push(runId)
   }
   return admission
+}
+
+/**
+ * The index of the plan whose next run goes on, again and again. What a run whose turn it is needs is held for it when it does not fit
+ * just now, so that large runs are not starved by small; others may have the rest.
+ */
+export function* turns(
+  queues: readonly Queue[],
+  capacity: ReadonlyMap<string, number>,
+  { limit = Infinity, liveRuns = 0 },
+): Generator<number> {
+  const used = new Map<string, number>()
+  for (const { limits, live } of queues) use(used, limits, live)
+  const left = queues.map((queue, own) => ({ ...queue, own }))
+  const most = Math.min(limit, (liveRuns || Infinity) - sum(queues.map(({ live }) => live)))
+  for (let given = 0; given < most;) {
+    const waiting = left.filter((queue) => queue.waiting > 0)
+    if (waiting.length === 0) return
+    const next = waiting.reduce((least, queue) => (queue.live < least.live ? queue : least))
+    if (fits(next.limits, used, capacity)) {
+      next.live += 1
+      next.waiting -= 1
+      given += 1
+      yield next.own
+    } else next.waiting = 0
+    use(used, next.limits, 1)
+  }
 }

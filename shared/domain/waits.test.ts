@@ -35,6 +35,14 @@ test('a run that fits with all before it is about to go on', () => {
   )
 })
 
+test('a run before it that waits for what it does not need keeps it from nothing', () => {
+  const gpus = [queue(1, 1, { cpu: '1', gpu: '1' }), queue(2, 1)]
+  const explain = explainWaits(gpus, room(4, { gpu: 1 }))
+  expect(explain({ own: 0, before: 0 })).toMatch(/^it waits for gpu: 0 of 1/)
+  expect(explain({ own: 1, before: 0 })).toMatch(/^it is about to be admitted; place 2 of 3$/)
+  expect(explain({ own: 1, before: 1 })).toMatch(/^it waits for its turn; place 3 of 3$/)
+})
+
 test('a run that fits, but beside more others than may be live, waits for one of those to end', () => {
   const queues = [queue(2, 2), queue(1, 1)]
   const full = explainWaits(queues, room(8), 3)

@@ -1,3 +1,4 @@
+import { turns } from './admission.ts'
 import { showAmount } from './quantity.ts'
 import { fits, needs, neverFits, sum, use, type Limits } from './room.ts'
 
@@ -33,6 +34,8 @@ export function explainWaits(
   const free = (liveRuns || Infinity) - sum(all.map(({ live }) => live))
   const used = new Map<string, number>()
   for (const { limits, live } of all) use(used, limits, live)
+  const goOn = new Map<number, number>()
+  for (const own of turns(all, capacity, { liveRuns })) goOn.set(own, (goOn.get(own) ?? 0) + 1)
 
   return ({ own, before, putBack = false }) => {
     const plan = all[own]
@@ -44,29 +47,9 @@ export function explainWaits(
     const place = `place ${1 + sum(ahead)} of ${places}`
     const lack = lacking(plan, used, capacity) ?? (free > 0 ? undefined : turnOf(liveRuns))
     if (lack !== undefined) return `it waits for ${lack}; ${place}`
-    if (sum(ahead) >= free || !goOnTogether(all, ahead.with(own, before + 1), used, capacity))
-      return `it waits for its turn; ${place}`
+    if (before >= (goOn.get(own) ?? 0)) return `it waits for its turn; ${place}`
     return putBack ? undefined : `it is about to be admitted; ${place}`
   }
-}
-
-/** Whether so many more runs of each plan fit, all at the same time. */
-function goOnTogether(
-  plans: readonly { limits: Limits }[],
-  counts: readonly number[],
-  used: ReadonlyMap<string, number>,
-  capacity: ReadonlyMap<string, number>,
-): boolean {
-  const taken = new Map(used)
-  const going = plans.map(({ limits }, index) => ({ limits, count: counts[index] ?? 0 }))
-  for (const { limits, count } of going) use(taken, limits, count)
-  return going.every(
-    ({ limits, count }) =>
-      count === 0 ||
-      Object.entries(limits).every(
-        ([name, amount]) => amount === 0 || (taken.get(name) ?? 0) <= (capacity.get(name) ?? 0),
-      ),
-  )
 }
 
 const turnOf = (liveRuns: number): string =>
