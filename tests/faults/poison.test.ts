@@ -61,7 +61,12 @@ async function alarmedOf(world: TestWorld): Promise<Record<string, number>> {
 
 test.for<[string, (world: TestWorld) => Poison, number, RegExp]>([
   ['whose step always throws', () => always500, tries, /always throws/],
-  ['whose data are nothing we know', (world) => withData(world, { planId: 7 }), 1, /do not fit dev.knitfab.data.nominated: planId: expected text/],
+  [
+    'whose data are nothing we know',
+    (world) => withData(world, { planId: 7 }),
+    1,
+    /do not fit dev.knitfab.data.nominated: planId: expected text/,
+  ],
   [
     'of ten megabytes',
     (world) => withData(world, { planId: randomUUID(), more: 'x'.repeat(10 * 2 ** 20) }),

@@ -90,6 +90,8 @@ const patience = 30
 /** Lets time pass, and one sweep and the steps it wakes do what is left; gives back how many events the sweep told. */
 export async function sweepOnce(world: Quiet<World>): Promise<number> {
   await passTime(world)
+  // So much later whoever sweeps looks at everything again; what he has looked at, he knows by the settings.
+  world.config = { ...world.config }
   for (const step of clockSteps) await tick(stepOf(step), world)
   const told = world.events.length
   await deliverAll(world)

@@ -99,7 +99,7 @@ export const bugs = {
   },
   'a worker of the same name is taken for that of the attempt': {
     shows: /not what uid/,
-    from: 15,
+    from: 22,
     habits: {
       ...undisturbed,
       twins: 3,

@@ -6,11 +6,12 @@ import type { Claimed } from '#shared/database/runs.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineClockStep } from '#shared/runtime/define-step.ts'
 import { advance, askHooks } from '#shared/runtime/hooks.ts'
+import { nowAndThen } from '#shared/runtime/now-and-then.ts'
 import { serveRun } from '#shared/runtime/serve-run.ts'
 
 const uploadsAtOnce = 100
 const forgottenAtOnce = 1000
-const betweenLooks = 10 * 60_000
+const minute = 60_000
 
 /**
  * Removes what nobody needs any more: leases, uploads and imports whose lease has passed, volumes that were made again, dead events
@@ -18,7 +19,14 @@ const betweenLooks = 10 * 60_000
  */
 export default defineClockStep(
   'clean-up',
-  [removeLeases, endLost, tidyTransfers, removeRemade, forgetDead, forgetAllOld],
+  [
+    removeLeases,
+    endLost,
+    tidyTransfers,
+    nowAndThen(10 * minute, removeRemade),
+    forgetDead,
+    forgetAllOld,
+  ],
   { uses: ['listVolumes', 'tidyTransfers'] },
 )
 
@@ -37,16 +45,11 @@ async function tidyTransfers({ transfers }: Context): Promise<void> {
   await transfers.tidyTransfers()
 }
 
-const lookedAt = new WeakMap<Context['config'], number>()
-
-/** Whoever is late may make a volume again that has been deleted. There may be very many volumes: they are looked through now and then. */
+/** Whoever is late may make a volume again that has been deleted. */
 async function removeRemade(ctx: Context): Promise<void> {
-  const now = ctx.clock.now().getTime()
-  if (Math.abs(now - (lookedAt.get(ctx.config) ?? 0)) < betweenLooks) return
   let count = 0
   for await (const volumes of await ctx.cluster.listVolumes())
     count += await dropRemade(ctx.sql, volumes, ctx.by)
-  lookedAt.set(ctx.config, now)
   if (count === 0) return
   ctx.relay.wake()
   ctx.log.warn('volumes are removed: they had been, and were made again', { count })

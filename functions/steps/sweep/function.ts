@@ -5,19 +5,25 @@ import { findStaleWorkers } from '#shared/database/runs.ts'
 import type { KnitEvent } from '#shared/ports/event-bus.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineClockStep } from '#shared/runtime/define-step.ts'
+import { nowAndThen } from '#shared/runtime/now-and-then.ts'
 
 const dueAtOnce = 500
+const minute = 60_000
 
 /**
  * Finds what a crash or a lost event left behind: events in the outbox are published, work that is due and unserved is told
  * of again, and workers nobody needs are removed. Whatever happens to events, this keeps work going.
  */
-export default defineClockStep('sweep', [publishLeft, tellDue, removeStaleWorkers], {
-  minScale: 1,
-  concurrency: 1,
-  tellsOfSystem: true,
-  uses: ['listWorkers', 'deleteWorker'],
-})
+export default defineClockStep(
+  'sweep',
+  [publishLeft, tellDue, nowAndThen(minute, removeStaleWorkers)],
+  {
+    minScale: 1,
+    concurrency: 1,
+    tellsOfSystem: true,
+    uses: ['listWorkers', 'deleteWorker'],
+  },
+)
 
 async function publishLeft({ relay, metrics }: Context): Promise<void> {
   metrics.count('knit_sweep_found_total', { what: 'outbox' }, await relay.drain())
