@@ -107,7 +107,8 @@ const ofOurs = /^(x-forwarded-.*|forwarded|trailer)$/
 function ofRequest(headers: NodeJS.Dict<string | string[]>) {
   const named = String(headers['connection'] ?? '')
     .toLowerCase()
-    .split(/\s*,\s*/)
+    .split(',')
+    .map((name) => name.trim())
   const dropped = [identityHeader, ...named]
   return Object.fromEntries(
     Object.entries(endToEnd(headers)).filter(

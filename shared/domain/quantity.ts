@@ -6,7 +6,8 @@ const binary = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei']
 const nano = 1_000_000_000n
 // As Kubernetes: what is larger counts as this.
 const largest = (2n ** 63n - 1n) * nano
-const pattern = /^([+-]?)(\d+\.?\d*|\.\d+)(?:([numkMGTPE]|[KMGTPE]i)|[eE]([+-]?\d{1,2}))?$/
+// No digit fits two places of it: of very many, a pattern that could share them out would try every way.
+const pattern = /^([+-]?)(\d+(?:\.\d*)?|\.\d+)(?:([numkMGTPE]|[KMGTPE]i)|[eE]([+-]?\d{1,2}))?$/
 
 type Amount = { nanos: bigint; family: 'decimal' | 'binary' | 'exponent' }
 
@@ -88,7 +89,9 @@ function withExponent(nanos: bigint): string {
 
 /** A quantity on the wire: text or number in, canonical text out. */
 export const Quantity = z
-  .union([z.string(), z.number(), z.null()])
+  .union([z.string(), z.number(), z.null()], {
+    error: 'a quantity is text or a number, such as 500m or 2Gi',
+  })
   .transform((value, ctx) => {
     try {
       return canonicalQuantity(String(value ?? 0))

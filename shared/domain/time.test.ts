@@ -89,3 +89,10 @@ test.for([
 ])('the text %j is no duration', (text) => {
   expect(parseDuration(text)).toBeUndefined()
 })
+
+// A pattern that could share them out between two of its places would be at it for minutes.
+test('very many digits are read once', () => {
+  expect(parseDuration(`${'1'.repeat(500_000)}x`)).toBeUndefined()
+  expect(parseDuration(`${'1'.repeat(500_000)}s`)).toBeUndefined()
+  expect(parseDuration(`${'0'.repeat(500_000)}1s`)).toBe(second)
+})

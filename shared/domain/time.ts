@@ -40,13 +40,17 @@ const durationUnits: Record<string, number> = {
 // The largest duration is that of a signed 64-bit count of nanoseconds.
 const longestDuration = 2 ** 63 / 1e6
 
+// No digit fits two places of it: of very many, a pattern that could share them out would try every way.
+const durationPart = /(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)/
+const wholeDuration = new RegExp(`^([+-]?)((?:${durationPart.source})+|0)$`)
+
 /** Reads a duration such as `1h30m`, `300ms` or `-1.5h` as milliseconds; undefined when it is none. */
 export function parseDuration(text: string): number | undefined {
-  const match = /^([+-]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+|0)$/.exec(text)
+  const match = wholeDuration.exec(text)
   if (!match) return undefined
   const [, sign, body = ''] = match
   let millis = 0
-  for (const [, number, unit = ''] of body.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g))
+  for (const [, number, unit = ''] of body.matchAll(new RegExp(durationPart, 'g')))
     millis += Number(number) * (durationUnits[unit] ?? 0)
   if (millis >= longestDuration) return undefined
   return sign === '-' ? -millis : millis

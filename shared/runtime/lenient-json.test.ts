@@ -57,6 +57,21 @@ test('keys that mean something to JavaScript are keys like any other', () => {
   expect(Object.getPrototypeOf(read)).toBe(Object.prototype)
 })
 
+const many = (count: number) => Array<string>(count).fill('a:b')
+const named = (count: number) => Object.fromEntries(many(count).map((_, at) => [`name${at}`, 1]))
+const input = (count: number) => ({ path: '/in', tags: many(count) })
+
+test('ten thousand entries are looked at, and not one more: of a list, of a mapping, or of all together', () => {
+  for (const given of [{ args: many(10_000) }, { resources: named(10_000) }])
+    expect(withKnownKeys(PlanSpec, given)).toEqual(given)
+  for (const given of [
+    { args: many(10_001) },
+    { resources: named(10_001) },
+    { inputs: [input(5000), input(4999)] },
+  ])
+    expect(() => withKnownKeys(PlanSpec, given)).toThrow(/more than 10000 entries; send fewer/)
+})
+
 test.for([null, 1, 'a', [], [1], true])('%j stays as it is', (value) => {
   expect(withKnownKeys(PlanSpec, value)).toEqual(value)
 })

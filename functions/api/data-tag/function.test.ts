@@ -222,6 +222,13 @@ test('a body of more than a megabyte is too large, and says which setting says s
   await refusal(tag, ctx, at(knitId), 'bad-request', { body: closed })
 })
 
+test('very many tags that are none are not looked at, one by one', async ({ ctx }) => {
+  const body = { add: Array<number>(500_000).fill(1) }
+  expect(await refusal(tag, ctx, at(await makeData(ctx)), 'bad-request', { body })).toMatch(
+    /can not understand the requested json: its lists.*10000 entries/,
+  )
+})
+
 test('keys that mean something to JavaScript do no harm', async ({ ctx }) => {
   const knitId = await makeData(ctx, 'a:1')
   const body =
