@@ -1,4 +1,5 @@
 import { storable, type Queryable } from './sql.ts'
+import { inWindow } from './time-window.ts'
 
 /** What is recorded of a request that changes something, or would have. */
 export type AuditRecord = {
@@ -50,7 +51,7 @@ export async function findAudit(
      where true
            ${actor === undefined ? sql`` : sql`and actor = ${actor}`}
            ${subject === undefined ? sql`` : sql`and subjects @> array[${subject}]`}
-           ${since === undefined ? sql`` : sql`and at >= ${since}`}
+           and ${inWindow(sql, sql`at`, { since })}
            ${after === undefined ? sql`` : sql`and (at, id) < (select at, id from audit where id = ${after})`}
      order by at desc, id desc
      limit ${limit}`

@@ -4,8 +4,9 @@ import { readTagQuery, shownTags, type Tag } from '#shared/domain/tag.ts'
 import { showTags } from '#shared/domain/wire.ts'
 import { logPointOf, mountpointOf, mountsOfPlans, planSummaries } from './plan-view.ts'
 import type { Page } from './page.ts'
-import { inWindow, runSummaries, type TimeWindow } from './run-view.ts'
+import { runSummaries } from './run-view.ts'
 import type { Fragment, Queryable } from './sql.ts'
+import { inWindow, type TimeWindow } from './time-window.ts'
 import { allTagIds, digestOf, pickTags, tagsById, tagStatistics, worthSearching } from './tags.ts'
 
 type DataRow = {
