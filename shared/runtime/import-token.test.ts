@@ -23,7 +23,7 @@ test('a token says what it is for, and is the same each time', async () => {
   expect(decodeProtectedHeader(token)).toEqual({
     alg: 'HS256',
     typ: 'JWT',
-    kid: expect.any(String),
+    kid: expect.stringMatching(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/),
   })
   expect(decodeJwt(token)).toEqual({
     jti: ticket.jti,
@@ -62,7 +62,9 @@ test('keys change, and an old one is good for nothing', async () => {
   expect(await verifyImport(longLived, keys, after(7 * 3600))).toBeUndefined()
 })
 
-const head = { alg: 'HS256', typ: 'JWT', kid: String(Math.floor(seconds / 10_800)) }
+const turn = Math.floor(seconds / 10_800)
+const { kid = '' } = decodeProtectedHeader(await signImport(ticket, keys))
+const head = { alg: 'HS256', typ: 'JWT', kid }
 
 /** A token signed with the right key, but for what is changed. */
 async function changed(change: {
@@ -72,7 +74,7 @@ async function changed(change: {
 }): Promise<string> {
   const payload = { ...decodeJwt(await signImport(ticket, keys)), ...change.claims }
 
-  const own = createHmac('sha256', keys.signingKey).update(`import ${head.kid}`).digest()
+  const own = createHmac('sha256', keys.signingKey).update(`import ${turn}`).digest()
   const key = change.key ?? own
   return new CompactSign(Buffer.from(JSON.stringify(payload)))
     .setProtectedHeader({ ...head, ...change.header })
@@ -95,7 +97,8 @@ const forged: Record<string, () => Promise<string> | string> = {
   'another algorithm': () => changed({ header: { alg: 'HS512' }, key: new Uint8Array(64).fill(1) }),
   'another key': () => changed({ key: 'another key that is long enough to be one' }),
   'the key of the release itself': () => changed({ key: keys.signingKey }),
-  'an unknown kid': () => changed({ header: { kid: '1' } }),
+  'an unknown kid': () => changed({ header: { kid: randomUUID() } }),
+  'a kid that is a time': () => changed({ header: { kid: String(turn) } }),
   'a kid that is a path': () => changed({ header: { kid: '../../etc/passwd' } }),
   'no kid': () => changed({ header: { kid: undefined } }),
   'another type': () => changed({ header: { typ: 'at+jwt' } }),

@@ -15,6 +15,18 @@ const period = 3 * 60 * 60
 const keyFor = ({ signingKey }: Keys, turn: number): Uint8Array =>
   createHmac('sha256', signingKey).update(`import ${turn}`).digest()
 
+/** What that key is called: a UUID, as clients that read a token know it. */
+function kidFor({ signingKey }: Keys, turn: number): string {
+  const hex = createHmac('sha256', signingKey).update(`name of import ${turn}`).digest('hex')
+  const parts = [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    `8${hex.slice(12, 15)}`,
+    `8${hex.slice(15, 18)}`,
+  ]
+  return [...parts, hex.slice(18, 30)].join('-')
+}
+
 const turnAt = (seconds: number): number => Math.floor(seconds / period)
 
 /** The token of an import; the same for the same ticket, however often it is asked for. */
@@ -22,7 +34,7 @@ export async function signImport(ticket: ImportTicket, keys: Keys): Promise<stri
   const { jti, knitId, runId, issuedAt, expiresAt } = ticket
   const turn = turnAt(issuedAt)
   return new SignJWT({ 'knitfab/knitId': knitId, 'knitfab/runId': runId })
-    .setProtectedHeader({ alg: algorithm, typ: 'JWT', kid: String(turn) })
+    .setProtectedHeader({ alg: algorithm, typ: 'JWT', kid: kidFor(keys, turn) })
     .setJti(jti)
     .setSubject(volumeOf(knitId))
     .setIssuer(keys.release)
@@ -41,7 +53,7 @@ export async function verifyImport(
   // What decodes the parts passes over blanks.
   if (!/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) return undefined
   const turn = turnAt(now.getTime() / 1000)
-  const known = new Map([turn, turn - 1].map((one) => [String(one), one]))
+  const known = new Map([turn, turn - 1].map((one) => [kidFor(keys, one), one]))
   try {
     const { payload } = await jwtVerify(
       token,
