@@ -129,7 +129,7 @@ export const data = resource('data', {
         },
       },
     },
-    problems: ['data-not-found', 'not-yet', 'data-changed', 'volume-unreachable'],
+    problems: ['data-not-found', 'data-changed', 'volume-unreachable', 'storage-full'],
   }),
   show: route({
     method: 'get',
@@ -151,7 +151,7 @@ export const data = resource('data', {
         'Only this directory with all that is below it, or only this file; all of the data unless given.',
       ),
       limit: z.coerce
-        .number('"limit" should be a number')
+        .number()
         .int()
         .min(1)
         .max(mostFiles)
@@ -160,7 +160,13 @@ export const data = resource('data', {
       after: FilePath.optional().describe('`after` of the answer before, to go on behind it.'),
     }),
     response: FileList,
-    problems: ['bad-request', 'data-not-found', 'file-not-found', 'volume-unreachable'],
+    problems: [
+      'bad-request',
+      'data-not-found',
+      'file-not-found',
+      'volume-unreachable',
+      'storage-full',
+    ],
   }),
   cat: route({
     method: 'get',
@@ -198,6 +204,7 @@ export const data = resource('data', {
       'file-not-found',
       'range-not-satisfiable',
       'volume-unreachable',
+      'storage-full',
     ],
   }),
   tag: route({
@@ -210,6 +217,6 @@ export const data = resource('data', {
     anyType: true,
     response: DataDetail,
     problems: ['bad-request', 'bad-tag-change', 'too-large', 'data-not-found'],
-    reasons: { 'data-not-found': 'correspontind data is missing' },
+    reasons: { 'bad-request': 'format error', 'data-not-found': 'correspontind data is missing' },
   }),
 })

@@ -16,14 +16,14 @@ export const lineage = resource('lineage', {
         .default('both')
         .describe('`up`: what it came from; `down`: what came of it.'),
       depth: z.coerce
-        .number('"depth" should be a number of steps')
+        .number()
         .int()
         .min(1)
         .max(1000)
         .optional()
         .describe('Steps to go at most, each from data to data; without it to the end.'),
       limit: z.coerce
-        .number('"limit" should be a number')
+        .number()
         .int()
         .min(1)
         .max(10_000)

@@ -3,7 +3,7 @@ import * as z from 'zod'
 /** For who asks for a part of a list. Its order is the other way round, as the newest are looked at first. */
 export const pageQuery = <Id extends z.ZodType<string, string>>(id: Id) => ({
   limit: z.coerce
-    .number('"limit" should be a number')
+    .number()
     .int()
     .min(1)
     .max(1000)

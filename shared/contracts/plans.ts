@@ -22,7 +22,7 @@ export const plans = resource('plans', {
     role: 'viewer',
     query: z.object({
       active: z
-        .enum(['true', 'false'], '"active" should be "true" or "false"')
+        .enum(['true', 'false'])
         .transform((text) => text === 'true')
         .optional()
         .describe('Only active, or only inactive ones.'),
@@ -92,7 +92,7 @@ export const plans = resource('plans', {
     params,
     query: z.object({
       allow: z.coerce
-        .number('"allow" should be a number of runs')
+        .number()
         .int()
         .positive()
         .max(Number.MAX_SAFE_INTEGER)

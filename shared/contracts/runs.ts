@@ -79,7 +79,14 @@ export const runs = resource('runs', {
         .describe('Present, and not `false`: goes on until the program ends.'),
     }),
     response: 'application/octet-stream',
-    problems: ['run-not-found', 'run-deleted', 'log-not-found', 'not-yet', 'volume-unreachable'],
+    problems: [
+      'run-not-found',
+      'run-deleted',
+      'log-not-found',
+      'not-yet',
+      'volume-unreachable',
+      'storage-full',
+    ],
   }),
   abort: route({
     method: 'put',

@@ -1,4 +1,4 @@
-import { Invalid } from './invalid.ts'
+import { Invalid, notUnderstood } from './invalid.ts'
 
 /** A container image: repository (with registry, normalised) and tag. */
 export type Image = { repository: string; tag: string }
@@ -14,11 +14,14 @@ export function parseImage(text: string): Image {
   const repository = normalised(name)
   if (!/^[a-z0-9_\-./:]{2,255}$/.test(repository) || /\/\/|^[-/]|\/$|:\/\//.test(repository))
     throw new Invalid(
-      'bad image',
+      notUnderstood,
       `"${text}" is no image name: the repository has 2 to 255 of a-z 0-9 _ - . / (digests are not supported)`,
     )
   if (!/^[A-Za-z0-9_\-.]{1,128}$/.test(tag || 'latest'))
-    throw new Invalid('bad image', `"${tag}" is no image tag: it has 1 to 128 of A-Z a-z 0-9 _ - .`)
+    throw new Invalid(
+      notUnderstood,
+      `"${tag}" is no image tag: it has 1 to 128 of A-Z a-z 0-9 _ - .`,
+    )
   return { repository, tag: tag || 'latest' }
 }
 
@@ -36,7 +39,7 @@ function normalised(name: string): string {
     const path = /[.:]/.test(first) ? name.slice(slash + 1) : name
     if (path.includes(':'))
       throw new Invalid(
-        'bad image',
+        notUnderstood,
         `"${name}" has a colon that belongs to no registry port and no tag`,
       )
     return name

@@ -15,10 +15,12 @@ test.each<[z.ZodType, unknown, string]>([
   [z.string().min(32), 'short', 'expected at least 32 characters'],
   [z.array(z.string()).min(2), [], 'expected at least 2 entries'],
   [z.array(z.string()), {}, 'expected a list'],
+  [z.record(z.string(), z.string()), [], 'expected a mapping'],
   [z.enum(['yes']), 'maybe', 'expected yes'],
   [z.enum(['yes', 'no']), 'maybe', 'expected yes or no'],
   [z.enum(['a', 'b', 'c']), 'd', 'expected a, b or c'],
   [z.url(), 'x', 'expected a URL'],
+  [z.record(z.string().max(3), z.string()), { abcd: '' }, 'expected at most 3 characters'],
 ])('what a schema has against a value is told in plain words (%#)', (schema, value, words) => {
   expect(wordsFor(schema, value)).toEqual([words])
 })

@@ -7,6 +7,7 @@ const kinds: Record<string, string> = {
   boolean: 'true or false',
   array: 'a list',
   object: 'a mapping',
+  record: 'a mapping',
 }
 
 /** What a schema has against a value, as people say it; given to `safeParse`. What a schema says in its own words stays. */
@@ -21,6 +22,7 @@ export const plainWords: z.core.$ZodErrorMap = (issue) => {
   if (issue.code === 'too_big')
     return `expected ${issue.inclusive ? 'at most' : 'less than'} ${issue.maximum}${unitOf(issue)}`
   if (issue.code === 'invalid_format' && issue.format === 'url') return 'expected a URL'
+  if (issue.code === 'invalid_key') return issue.issues[0]?.message
   return undefined
 }
 

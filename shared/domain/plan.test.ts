@@ -69,7 +69,7 @@ const two = '00000000-0000-7000-8000-00000000000'
 test.for([
   [{ image: null }, 'nameless or versionless image'],
   [{ image: '' }, 'nameless or versionless image'],
-  [{ image: 'Bad@' }, 'bad image'],
+  [{ image: 'Bad@' }, 'can not understand the requested json'],
   [{ inputs: [] }, 'unreachable plan'],
   [{ inputs: null }, 'unreachable plan'],
   [{ inputs: [{ path: '', tags: ['a:1'] }] }, 'bad mountpoint path'],

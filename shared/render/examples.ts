@@ -318,7 +318,7 @@ const details: Record<ProblemCode, string> = {
   'event-not-found': `No dead event has the id ${eventId}; nothing was replayed.`,
   'token-not-found': 'No token ci can be revoked: there is none, or it was revoked before.',
   'log-not-found': `The plan of the run ${runId} keeps no log; add log: to a plan to keep it.`,
-  'method-not-allowed': 'Only GET, POST can be used here.',
+  'method-not-allowed': 'Only GET, OPTIONS, POST can be used here.',
   'upload-not-found':
     'Nothing is kept of an upload with this key, as it was too long ago or its server has ended; push it from its first byte.',
   'upload-broken': 'The connection broke before the archive was whole; push it again.',
@@ -329,7 +329,7 @@ const details: Record<ProblemCode, string> = {
   'plan-cycle':
     'An output of the plan has all the tags that one of its own inputs asks for, so it would run for ever. Let the input ask for a tag that is put on data by hand, or the output put one tag less.',
   'move-prohibited': `${theRun} is done: it cannot be aborted. It has ended, or is ending, already.`,
-  'abort-instead': `${theRun} is ready: it cannot be torn off. It has not begun; abort it instead.`,
+  'abort-instead': `${theRun} is waiting: it cannot be torn off. It has not begun; abort it instead.`,
   'run-not-finished': `${theRun} is running: it can be deleted when it has ended. Wait for that, or abort it first.`,
   'run-held': `${theRun} is deactivated: it can be deleted when it has ended, and is held until its plan ${planId} is active. Activate that, or abort it first.`,
   'data-in-transfer': `${theRun} cannot be deleted while its data ${model} is being downloaded. Try again when that has ended.`,
@@ -347,7 +347,7 @@ const details: Record<ProblemCode, string> = {
   'key-refused': 'The Idempotency-Key was used for another request; use a new key for each.',
   'event-refused': 'Batches of events are not served.',
   'too-many-requests': 'Too many requests of token:ci; try again in 3 s.',
-  unexpected: 'The log has the details under the request id.',
+  unexpected: `Nobody has planned for this; tell an administrator. The log has the details under the request id ${requestId}.`,
   'data-changed': `What is kept of the data ${model} is not what was stored: its digest is sha256:${'fedcba9876543210'.repeat(4)}, not ${digest}.`,
   'volume-unreachable': `nothing gets at the volume ${volumeOf(model)}: the node of its Pod is away`,
   'not-yet': `${theRun} is waiting: it has not begun to print; please retry later.`,
@@ -355,10 +355,22 @@ const details: Record<ProblemCode, string> = {
   'storage-full': 'There is no room left on the volume; free some and try again.',
 }
 
-/** A failure as it is told, in the form that is always known. */
-export const exampleOf = (code: ProblemCode, reason: string = problems[code].reason): unknown => {
-  return { message: isAlone(reason) ? reason : `${reason}\n${details[code]}` }
+/** What is said of a failure by one route, by operation and code, where that would not be understood of it otherwise. */
+const ownDetails: Record<string, string> = {
+  'data-tag.bad-request':
+    'can not understand the requested json: add.0: the tag "digits" has no colon; write it as KEY:VALUE',
 }
+
+/** A failure as it is told, in the form that is always known. */
+export const exampleOf = (code: ProblemCode): unknown => told(problems[code].reason, details[code])
+
+/** The same where a route says another reason. */
+export const ownExampleOf = (operation: string, code: ProblemCode, reason: string): unknown =>
+  told(reason, ownDetails[`${operation}.${code}`] ?? details[code])
+
+const told = (reason: string, detail: string) => ({
+  message: isAlone(reason) ? reason : `${reason}\n${detail}`,
+})
 
 const isAlone = (reason: string): boolean =>
   reason === 'Not Found' || reason === 'Method Not Allowed'

@@ -11,6 +11,7 @@ import {
   exampleOf,
   examples,
   headerExamples,
+  ownExampleOf,
   parameterExampleOf,
   problemExampleOf,
   textExamples,
@@ -235,7 +236,7 @@ const ownFailures = (routes: readonly Route[]): Json =>
     routes.flatMap((route) =>
       reasonsOf(route).map(([code, reason]) => [
         `${routeFolder(route)}.${code}`,
-        { value: exampleOf(code, reason) },
+        { value: ownExampleOf(routeFolder(route), code, reason) },
       ]),
     ),
   )

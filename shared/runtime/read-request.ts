@@ -3,8 +3,10 @@ import type { ReadableStream } from 'node:stream/web'
 import * as z from 'zod'
 import { Problem } from '#shared/contracts/problems.ts'
 import type { RouteSpec } from '#shared/contracts/route.ts'
+import { notUnderstood } from '#shared/domain/invalid.ts'
+import { plainWords } from '#shared/domain/plain-words.ts'
 import { firstJson, withKnownKeys } from './lenient-json.ts'
-import { issues } from './respond.ts'
+import { issues, shortened } from './respond.ts'
 import type { Asked } from './web.ts'
 
 /** What our server passes along: the raw request and answer, which stream faster than those of the web. */
@@ -25,12 +27,11 @@ export function readQuery(schema: z.ZodObject | undefined, params: URLSearchPara
     const absent = value === null || value === (switches.has(name) ? 'false' : '')
     return absent ? [] : [[name, value]]
   })
-  const result = schema.safeParse(Object.fromEntries(given))
+  const result = schema.safeParse(Object.fromEntries(given), { error: plainWords })
   if (result.success) return result.data
   const [issue] = result.error.issues
-  throw new Problem('bad-request', `"${String(issue?.path[0])}": ${issue?.message}`, {
-    cause: result.error,
-  })
+  const why = `"${String(issue?.path[0])}": ${shortened(issue?.message ?? '')}`
+  throw new Problem('bad-request', why, { cause: result.error })
 }
 
 type Parameter = { name: string; isRepeated: boolean }
@@ -71,9 +72,10 @@ export async function readJson(
   const text = await readText(request, bindings, limit)
   if (text === '' && schema.safeParse(undefined).success) return schema.parse(undefined)
   if (!contract.anyType) checkType(request.headers.get('content-type'))
-  const result = schema.safeParse(withKnownKeys(schema, parseJson(text)))
+  const given = withKnownKeys(schema, parseJson(text))
+  const result = schema.safeParse(given, { error: plainWords })
   if (result.success) return result.data
-  throw notUnderstood(issues(result.error), result.error)
+  throw unreadable(issues(result.error), result.error)
 }
 
 function checkType(type: string | null): void {
@@ -88,12 +90,12 @@ function parseJson(text: string): unknown {
   try {
     return firstJson(text)
   } catch (error) {
-    throw notUnderstood('the body is no JSON document.', error)
+    throw unreadable('the body is no JSON document.', error)
   }
 }
 
-const notUnderstood = (why: string, cause: unknown): Problem =>
-  new Problem('bad-request', `can not understand the requested json: ${why}`, { cause })
+const unreadable = (why: string, cause: unknown): Problem =>
+  new Problem('bad-request', `${notUnderstood}: ${why}`, { cause })
 
 /** The whole body as text. Throws `Problem` when it has more bytes than the limit, which is named. */
 export async function readText(

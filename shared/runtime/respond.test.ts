@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import * as z from 'zod'
+import { Invalid } from '#shared/domain/invalid.ts'
 import { Away, NoRoomNow, Unreachable } from '#shared/ports/cluster.ts'
-import { issues, toProblem } from './respond.ts'
+import { issues, problemResponse, toProblem } from './respond.ts'
 
 test.for([
   [Away, 'unavailable'],
@@ -18,6 +19,16 @@ test('what nobody has planned shows nothing of its inside', () => {
     code: 'unexpected',
     message: expect.not.stringMatching('secret'),
   })
+})
+
+test('of what nobody has planned it is told where to look, in both forms', async () => {
+  const problem = toProblem(new Error('a secret'))
+  for (const accept of ['*/*', 'application/problem+json']) {
+    const request = new Request('http://api.local/', { headers: { accept } })
+    const response = problemResponse(problem, request, 'r-1')
+    expect(response.headers.get('x-request-id')).toBe('r-1')
+    expect(await response.text()).toContain('under the request id r-1.')
+  }
 })
 
 const errorOf = (schema: z.ZodType, value: unknown) => {
@@ -39,7 +50,13 @@ test('of very much that is wrong the first is told, and how much more there is',
   expect(lines.at(-1)).toBe('… and 990 more')
 })
 
-test('what is told of one fault has an end', () => {
-  const schema = z.string().refine(() => false, { error: ({ input }) => `no: ${String(input)}` })
-  expect(issues(errorOf(schema, 'x'.repeat(100_000))).length).toBeLessThan(600)
+test('what is told of one fault has an end, and the end of it is told', () => {
+  const error = ({ input }: { input?: unknown }) => `no: ${String(input)}; write it shorter`
+  const schema = z.string().refine(() => false, { error })
+  const long = 'x'.repeat(100_000)
+  const ofDomain = toProblem(new Invalid('bad tag', error({ input: long }))).message
+  for (const told of [issues(errorOf(schema, long)), ofDomain]) {
+    expect(told.length).toBeLessThan(600)
+    expect(told).toMatch(/^(bad tag: )?no: x+ … x+; write it shorter$/)
+  }
 })

@@ -65,7 +65,7 @@ export function toProblem(error: unknown): Problem {
         cause: error,
       },
     )
-  return new Problem('unexpected', 'The log has the details under the request id.', {
+  return new Problem('unexpected', 'Nobody has planned for this; tell an administrator.', {
     cause: error,
   })
 }
@@ -89,20 +89,28 @@ function codeInCluster(error: unknown): ProblemCode | undefined {
 
 // The reason of the problem has said "bad request" already.
 const sentence = ({ subject, message }: Invalid): string =>
-  subject === problems['bad-request'].reason ? message : `${subject}: ${message}`
+  shortened(subject === problems['bad-request'].reason ? message : `${subject}: ${message}`)
 
 const mostIssues = 10
-const longestIssue = 500
 
 /** What is wrong with a value, and where in it. However much that is, a caller is not sent back what it has sent. */
 export function issues(error: ZodError): string {
-  const told = error.issues.slice(0, mostIssues).map(({ path, message }) => {
-    const text = path.length > 0 ? `${path.join('.')}: ${message}` : message
-    return text.length > longestIssue ? `${text.slice(0, longestIssue)}…` : text
-  })
+  const told = error.issues
+    .slice(0, mostIssues)
+    .map(({ path, message }) =>
+      shortened(path.length > 0 ? `${path.join('.')}: ${message}` : message),
+    )
   const more = error.issues.length - told.length
   return [...told, ...(more > 0 ? [`… and ${more} more`] : [])].join('\n')
 }
+
+const [longestBeginning, longestEnd] = [300, 200]
+
+/** A fault that shows a long value without the middle of it: what would be right stands at the end. */
+export const shortened = (text: string): string =>
+  text.length > longestBeginning + longestEnd
+    ? `${text.slice(0, longestBeginning)} … ${text.slice(-longestEnd)}`
+    : text
 
 const isStorageFull = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')
@@ -110,6 +118,12 @@ const isStorageFull = (error: unknown): boolean =>
 /** As RFC 6750 says: who has sent something is told that it was not good. */
 const challenge = ({ headers }: Request): string =>
   headers.has('authorization') ? 'Bearer error="invalid_token"' : 'Bearer'
+
+/** Of what nobody has planned nothing is told but where to look: not everybody sees the headers of an answer. */
+const detailOf = ({ code, message }: Problem, requestId: string): string =>
+  code === 'unexpected'
+    ? `${message} The log has the details under the request id ${requestId}.`
+    : message
 
 /** Shows a problem in the form clients of the API know, or as problem details to those who accept them. */
 export function problemResponse(
@@ -124,6 +138,7 @@ export function problemResponse(
   const retryAfter = problem.retryAfter ?? (status === 503 ? 1 : undefined)
   if (retryAfter !== undefined) headers['retry-after'] = String(Math.ceil(retryAfter))
   if (status === 401) headers['www-authenticate'] = challenge(request)
+  const detail = detailOf(problem, requestId)
   const pretty = new URL(request.url).searchParams.has('pretty')
   if (wantsProblem(request.headers.get('accept'))) {
     headers['content-type'] = 'application/problem+json'
@@ -131,7 +146,7 @@ export function problemResponse(
       type: `urn:knitfab:problem:${problem.code}`,
       title,
       status,
-      detail: problem.message,
+      detail,
       code: problem.code,
       requestId,
     }
@@ -139,6 +154,6 @@ export function problemResponse(
   }
   headers['content-type'] = 'application/json'
   const known = reason === 'Not Found' || reason === 'Method Not Allowed'
-  const message = known ? reason : `${reason}\n${problem.message}`
+  const message = known ? reason : `${reason}\n${detail}`
   return answer(jsonText({ message }, pretty), { status, headers })
 }

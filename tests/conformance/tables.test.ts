@@ -7,6 +7,7 @@ import { problems } from '#shared/contracts/problems.ts'
 import { isWrite, routeFolder } from '#shared/contracts/route.ts'
 import { roles } from '#shared/domain/role.ts'
 import { runStatuses } from '#shared/domain/run-states.ts'
+import type { ClusterCall } from '#shared/ports/cluster.ts'
 import { clockSteps, deadLetterStep, triggers } from '#shared/workflow/triggers.ts'
 import { fileScenarios } from '#tests/faults/file-scenarios.ts'
 import { routeScenarios } from '#tests/faults/route-scenarios.ts'
@@ -115,6 +116,21 @@ pure('the parameters of a route are those of its path; its problems and its role
     expect(roles).toContain(route.role)
     expect(route.name).toMatch(/^[a-z]+\.[a-z]+$/)
   }
+})
+
+// What has the volume mounted may have to be started first, for which there may be no room, or no way.
+const atVolumes: ClusterCall[] = ['receive', 'send', 'listFiles', 'readFile', 'readLog']
+
+pure('whoever gets at volumes says what may stand in the way', () => {
+  const reaching = routeFunctions.filter(({ deploy: { uses = [] } }) =>
+    uses.some((call) => atVolumes.includes(call)),
+  )
+  expect(reaching.length).toBeGreaterThan(4)
+  for (const { name, contract } of reaching)
+    expect({ name, problems: contract.problems }).toEqual({
+      name,
+      problems: expect.arrayContaining(['volume-unreachable', 'storage-full']),
+    })
 })
 
 pure('no two routes answer the same request', () => {

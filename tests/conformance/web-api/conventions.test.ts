@@ -68,9 +68,42 @@ test('400: the reason is "bad request"', async ({ ask }) => {
   expectError(await ask('GET /api/runs?status=none'), 400, 'bad request')
 })
 
+const faulty: [what: string, line: string, words: RegExp, body?: object][] = [
+  ['what is missing', 'GET /api/explain', /"plan": it is missing$/],
+  [
+    'a word',
+    `GET /api/lineage/${nobody}?direction=left`,
+    /"direction": expected both, up or down$/,
+  ],
+  ['a number', 'GET /api/runs?limit=0', /"limit": expected at least 1$/],
+  ['what is no number', 'GET /api/data?limit=many', /"limit": expected a number$/],
+  ['yes or no', 'GET /api/plans?active=1', /"active": expected true or false$/],
+  ['a list', 'POST /api/plans', /inputs: expected a list$/, { inputs: {} }],
+  [
+    'a quantity',
+    'POST /api/plans',
+    /resources\.cpu: a quantity is text or a number/,
+    { resources: { cpu: true } },
+  ],
+  [
+    'what is very long',
+    'POST /api/plans',
+    / … x+@" is no image name: .*a-z 0-9/,
+    { image: `${'x'.repeat(9000)}@` },
+  ],
+]
+
+test.for(faulty)('400 of %s says what would be right', async ([, line, words, body], { ask }) => {
+  const reply = await ask(line, body)
+  expectError(reply, 400, 'bad request')
+  expect(reply.json).toMatchObject({ message: expect.stringMatching(words) })
+})
+
 test('400 of a tag update: the reason is "format error"', async ({ ask, world }) => {
   const knitId = await makeData(world)
-  expectError(await ask(`PUT /api/data/${knitId}`, { add: ['knit#id:1'] }), 400, 'format error')
+  const long = `a:${'x'.repeat(5000)}`
+  for (const change of [{ add: ['knit#id:1'] }, { remove: ['none'] }, { add: [long] }, '{', []])
+    expectError(await ask(`PUT /api/data/${knitId}`, change), 400, 'format error')
 })
 
 test('404: the reason is "not found"', async ({ ask }) => {
@@ -107,6 +140,7 @@ test('500: the reason is "unexpected error", and nothing of the inside is told',
   const reply = await ask(`GET /api/data/${knitId}`)
   world.transfers = transfers
   expectError(reply, 500, 'unexpected error')
+  expect(reply.text).toContain(`under the request id ${reply.headers['x-request-id']}`)
   expect(reply.text).not.toContain('secret')
 })
 

@@ -11,7 +11,11 @@ const input = (path: string, ...tags: unknown[]) => ({
 /** What makes a registration fail, in the order in which it is told: each has the faults of all that follow as well. */
 const faults: [condition: string, spec: object, why: RegExp][] = [
   ['JSON decoding: a tag', { log: { tags: ['none'] } }, /can not understand the requested json/],
-  ['JSON decoding: an image', { image: 'Upper/case:1' }, /Upper\/case/],
+  [
+    'JSON decoding: an image',
+    { image: 'Upper/case:1' },
+    /can not understand the requested json.*Upper\/case/,
+  ],
   ['on_node: key', { on_node: { may: ['-bad=x'], must: ['ok= bad'] } }, /on_node: invalid key/],
   ['on_node: value', { on_node: { must: ['ok= bad'] } }, /on_node: invalid value/],
   ['image: missing', { image: '' }, /nameless or versionless image/],

@@ -180,6 +180,17 @@ test('retry: an upload is prohibited', async ({ ask, world }) => {
   expectError(await ask(`PUT /api/runs/${run?.runId}/retry`), 409, 'prohibited operation')
 })
 
+test('retry: an upload whose data a run reads is in use, which is told before that it is prohibited', async ({
+  ask,
+  world,
+}) => {
+  const { inputs, runId } = await makeRun(world)
+  const [run] = (await ask(`GET /api/runs?knitIdOutput=${inputs[0]}`)).json as Run[]
+  const reply = await ask(`PUT /api/runs/${run?.runId}/retry`)
+  expectError(reply, 409, 'output of the run is in use')
+  expect(reply.text).toContain(runId)
+})
+
 test('delete: a run with inputs stays as invalidated, one without is gone', async ({
   ask,
   world,

@@ -43,7 +43,7 @@ test.for([
   ['a NUL', 'a:\0'],
 ] as [string, unknown][])('%s makes the whole request 400', async ([, tag], { ask, world }) => {
   const knitId = await makeData(world, 'a:1')
-  expectError(await ask(`PUT /api/data/${knitId}`, { add: ['b:1', tag] }), 400, 'bad request')
+  expectError(await ask(`PUT /api/data/${knitId}`, { add: ['b:1', tag] }), 400, 'format error')
   expectError(await ask('POST /api/plans', planSpec({ log: { tags: [tag] } })), 400, 'bad request')
   const [data] = (await ask(`GET /api/data?tag=${encode(`knit#id:${knitId}`)}`)).json as {
     tags: string[]
@@ -67,7 +67,7 @@ test('quotes, backslashes and newlines poison no answer', async ({ ask, world })
 test('a tag, and how many there are, have caps that are named', async ({ ask, world }) => {
   const path = `PUT /api/data/${await makeData(world)}`
   const long = await ask(path, { add: [`a:${'x'.repeat(5000)}`] })
-  expectError(long, 400, 'bad request')
+  expectError(long, 400, 'format error')
   expect(long.text).toContain('maxTagBytes')
   const many = await ask(path, { add: Array.from({ length: 101 }, (_, i) => `a:${i}`) })
   expect(many.status).toBe(400)
