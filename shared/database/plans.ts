@@ -5,6 +5,7 @@ import {
 } from '#shared/domain/annotation.ts'
 import {
   canonicalPlan,
+  changedResources,
   type PlanDefinition,
   type ResourceLimitChange,
 } from '#shared/domain/plan.ts'
@@ -228,25 +229,31 @@ export async function setPlanActive(
   })
 }
 
-/** Changes what each run of a plan may use from now on; its runs that wait may have room by that, and are looked at again. */
+/**
+ * Changes what each run of a plan may use from now on, unless that would then have more bytes than allowed: gives back how many it would
+ * have. Runs of it that wait may have room by that, and are looked at again.
+ */
 export async function setPlanResources(
   tx: Tx,
   planId: string,
   change: ResourceLimitChange,
+  maxBytes: number,
   by: By,
-): Promise<void> {
-  const { set, unset } = change ?? {}
+): Promise<number | undefined> {
+  const [plan] = await tx<{ resources: Record<string, string> }[]>`
+    select resources from plan where id = ${planId} for no key update`
+  const resources = changedResources(plan?.resources ?? {}, change)
+  const bytes = Buffer.byteLength(JSON.stringify(resources))
+  if (bytes > maxBytes) return bytes
   await tx`
     with changed as (
-      update plan
-         set resources = (resources || ${tx.json(set ?? {})}) - ${unset ?? []}::text[]
-       where id = ${planId}
-      returning id
+      update plan set resources = ${tx.json(resources)} where id = ${planId} returning id
     )
     insert into outbox (type, subject, data, traceparent)
     select 'run.waiting', id, jsonb_build_object('planId', id), ${by.traceparent ?? null}
       from changed
      where exists (select from run where plan_id = changed.id and status = 'waiting')`
+  return undefined
 }
 
 /**

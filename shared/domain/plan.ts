@@ -265,6 +265,16 @@ export const ResourceLimitChange = z
   .meta({ id: 'ResourceLimitChange' })
 export type ResourceLimitChange = z.infer<typeof ResourceLimitChange>
 
+/** What each run of a plan may use after a change. */
+export function changedResources(
+  resources: Record<string, string>,
+  change: ResourceLimitChange,
+): Record<string, string> {
+  const gone = new Set(change?.unset)
+  const put = { ...resources, ...change?.set }
+  return Object.fromEntries(Object.entries(put).filter(([name]) => !gone.has(name)))
+}
+
 /** The service account of a plan; an empty one is none. */
 export const SetServiceAccount = z
   .object({

@@ -331,7 +331,9 @@ export const Config = z.object({
   archiveRatioFrom: count(4 * 1024 ** 3).describe(
     'Bytes an archive may unpack to whatever its own size is: data of zeros are packed to a thousandth.',
   ),
-  maxPlanBytes: count(64 * 1024).describe('Bytes a plan may have.'),
+  maxPlanBytes: count(64 * 1024).describe(
+    'Bytes a plan may have, and so its annotations, or its resources, however they are changed.',
+  ),
   maxBodyBytes: count(1024 * 1024).describe('Bytes any other JSON body may have.'),
   maxCombinations: count(100_000).describe(
     'Runs that one event may create of a plan before the plan pauses and asks.',

@@ -43,7 +43,7 @@ test('no change at all is one: null, an empty body, an empty object, or lists th
 
 test.for([
   [{ set: { cpu: 'many' } }, /"many" is no quantity/],
-  [{ set: { 'c\0pu': '1' } }, /Invalid key/],
+  [{ set: { 'c\0pu': '1' } }, /NUL/],
   [{ unset: ['c\0pu'] }, /NUL/],
   [{ set: ['cpu'] }, /set/],
   [{ unset: 'cpu' }, /unset/],
@@ -52,6 +52,26 @@ test.for([
   const planId = await makePlan(ctx, { inputs: { '/in': ['a:1'] } })
   expect(await refusal(resource, ctx, at(planId), 'bad-request', { body })).toMatch(why)
   expect(await change(ctx, planId, {})).toEqual({ cpu: '1', memory: '1Gi' })
+})
+
+test('the resources of a plan have a cap that is named, however they were put', async ({ ctx }) => {
+  const planId = await makePlan(ctx, { inputs: { '/in': ['a:1'] } })
+  const many = (what: string) =>
+    Object.fromEntries(Array.from({ length: 200 }, (_, index) => [`${what}${index}`.repeat(20), 1]))
+  const first = many('a.test/')
+  await change(ctx, planId, { set: first })
+  const body = { set: many('b.test/') }
+  expect(await refusal(resource, ctx, at(planId), 'too-large', { body })).toMatch(
+    /maxPlanBytes.*65536/,
+  )
+  const shown = await change(ctx, planId, { unset: Object.keys(first), ...body })
+  expect(Object.keys(shown ?? {})).toHaveLength(202)
+})
+
+test('of very many digits a quantity is refused as soon as they are read', async ({ ctx }) => {
+  const planId = await makePlan(ctx, { inputs: { '/in': ['a:1'] } })
+  const body = { set: { cpu: `${'1'.repeat(500_000)}x` } }
+  expect(await refusal(resource, ctx, at(planId), 'bad-request', { body })).toMatch(/no quantity/)
 })
 
 test('an unknown plan and a malformed id are 404, also for no change', async ({ ctx }) => {
