@@ -23,6 +23,14 @@ test('a list is an array in JSON, and the same sequence in YAML', async () => {
   expect(await asFound('yaml')).toMatch(/^- knitId: .*\n {2}tags:\n/)
 })
 
+test('what would do something to a terminal is escaped in JSON, which stays the same', async () => {
+  const hostile = { ...plan, annotations: ['a=\u009b2J\u007f\u202e<\u2028'] }
+  await using stub = await stubOfTheWire(() => ({ json: hostile }))
+  const { stdout } = await knit(['plan', 'show', plan.planId], projectFor(stub))
+  expect(stdout).toContain('"a=\\u009b2J\\u007f\\u202e\\u003c\\u2028"')
+  expect(JSON.parse(stdout)).toEqual(hostile)
+})
+
 test('names are those in the first column of the table, one on a line, for other commands', async () => {
   expect(await asFound('name')).toBe(`${idOf('d1')}\n${idOf('d2')}\n`)
   expect(await asFound('table')).toMatch(

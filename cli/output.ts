@@ -37,19 +37,26 @@ export async function printEach<T>(
   { output }: Output,
   columns: readonly Column<T>[],
 ): Promise<void> {
-  const { stdout } = ctx
+  if (output === 'json') return printArray(ctx, things)
   if (output === 'table') return print(ctx, await Array.fromAsync(things), { output }, columns)
-  const [begin, between, end] = output === 'json' ? ['[\n', ',\n', '\n]\n'] : ['', '', '']
-  let isFirst = true
+  let isEmpty = true
   for await (const thing of things) {
-    stdout.write(isFirst ? begin : between)
-    isFirst = false
-    if (output === 'json') stdout.write(json([thing]).slice(begin.length, -'\n]'.length))
-    else print(ctx, [thing], { output }, columns)
+    print(ctx, [thing], { output }, columns)
+    isEmpty = false
   }
-  if (isFirst) print(ctx, [], { output }, columns)
-  else stdout.write(end)
+  if (isEmpty) print(ctx, [], { output }, columns)
 }
+
+async function printArray({ stdout }: Context, things: AsyncIterable<unknown>): Promise<void> {
+  let before = '['
+  for await (const thing of things) {
+    stdout.write(`${before}\n${indented(json(thing))}`)
+    before = ','
+  }
+  stdout.write(before === '[' ? '[]\n' : '\n]\n')
+}
+
+const indented = (text: string): string => text.replace(/^/gm, indent)
 
 /** Prints results one by one as they come, each a document of its own; a table is printed when all are there. */
 export class Printer<T> implements Disposable {
@@ -88,19 +95,13 @@ export const printJson = (ctx: { stdout: Writable }, value: unknown): void => {
   ctx.stdout.write(`${json(value)}\n`)
 }
 
-const escapes: Record<string, string> = {
-  '<': '\\u003c',
-  '>': '\\u003e',
-  '&': '\\u0026',
-  '\u2028': '\\u2028',
-  '\u2029': '\\u2029',
-}
+const indent = ' '.repeat(4)
 
-/** Indented by four, and safe inside HTML: the form scripts know. */
+/** Indented by four, safe inside HTML, and without what would do something to a terminal: the form scripts know. */
 export const json = (value: unknown): string =>
-  JSON.stringify(value, null, 4).replace(
-    /[<>&\u2028\u2029]/g,
-    (letter) => escapes[letter] ?? letter,
+  JSON.stringify(value, null, indent).replace(
+    /[<>&\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,
+    (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 
 /** How wide a table may be (0: as it likes), and how it shows times. */
