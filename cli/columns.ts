@@ -9,6 +9,8 @@ import type { RunDetail } from '#shared/domain/run.ts'
 import type { Token } from '#shared/domain/token.ts'
 import { between } from './formats.ts'
 import type { Column } from './output.ts'
+import { whyOf } from './runs/why.ts'
+import { endOf } from './width.ts'
 
 const systemTag = (data: DataDetail, key: string): string =>
   data.tags.find((tag) => tag.startsWith(`${key}:`))?.slice(key.length + 1) ?? ''
@@ -27,7 +29,7 @@ export const dataColumns: Column<DataDetail>[] = [
 export const planColumns: Column<PlanDetail>[] = [
   ['PLAN ID', (plan) => plan.planId],
   ['ACTIVE', (plan) => (plan.paused ? 'paused' : plan.active ? 'yes' : 'no')],
-  ['IMAGE', nameOf],
+  ['IMAGE', nameOf, endOf],
   ['INPUTS', (plan) => paths(plan.inputs)],
   ['OUTPUTS', (plan) => [paths(plan.outputs), plan.log && '(log)'].filter(Boolean).join(' ')],
 ]
@@ -37,10 +39,8 @@ export const runColumns: Column<RunDetail>[] = [
   ['STATUS', (run) => run.status],
   ['UPDATED', (run, time) => time(run.updatedAt)],
   ['TOOK', (run) => between(run.startedAt, run.endedAt)],
-  ['IMAGE', (run) => nameOf(run.plan)],
-  ['EXIT', ({ exit }) => String(exit?.code ?? '')],
-  // Not every server says why; the exit then is all there is.
-  ['WHY', ({ reason, exit }) => reason ?? exit?.message ?? ''],
+  ['IMAGE', (run) => nameOf(run.plan), endOf],
+  ['WHY', (run) => whyOf(run) ?? ''],
 ]
 
 export const hookColumns: Column<HookDelivery>[] = [

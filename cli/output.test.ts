@@ -47,9 +47,9 @@ test('columns stand below each other, whatever script is in them', async () => {
   expect(stdout).toContain('写真:1   /in')
 })
 
-/** What `data find` prints as a table at a terminal so wide. */
-async function atTerminal(columns: number): Promise<string> {
-  await using stub = await stubOfTheWire(() => ({ json: found }))
+/** What a command prints of what it finds, as a table at a terminal so wide. */
+async function atTerminal(columns: number, words: string[], things: unknown): Promise<string> {
+  await using stub = await stubOfTheWire(() => ({ json: things }))
   let shown = ''
   const terminal = new Writable({
     write(chunk, _, done) {
@@ -58,24 +58,76 @@ async function atTerminal(columns: number): Promise<string> {
     },
   })
   const stdout = Object.assign(terminal, { isTTY: true, columns })
-  await knit(['data', 'find', '--output', 'table'], projectFor(stub), { stdout })
+  await knit([...words, '--output', 'table'], projectFor(stub), { stdout })
   return shown
 }
 
-test('at a terminal a table tells how long ago things were, and cuts its last column to fit', async () => {
+function twoDaysLater(): void {
   vi.useFakeTimers({ now: new Date('2025-01-04T03:04:05.678Z'), toFake: ['Date'] })
   onTestFinished(() => void vi.useRealTimers())
-  const [wide, narrow, tiny] = [await atTerminal(80), await atTerminal(62), await atTerminal(10)]
-  expect(wide).toBe(
+}
+
+test('at a terminal a table tells how long ago things were, and cuts its last column to fit', async () => {
+  twoDaysLater()
+  const tags = ['type:a', 'yes:no', 'note:a sentence']
+  const things = [sampleData('d1', upload, [], tags), sampleData('d2', upload)]
+  const shownAt = (columns: number) => atTerminal(columns, ['data', 'find'], things)
+  const whole =
     `KNIT ID                               TIMESTAMP  STATE  TAGS\n` +
-      `${idOf('d1')}  2 d ago    ready  type:a, yes:no\n` +
+    `${idOf('d1')}  2 d ago    ready  type:a, yes:no, note:a sentence\n` +
+    `${idOf('d2')}  2 d ago    ready\n`
+  for (const columns of [87, 0]) expect(await shownAt(columns)).toBe(whole)
+  expect(await shownAt(80)).toBe(whole.replace('sentence', '…'))
+  // Where hardly any of it would be left.
+  expect(await shownAt(60)).toBe(
+    `KNIT ID                               TIMESTAMP  STATE\n` +
+      `  TAGS\n` +
+      `${idOf('d1')}  2 d ago    ready\n` +
+      `  type:a, yes:no, note:a sentence\n` +
       `${idOf('d2')}  2 d ago    ready\n`,
   )
-  expect(narrow).toContain('  ready  type:…\n')
-  expect(await atTerminal(59)).toContain('  STATE  TA…\n')
-  expect(await atTerminal(0)).toBe(wide)
   // Where it wraps anyway, all of it is told.
-  expect(tiny).toBe(wide)
+  expect(await shownAt(40)).toBe(whole)
+})
+
+test('at a terminal of 80 columns every run has its line, and why it is there below', async () => {
+  twoDaysLater()
+  const times = { startedAt: '2025-01-02T03:04:01+00:00', endedAt: '2025-01-02T03:04:02.5+00:00' }
+  const image = 'registry.example.com:5000/team/train:v1'
+  const done = { ...sampleRun('r1', {}), ...times, plan: { ...upload.plan, image } }
+  const reason = `its program ended with exit code 3: ${'a long story '.repeat(9)}`
+  const failed = { ...done, runId: idOf('r2'), status: 'failed', reason }
+  const words = ['run', 'find']
+  const shown = await atTerminal(80, words, [done, failed])
+  expect(`\n${shown}`).toMatchInlineSnapshot(`
+    "
+    RUN ID                                STATUS  UPDATED  TOOK    IMAGE
+      WHY
+    00000000-0000-4000-8000-000000007231  done    2 d ago  1.50 s  …00/team/train:v1
+    00000000-0000-4000-8000-000000007232  failed  2 d ago  1.50 s  …00/team/train:v1
+      its program ended with exit code 3: a long story a long story a long story a …
+    "
+  `)
+  expect(Math.max(...shown.split('\n').map((line) => line.length))).toBe(80)
+  const wide = await atTerminal(160, words, [done, failed])
+  expect(wide).toMatch(/\/team\/train:v1 {2}its program ended with exit code 3: a.*…\n/)
+})
+
+test('what a run has been through is no wider than a terminal either', async () => {
+  const at = '2025-01-02T03:04:05+00:00'
+  const reason = 'no machine has room for it, and that may take a while'
+  const move = { attempt: 1, from: 'ready', status: 'waiting', at, by: 'start-run', reason }
+  const attempt = { attempt: 1, image: `reg.test/train@sha256:${'0'.repeat(64)}`, startedAt: at }
+  const history = { runId: upload.runId, moves: [move], attempts: [attempt], milestones: [] }
+  const run = { ...upload, attempts: [attempt] }
+  for (const [flags, thing] of [
+    [[], run],
+    [['--history'], history],
+  ] as const) {
+    const shown = await atTerminal(80, ['run', 'show', upload.runId, ...flags], thing)
+    expect(Math.max(...shown.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80)
+    expect(shown).toContain('reg.test/train')
+  }
 })
 
 test('where nothing was found there is an empty list, a title, or nothing', async () => {

@@ -5,10 +5,13 @@ import type { Format } from './args.ts'
 import type { Context } from './context.ts'
 import { clearLine } from './drawn-line.ts'
 import { agoText, localTime } from './formats.ts'
-import { beginOf, padded, widthOf } from './width.ts'
+import { linesOf, type Cut } from './table.ts'
 
-/** A column of a table: its title and what it shows of a thing, with times as `time` shows them. */
-export type Column<T> = [title: string, show: (thing: T, time: ShowTime) => string]
+/**
+ * A column of a table: its title, what it shows of a thing, with times as `time` shows them, and which part of that is left where there
+ * is no room for all of it; else the beginning.
+ */
+export type Column<T> = [title: string, show: (thing: T, time: ShowTime) => string, cut?: Cut]
 type ShowTime = (text: string) => string
 
 type Output = { output: Format }
@@ -104,15 +107,18 @@ export const json = (value: unknown): string =>
     (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 
-/** How wide a table may be (0: as it likes), and how it shows times. */
+/** How wide a table may be, and how it shows times. */
 type Look = { width: number; time: ShowTime }
 
 const lookAt = ({ stdout }: Context): Look =>
-  stdout.isTTY ? { width: stdout.columns ?? 0, time: agoText } : anywhere
+  stdout.isTTY ? { width: widthAt(stdout), time: agoText } : anywhere
 
-const anywhere: Look = { width: 0, time: localTime }
+/** How wide what is printed may be: only a terminal has a width, and not every one knows it. */
+export const widthAt = ({ columns }: Context['stdout']): number => columns || Infinity
 
-/** Lines in which every column begins below its title. The last one is cut where there is room for a part of it. */
+const anywhere: Look = { width: Infinity, time: localTime }
+
+/** Lines in which every column begins below its title. */
 export function table<T>(
   things: readonly T[],
   columns: readonly Column<T>[],
@@ -122,22 +128,11 @@ export function table<T>(
     columns.map(([title]) => title),
     ...things.map((thing) => columns.map(([, show]) => visible(show(thing, time)))),
   ]
-  const widths = columns.map((_, index) =>
-    Math.max(...rows.map((row) => widthOf(row[index] ?? ''))),
-  )
-  const last = columns.length - 1
-  const before = widths.slice(0, last).reduce((sum, own) => sum + own + gap.length, 0)
-  const room = width > before ? width - before : Infinity
-  const line = (row: string[]) =>
-    row
-      .with(last, beginOf(row[last] ?? '', room))
-      .map((cell, index) => padded(cell, index === last ? 0 : (widths[index] ?? 0)))
-      .join(gap)
-      .trimEnd()
-  return rows.map((row) => `${line(row)}\n`).join('')
+  const cuts = columns.map(([, , cut]) => cut)
+  return linesOf(rows, cuts, width)
+    .map((line) => `${line}\n`)
+    .join('')
 }
-
-const gap = '  '
 
 /** Tells people what happens; stdout is for results. */
 export function note(ctx: Context, message: string): void {

@@ -206,7 +206,7 @@ test('what is printed for people', async () => {
     input    00000000-0000-4000-8000-000000006431  /in
     output   00000000-0000-4000-8000-000000006d31  /out
     $ knit run wait R
-    RUN ID                                STATUS  UPDATED                        TOOK  IMAGE          EXIT  WHY
+    RUN ID                                STATUS  UPDATED                        TOOK  IMAGE          WHY
     00000000-0000-4000-8000-000000007431  done    2025-01-02T12:04:05.678+09:00        knit#uploaded
     $ knit explain P --data D
     KNIT ID                               INPUT  FITS  MISSING  RUNS                                         WHY

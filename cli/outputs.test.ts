@@ -176,8 +176,8 @@ test('run find', async () => {
     "
   `)
   expect(await printed('run find --output table', [run])).toMatchInlineSnapshot(`
-    "RUN ID                                STATUS  UPDATED                        TOOK  IMAGE          EXIT  WHY
-    00000000-0000-4000-8000-000000007431  failed  2025-01-02T12:04:05.678+09:00        knit#uploaded  3     Error
+    "RUN ID                                STATUS  UPDATED                        TOOK  IMAGE          WHY
+    00000000-0000-4000-8000-000000007431  failed  2025-01-02T12:04:05.678+09:00        knit#uploaded  exit code 3: Error
     "
   `)
 })

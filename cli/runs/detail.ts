@@ -13,8 +13,8 @@ export const attemptColumns: Column<RunAttempt>[] = [
   ['IMAGE', ({ image }) => image ?? ''],
 ]
 
-/** Everything that is shown of one run, for people: its facts line by line, then its attempts. */
-export function runText(run: RunDetail): string {
+/** Everything that is shown of one run, for people: its facts line by line, then its attempts, in a table so wide. */
+export function runText(run: RunDetail, width: number): string {
   const facts: [string, string | undefined][] = [
     ['run', run.runId],
     ['status', run.status],
@@ -38,7 +38,8 @@ export function runText(run: RunDetail): string {
     value ? [`${name.padEnd(8)} ${visible(value)}\n`] : [],
   )
   const attempts = run.attempts ?? []
-  return lines.join('') + (attempts.length > 0 ? `\n${table(attempts, attemptColumns)}` : '')
+  const look = { width, time: localTime }
+  return lines.join('') + (attempts.length > 0 ? `\n${table(attempts, attemptColumns, look)}` : '')
 }
 
 const pointText = ({ path, knitId }: { path: string; knitId: string }): string =>

@@ -40,11 +40,13 @@ test('people see every status with when, how long, who and why, the attempts, an
   const text = historyText(history, new Date(at(6)), { width: 72, colour: false })
   expect(`\n${text}`).toMatchInlineSnapshot(`
     "
-    WHEN                       ATTEMPT  STATUS    FOR     BY              WHY
+    WHEN                       ATTEMPT  STATUS    FOR     BY
+      WHY
     2025-01-02T12:04:00+09:00  1        waiting   1.00 s  project-runs
     2025-01-02T12:04:01+09:00  1        ready     1.00 s  initialize-run
     2025-01-02T12:04:02+09:00  1        starting  1.00 s  start-run
-    2025-01-02T12:04:03+09:00  1        aborting  1.00 s  ann             aborted\\nby user
+    2025-01-02T12:04:03+09:00  1        aborting  1.00 s  ann
+      aborted\\nby user
     2025-01-02T12:04:04+09:00  2        waiting   2.00 s  finish-run
 
     ATTEMPT  STARTED  TOOK  EXIT  MESSAGE          IMAGE

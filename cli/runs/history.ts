@@ -16,8 +16,11 @@ const moveColumns: Column<Step>[] = [
   ['WHY', ({ reason }) => reason ?? ''],
 ]
 
+// A drawing has to have some width.
+const usualWidth = 80
+
 /** Everything that has happened to a run, for people: its statuses, its attempts, and where its time went. */
-export function historyText(history: RunHistory, now: Date, canvas: Canvas): string {
+export function historyText(history: RunHistory, now: Date, { width, colour }: Canvas): string {
   const { moves, attempts, milestones } = history
   const last = moves.at(-1)
   const open = last !== undefined && !isEnded(last.status)
@@ -25,9 +28,11 @@ export function historyText(history: RunHistory, now: Date, canvas: Canvas): str
     ...move,
     until: moves[index + 1]?.at ?? (open ? now.toISOString() : undefined),
   }))
+  const look = { width, time: localTime }
+  const canvas = { width: Number.isFinite(width) ? width : usualWidth, colour }
   return [
-    table(steps, moveColumns),
-    ...(attempts.length > 0 ? [table(attempts, attemptColumns)] : []),
+    table(steps, moveColumns, look),
+    ...(attempts.length > 0 ? [table(attempts, attemptColumns, look)] : []),
     waterfall(milestones, open ? now.getTime() : undefined, canvas),
   ].join('\n')
 }

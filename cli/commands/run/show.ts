@@ -8,11 +8,9 @@ import { runColumns } from '../../columns.ts'
 import { command } from '../../command.ts'
 import type { Context } from '../../context.ts'
 import { UsageError } from '../../failure.ts'
-import { note, print } from '../../output.ts'
+import { note, print, widthAt } from '../../output.ts'
 import { runText } from '../../runs/detail.ts'
 import { historyText } from '../../runs/history.ts'
-
-const usualWidth = 80
 
 export default command({
   about: runs.show.summary,
@@ -35,7 +33,7 @@ export default command({
     const usual = history && ctx.stdout.isTTY ? 'table' : 'json'
     if (history) return showHistory(runId, output ?? usual, ctx)
     const run = await api(ctx).call(runs.show, { runId }, ctx)
-    if (output === 'table') ctx.stdout.write(runText(run))
+    if (output === 'table') ctx.stdout.write(runText(run, widthAt(ctx.stdout)))
     else print(ctx, run, { output: output ?? usual }, runColumns)
   },
 })
@@ -58,6 +56,6 @@ async function showHistory(runId: string, output: Format, ctx: Context): Promise
   const { stdout, env } = ctx
   const history = await api(ctx).call(runs.history, { runId }, ctx)
   if (output !== 'table') return print(ctx, history, { output }, [['RUN ID', () => runId]])
-  const canvas = { width: stdout.columns || usualWidth, colour: inColour(stdout, env) }
+  const canvas = { width: widthAt(stdout), colour: inColour(stdout, env) }
   stdout.write(historyText(history, new Date(), canvas))
 }

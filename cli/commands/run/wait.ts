@@ -13,6 +13,7 @@ import type { Context } from '../../context.ts'
 import { Failure, UsageError } from '../../failure.ts'
 import { Span, spanText } from '../../formats.ts'
 import { note, Printer } from '../../output.ts'
+import { whyOf } from '../../runs/why.ts'
 
 const shortest = 200
 const longest = 5000
@@ -161,7 +162,5 @@ function whereToLook({ runId, status, log, attempts, startedAt }: RunDetail): st
 }
 
 /** Where a run is, and why as far as the server says. */
-function standing({ runId, status, reason, exit }: RunDetail): string {
-  const ended = exit && `exit code ${exit.code}${exit.message && `: ${exit.message}`}`
-  return [`run ${runId}`, status, reason ?? ended].filter(Boolean).join(': ')
-}
+const standing = (run: RunDetail): string =>
+  [`run ${run.runId}`, run.status, whyOf(run)].filter(Boolean).join(': ')
