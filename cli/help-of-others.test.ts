@@ -448,7 +448,7 @@ test('the help of the commands of a local home', async () => {
 
     --
 
-    Forget an image that was added. (knit local image rm)
+    Delete an image that was added. (knit local image rm)
 
     USAGE knit local image rm [OPTIONS] <IMAGE>
 
@@ -459,6 +459,7 @@ test('the help of the commands of a local home', async () => {
     OPTIONS
 
                 --home=<DIR>    Directory it lives in; else $KNIT_HOME, else ~/.local/state/knit.
+                   -y, --yes    Do not ask. Without a terminal nobody is asked anyway.
 
     EXAMPLES
 
@@ -574,7 +575,7 @@ test('the help of a group says what is in it', async () => {
 
        add    Register a root file system, or the archive of an image, under a name.
       list    List the images that were added.
-        rm    Forget an image that was added.
+        rm    Delete an image that was added.
     "
   `)
 })

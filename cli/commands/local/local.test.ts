@@ -8,6 +8,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { expect, test } from 'vitest'
 import { startTimeOf } from '../../local-home.ts'
 import { knit, tempDir } from '../../testing.ts'
@@ -192,3 +193,20 @@ test('what the program of the local home is asked in the foreground, it answers 
   ]
   expect((await knit(['local', 'image', 'list'], dir, { localProgram })).code).toBe(7)
 })
+
+test.each(['no\n', 'y\n'])(
+  'image rm asks who sits at a terminal, and takes %j at its word',
+  async (said) => {
+    const dir = tempDir()
+    const stdin = () => Object.assign(Readable.from([said]), { isTTY: true })
+    const localProgram = [process.execPath, '-e', 'process.exit(7)']
+    const rm = (...flags: string[]) => {
+      const world = { localProgram, stdin: stdin(), terminal: true }
+      return knit(['local', 'image', 'rm', 'demo:v1', ...flags], dir, world)
+    }
+    const { code, stderr } = await rm()
+    expect(code).toBe(said === 'y\n' ? 7 : 0)
+    expect(stderr).toContain(`Delete the image demo:v1 in ${join(dir, 'no-home')}? [y/N] `)
+    expect((await rm('--yes')).code).toBe(7)
+  },
+)
