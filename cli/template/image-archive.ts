@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { isDeepStrictEqual } from 'node:util'
 import { createGunzip } from 'node:zlib'
 import { extract } from 'tar-stream'
 import * as z from 'zod'
@@ -70,23 +71,36 @@ function dockerTags(members: Map<string, unknown>): Named[] {
 }
 
 function ociTags(members: Map<string, unknown>): Named[] {
-  const { manifests = [] } = OciIndex.safeParse(members.get('index.json')).data ?? {}
-  return manifests.flatMap(({ digest, annotations }): Named[] => {
-    const manifest = OciManifest.safeParse(members.get(blobOf(digest))).data
-    // Of the two names one may be the mere tag.
-    const names = ['io.containerd.image.name', 'org.opencontainers.image.ref.name']
-    const tag = names.map((name) => annotations[name]).find((text) => text?.includes(':'))
-    return manifest && tag ? [[blobOf(manifest.config.digest), tag]] : []
+  return entriesOf(members.get('index.json')).flatMap((entry): Named[] => {
+    const blob = members.get(blobOf(entry.digest))
+    // An image for several platforms, or with attestations, has an index of its own.
+    const digests = [entry, ...entriesOf(blob)].map(({ digest }) => digest)
+    const tag = tagOf(entry)
+    return digests.flatMap((digest): Named[] => {
+      const manifest = OciManifest.safeParse(members.get(blobOf(digest))).data
+      return manifest && tag ? [[blobOf(manifest.config.digest), tag]] : []
+    })
   })
+}
+
+type OciEntry = z.output<typeof OciIndex>['manifests'][number]
+
+const entriesOf = (index: unknown): OciEntry[] => OciIndex.safeParse(index).data?.manifests ?? []
+
+/** Of its two names one may be the mere tag. */
+function tagOf({ annotations }: OciEntry): string | undefined {
+  const names = ['io.containerd.image.name', 'org.opencontainers.image.ref.name']
+  return names.map((name) => annotations[name]).find((text) => text?.includes(':'))
 }
 
 const blobOf = (digest: string): string => `blobs/${digest.replace(':', '/')}`
 
 /** The image of this tag; without one, the only image there is. */
 export function selectImage(images: Image[], tag: string | undefined): Image {
-  const tags = images.flatMap((image) => image.tags)
+  const tags = [...new Set(images.flatMap((image) => image.tags))]
   const candidates = tag === undefined ? images : images.filter((image) => image.tags.includes(tag))
-  const [image, ...others] = candidates
+  const [image] = candidates
+  const others = candidates.filter((other) => other !== image && !isSame(other, image))
   const list = tags.length > 0 ? `; it has ${tags.join(', ')}` : ''
   if (!image && tag) throw new Failure(`the archive has no image ${tag}${list}`, naming(tags))
   if (!image)
@@ -94,6 +108,10 @@ export function selectImage(images: Image[], tag: string | undefined): Image {
   if (others.length > 0) throw new Failure(`the archive has several images${list}`, naming(tags))
   return tag === undefined ? image : { ...image, tags: [tag] }
 }
+
+/** Whether they are one image for two platforms: what a plan needs of it is the same on both. */
+const isSame = (one: Image, other: Image | undefined): boolean =>
+  one.tags.length > 0 && isDeepStrictEqual(one, other)
 
 const naming = ([tag = 'IMAGE:TAG']: string[]): string =>
   shellLine(['knit', 'plan', 'template', tag])

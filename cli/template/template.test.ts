@@ -147,9 +147,35 @@ test('an OCI layout names its image by way of its index', async () => {
   expect(await imageOf(tag)).toBe('IMAGE:TAG')
 })
 
+test('an OCI image for several platforms, with attestations, is one that has a name', async () => {
+  const digest = (name: string) => ({ digest: `sha256:${name}` })
+  const manifest = (name: string) => ({ config: digest(name), layers: [] })
+  const named = { 'io.containerd.image.name': 'docker.io/library/demo:v1' }
+  const layout = (arm: object): Member[] => [
+    ['blobs/sha256/c0', config()],
+    ['blobs/sha256/c1', config({ architecture: 'arm64', ...arm })],
+    ['blobs/sha256/a0', config({ os: 'unknown', architecture: 'unknown' })],
+    ...['c0', 'c1', 'a0'].map((name): Member => [`blobs/sha256/m-${name}`, manifest(name)]),
+    ['blobs/sha256/i', { manifests: ['m-c0', 'm-c1', 'm-a0'].map(digest) }],
+    ['index.json', { manifests: [{ ...digest('i'), annotations: named }] }],
+  ]
+  const { stdout } = await template([], await imageArchive(layout({})))
+  expect(parse(stdout).image).toBe('docker.io/library/demo:v1')
+  const other = await template([], await imageArchive(layout({ config: { Cmd: ['/in/a'] } })))
+  expect(other.stderr).toContain('several images; it has docker.io/library/demo:v1\n')
+})
+
 test('what is no archive at all is told', async () => {
   const { code, stderr } = await template([], Buffer.from('hello'.repeat(500)))
   expect({ code, lines: stderr.trim().split('\n').length }).toEqual({ code: 1, lines: 3 })
+})
+
+test('an archive that is not there is told in plain words', async () => {
+  const dir = tempDir()
+  const { stderr } = await knit(['plan', 'template', '--input', 'none', 'a:1'], dir)
+  expect(stderr).toContain(
+    `none cannot be read as an image: no such file or directory: ${dir}/none\ntry: docker save a:1 | knit plan template\n`,
+  )
 })
 
 test('a template from scratch has the defaults of the project, and apply can read it', async () => {

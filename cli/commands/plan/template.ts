@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs'
 import { resolve } from 'node:path'
 import * as z from 'zod'
 import { shellLine } from '#shared/domain/shell.ts'
+import { plainMessage } from '#shared/files/plain-message.ts'
 import { flag, positional, toggle } from '../../args.ts'
 import { asCalled } from '../../called.ts'
 import { command } from '../../command.ts'
@@ -65,9 +66,8 @@ async function fromImage(given: Given, ctx: Context) {
   const archive = input === '-' ? ctx.stdin() : createReadStream(resolve(ctx.cwd, input))
   const images = await readImages(archive, ctx.signal).catch((cause: Error) => {
     const what = input === '-' ? 'what came on stdin' : input
-    throw new Failure(`${what} cannot be read as an image: ${cause.message}`, saving(given), {
-      cause,
-    })
+    const why = plainMessage(cause)
+    throw new Failure(`${what} cannot be read as an image: ${why}`, saving(given), { cause })
   })
   return inferPlan(selectImage(images, image), loadKnitenv(ctx))
 }
