@@ -100,6 +100,31 @@ test('who has read enough, as head has, ends it with 141 and without a word', as
   expect({ code, stderr }).toEqual({ code: 141, stderr: '' })
 })
 
+test('it ends so, too, where nobody reads what is said besides', async () => {
+  const child = spawn(process.execPath, [launcher, '--help'], {
+    cwd: tempDir(),
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  child.stderr.destroy()
+  expect(await once(child, 'exit')).toEqual([141, null])
+})
+
+test.runIf(existsSync('/dev/full')).each(['--version', 'version'])(
+  'knit %s says when there is no room for what it prints',
+  (word) => {
+    const cwd = tempDir()
+    const line = shellLine([process.execPath, launcher, word])
+    const { status, stderr } = spawnSync('sh', ['-c', `exec ${line} > /dev/full`], {
+      cwd,
+      encoding: 'utf8',
+    })
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: 'what is printed cannot be written: no space left on device\ntry: df -h .\n',
+    })
+  },
+)
+
 test('in a directory that was deleted it says what is not there', async () => {
   const dir = join(tempDir(), 'gone')
   mkdirSync(dir)

@@ -15,6 +15,7 @@ const exits: [code: string, about: string][] = [
   ['70', 'A bug in knit.'],
   ['130', 'Interrupted.'],
   ['129, 143', 'Ended by SIGHUP or SIGTERM, with nothing left half done.'],
+  ['141', 'Whoever read what it prints has read enough, as head has.'],
 ]
 
 /** The page that `man knit` shows: every command with its arguments and flags. */
