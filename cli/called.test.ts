@@ -1,6 +1,9 @@
+import { appendFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { stubOfTheWire } from '#shared/client/stub-of-the-wire.ts'
 import { asCalled } from './called.ts'
-import { knit, tempDir } from './testing.ts'
+import { knit, projectFor, tempDir } from './testing.ts'
 
 const advice = 'mend that, then: knit data push x; docker save IMAGE | knit plan template'
 const npx = { npm_lifecycle_event: 'npx', npm_config_local_prefix: '/src/my checkout' }
@@ -52,3 +55,25 @@ test('so is what follows an error', async () => {
   const { stderr } = await knit(['data', 'find', '--bogus'], dir, { env: npx })
   expect(stderr).toContain("\ntry: npx --prefix '/src/my checkout' knit data find --help\n")
 })
+
+test('so is what is told besides', async () => {
+  await using stub = await stubOfTheWire(() => ({ json: token }))
+  const dir = projectFor(stub)
+  const env = { ...npx, npm_config_local_prefix: dir }
+  const create = await knit(['admin', 'token', 'create', 'ci', '--role', 'user'], dir, { env })
+  expect(create.stderr).toContain('in a file: npx knit init KNIT_PROFILE_FILE --token-file FILE\n')
+  appendFileSync(join(dir, 'store'), '    token: a secret\n')
+  const logout = await knit(['logout'], dir, { env })
+  expect(logout.stderr).toContain('to end it: npx knit admin token revoke NAME\n')
+})
+
+const at = '2026-01-02T03:04:05.678+00:00'
+const token = {
+  name: 'ci',
+  role: 'user',
+  state: 'valid',
+  createdBy: 'ann',
+  createdAt: at,
+  expiresAt: at,
+  secret: 'knit_secret',
+}

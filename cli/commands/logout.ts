@@ -1,5 +1,6 @@
 import { withoutUser } from '#shared/domain/outside-url.ts'
 import { askProvider, discover, ProviderAway } from '#shared/oidc/provider.ts'
+import { asCalled } from '../called.ts'
 import { command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { note } from '../output.ts'
@@ -14,7 +15,8 @@ export default command({
     const session = await alone(ctx, () => endSession(apiRoot, ctx))
     if (token !== undefined) {
       setToken(undefined, ctx)
-      note(ctx, 'the token is forgotten here; to end it: knit admin token revoke NAME')
+      const end = asCalled('knit admin token revoke NAME', ctx)
+      note(ctx, `the token is forgotten here; to end it: ${end}`)
     }
     if (session || token !== undefined) note(ctx, `signed out of ${withoutUser(apiRoot)}`)
     else note(ctx, `nobody was signed in to ${withoutUser(apiRoot)}`)

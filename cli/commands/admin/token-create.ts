@@ -1,6 +1,7 @@
 import { tokens } from '#shared/contracts/tokens.ts'
 import { api } from '../../api.ts'
 import { flag, outputArgs, positional } from '../../args.ts'
+import { asCalled } from '../../called.ts'
 import { tokenColumns } from '../../columns.ts'
 import { command } from '../../command.ts'
 import { Span } from '../../formats.ts'
@@ -23,9 +24,10 @@ export default command({
     const body = { name, role, lifetime: expires }
     const token = await api(ctx).call(tokens.create, { body }, ctx)
     print(ctx, token, args, [...tokenColumns, ['SECRET', ({ secret }) => secret]])
+    const keep = 'knit init KNIT_PROFILE_FILE --token-file FILE'
     note(
       ctx,
-      'the secret is shown this once; who is to use it keeps it in a file: knit init KNIT_PROFILE_FILE --token-file FILE',
+      `the secret is shown this once; who is to use it keeps it in a file: ${asCalled(keep, ctx)}`,
     )
   },
 })
