@@ -41,14 +41,14 @@ async function find(found: Found, world: World): Promise<Found> {
   const { subCommands } = found.command
   const index = firstPositional(found.words, globalArgs)
   const word = found.words[index]
-  const isVersion = word === undefined && found.words.includes('--version')
+  const isRoot = found.name === 'knit'
+  const isVersion = isRoot && word === undefined && found.words.includes('--version')
   if (isVersion) return find({ ...found, words: asked('version', found.words) }, world)
   if (!subCommands || word === undefined) return found
   const name = `${found.name} ${word}`
   const words = found.words.toSpliced(index, 1)
   const load = Object.hasOwn(subCommands, word) ? subCommands[word] : undefined
   if (load) return find({ command: await load(), name, words }, world)
-  const isRoot = found.name === 'knit'
   const others = isRoot ? (await outside()).extensions(world) : []
   const extension = others.find((other) => other.name === word)
   if (extension) return { ...found, name, words, extension }

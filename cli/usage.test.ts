@@ -142,6 +142,8 @@ test.each([
     `knit data find --tag knit#id:${idOf('x')}`,
   ],
   [['-v'], 'unknown flag -v', 'knit --help'],
+  [['data', '--version'], 'unknown flag --version', 'knit data --help'],
+  [['whoami', '--version'], 'unknown flag --version', 'knit whoami --help'],
   [['data', '--outptu'], 'unknown flag --outptu', 'knit data --help'],
   [['--profiel=x'], 'unknown flag --profiel; did you mean --profile?', 'knit --help'],
   [['data', 'push'], 'SOURCE is missing', 'knit data push --help'],
@@ -181,7 +183,11 @@ test.each([
     'knit run find --help',
   ],
   [['run', 'wait'], 'RUN_ID, --planid or --in-knitid is missing', 'knit run wait --help'],
-  [['run', 'show', idOf('x'), '--follow'], '--follow needs --log', 'knit run show --help'],
+  [
+    ['run', 'show', idOf('x'), '--follow'],
+    '--follow needs --log',
+    `knit run show ${idOf('x')} --follow --log`,
+  ],
   [['plan', 'active', 'true', 'x'], 'ACTIVE: expected yes or no', 'knit plan active --help'],
   [
     ['plan', 'annotate', idOf('x'), '--add', 'x'],

@@ -27,7 +27,7 @@ export default command({
     ),
   },
   async run({ runId, history, log, follow, output }, ctx) {
-    if (follow && !log) throw new UsageError('--follow needs --log')
+    if (follow && !log) throw new UsageError('--follow needs --log', (line) => `${line} --log`)
     if (history && log) throw new UsageError('--history and --log are two things: ask for one')
     if (log) return showLog(runId, follow, ctx)
     const usual = history && ctx.stdout.isTTY ? 'table' : 'json'
