@@ -8,6 +8,8 @@ import { knit, projectFor, tempDir } from './testing.ts'
 
 const before = { updatedAt: '2025-01-02T03:04:04+00:00' }
 const upload = sampleRun('u1', { outputs: [['/upload', 'd1']] }, before)
+const at = before.updatedAt
+const token = { role: 'user', createdBy: 'ann', createdAt: at, expiresAt: at }
 const things: Record<string, unknown[]> = {
   data: [
     sampleData('d1', upload, [], ['type:photo', 'note:a b']),
@@ -15,6 +17,11 @@ const things: Record<string, unknown[]> = {
   ],
   runs: [upload, sampleRun('t1', {}, { status: 'failed' })],
   plans: [samplePlan('p1')],
+  events: [{ eventId: idOf('e1'), name: 'run.ready', subject: idOf('t1'), data: {}, time: at }],
+  tokens: [
+    { ...token, name: 'ci', state: 'valid' },
+    { ...token, name: 'old', state: 'revoked' },
+  ],
 }
 const answer = ({ url }: Seen): StubAnswer => ({ json: things[/(\w+)\?/.exec(url)?.[1] ?? ''] })
 
@@ -78,6 +85,9 @@ test.each([
   ['knit run show --log ', [idOf('t1'), idOf('u1')]],
   ['knit run wait x y ', [idOf('t1'), idOf('u1')]],
   ['knit run show -- -', []],
+  ['knit admin events ', ['replay', 'drop']],
+  ['knit admin events replay ', [idOf('e1')]],
+  ['knit admin token revoke ', ['ci']],
   ['knit --profile ', ['test']],
   ['knit --profile', ['--profile', '--profile-store']],
   ['knit profile use ', ['test']],

@@ -174,11 +174,12 @@ test('the help of the commands that look after a system', async () => {
 
     List undelivered events; \`replay ID…\` publishes dead ones again, \`drop ID…\` forgets them. (knit admin events)
 
-    USAGE knit admin events [OPTIONS] [WORDS...]
+    USAGE knit admin events [OPTIONS] [VERB] [EVENT_ID...]
 
     ARGUMENTS
 
-      WORDS...    \`replay\` or \`drop\`, and the ids of dead events.
+             VERB    replay or drop; without it they are listed.
+      EVENT_ID...    Ids of dead events.
 
     OPTIONS
 
@@ -247,11 +248,11 @@ test('the help of the commands that look after a system', async () => {
 
     Revoke a token: within 5 seconds nobody signs in with it, for good. (knit admin token revoke)
 
-    USAGE knit admin token revoke [OPTIONS] <NAME>
+    USAGE knit admin token revoke [OPTIONS] <TOKEN_NAME>
 
     ARGUMENTS
 
-      NAME    Name of a token. (Required)
+      TOKEN_NAME    Name of a token. (Required)
 
     OPTIONS
 

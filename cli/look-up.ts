@@ -1,6 +1,8 @@
+import { admin } from '#shared/contracts/admin.ts'
 import { data } from '#shared/contracts/data.ts'
 import { plans } from '#shared/contracts/plans.ts'
 import { runs } from '#shared/contracts/runs.ts'
+import { tokens } from '#shared/contracts/tokens.ts'
 import type { DataDetail } from '#shared/domain/data.ts'
 import type { PlanDetail } from '#shared/domain/plan.ts'
 import { runStatuses } from '#shared/domain/run-states.ts'
@@ -45,6 +47,19 @@ const sources: Record<string, Source> = {
   'KEY:VALUE': async (ctx) => wordsOf(await tagsOf(ctx)),
   KEY: async (ctx) => wordsOf((await tagsOf(ctx)).map((tag) => tag.split(':', 1)[0] ?? '')),
   STATUS: () => wordsOf(runStatuses.filter((status) => status !== 'invalidated')),
+  async EVENT_ID(ctx) {
+    const found = await api(ctx).call(admin.events, { dead: 'true', limit: most }, ctx)
+    return found.map(({ eventId, name, dead }) => ({
+      word: eventId,
+      about: [name, dead?.cause].filter(Boolean).join(': '),
+    }))
+  },
+  async TOKEN_NAME(ctx) {
+    const found = await api(ctx).call(tokens.list, { limit: most }, ctx)
+    return found
+      .filter(({ state }) => state === 'valid')
+      .map(({ name, role }) => ({ word: name, about: role }))
+  },
   PROFILE: profileNames,
   PROFILE_NAME: profileNames,
   EXTENSION: (ctx) => extensions(ctx).map(({ name, path }) => ({ word: name, about: path })),

@@ -64,7 +64,7 @@ test('admin token revoke asks who sits at a terminal', async () => {
 test.for([
   [['replay'], 'there is no id of an event to replay'],
   [['drop'], 'there is no id of an event to drop'],
-  [['mend', 'e1'], '"mend" is nothing that can be done with events'],
+  [['mend', 'e1'], 'VERB: expected replay or drop'],
 ] as const)('admin events %s is a misuse', async ([words, message]) => {
   await using stub = await stubOfTheWire(() => ({ status: 500 }))
   const { code, stderr } = await knit(['admin', 'events', ...words], projectFor(stub))

@@ -15,21 +15,20 @@ export default command({
     'List undelivered events; `replay ID…` publishes dead ones again, `drop ID…` forgets them.',
   examples: ['knit admin events --dead --output table', 'knit admin events replay EVENT_ID'],
   args: {
-    words: positional(
-      z.array(z.string()).default([]).describe('`replay` or `drop`, and the ids of dead events.'),
+    verb: positional(
+      z.enum(['replay', 'drop']).optional().describe('replay or drop; without it they are listed.'),
     ),
+    eventId: positional(z.array(z.string()).default([]).describe('Ids of dead events.')),
     dead: toggle(dead.description ?? ''),
     limit: flag(limit, { hint: 'N' }),
     ...yesArgs,
     ...outputArgs,
   },
-  async run({ words: [verb, ...eventIds], dead, ...args }, ctx) {
+  async run({ verb, eventId: eventIds, dead, ...args }, ctx) {
     if (verb === undefined) {
       const query = { limit: args.limit, ...(dead && { dead: 'true' as const }) }
       return print(ctx, await api(ctx).call(admin.events, query, ctx), args, eventColumns)
     }
-    if (verb !== 'replay' && verb !== 'drop')
-      throw new UsageError(`"${verb}" is nothing that can be done with events`)
     if (eventIds.length === 0)
       throw new UsageError(`there is no id of an event to ${verb}`, 'knit admin events --dead')
     const body = { eventIds }

@@ -8,8 +8,8 @@ import { note } from '../../output.ts'
 export default command({
   about: tokens.revoke.summary,
   examples: ['knit admin token revoke ci'],
-  args: { name: positional(tokens.revoke.params.shape.name), ...yesArgs },
-  async run({ name, ...args }, ctx) {
+  args: { tokenName: positional(tokens.revoke.params.shape.name), ...yesArgs },
+  async run({ tokenName: name, ...args }, ctx) {
     if (!(await confirmed(`Revoke the token "${name}"? Who uses it is let in no more.`, args, ctx)))
       return
     await api(ctx).call(tokens.revoke, { name }, ctx)
