@@ -26,7 +26,7 @@ export type Knitenv = z.output<typeof Knitenv>
 
 /** The knitenv that was named, or the nearest one; where there is none, the one that could be here. */
 export function knitenvFile({ flags, env, cwd }: Pick<Context, 'flags' | 'env' | 'cwd'>): string {
-  const given = flags.env ?? env.KNIT_ENV
+  const given = flags.env ?? (env.KNIT_ENV || undefined)
   return given === undefined
     ? (findUp('knitenv', cwd) ?? join(cwd, 'knitenv'))
     : resolve(cwd, given)

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { parse } from 'yaml'
@@ -100,6 +100,20 @@ test('the nearest .knitprofile above counts, then $KNIT_PROFILE, then --profile'
   expect(named.stderr).toContain('there is no profile "other"')
   const words = ['--profile', 'test', 'data', 'find']
   expect((await knit(words, deep, { env: { ...env, KNIT_PROFILE: 'other' } })).code).toBe(0)
+})
+
+test('a variable that is empty is as good as none', async () => {
+  await using stub = await stubOfTheWire(() => ({ json: [] }))
+  const dir = projectFor(stub)
+  mkdirSync(join(dir, '.knit'))
+  renameSync(join(dir, 'store'), join(dir, '.knit/profile'))
+  const env = { KNIT_PROFILE: '', KNIT_PROFILE_STORE: '', KNIT_ENV: '' }
+  expect(await knit(['data', 'find'], dir, { env })).toEqual({
+    code: 0,
+    stdout: '[]\n',
+    stderr: '',
+  })
+  expect((await knit(['plan', 'template', '--scratch'], dir, { env })).code).toBe(0)
 })
 
 test('without a profile the error says how to get one', async () => {

@@ -59,16 +59,20 @@ export function useProfile(name: string, { cwd }: Context): void {
 type Where = Pick<Context, 'flags' | 'env' | 'cwd' | 'home'>
 
 export function profileName(ctx: Where): string {
-  const given = ctx.flags.profile ?? ctx.env.KNIT_PROFILE
+  const given = namedProfile(ctx)
   if (given !== undefined) return given
   const file = findUp('.knitprofile', ctx.cwd)
   return file === undefined ? ctx.cwd : nameIn(file)
 }
 
 /** The name `init` saves under: never one of a directory above, of which the profile would be overwritten. */
-export function ownProfileName({ flags, env, cwd }: Context): string {
-  return flags.profile ?? env.KNIT_PROFILE ?? profileNameHere(cwd)
+export function ownProfileName(ctx: Context): string {
+  return namedProfile(ctx) ?? profileNameHere(ctx.cwd)
 }
+
+/** A variable that is empty is as good as none, here and below. */
+const namedProfile = ({ flags, env }: Where): string | undefined =>
+  flags.profile ?? (env.KNIT_PROFILE || undefined)
 
 /** The name this very directory uses, or would use. */
 export function profileNameHere(dir: string): string {
@@ -79,7 +83,7 @@ export function profileNameHere(dir: string): string {
 const nameIn = (file: string): string => (readFileSync(file, 'utf8').split('\n')[0] ?? '').trim()
 
 export function storeFile(ctx: Where): string {
-  const given = ctx.flags['profile-store'] ?? ctx.env.KNIT_PROFILE_STORE
+  const given = ctx.flags['profile-store'] ?? (ctx.env.KNIT_PROFILE_STORE || undefined)
   return given === undefined ? join(ctx.home, '.knit', 'profile') : resolve(ctx.cwd, given)
 }
 
