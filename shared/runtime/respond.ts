@@ -112,7 +112,8 @@ export const shortened = (text: string): string =>
     ? `${text.slice(0, longestBeginning)} … ${text.slice(-longestEnd)}`
     : text
 
-const isStorageFull = (error: unknown): boolean =>
+/** True when there is no room left where something was to be written. */
+export const isStorageFull = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')
 
 /** As RFC 6750 says: who has sent something is told that it was not good. */

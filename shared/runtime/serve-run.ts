@@ -5,6 +5,7 @@ import { claimRun, postponeRun, renewClaim, type Claimed } from '#shared/databas
 import { Away, Impossible, NoRoomNow } from '#shared/ports/cluster.ts'
 import { HookFailed } from '#shared/adapters/hook-client.ts'
 import { withSpan, type Context } from './context.ts'
+import { isStorageFull } from './respond.ts'
 import { traceId } from './trace.ts'
 
 /** The run and attempt an event tells of, by their ids or by the worker's name; undefined when it is no worker of ours. */
@@ -100,8 +101,9 @@ async function postpone(ctx: Context, run: Claimed, error: unknown): Promise<voi
   await postponeRun(ctx.sql, run, { counted, most }, backoff(failures), reasonOf(ctx, error))
 }
 
-/** It goes on by itself when others are back, or have ended. */
-const isPassing = (error: unknown): boolean => error instanceof NoRoomNow || error instanceof Away
+/** It goes on by itself when others are back, have ended, or have made room. */
+const isPassing = (error: unknown): boolean =>
+  error instanceof NoRoomNow || error instanceof Away || isStorageFull(error)
 
 /** Seconds to wait after so many failures: 1, 2, 4, … up to a minute. */
 export const backoff = (failures: number): number => Math.min(2 ** failures, 60)

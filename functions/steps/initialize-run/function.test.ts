@@ -201,6 +201,7 @@ test('volumes that cannot be made are tried again later, and the reason is shown
 test.for([
   new NoRoomNow('exceeded quota: persistentvolumeclaims'),
   new Away('the API server cannot be asked'),
+  Object.assign(new Error('EDQUOT: disk quota exceeded, mkdir'), { code: 'EDQUOT' }),
 ])(
   'a run whose volumes cannot be made now waits, however often it is tried: %s',
   async (why, { ctx }) => {

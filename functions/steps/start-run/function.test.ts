@@ -182,7 +182,9 @@ test('a worker that cannot be created is tried again later, and the reason is sh
   })
 })
 
-test.for([new NoRoomNow('exceeded quota: jobs'), new Away('the API server cannot be asked')])(
+const full = Object.assign(new Error('ENOSPC: no space left on device, mkdir'), { code: 'ENOSPC' })
+
+test.for([new NoRoomNow('exceeded quota: jobs'), new Away('the API server cannot be asked'), full])(
   'a run whose worker cannot be created now waits, however often it is tried: %s',
   async (why, { ctx }) => {
     const run = await makeRun(ctx, { status: 'ready' })
