@@ -100,8 +100,9 @@ async function lacksOf({ file, context }: Choice, patience: number): Promise<str
 }
 
 function whatToDoAbout(error: unknown, server: string): string {
-  if (error instanceof Refused && [401, 403].includes(error.status))
-    return `${server} does not let you ask (${error.status}): sign in anew, until \`kubectl auth whoami\` answers in this context.`
+  const refused = error instanceof Away ? error.cause : error
+  if (refused instanceof Refused && [401, 403].includes(refused.status))
+    return `${server} does not let you ask (${refused.status}): sign in anew, until \`kubectl auth whoami\` answers in this context.`
   if (error instanceof Refused || error instanceof Away)
     return `${error.message}: see that it runs and is reached from here, or name another cluster in KNIT_TEST_KUBECONFIG, ${otherwise}.`
   throw error

@@ -66,7 +66,7 @@ test('of what there is nothing of, the names are no names', async () => {
   close()
 })
 
-test('whose account has lost its rights says how it gets them back', async () => {
+test('whose account has lost its rights is to ask again, and says how it gets them back', async () => {
   const message =
     'jobs.batch is forbidden: User "system:serviceaccount:knitfab:step-start-run" cannot create resource "jobs" in API group "batch" in the namespace "knitfab": RBAC: role.rbac.authorization.k8s.io "step-start-run" not found'
   const { api, close } = await apiOf({ status: 403, message })
@@ -76,8 +76,20 @@ test('whose account has lost its rights says how it gets them back', async () =>
   )
   const advice =
     'an admin has to give that account its rights back: helm upgrade RELEASE charts/knitfab --namespace NAMESPACE --reset-then-reuse-values'
+  await expect(call).rejects.toThrow(new Away(`the worker cannot be made: ${message}; ${advice}`))
+  await expect(call).rejects.toMatchObject({ cause: { status: 403 } })
+  close()
+})
+
+test('whose account is not known any more is to ask again, and says who mends that', async () => {
+  const { api, close } = await apiOf({ status: 401, message: 'Unauthorized' })
+  const call = ask(
+    'the worker cannot be made',
+    api.core.readNamespacedPod({ namespace: 'a', name: 'b' }),
+  )
+  await expect(call).rejects.toThrow(Away)
   await expect(call).rejects.toThrow(
-    new Refused(403, `the worker cannot be made: ${message}; ${advice}`),
+    /^the worker cannot be made: Unauthorized; an admin has to end the Pods whose account is not known/,
   )
   close()
 })

@@ -8,9 +8,10 @@ import {
   type Configuration,
   type RequestContext,
 } from '@kubernetes/client-node'
+import { STATUS_CODES } from 'node:http'
 import type { RequestOptions } from 'node:https'
 import { Away, NoRoomNow } from '#shared/ports/cluster.ts'
-import { isOverQuota, withRemedy } from './remedies.ts'
+import { isOverQuota, isWithoutRight, withRemedy } from './remedies.ts'
 
 /** The parts of the API server we call, and how to call it where the client has no way to stream. */
 export type Api = {
@@ -77,14 +78,17 @@ export class Refused extends Error {
   }
 }
 
-/** The answer to a call; `what` says for people what was asked. */
+/**
+ * The answer to a call; `what` says for people what was asked. Who is not known there, or has no right to it, is told so by the
+ * `Refused` that is the cause of `Away`.
+ */
 export async function ask<T>(what: string, call: Promise<T>): Promise<T> {
   try {
     return await call
   } catch (error) {
     const { name, code, body } = error as { name?: unknown; code?: unknown; body?: unknown }
     if (name === 'TimeoutError') throw new Away(`${what}: the API server did not answer in time`)
-    if (typeof code === 'number') throw refusal(code, what, wordsOf(body))
+    if (typeof code === 'number') throw refusal(code, what, wordsOf(body ?? STATUS_CODES[code]))
     throw new Away(`${what}: the API server cannot be asked: ${rootOf(error)}`, { cause: error })
   }
 }
@@ -92,7 +96,10 @@ export async function ask<T>(what: string, call: Promise<T>): Promise<T> {
 function refusal(status: number, what: string, words: string): Error {
   const message = `${what}: ${withRemedy(words)}`
   if (isOverQuota(words)) return new NoRoomNow(message)
-  return isPassing(status) ? new Away(message) : new Refused(status, message)
+  const refused = new Refused(status, message)
+  // Of our own account: no fault of what was asked for, and an admin mends it.
+  if (status === 401 || isWithoutRight(words)) return new Away(message, { cause: refused })
+  return isPassing(status) ? new Away(message) : refused
 }
 
 /** Too much to do, or trouble of its own. */
@@ -115,7 +122,7 @@ export async function unless<T>(
   }
 }
 
-/** The API server says in a Status what is wrong; proxies before it say it in any words. */
+/** The API server says in a Status what is wrong; proxies before it say it in any words, and the client keeps none of a 401. */
 function wordsOf(body: unknown): string {
   const status = typeof body === 'string' ? parsed(body) : body
   const { message } = (status ?? {}) as { message?: unknown }

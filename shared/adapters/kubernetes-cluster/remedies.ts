@@ -3,6 +3,9 @@ import { shellLine } from '#shared/domain/shell.ts'
 /** Whether Kubernetes says that a ResourceQuota is used up. */
 export const isOverQuota = (words: string): boolean => /exceeded quota/.test(words)
 
+/** Whether the API server says that whoever asks has no right to it; others that refuse something do so for what it is. */
+export const isWithoutRight = (words: string): boolean => /is forbidden: User "/.test(words)
+
 const hasNoRoom = /nodes are available: .*Insufficient/s
 
 /** Whether nothing is wrong but that others have what it needs, or that nobody has it yet. */
@@ -17,6 +20,11 @@ const remedies: readonly Remedy[] = [
     says: /forbidden: User "system:serviceaccount:/,
     next: () =>
       'an admin has to give that account its rights back: helm upgrade RELEASE charts/knitfab --namespace NAMESPACE --reset-then-reuse-values',
+  },
+  {
+    says: /^Unauthorized$/,
+    next: () =>
+      'an admin has to end the Pods whose account is not known any more: kubectl --namespace NAMESPACE delete pod --selector knitfab.dev/kind=function',
   },
   {
     says: /exceeded quota/,
