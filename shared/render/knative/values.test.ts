@@ -34,4 +34,6 @@ test('a value of no function, of another kind of function, or of no setting is r
   expect(mistakesIn(values({ 'step-sweep': { replicas: 2 } }))).toHaveLength(1)
   expect(mistakesIn(values({}, { maxTag: 3 }))).toEqual(['settings: Unrecognized key: "maxTag"'])
   expect(mistakesIn(values({}, { databaseUrl: 'postgres://elsewhere' }))).toHaveLength(1)
+  // How often a cluster sweeps, `clock.sweep` says.
+  expect(mistakesIn(values({}, { sweepInterval: 10 }))).toHaveLength(1)
 })

@@ -45,10 +45,10 @@ const ofService = z.strictObject({
 })
 const ofDeployment = z.strictObject({ ...everywhere, replicas: count })
 
-/** What the chart says itself of each function, and its users therefore do not. */
+/** What the chart says itself of each function, or what means nothing in a cluster: its users do not say it. */
 const settled = new Set(
   `release databaseUrl signingKey token functionUrl brokerUrl host port metricsPort tlsFolder namespace image volumeLayout volumeClass volumeMode
-   volumeSize workerPriorityClass workerServiceAccounts workerPullSecrets workerProfile agentPod`.split(
+   volumeSize workerPriorityClass workerServiceAccounts workerPullSecrets workerProfile agentPod sweepInterval`.split(
     /\s+/,
   ),
 )
