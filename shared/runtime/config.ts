@@ -71,6 +71,13 @@ const AgentPod = z
     nodeSelector: z.record(z.string(), z.string()),
     tolerations: z.array(anything),
     affinity: anything,
+    topologySpreadConstraints: z.array(
+      z.looseObject({
+        maxSkew: z.int(),
+        topologyKey: z.string(),
+        whenUnsatisfiable: z.string(),
+      }),
+    ),
     priorityClassName: z.string(),
     resources: anything,
   })

@@ -71,7 +71,7 @@ knitfab.dev/kind: function
 {{/* What functions make agents with, where each Data has a claim: as one of them, unless it is said otherwise. */}}
 {{- define "knitfab.agentPod" -}}
 {{- $pod := dict -}}
-{{- range $name := list "nodeSelector" "tolerations" "affinity" "priorityClassName" -}}
+{{- range $name := list "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" "priorityClassName" -}}
 {{- $pod = merge $pod (include "knitfab.own" (list $ "agent" $name) | fromYaml) -}}
 {{- end -}}
 {{- with (index .Values.functions "agent" | default dict).resources -}}{{- $pod = set $pod "resources" . -}}{{- end -}}

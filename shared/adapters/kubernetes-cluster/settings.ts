@@ -15,7 +15,7 @@ export type SharedSettings = { layout: 'shared'; agentUrl: string }
 /** Where agents run, and what they may take. */
 export type AgentSettings = Pick<
   V1PodSpec,
-  'nodeSelector' | 'tolerations' | 'affinity' | 'priorityClassName'
+  'nodeSelector' | 'tolerations' | 'affinity' | 'topologySpreadConstraints' | 'priorityClassName'
 > & { resources?: V1ResourceRequirements }
 
 /** What the adapter has to know of its cluster. */

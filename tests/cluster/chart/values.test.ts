@@ -94,6 +94,15 @@ function withLimits(all: ReturnType<typeof ownOf>, { deploy }: (typeof functions
   return { ...all, resources: { requests, limits: { ...limits, ...deploy.limits } } }
 }
 
+test('what is said of agents is found in what functions make them with, and in the one that has all Data', () => {
+  const functions = { agent: ownOf('agent') }
+  const { data = {} } = find(render({ functions }), 'ConfigMap/knitfab-settings')
+  const secret = { KNIT_SIGNING_KEY: 's'.repeat(32), KNIT_DATABASE_URL: 'postgres://here' }
+  expect(configFrom({ ...data, ...secret }).agentPod).toEqual(ownOf('agent'))
+  const shared = render({ functions, volumes: { layout: 'shared' } })
+  expect(foundOf(shared, 'Deployment/agent')).toEqual(ownOf('agent'))
+})
+
 test('what is said of Postgres is found in it', () => {
   const { resources, nodeSelector, tolerations, affinity } = ownOf('postgres')
   const manifests = render({
