@@ -212,13 +212,19 @@ annotations:
 {{- end -}}
 {{- end }}
 
-{{/* No Pod before there is something to do, where Knative was told to allow that; and none any more after a while without. */}}
+{{/*
+Of a function that needs no Pod when it has nothing to do: none before there is something, where Knative was told to allow that; and none
+any more after a while without. Takes: top, service, and how many Pods it asked for itself.
+*/}}
 {{- define "knitfab.zeroScale" -}}
-{{- if .Values.knative.zeroInitialScale }}
+{{- $knative := (index . 0).Values.knative -}}
+{{- if eq (include "knitfab.number" (list (index . 0) (index . 1) "minScale" (index . 2))) "0" -}}
+{{- if $knative.zeroInitialScale }}
 autoscaling.knative.dev/initial-scale: "0"
 {{- end }}
-{{- with .Values.knative.window }}
+{{- with $knative.window }}
 autoscaling.knative.dev/window: {{ . | quote }}
+{{- end }}
 {{- end }}
 {{- end }}
 

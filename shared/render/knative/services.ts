@@ -39,7 +39,7 @@ function knativeService(fn: Deployed): Manifest {
           annotations: {
             'autoscaling.knative.dev/min-scale': textOf(fn, 'minScale', minScale),
             'autoscaling.knative.dev/max-scale': textOf(fn, 'maxScale', maxScale),
-            ...(minScale === 0 && filledKeys('include "knitfab.zeroScale" $')),
+            ...filledKeys(`include "knitfab.zeroScale" (list $ "${fn.service}" ${minScale})`),
             ...filledKeys(annotationsOf(fn)),
           },
         },

@@ -94,6 +94,26 @@ function withLimits(all: ReturnType<typeof ownOf>, { deploy }: (typeof functions
   return { ...all, resources: { requests, limits: { ...limits, ...deploy.limits } } }
 }
 
+test('whatever may be without a Pod, by itself or by a value, has none before its time and loses it after a while', () => {
+  const manifests = render({
+    functions: { 'step-match-data': { minScale: 0 }, 'api-plans-apply': { minScale: 1 } },
+    knative: { zeroInitialScale: true, window: '5m' },
+  })
+  const spared = manifests
+    .filter(({ spec }) => {
+      const annotations = spec?.template?.metadata?.annotations ?? {}
+      return ['initial-scale', 'window'].every(
+        (name) => `autoscaling.knative.dev/${name}` in annotations,
+      )
+    })
+    .map(({ metadata }) => metadata.name)
+  const byThemselves = functions.filter((fn) => !isDeployment(fn) && !fn.deploy.minScale)
+  const names = byThemselves.map(({ service }) => service)
+  expect(spared.toSorted()).toEqual(
+    [...names.filter((name) => name !== 'api-plans-apply'), 'step-match-data'].toSorted(),
+  )
+})
+
 test('what is said of agents is found in what functions make them with, and in the one that has all Data', () => {
   const functions = { agent: ownOf('agent') }
   const { data = {} } = find(render({ functions }), 'ConfigMap/knitfab-settings')
