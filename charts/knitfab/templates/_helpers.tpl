@@ -3,6 +3,17 @@
 {{- if and (kindIs "float64" .) (eq . (floor .)) }}{{ int64 . }}{{ else }}{{ . }}{{ end -}}
 {{- end }}
 
+{{/* What a claim asks for: as much as it should, and what it has already, be it made larger by the expander or by hand, which cannot be taken back. Takes: size, claim. */}}
+{{- define "knitfab.sizeOfClaim" -}}
+{{- $size := include "knitfab.text" (index . 0) -}}
+{{- $has := dig "spec" "resources" "requests" "storage" "" (index . 1) -}}
+{{- if and $has (gt (include "knitfab.bytes" $has | float64) (include "knitfab.bytes" $size | float64)) -}}
+{{ $has }}
+{{- else -}}
+{{ $size }}
+{{- end -}}
+{{- end }}
+
 {{/* A value of one function: what .Values.functions says of it, else what it asked for itself. Takes: top, service, name, fallback. */}}
 {{- define "knitfab.value" -}}
 {{- $own := index (index . 0).Values.functions (index . 1) | default dict -}}

@@ -171,6 +171,9 @@ The namespace {{ $ns }} has a {{ index . 1 }} {{ index . 2 }} of {{ with $owner 
 {{- if .Values.postgres.enabled }}
 {{ include "knitfab.fixedPostgres" . }}
 {{- end }}
+{{- if eq .Values.volumes.layout "shared" }}
+{{ include "knitfab.fixedClaim" (list . (lookup "v1" "PersistentVolumeClaim" .Release.Namespace "knitfab-data")) }}
+{{- end }}
 {{- $never := "set it back; Data of one layout are not seen in the other, which takes another namespace" }}
 {{- include "knitfab.fixed" (list "volumes.layout" .Values.volumes.layout (include "knitfab.layoutThere" .) $never) }}
 {{- end }}
@@ -213,6 +216,18 @@ The namespace {{ $ns }} has a {{ index . 1 }} {{ index . 2 }} of {{ with $owner 
 {{- end }}
 {{- include "knitfab.fixed" (list "postgres.storageClass" $class (.spec.storageClassName | default $own) "set it back; a database moves to another class by a dump (README.md, Backup)") }}
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Of the claim of all Data nothing but the size can be changed. Takes: top, claim. */}}
+{{- define "knitfab.fixedClaim" -}}
+{{- $claim := index . 1 }}
+{{- $move := "set it back; Data move to another claim by a backup (README.md, Backup)" }}
+{{- with (index . 0).Values.volumes }}
+{{- if .storageClass }}
+{{- include "knitfab.fixed" (list "volumes.storageClass" .storageClass (dig "spec" "storageClassName" "" $claim) $move) }}
+{{- end }}
+{{- include "knitfab.fixed" (list "volumes.accessMode" .accessMode (dig "spec" "accessModes" list $claim | join ", ") $move) }}
 {{- end }}
 {{- end }}
 

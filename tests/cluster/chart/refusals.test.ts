@@ -168,6 +168,39 @@ test('a quantity is what it comes to, however it is written', () => {
   expect(bytes('1048576.0')).toBe('1048576')
 })
 
+/** The claim of all Data as it is there, as an argument of a template. */
+const claimThere = (storage: string) =>
+  `fromJson ${JSON.stringify(
+    JSON.stringify({
+      spec: {
+        storageClassName: 'nfs',
+        accessModes: ['ReadWriteMany'],
+        resources: { requests: { storage } },
+      },
+    }),
+  )}`
+
+test('the claim of all Data is never asked to be smaller than somebody has made it', () => {
+  const asked = (size: string, claim: string) =>
+    included('knitfab.sizeOfClaim', `list ${size} (${claim})`).trim()
+  expect(asked('"10Gi"', 'dict')).toBe('10Gi')
+  expect(asked('"10Gi"', claimThere('16106127360'))).toBe('16106127360')
+  expect(asked('"10Gi"', claimThere('10240Mi'))).toBe('10Gi')
+  expect(asked('"20Gi"', claimThere('15Gi'))).toBe('20Gi')
+  expect(asked('1e9', claimThere('1Gi'))).toBe('1Gi')
+})
+
+test('what cannot be changed of the claim of all Data is refused, with what it is', () => {
+  const said = (volumes: object, claim = claimThere('1Gi')) =>
+    included('knitfab.fixedClaim', `list . (${claim})`, { volumes }).trim()
+  expect(said({ storageClass: 'fast', accessMode: 'ReadWriteOnce' })).toMatch(
+    /^volumes\.storageClass is fast, and cannot be changed from nfs any more: set it back; .*\nvolumes\.accessMode is ReadWriteOnce, and cannot be changed from ReadWriteMany any more: set it back; /,
+  )
+  expect(said({ storageClass: 'nfs' })).toBe('')
+  expect(said({})).toBe('')
+  expect(said({ storageClass: 'fast', accessMode: 'ReadWriteOnce' }, 'dict')).toBe('')
+})
+
 test('policies that would keep away the ingress of Knative are refused', () => {
   const said = (network: object, networkPolicies: object = {}) =>
     included(
