@@ -170,6 +170,7 @@ The namespace {{ $ns }} has a {{ index . 1 }} {{ index . 2 }} of {{ with $owner 
 {{- end }}
 {{- if .Values.postgres.enabled }}
 {{ include "knitfab.fixedPostgres" . }}
+{{ include "knitfab.latePostgres" (list . (lookup "v1" "ConfigMap" .Release.Namespace "knitfab-settings") (lookup "v1" "Service" .Release.Namespace "postgres") (lookup "apps/v1" "StatefulSet" .Release.Namespace "postgres")) }}
 {{- end }}
 {{- if eq .Values.volumes.layout "shared" }}
 {{ include "knitfab.fixedClaim" (list . (lookup "v1" "PersistentVolumeClaim" .Release.Namespace "knitfab-data")) }}
@@ -216,6 +217,15 @@ The namespace {{ $ns }} has a {{ index . 1 }} {{ index . 2 }} of {{ with $owner 
 {{- end }}
 {{- include "knitfab.fixed" (list "postgres.storageClass" $class (.spec.storageClassName | default $own) "set it back; a database moves to another class by a dump (README.md, Backup)") }}
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* An upgrade would wait for the database, to migrate it, before it made it. Takes: top, settings of the release, Service and StatefulSet of the database. */}}
+{{- define "knitfab.latePostgres" -}}
+{{- if and (index . 1) (not (or (index . 2) (index . 3))) }}
+{{- $release := (index . 0).Release }}
+{{- $again := printf "set it back, or uninstall (helm uninstall %s --namespace %s, which leaves Data and secrets unless told otherwise), install again with it, and restore a dump of the other database (README.md, Backup)" $release.Name $release.Namespace }}
+{{- include "knitfab.fixed" (list "postgres.enabled" "true" "false" $again) }}
 {{- end }}
 {{- end }}
 

@@ -168,6 +168,18 @@ test('a quantity is what it comes to, however it is written', () => {
   expect(bytes('1048576.0')).toBe('1048576')
 })
 
+test('a database of our own that comes after the install is refused, with what to do', () => {
+  const said = (...there: string[]) =>
+    included('knitfab.latePostgres', `list . ${there.join(' ')}`).trim()
+  expect(said('(dict "data" 1)', 'dict', 'dict')).toMatch(
+    /^postgres\.enabled is true, and cannot be changed from false any more: set it back, or uninstall .*, install again with it, and restore a dump/,
+  )
+  // Nothing was installed; it is there; its StatefulSet alone was deleted, to be made larger.
+  expect(said('dict', 'dict', 'dict')).toBe('')
+  expect(said('(dict "data" 1)', '(dict "spec" 1)', '(dict "spec" 1)')).toBe('')
+  expect(said('(dict "data" 1)', '(dict "spec" 1)', 'dict')).toBe('')
+})
+
 /** The claim of all Data as it is there, as an argument of a template. */
 const claimThere = (storage: string) =>
   `fromJson ${JSON.stringify(
