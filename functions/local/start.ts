@@ -68,7 +68,8 @@ export async function startLocalHome(
   const metrics = createMetrics(sql)
   const relay = createRelay(sql, observedBus(bus, { metrics, tracer }), log)
   const onChange = (worker: string) => void tellChange(bus, worker)
-  const cluster = await openCluster(options, home, { env, log, onChange })
+  const grace = 1000 * config.workerGrace
+  const cluster = await openCluster(options, home, { env, log, onChange, grace })
   started.defer(() => cluster.close({ stopWorkers: true }))
   stop?.throwIfAborted()
 
@@ -108,11 +109,11 @@ export async function startLocalHome(
 async function openCluster(
   options: LocalStart,
   home: Home,
-  { env, log, onChange }: Surroundings,
+  { env, log, onChange, grace }: Surroundings,
 ): Promise<LocalCluster> {
   const place = { folder: home.folder, env }
   const engine = await chooseEngine(options.engine, place, log)
-  const cluster = localCluster({ ...place, engine, onChange })
+  const cluster = localCluster({ ...place, engine, onChange, grace })
   const problem = await cluster.check()
   if (problem === undefined) return cluster
   if (engine) {
@@ -129,12 +130,16 @@ type Surroundings = {
   env: NodeJS.ProcessEnv
   log: Log
   onChange: (worker: string) => void
+  /** How long programs may take to end by themselves, in milliseconds. */
+  grace: number
 }
 
 function settingsOf(options: LocalStart, home: Home, env: NodeJS.ProcessEnv): Config {
   const { port, database, auth } = options
   const config = configFrom({
     KNIT_LOG_FORMAT: 'text',
+    // Whoever stops a program, or a home, of his own waits for it.
+    KNIT_WORKER_GRACE: '2',
     KNIT_HOST: '127.0.0.1',
     KNIT_PORT: '30803',
     ...env,

@@ -251,7 +251,7 @@ export const Config = z.object({
     .pipe(AgentPod)
     .describe('Where agents run and what they may take, as JSON with the words of Kubernetes.'),
   workerGrace: seconds(30).describe(
-    'Seconds a program may take to end by itself when it is stopped.',
+    'Seconds a program may take to end by itself when it is stopped; in a local home 2, unless set.',
   ),
   logFormat: z
     .enum(['json', 'text'])

@@ -6,6 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { expect } from 'vitest'
 import { pack } from '#shared/archive/pack.ts'
 import { data } from '#shared/contracts/data.ts'
+import { runs } from '#shared/contracts/runs.ts'
 import { databaseOf } from '#tests/support/home-database.ts'
 import { ended, pullText, pushText, runsOf, shellPlan } from '#tests/support/home-work.ts'
 import { killAll, processesOf } from '#tests/support/local-home.ts'
@@ -148,6 +149,28 @@ test('a step that does not end within the grace is left, and its work is done by
   const second = await start({ env: { KNIT_CLAIM_LEASE: '3600' } })
   expect(await until(() => ended(second.api, plan))).toMatchObject({ status: 'done' })
   await untilAtRest(second)
+})
+
+test('a program that is stopped may take as long to end by itself as the settings say', async ({
+  folder,
+  start,
+}) => {
+  const home = await start({ env: { KNIT_WORKER_GRACE: '60' } })
+  // Longer than it may without a setting.
+  const save = `trap 'sleep 2.5; echo saved > /out/text; exit' TERM`
+  const line = `${save}; echo begun; while :; do sleep 0.05; done`
+  const plan = await shellPlan(home.api, 'type:raw', line, 'type:saved')
+  await pushText(home.api, folder, 'kept', 'type:raw')
+  const runId = await until(async () => {
+    const [run] = await runsOf(home.api, plan)
+    const log = run && (await home.api.log(run.runId).catch(() => undefined))
+    return log && (await text(log)) === 'begun\n' ? run.runId : undefined
+  })
+  await home.api.call(runs.tearoff, { runId })
+  const run = await until(() => ended(home.api, plan))
+  expect(run).toMatchObject({ status: 'done' })
+  expect(await pullText(home.api, folder, run.outputs[0]?.knitId ?? '')).toBe('saved\n')
+  await untilAtRest(home)
 })
 
 test('what a killed home held is free as soon as it is started again', async ({
