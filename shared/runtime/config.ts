@@ -288,7 +288,7 @@ export const Config = z.object({
     'Seconds the program of a run may take to begin (room, images) before the attempt counts as lost.',
   ),
   deletionPatience: seconds(300).describe(
-    'Seconds a worker or a volume may take to go. Then a worker is given up by force, and a volume is tried again later.',
+    'Seconds a volume may take to go, and a worker beyond its grace. Then a worker is given up by force, and a volume is tried again later.',
   ),
   maxAttempts: count(3).describe(
     'Attempts of a run, since it was made or a user retried it, when machines fail.',

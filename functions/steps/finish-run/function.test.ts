@@ -351,10 +351,13 @@ async function makeStuck(
   const run = await makeRun(ctx, { status })
   ctx.cluster.stuck.add(run.worker)
   ctx.cluster.set(run.worker, state)
-  await ctx.sql`
-    update run set updated_at = now() - ${ctx.config.deletionPatience + 1} * interval '1 second'`
+  await letPass(ctx, ctx.config.workerGrace + ctx.config.deletionPatience + 1)
   return run
 }
+
+/** Every run has been where it is for so many seconds. */
+const letPass = ({ sql }: TestWorld, seconds: number) =>
+  sql`update run set updated_at = now() - ${seconds} * interval '1 second'`
 
 test('a worker that does not go is waited for, and then given up by force', async ({ ctx }) => {
   const run = await makeStuck(ctx, 'completing', succeeded())
@@ -368,6 +371,17 @@ test('a worker that does not go is waited for, and then given up by force', asyn
   await finish(ctx, run)
   expect(ctx.cluster.calls).toContain(`forceWorker ${run.worker}`)
   expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'done' })
+})
+
+test('a program that may take long to end by itself is not given up before', async ({ ctx }) => {
+  const run = await makeStuck(ctx, 'completing', { phase: 'running', startedAt: new Date() })
+  ctx.config.workerGrace = 1000
+  await finish(ctx, run)
+  expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'completing' })
+  expect(ctx.cluster.workers.has(run.worker)).toBe(true)
+  await letPass(ctx, 1000 + ctx.config.deletionPatience + 1)
+  await finish(ctx, run)
+  expect(ctx.cluster.calls).toContain(`forceWorker ${run.worker}`)
 })
 
 test('a lost machine that never lets its worker go keeps no run from the next attempt', async ({

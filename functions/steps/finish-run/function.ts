@@ -71,7 +71,7 @@ async function finish(run: Ending, ctx: Context): Promise<string | undefined> {
 }
 
 const isLate = async ({ sql, config }: Context, run: Ending): Promise<boolean> =>
-  (await secondsInStatus(sql, run)) > config.deletionPatience
+  (await secondsInStatus(sql, run)) > config.workerGrace + config.deletionPatience
 
 /** What it may still write goes to volumes that nobody reads: those of a run that failed, or of an attempt that is over. */
 async function giveUpWorker(ctx: Context, { name, state: { phase } }: Worker): Promise<void> {
