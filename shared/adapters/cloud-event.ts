@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import { CloudEvent, type CloudEventV1 } from 'cloudevents'
 import { eventName, events, eventType } from '#shared/contracts/events.ts'
 import { Problem } from '#shared/contracts/problems.ts'
-import { plainWords } from '#shared/domain/plain-words.ts'
+import { issues, plainWords } from '#shared/domain/plain-words.ts'
 import type { KnitEvent } from '#shared/ports/event-bus.ts'
 import { changedWorker, workerChangePrefix } from '#shared/contracts/worker-change.ts'
 import { parseTraceparent } from '#shared/contracts/trace.ts'
@@ -36,10 +36,9 @@ export function fromCloudEvent(arrived: CloudEventV1<unknown>, signer: EventSign
   const event = signedEvent(arrived, signer)
   const data = events[event.name].safeParse(event.data, { error: plainWords })
   if (data.success) return { ...event, data: data.data }
-  const faults = data.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
   throw new Problem(
     'event-refused',
-    `The data of the event ${arrived.id} do not fit ${arrived.type}: ${faults.join('; ')}.`,
+    `The data of the event ${arrived.id} do not fit ${arrived.type}: ${issues(data.error)}`,
     { cause: data.error },
   )
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import * as z from 'zod'
-import { plainWords } from './plain-words.ts'
+import { issues, plainWords } from './plain-words.ts'
 
 const wordsFor = (schema: z.ZodType, value: unknown) =>
   schema.safeParse(value, { error: plainWords }).error?.issues.map(({ message }) => message)
@@ -29,4 +29,23 @@ test('what a schema says in its own words stays', () => {
   expect(wordsFor(z.enum(['a'], 'expected the first letter'), 'b')).toEqual([
     'expected the first letter',
   ])
+})
+
+const errorOf = (schema: z.ZodType, value: unknown) => {
+  const { error } = schema.safeParse(value)
+  if (!error) throw new Error('nothing is wrong')
+  return error
+}
+
+test('what is wrong is told with where it is', () => {
+  const schema = z.object({ a: z.array(z.int('no number')) })
+  expect(issues(errorOf(schema, { a: [1, 'x'] }))).toBe('a.1: no number')
+})
+
+test('of very much that is wrong the first is told, and how much more there is', () => {
+  const schema = z.array(z.int('no number'))
+  const lines = issues(errorOf(schema, Array<string>(1000).fill('x'))).split('\n')
+  expect(lines).toHaveLength(11)
+  expect(lines[0]).toBe('0: no number')
+  expect(lines.at(-1)).toBe('… and 990 more')
 })

@@ -32,3 +32,24 @@ const oneOf = (words: string[]): string =>
 
 const units: Record<string, string> = { string: ' characters', array: ' entries' }
 const unitOf = ({ origin }: { origin: string }): string => units[origin] ?? ''
+
+const mostIssues = 10
+
+/** What is wrong with a value, and where in it. However much that is, a caller is not sent back what it has sent. */
+export function issues(error: z.ZodError): string {
+  const told = error.issues
+    .slice(0, mostIssues)
+    .map(({ path, message }) =>
+      shortened(path.length > 0 ? `${path.join('.')}: ${message}` : message),
+    )
+  const more = error.issues.length - told.length
+  return [...told, ...(more > 0 ? [`… and ${more} more`] : [])].join('\n')
+}
+
+const [longestBeginning, longestEnd] = [300, 200]
+
+/** A fault that shows a long value without the middle of it: what would be right stands at the end. */
+export const shortened = (text: string): string =>
+  text.length > longestBeginning + longestEnd
+    ? `${text.slice(0, longestBeginning)} … ${text.slice(-longestEnd)}`
+    : text

@@ -4,9 +4,8 @@ import * as z from 'zod'
 import { Problem } from '#shared/contracts/problems.ts'
 import type { RouteSpec } from '#shared/contracts/route.ts'
 import { notUnderstood } from '#shared/domain/invalid.ts'
-import { plainWords } from '#shared/domain/plain-words.ts'
+import { issues, plainWords, shortened } from '#shared/domain/plain-words.ts'
 import { firstJson, withKnownKeys } from './lenient-json.ts'
-import { issues, shortened } from './respond.ts'
 import type { Asked } from './web.ts'
 
 /** What our server passes along: the raw request and answer, which stream faster than those of the web. */

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import * as z from 'zod'
 import { Invalid } from '#shared/domain/invalid.ts'
 import { Away, NoRoomNow, Unreachable } from '#shared/ports/cluster.ts'
-import { issues, problemResponse, toProblem } from './respond.ts'
+import { problemResponse, toProblem } from './respond.ts'
 
 test.for([
   [Away, 'unavailable'],
@@ -31,31 +31,12 @@ test('of what nobody has planned it is told where to look, in both forms', async
   }
 })
 
-const errorOf = (schema: z.ZodType, value: unknown) => {
-  const { error } = schema.safeParse(value)
-  if (!error) throw new Error('nothing is wrong')
-  return error
-}
-
-test('what is wrong is told with where it is', () => {
-  const schema = z.object({ a: z.array(z.int('no number')) })
-  expect(issues(errorOf(schema, { a: [1, 'x'] }))).toBe('a.1: no number')
-})
-
-test('of very much that is wrong the first is told, and how much more there is', () => {
-  const schema = z.array(z.int('no number'))
-  const lines = issues(errorOf(schema, Array<string>(1000).fill('x'))).split('\n')
-  expect(lines).toHaveLength(11)
-  expect(lines[0]).toBe('0: no number')
-  expect(lines.at(-1)).toBe('… and 990 more')
-})
-
 test('what is told of one fault has an end, and the end of it is told', () => {
   const error = ({ input }: { input?: unknown }) => `no: ${String(input)}; write it shorter`
   const schema = z.string().refine(() => false, { error })
   const long = 'x'.repeat(100_000)
   const ofDomain = toProblem(new Invalid('bad tag', error({ input: long }))).message
-  for (const told of [issues(errorOf(schema, long)), ofDomain]) {
+  for (const told of [toProblem(schema.safeParse(long).error).message, ofDomain]) {
     expect(told.length).toBeLessThan(600)
     expect(told).toMatch(/^(bad tag: )?no: x+ … x+; write it shorter$/)
   }

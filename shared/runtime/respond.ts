@@ -5,6 +5,7 @@ import type { RouteSpec } from '#shared/contracts/route.ts'
 import { isUnavailable } from '#shared/database/sql.ts'
 import { Away, NoRoomNow, NoSuchVolume, Unreachable } from '#shared/ports/cluster.ts'
 import { Invalid } from '#shared/domain/invalid.ts'
+import { issues, shortened } from '#shared/domain/plain-words.ts'
 import { wantsProblem } from './preferred.ts'
 import { answer } from './web.ts'
 
@@ -90,27 +91,6 @@ function codeInCluster(error: unknown): ProblemCode | undefined {
 // The reason of the problem has said "bad request" already.
 const sentence = ({ subject, message }: Invalid): string =>
   shortened(subject === problems['bad-request'].reason ? message : `${subject}: ${message}`)
-
-const mostIssues = 10
-
-/** What is wrong with a value, and where in it. However much that is, a caller is not sent back what it has sent. */
-export function issues(error: ZodError): string {
-  const told = error.issues
-    .slice(0, mostIssues)
-    .map(({ path, message }) =>
-      shortened(path.length > 0 ? `${path.join('.')}: ${message}` : message),
-    )
-  const more = error.issues.length - told.length
-  return [...told, ...(more > 0 ? [`… and ${more} more`] : [])].join('\n')
-}
-
-const [longestBeginning, longestEnd] = [300, 200]
-
-/** A fault that shows a long value without the middle of it: what would be right stands at the end. */
-export const shortened = (text: string): string =>
-  text.length > longestBeginning + longestEnd
-    ? `${text.slice(0, longestBeginning)} … ${text.slice(-longestEnd)}`
-    : text
 
 /** True when there is no room left where something was to be written. */
 export const isStorageFull = (error: unknown): boolean =>
