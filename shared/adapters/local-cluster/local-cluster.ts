@@ -30,7 +30,7 @@ export type LocalClusterOptions = {
   /** Called soon after a worker has ended or is gone. A hint: ask `findWorker` what is true. */
   onChange?: (worker: string) => void
   /** How long programs may take to end by themselves when they are stopped, in milliseconds. */
-  grace?: number
+  grace: number
   /** Chosen by what is installed if not given. */
   sandbox?: SandboxName
   /** What runs images that were not added to the home; without one there are no others. */
@@ -59,7 +59,7 @@ const CHECK = 'check-'
 
 /** Runs programs on this Linux machine: in a sandbox of namespaces, or in containers where it has an engine. */
 export function localCluster(options: LocalClusterOptions): LocalCluster {
-  const { hide = [], grace = 2000, processes = 8192, devices = [], onChange = () => {} } = options
+  const { hide = [], grace, processes = 8192, devices = [], onChange = () => {} } = options
   const { engine, env = {} } = options
   const path = env['PATH'] || TOOLS
   const home = openHome(resolve(options.folder))

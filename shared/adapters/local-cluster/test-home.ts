@@ -134,7 +134,7 @@ export async function startAndDie(
   const module = new URL('./local-cluster.ts', import.meta.url).href
   const script = `
     const { localCluster } = await import(${JSON.stringify(module)})
-    const options = ${JSON.stringify({ folder: home.folder, ...options })}
+    const options = ${JSON.stringify({ folder: home.folder, grace: 200, ...options })}
     const cluster = localCluster({ ...options, env: process.env })
     await cluster.releaseWorker(await cluster.ensureWorker(${JSON.stringify(spec)}))
     setInterval(() => {}, 1000)`
