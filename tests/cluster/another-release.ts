@@ -8,21 +8,15 @@ import { makeMaterial } from './work.ts'
 
 export type AnotherRelease = Installed & Release & { kubectl(...words: string[]): Promise<string> }
 
-export type AnotherOptions = {
-  /** Of the first release, as JSON, where that is not there any more. */
-  values?: string
-  changes?: Record<string, string>
-}
-
 /** Installs the chart in a namespace that is there, with the values of the first release and with some that differ. */
 export async function installAnother(
   first: Installed,
   namespace: string,
-  { values: text, changes = {} }: AnotherOptions = {},
+  changes: Record<string, string> = {},
 ): Promise<AnotherRelease> {
   const folder = mkdtempSync('/var/tmp/knit-cluster-test-')
   const values = join(folder, 'values.json')
-  writeFileSync(values, text ?? (await valuesOf(first)))
+  writeFileSync(values, first.values)
   const all = {
     'gateway.service.nodePort': '0',
     // Those of the first are in its namespace.
@@ -39,7 +33,3 @@ export async function installAnother(
   rmSync(folder, { recursive: true })
   return { ...there, kubectl: (...words) => run(['kubectl', '-n', namespace, ...words]) }
 }
-
-/** As JSON. */
-export const valuesOf = ({ namespace }: Installed): Promise<string> =>
-  run(['helm', 'get', 'values', 'knitfab', '--namespace', namespace, '--output', 'json'])

@@ -7,6 +7,8 @@ export type Installed = {
   namespace: string
   apiRoot: string
   token: string
+  /** What it was installed with, as JSON. */
+  values: string
   images: Images
   mayEnforcePolicies: boolean
   /** Whether its node is one of this machine, with processes that tests may stop. */

@@ -12,7 +12,8 @@ Installs the chart in a real cluster with Knative and tests it there: in that of
 KNIT_TEST_KUBECTX, in namespaces that begin with KNIT_TEST_NAMESPACE, and our image by the name KNIT_TEST_IMAGE), or else in one of
 one node that is raised on this machine, as root, and lowered again unless it was there before.
 
-  --all        also what takes an hour and more: faults of every kind under load, an upgrade, 300 data on a node
+  --all        also what takes hours: faults of every kind under load, an upgrade, 300 data on a node, releases that go and come
+               back, the layout of volumes in which Data share one
   --keep       leave the cluster and the installation as they are
   --help       show this
 `
@@ -79,11 +80,12 @@ type Chosen = { all: boolean; tests: string[]; reporter: ClosingLine; interrupti
 
 async function testIn(
   { env, images, namespacePrefix, mayEnforcePolicies, ownNode }: Cluster,
-  { namespace, apiRoot, token }: Release,
+  { namespace, apiRoot, token, values }: Release,
   { all, tests, reporter, interruption }: Chosen,
 ): Promise<void> {
   interruption.throwIfAborted()
-  const installed: Installed = { namespace, apiRoot, token, images, mayEnforcePolicies, ownNode }
+  const release = { namespace, apiRoot, token, values }
+  const installed: Installed = { ...release, images, mayEnforcePolicies, ownNode }
   console.log(`${apiRoot} in the namespace ${namespace}, with the token ${token}`)
   Object.assign(process.env, env, {
     KNIT_TEST_KUBECONFIG: env.KUBECONFIG,
@@ -102,7 +104,7 @@ async function testIn(
   // Others write beside the configuration, which is not everybody's.
   const configLoader = 'native' as const
   // Who names tests wants them, wherever they are.
-  const project = all || tests.length > 0 ? [] : ['!fire']
+  const project = all || tests.length > 0 ? [] : ['!fire', '!again', '!shared']
   const options = { config, configLoader, project, run: true, watch: false, reporters }
   const vitest = await phase('tests', () => startVitest('test', tests, options))
   await vitest.close()

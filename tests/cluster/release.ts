@@ -4,7 +4,14 @@ import { Failed, run, show } from './phase.ts'
 import { testValues } from './values.ts'
 
 /** One installation of the chart, which all tests share. */
-export type Release = { namespace: string; apiRoot: string; token: string; remove(): Promise<void> }
+export type Release = {
+  namespace: string
+  apiRoot: string
+  token: string
+  /** What it was installed with, as JSON. */
+  values: string
+  remove(): Promise<void>
+}
 
 const release = 'knitfab'
 
@@ -68,7 +75,9 @@ export async function readyRelease(env: NodeJS.ProcessEnv, namespace: string): P
   for (const kind of ['ksvc', 'broker', 'trigger', 'apiserversource', 'pingsource'])
     await run(['kubectl', '-n', namespace, ...ready, kind], env)
   const reached = await followNotes(env, namespace)
-  return { namespace, ...reached, remove: () => remove(env, namespace) }
+  const get = ['helm', 'get', 'values', release, '--namespace', namespace, '--output', 'json']
+  const values = await run(get, env)
+  return { namespace, ...reached, values, remove: () => remove(env, namespace) }
 }
 
 /** Where the API is, and its token: by the commands that Helm has people type. */

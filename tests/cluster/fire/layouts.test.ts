@@ -18,7 +18,7 @@ const releases: Record<'per-data' | 'shared', Installed> = { 'per-data': first, 
 beforeAll(async () => {
   await run(['kubectl', 'create', 'namespace', namespace])
   const changes = { 'volumes.layout': 'shared', 'settings.lookInterval': '30' }
-  releases.shared = { ...(await installAnother(first, namespace, { changes })), layout: 'shared' }
+  releases.shared = { ...(await installAnother(first, namespace, changes)), layout: 'shared' }
 })
 
 afterAll(async () => {

@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect } from 'vitest'
 import { sharedAgent, sharedClaim } from '#shared/adapters/kubernetes-cluster/mounts.ts'
 import { until } from '#tests/support/until.ts'
-import { installAnother, valuesOf, type AnotherRelease } from '../another-release.ts'
+import { installAnother, type AnotherRelease } from '../another-release.ts'
 import { installed, kubernetes, type Installed } from '../installation.ts'
 import { test as base } from '../installed.ts'
 import { run as execute } from '../phase.ts'
@@ -21,11 +21,11 @@ let database: TheirDatabase | undefined
 
 /** A release whose Data share one claim, where nobody may be root, with a database of somebody else; the first one makes room for it. */
 beforeAll(async () => {
-  const values = await valuesOf(first)
-  await execute(['helm', 'uninstall', 'knitfab', '--namespace', first.namespace])
+  const where = ['--namespace', first.namespace]
+  await execute(['helm', 'uninstall', 'knitfab', '--ignore-not-found', ...where])
   await execute(['kubectl', 'create', 'namespace', namespace])
   await execute(['kubectl', 'label', 'namespace', namespace, restricted])
-  const theirs = await makeDatabase(values, `${namespace}-database`)
+  const theirs = await makeDatabase(first.values, `${namespace}-database`)
   database = theirs
   await execute(['kubectl', '-n', namespace, 'create', 'secret', 'generic', ...theirs.secret])
   const changes = {
@@ -33,7 +33,7 @@ beforeAll(async () => {
     'workers.profile': 'restricted',
     ...theirs.values,
   }
-  there = await installAnother(first, namespace, { values, changes })
+  there = await installAnother(first, namespace, changes)
 })
 
 afterAll(async () => {

@@ -1,26 +1,28 @@
-import { BatchV1Api } from '@kubernetes/client-node'
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import { selectorOf } from '#shared/adapters/kubernetes-cluster/labels.ts'
 import { connectApi } from '#shared/client/connect.ts'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
-import { testConfig } from '#tests/support/kubernetes.ts'
 import { kubernetes } from '../installation.ts'
 import { knitIn } from '../installed.ts'
 import { asked } from '../asked.ts'
 import { lookOften } from '../look-often.ts'
-import { visit } from '../visit.ts'
+import {
+  everything,
+  ours,
+  samePort,
+  test,
+  tokenOf,
+  untilGone,
+  untilReady,
+  without,
+} from '../lifecycle.ts'
+import { lasting, uninstall } from '../uninstall.ts'
 import { isRunning, outputOf } from '../work.ts'
 import { commandsOf, deskIn } from './desk.ts'
-import { everything, ours, samePort, test, untilGone, untilReady, without } from './lifecycle.ts'
 
 const { core } = kubernetes()
-
-test('everything that must always hold holds after all that', async ({ knit }) => {
-  await knit('admin', 'check')
-})
 
 test('with a certificate of a secret the gateway speaks https, and the command believes it by its profile', async ({
   there,
@@ -71,9 +73,6 @@ function certificateFor(host: string, folder: string): { cert: string; key: stri
   return { cert, key: readFileSync(file, 'utf8') }
 }
 
-// It takes longer to end than a Pod lives that is given no time for that.
-const lasting = "trap 'sleep 5; echo saved > /out/text; exit 0' TERM; sleep 1000 & wait"
-
 test('when the release is uninstalled programs end as when they are stopped and all data stays; a new one in its place finds all of it, with the same token, and executes once more what did not come to its end', async ({
   there,
   folder,
@@ -82,7 +81,7 @@ test('when the release is uninstalled programs end as when they are stopped and 
   work,
   helm,
 }) => {
-  const { namespace, images } = there
+  const { namespace } = there
   await lookOften(namespace, 5)
   const runId = await work.start('echo kept > /out/text')
   const kept = await work.end(runId)
@@ -94,25 +93,7 @@ test('when the release is uninstalled programs end as when they are stopped and 
   const values = join(folder, 'values.json')
   writeFileSync(values, await helm('get', 'values', 'knitfab', '--output', 'json'))
 
-  await helm('uninstall', 'knitfab')
-  await untilGone(namespace)
-  const labelSelector = selectorOf('worker', { run: going.runId })
-  const batch = testConfig().makeApiClient(BatchV1Api)
-  const [pods, jobs] = await Promise.all([
-    core.listNamespacedPod({ namespace, labelSelector }),
-    batch.listNamespacedJob({ namespace, labelSelector }),
-  ])
-  expect([...pods.items, ...jobs.items]).toEqual([])
-  const volume = volumeOf(outputOf(going))
-  const written = { namespace, volume, image: images.tools, line: 'cat text' }
-  expect(await visit(core, written)).toBe('saved\n')
-  const claims = await core.listNamespacedPersistentVolumeClaim({ namespace })
-  const names = claims.items.map(({ metadata }) => metadata?.name)
-  expect(names).toEqual(expect.arrayContaining(['data-postgres-0', volumeOf(knitId)]))
-  const secrets = await core.listNamespacedSecret({ namespace })
-  expect(secrets.items.map(({ metadata }) => metadata?.name)).toEqual(
-    expect.arrayContaining(['knitfab-database', 'knitfab-signing-key', 'knitfab-token']),
-  )
+  await uninstall(there, { kept, going })
 
   const again = ['--values', values, ...samePort(there), '--wait', '--timeout', '5m']
   await helm('install', 'knitfab', 'charts/knitfab', ...again)
@@ -169,8 +150,7 @@ test('token, signing key and password are replaced by what the README says, and 
   const type = deskIn(folder, '{}')
   for (const commands of commandsOf('New tokens, keys and passwords', namespace))
     await type(commands)
-  const secret = await core.readNamespacedSecret({ namespace, name: 'knitfab-token' })
-  const token = Buffer.from(secret.data?.['KNIT_TOKEN'] ?? '', 'base64').toString()
+  const token = await tokenOf(namespace)
   expect(await asked(() => everything(connectApi({ apiRoot, token })))).toEqual(before)
   await expect(everything(api)).rejects.toMatchObject({ status: 401 })
 })

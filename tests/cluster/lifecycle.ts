@@ -5,9 +5,9 @@ import { plans } from '#shared/contracts/plans.ts'
 import { runs } from '#shared/contracts/runs.ts'
 import { isReady, testConfig } from '#tests/support/kubernetes.ts'
 import { until } from '#tests/support/until.ts'
-import { kubernetes, type Installed } from '../installation.ts'
-import { test as base } from '../installed.ts'
-import { run as execute } from '../phase.ts'
+import { kubernetes, type Installed } from './installation.ts'
+import { test as base } from './installed.ts'
+import { run as execute } from './phase.ts'
 
 const { core, objects } = kubernetes()
 
@@ -27,6 +27,12 @@ export const samePort = ({ apiRoot }: Installed): string[] => [
   '--set',
   `gateway.service.nodePort=${new URL(apiRoot).port}`,
 ]
+
+/** The token that opens the API: it may be another than the release was installed with. */
+export async function tokenOf(namespace: string): Promise<string> {
+  const secret = await core.readNamespacedSecret({ namespace, name: 'knitfab-token' })
+  return Buffer.from(secret.data?.['KNIT_TOKEN'] ?? '', 'base64').toString()
+}
 
 /** All that people would miss. */
 export const everything = async (api: KnitApi) =>
