@@ -8,7 +8,6 @@ import { testConfig } from '#tests/support/kubernetes.ts'
 import { until } from '#tests/support/until.ts'
 import { neverMade } from './elsewhere.ts'
 import { test } from './installed.ts'
-import { takeRole } from './take-role.ts'
 import { accounts } from './values.ts'
 import { isRunning, outputOf, untilStopped, type PlanText } from './work.ts'
 
@@ -130,23 +129,4 @@ describe.concurrent('a run', () => {
       reason?.match(`service account admin.*allowed: ${allowed}`),
     )
   })
-})
-
-test('a run whose step has lost its rights says so, and what an admin has to do, and goes on when he has', async ({
-  work,
-  knit,
-  there: { namespace },
-  cluster,
-  onTestFinished,
-}) => {
-  const says =
-    /start-run failed and will try again: .* is forbidden: User "system:serviceaccount:\S+:step-start-run" cannot get resource "jobs" .*; an admin has to give that account its rights back/
-  const giveBack = await takeRole(cluster, { namespace, name: 'step-start-run' })
-  onTestFinished(giveBack)
-  const runId = await work.start('true')
-  await work.until(runId, ({ reason = '' }) => says.test(reason))
-  expect(await knit('run', 'show', '--output', 'table', runId)).toMatch(says)
-
-  await giveBack()
-  expect(await work.end(runId)).toMatchObject({ status: 'done' })
 })
