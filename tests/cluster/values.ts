@@ -21,6 +21,7 @@ export function testValues(namespace: string): Record<string, string> {
     'workers.serviceAccounts': `{${Object.values(accounts).join(',')}}`,
     // It would say that there is no such account.
     preflight: 'false',
-    'knative.window': '15s',
+    // Functions that are asked again and again keep their Pods meanwhile; for one test it is waited until all are gone.
+    'knative.window': '60s',
   }
 }
