@@ -52,6 +52,14 @@ async function makeUnmountable(
   })
 }
 
+async function podNamed(
+  { core, namespace }: TestNamespace,
+  name: string,
+): Promise<V1Pod | undefined> {
+  const { items } = await core.listNamespacedPod({ namespace })
+  return items.find(({ metadata }) => metadata?.name === name)
+}
+
 /** The head of a program for a machine that nobody has had for long (of ELF: 64 bits, SPARC). */
 function foreignProgram(): Buffer {
   const head = Buffer.alloc(64)
@@ -278,28 +286,27 @@ describe('on a real Kubernetes', { skip: !there, concurrent: true }, () => {
     }
   })
 
-  const readAll = async (volume: string) => buffer(await cluster.send(volume))
-
-  const agentOf = async (volume: string): Promise<V1Pod | undefined> => {
-    const { items } = await core.listNamespacedPod({ namespace })
-    return items.find(({ metadata }) => metadata?.name === agentName(volume, 'ro'))
-  }
-
   test('a volume is read by one agent as long as it is read, which ends by itself and is cleaned away, but for those that live', async () => {
-    const volume = await receive(cluster, { text: Buffer.from('some') })
-    await readAll(volume)
-    const first = await agentOf(volume)
-    await readAll(volume)
-    expect((await agentOf(volume))?.metadata?.uid).toBe(first?.metadata?.uid)
+    // Longer than from when it has been read until that is looked at.
+    await elsewhere({ image, tools }, { agents: { idle: 20 } }, async (other) => {
+      const { cluster } = other
+      const readAll = async (volume: string) => buffer(await cluster.send(volume))
+      const agentOf = (volume: string) => podNamed(other, agentName(volume, 'ro'))
+      const volume = await receive(cluster, { text: Buffer.from('some') })
+      await readAll(volume)
+      const first = await agentOf(volume)
+      await readAll(volume)
+      expect((await agentOf(volume))?.metadata?.uid).toBe(first?.metadata?.uid)
 
-    await until(async () => (await agentOf(volume))?.status?.phase === 'Succeeded')
-    const other = await receive(cluster, { text: Buffer.from('more') })
-    await readAll(other)
-    await cluster.tidyTransfers()
-    expect(await agentOf(volume)).toBeUndefined()
-    expect(await agentOf(other)).toMatchObject({ status: { phase: 'Running' } })
-    await readAll(volume)
-    expect((await agentOf(volume))?.metadata?.uid).not.toBe(first?.metadata?.uid)
+      await until(async () => (await agentOf(volume))?.status?.phase === 'Succeeded')
+      const second = await receive(cluster, { text: Buffer.from('more') })
+      await readAll(second)
+      await cluster.tidyTransfers()
+      expect(await agentOf(volume)).toBeUndefined()
+      expect(await agentOf(second)).toMatchObject({ status: { phase: 'Running' } })
+      await readAll(volume)
+      expect((await agentOf(volume))?.metadata?.uid).not.toBe(first?.metadata?.uid)
+    })
   })
 
   test('a program for another kind of machine fails by its plan', async () => {

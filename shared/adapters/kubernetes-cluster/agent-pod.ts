@@ -10,7 +10,7 @@ import type { ClusterSettings } from './settings.ts'
 export type Mode = 'ro' | 'rw'
 
 // Seconds: for as long it is likely to be called again, as for a log and then what else a run has made.
-const idle = 60
+const usualIdle = 60
 
 export const agentName = (volume: string, mode: Mode): string => `agent-${volume}-${mode}`
 
@@ -23,7 +23,7 @@ export function agentPod(
   mode: Mode,
   { image, signingKey, workers, agents }: ClusterSettings,
 ): V1Pod {
-  const { resources, ...placement } = agents
+  const { resources, idle = usualIdle, ...placement } = agents
   const name = agentName(volume, mode)
   const claim = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', name: volume, uid }
   return {

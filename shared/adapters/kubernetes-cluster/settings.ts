@@ -16,7 +16,11 @@ export type SharedSettings = { layout: 'shared'; agentUrl: string }
 export type AgentSettings = Pick<
   V1PodSpec,
   'nodeSelector' | 'tolerations' | 'affinity' | 'topologySpreadConstraints' | 'priorityClassName'
-> & { resources?: V1ResourceRequirements }
+> & {
+  resources?: V1ResourceRequirements
+  /** Seconds for which one is kept that nobody asks; a minute, unless given. */
+  idle?: number
+}
 
 /** What the adapter has to know of its cluster. */
 export type ClusterSettings = {
