@@ -20,13 +20,17 @@ type Fire = {
   expectOnce(load: Load): Promise<RunDetail[]>
 }
 
-// What counts unless values say otherwise. Those of the tests have events alone tell of what happens, and here events are lost.
-const lookInterval = 30
+type Look = {
+  /** Seconds: as the chart has it, unless a file says otherwise. */
+  lookInterval: number
+  looked: true
+}
 
-/** A test for which workers are looked at as often as the chart has it. */
-const looking = base.extend<{ $file: { looked: true } }>({
+/** A test for which workers are looked at. The values of the tests have events alone tell of what happens, and here events are lost. */
+const looking = base.extend<{ $file: Look }>({
+  lookInterval: [async ({}, use) => use(30), { scope: 'file' }],
   looked: [
-    async ({}, use) => {
+    async ({ lookInterval }, use) => {
       const goBack = await lookOften(installed().namespace, lookInterval)
       await use(true)
       await goBack()
