@@ -98,12 +98,15 @@ const kubectlOf = ({ file, context }: Choice, words: string[]): Promise<string> 
 /** Raises a cluster of one node, unless it is there, and gives it the images. */
 export async function ownCluster(): Promise<Cluster> {
   const wasThere = await ownRuns()
-  await raise()
+  mustBeRoot()
+  // The one waits much of the time in which the other computes. Neither is left behind when the other fails.
+  const made = [raise(), phase('our image is built', buildImage)]
+  for (const one of await Promise.allSettled(made)) if (one.status === 'rejected') throw one.reason
   return {
     env: ownEnv,
     namespacePrefix,
     images: {
-      knitfab: await phase('our image is built and loaded', loadImage),
+      knitfab: await phase('our image is loaded', giveImage),
       postgres: 'registry.local:5000/postgres:latest',
       node: 'registry.local:5000/node:latest',
       tools: 'registry.local:5000/busybox:latest',
@@ -124,11 +127,14 @@ async function leaveOwn(): Promise<void> {
   console.log('The cluster was there before, and stays: npm run cluster -- down ends it.')
 }
 
-async function raise(): Promise<void> {
+function mustBeRoot(): void {
   if (process.getuid?.() !== 0)
     throw new Failed(
       'A cluster of one node is raised by root alone: become root, or name a cluster of your own in KNIT_TEST_KUBECONFIG.',
     )
+}
+
+async function raise(): Promise<void> {
   const code = await phase('a cluster of one node is raised', () => show([`${scripts}/up`]))
   if (code !== 0)
     throw new Failed(
@@ -144,7 +150,13 @@ export async function lowerOwn(): Promise<void> {
 
 /** Builds the image and gives it to the node’s registry; answers its name there, by its digest. */
 export async function loadImage(): Promise<string> {
-  await run(['npm', 'run', '--silent', 'image'])
+  await buildImage()
+  return giveImage()
+}
+
+const buildImage = (): Promise<string> => run(['npm', 'run', '--silent', 'image'])
+
+function giveImage(): Promise<string> {
   const start = ['--entrypoint', '/usr/local/bin/node /app/start.cjs', '--workdir', '/app']
   const flags = [...start, '--user', '65532:65532', '--env', 'NODE_ENV=production']
   return run([`${scripts}/load-image`, 'knitfab', 'dist/image/rootfs', ...flags])
