@@ -106,8 +106,10 @@ test('a program of a user gets nothing from functions, steps, agents and broker 
   asStranger,
   printedBy,
 }) => {
-  const done = await work.end(await work.start('echo kept > /out/text'))
-  const running = await work.until(await work.start(untilStopped), isRunning)
+  const [done, running] = await Promise.all([
+    work.start('echo kept > /out/text').then(work.end),
+    work.start(untilStopped).then((runId) => work.until(runId, isRunning)),
+  ])
   const target = { namespace, signingKey, running, done }
   // Who has just been asked lives for another minute.
   await work.pull(outputOf(done))

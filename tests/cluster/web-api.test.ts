@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { decodeJwt } from 'jose'
-import { expect } from 'vitest'
+import { describe, expect } from 'vitest'
 import * as z from 'zod'
 import { entry, tgz } from '#shared/archive/test-archives.ts'
 import { labelsFor } from '#shared/adapters/kubernetes-cluster/labels.ts'
@@ -124,23 +124,6 @@ function send({ apiRoot, token }: Installed, { method, path }: Route, asked: Ask
   })
 }
 
-test('every route answers through the gateway what its contract says', async ({ there, work }) => {
-  const done = await work.end(await work.start('echo said; cp /in/text /out/text'))
-  const answered: string[] = []
-  const askAll = async (names: readonly string[]) => {
-    for (const name of names) {
-      await expectAnswer(there, name, await asks[name]?.({ done, work }))
-      answered.push(name)
-    }
-  }
-  const atOnce = Object.groupBy(Object.keys(asks), (name) => {
-    const [noun = ''] = name.split('.')
-    return inOrder.includes(noun) ? noun : name
-  })
-  await Promise.all(Object.values(atOnce).map((names = []) => askAll(names)))
-  expect(answered.toSorted()).toEqual(Object.keys(asks).toSorted())
-})
-
 /** That a route answers what its contract says. */
 async function expectAnswer(there: Installed, name: string, asked?: Asked): Promise<void> {
   const route = routes.find((one) => one.name === name)
@@ -159,43 +142,62 @@ async function expectAnswer(there: Installed, name: string, asked?: Asked): Prom
     expect({ name, error: route.response.safeParse(JSON.parse(text)).error }).toEqual({ name })
 }
 
-test('moves of runs are told through the gateway while they happen', async ({ there, work }) => {
-  const response = await send(there, events.watch)
-  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
-  const runId = await work.start('echo > /out/text')
-  let heard = ''
-  while (!new RegExp(`${runId}.*"status":"done"`).test(heard))
-    heard += (await reader?.read())?.value ?? ''
-  await reader?.cancel()
-  expect(heard).toMatch(/^id: \d+\nevent: run\ndata: \{/m)
-})
+describe.concurrent('through the gateway', () => {
+  test('every route answers what its contract says', async ({ there, work }) => {
+    const done = await work.end(await work.start('echo said; cp /in/text /out/text'))
+    const answered: string[] = []
+    const askAll = async (names: readonly string[]) => {
+      for (const name of names) {
+        await expectAnswer(there, name, await asks[name]?.({ done, work }))
+        answered.push(name)
+      }
+    }
+    const atOnce = Object.groupBy(Object.keys(asks), (name) => {
+      const [noun = ''] = name.split('.')
+      return inOrder.includes(noun) ? noun : name
+    })
+    await Promise.all(Object.values(atOnce).map((names = []) => askAll(names)))
+    expect(answered.toSorted()).toEqual(Object.keys(asks).toSorted())
+  })
 
-test('a claim that somebody makes is imported, and becomes data', async ({
-  there,
-  cluster: { core },
-}) => {
-  const { namespace } = there
-  const body = await (await send(there, imports.begin)).text()
-  const { sub: name = '', ...claims } = decodeJwt(body)
-  const end = () => send(there, imports.end, { body, type: 'application/jwt' })
-  expect((await end()).status).toBe(400)
-  await core.createNamespacedPersistentVolumeClaim({
-    namespace,
-    body: {
-      metadata: { name },
-      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Mi' } } },
-    },
+  test('moves of runs are told while they happen', async ({ there, work }) => {
+    const response = await send(there, events.watch)
+    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
+    const runId = await work.start('echo > /out/text')
+    let heard = ''
+    while (!new RegExp(`${runId}.*"status":"done"`).test(heard))
+      heard += (await reader?.read())?.value ?? ''
+    await reader?.cancel()
+    expect(heard).toMatch(/^id: \d+\nevent: run\ndata: \{/m)
   })
-  await until(async () => (await end()).status === 200)
-  const shown = await until(async () => {
-    const asked = { params: { knitId: String(claims['knitfab/knitId']) } }
-    const answer = (await (await send(there, data.show, asked)).json()) as z.infer<
-      typeof data.show.response
-    >
-    return answer.upstream.run.status === 'done' ? answer : undefined
+
+  test('a claim that somebody makes is imported, and becomes data', async ({
+    there,
+    cluster: { core },
+  }) => {
+    const { namespace } = there
+    const body = await (await send(there, imports.begin)).text()
+    const { sub: name = '', ...claims } = decodeJwt(body)
+    const end = () => send(there, imports.end, { body, type: 'application/jwt' })
+    expect((await end()).status).toBe(400)
+    await core.createNamespacedPersistentVolumeClaim({
+      namespace,
+      body: {
+        metadata: { name },
+        spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Mi' } } },
+      },
+    })
+    await until(async () => (await end()).status === 200)
+    const shown = await until(async () => {
+      const asked = { params: { knitId: String(claims['knitfab/knitId']) } }
+      const answer = (await (await send(there, data.show, asked)).json()) as z.infer<
+        typeof data.show.response
+      >
+      return answer.upstream.run.status === 'done' ? answer : undefined
+    })
+    expect(shown.content).toMatchObject({ bytes: 0, files: 0 })
+    const claim = await core.readNamespacedPersistentVolumeClaim({ namespace, name })
+    expect(claim.metadata?.labels).toMatchObject(labelsFor('data', name, {}))
+    expect((await end()).status).toBe(401)
   })
-  expect(shown.content).toMatchObject({ bytes: 0, files: 0 })
-  const claim = await core.readNamespacedPersistentVolumeClaim({ namespace, name })
-  expect(claim.metadata?.labels).toMatchObject(labelsFor('data', name, {}))
-  expect((await end()).status).toBe(401)
 })
