@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
 import type { KnitApi } from '#shared/client/connect.ts'
 import { data } from '#shared/contracts/data.ts'
 import { plans } from '#shared/contracts/plans.ts'
@@ -77,9 +78,12 @@ const idOf = ({ knitId }: { knitId: string }): string => knitId
 
 /** So many data for all loads, of which the first five are for the smaller ones as well. */
 async function makeMaterial(api: KnitApi, folder: string, count: number): Promise<void> {
-  const there = await api.call(data.find, { tag: [sizes[100].tag] })
-  for (let n = there.length; n < count; n += 1) {
-    const tags = [sizes[100].tag, ...(n < sizes[5].count ? [sizes[5].tag] : [])]
-    await pushText(api, folder, `material ${n}\n`, ...tags)
-  }
+  const { length: there } = await api.call(data.find, { tag: [sizes[100].tag] })
+  const missing = Array.from({ length: Math.max(0, count - there) }, (_, index) => there + index)
+  await Promise.all(
+    missing.map((n) => {
+      const tags = [sizes[100].tag, ...(n < sizes[5].count ? [sizes[5].tag] : [])]
+      return pushText(api, join(folder, `material-${n}`), `material ${n}\n`, ...tags)
+    }),
+  )
 }
