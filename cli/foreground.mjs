@@ -5,14 +5,19 @@ const passedOn = /** @type {const} */ (['SIGTERM', 'SIGHUP', 'SIGINT'])
 
 /**
  * Runs a program on this terminal in our place: it gets the signals we get, and its exit code is answered.
- * Ctrl-C reaches it from the terminal itself, so that one is passed on only where there is none.
+ * Ctrl-C reaches it from the terminal itself, so that one is passed on only where there is none. What it prints is for `read`, if given.
  *
  * @param {readonly string[]} words
- * @param {{ env?: Record<string, string | undefined>, cwd?: string }} [world]
+ * @param {{ env?: Record<string, string | undefined>, cwd?: string, read?: (text: string) => void }} [world]
  * @returns {Promise<number>}
  */
-export function runInForeground([file = '', ...args], { env, cwd } = {}) {
-  const child = spawn(file, args, { stdio: 'inherit', env, cwd })
+export function runInForeground([file = '', ...args], { env, cwd, read } = {}) {
+  const child = spawn(file, args, {
+    stdio: ['inherit', read ? 'pipe' : 'inherit', 'inherit'],
+    env,
+    cwd,
+  })
+  if (read) child.stdout?.setEncoding('utf8').on('data', read)
   /** @param {NodeJS.Signals} signal */
   const passOn = (signal) => {
     if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal)
@@ -20,7 +25,7 @@ export function runInForeground([file = '', ...args], { env, cwd } = {}) {
   for (const signal of passedOn) process.on(signal, passOn)
   return new Promise((resolve, reject) => {
     child.once('error', reject)
-    child.once('exit', (code, signal) => {
+    child.once('close', (code, signal) => {
       for (const signal of passedOn) process.off(signal, passOn)
       resolve(code ?? 128 + (signal ? constants.signals[signal] : 0))
     })

@@ -377,12 +377,13 @@ test('the help of the commands of a local home', async () => {
 
     OPTIONS
 
-                --home=<DIR>    Directory it lives in; else $KNIT_HOME, else ~/.local/state/knit.
-                      --json    Print JSON.
+                         --home=<DIR>    Directory it lives in; else $KNIT_HOME, else ~/.local/state/knit.
+      --output=<json|table|yaml|name>    json or yaml for programs, table for people, name for the first column of that alone. Else a sentence.
 
     EXAMPLES
 
-      knit local status --json
+      knit local status
+      knit local status --output json
 
     --
 
@@ -418,16 +419,17 @@ test('the help of the commands of a local home', async () => {
 
     Register a root file system, or the archive of an image, under a name. (knit local image add)
 
-    USAGE knit local image add [OPTIONS] <IMAGE> <SOURCE>
+    USAGE knit local image add [OPTIONS] <IMAGE_NAME> <SOURCE>
 
     ARGUMENTS
 
-       IMAGE    Name of the image, as NAME:TAG. (Required)
-      SOURCE    A directory with a root file system, or an archive. (Required)
+      IMAGE_NAME    Name of the image, as NAME:TAG. (Required)
+          SOURCE    A directory with a root file system, or an archive. (Required)
 
     OPTIONS
 
-                --home=<DIR>    Directory it lives in; else $KNIT_HOME, else ~/.local/state/knit.
+                         --home=<DIR>    Directory it lives in; else $KNIT_HOME, else ~/.local/state/knit.
+      --output=<json|table|yaml|name>    json or yaml for programs, table for people, name for the first column of that alone. (Default: json)
 
     EXAMPLES
 
@@ -441,21 +443,23 @@ test('the help of the commands of a local home', async () => {
 
     OPTIONS
 
-                --home=<DIR>    Directory it lives in; else $KNIT_HOME, else ~/.local/state/knit.
+                         --home=<DIR>    Directory it lives in; else $KNIT_HOME, else ~/.local/state/knit.
+      --output=<json|table|yaml|name>    json or yaml for programs, table for people, name for the first column of that alone. (Default: json)
 
     EXAMPLES
 
       knit local image list
+      knit local image list --output table
 
     --
 
     Delete an image that was added. (knit local image rm)
 
-    USAGE knit local image rm [OPTIONS] <IMAGE>
+    USAGE knit local image rm [OPTIONS] <IMAGE_NAME>
 
     ARGUMENTS
 
-      IMAGE    Name of the image, as NAME:TAG. (Required)
+      IMAGE_NAME    Name of the image, as NAME:TAG. (Required)
 
     OPTIONS
 

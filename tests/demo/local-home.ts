@@ -35,7 +35,8 @@ export async function stopLocalHome(home: string): Promise<void> {
 
 async function statusOf(home: string): Promise<{ running: boolean; apiRoot?: string }> {
   // Exit code 1 says that it does not run, which is an answer too.
-  return JSON.parse(await runKnit(['local', 'status', '--home', home, '--json'], { alsoGood: 1 }))
+  const asked = ['local', 'status', '--home', home, '--output', 'json']
+  return JSON.parse(await runKnit(asked, { alsoGood: 1 }))
 }
 
 /** The CLI, with a profile of its own in `folder`: the user's is not touched. */

@@ -1,20 +1,19 @@
 import { resolve } from 'node:path'
 import * as z from 'zod'
-import { positional } from '../../args.ts'
+import { outputArgs, positional } from '../../args.ts'
 import { command } from '../../command.ts'
-import { runInForeground } from '../../foreground.mjs'
-import { homeArgs, localHome, requireProgram } from '../../local-home.ts'
+import { homeArgs } from '../../local-home.ts'
+import { printImages } from '../../local-images.ts'
 
 export default command({
   about: 'Register a root file system, or the archive of an image, under a name.',
   examples: ['knit local image add demo:v1 demo.tar'],
   args: {
-    image: positional(z.string().describe('Name of the image, as NAME:TAG.')),
+    imageName: positional(z.string().describe('Name of the image, as NAME:TAG.')),
     source: positional(z.string().describe('A directory with a root file system, or an archive.')),
     ...homeArgs,
+    ...outputArgs,
   },
-  run(args, ctx) {
-    const words = ['image', 'add', args.image, resolve(ctx.cwd, args.source)]
-    return runInForeground([...requireProgram(ctx), ...words, '--home', localHome(ctx, args.home)])
-  },
+  run: ({ imageName, source, ...args }, ctx) =>
+    printImages(['add', imageName, resolve(ctx.cwd, source)], args, ctx),
 })

@@ -1,13 +1,11 @@
+import { outputArgs } from '../../args.ts'
 import { command } from '../../command.ts'
-import { runInForeground } from '../../foreground.mjs'
-import { homeArgs, localHome, requireProgram } from '../../local-home.ts'
+import { homeArgs } from '../../local-home.ts'
+import { printImages } from '../../local-images.ts'
 
 export default command({
   about: 'List the images that were added.',
-  examples: ['knit local image list'],
-  args: homeArgs,
-  run(args, ctx) {
-    const words = ['image', 'list', '--home', localHome(ctx, args.home)]
-    return runInForeground([...requireProgram(ctx), ...words])
-  },
+  examples: ['knit local image list', 'knit local image list --output table'],
+  args: { ...homeArgs, ...outputArgs },
+  run: (args, ctx) => printImages(['list'], args, ctx),
 })

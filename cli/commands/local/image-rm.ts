@@ -9,14 +9,14 @@ export default command({
   about: 'Delete an image that was added.',
   examples: ['knit local image rm demo:v1'],
   args: {
-    image: positional(z.string().describe('Name of the image, as NAME:TAG.')),
+    imageName: positional(z.string().describe('Name of the image, as NAME:TAG.')),
     ...homeArgs,
     ...yesArgs,
   },
-  async run({ image, home: given, ...args }, ctx) {
+  async run({ imageName, home: given, ...args }, ctx) {
     const program = requireProgram(ctx)
     const home = localHome(ctx, given)
-    if (!(await confirmed(`Delete the image ${image} in ${home}?`, args, ctx))) return 0
-    return runInForeground([...program, 'image', 'rm', image, '--home', home])
+    if (!(await confirmed(`Delete the image ${imageName} in ${home}?`, args, ctx))) return 0
+    return runInForeground([...program, 'image', 'rm', imageName, '--home', home])
   },
 })

@@ -53,7 +53,7 @@ test('it is started in the background, found, not reset while it runs, and stopp
   const asked = await local('start', '--detach', '--auth')
   expect(asked.stderr).toContain('cannot take --auth')
 
-  const status = await local('status', '--json')
+  const status = await local('status', '--output', 'json')
   const { pid, ...rest } = JSON.parse(status.stdout)
   expect({ code: status.code, ...rest }).toEqual({
     code: 0,
@@ -93,6 +93,8 @@ test('it is started in the background, found, not reset while it runs, and stopp
     stderr: `try: knit local start --detach --home ${path}\n`,
   })
   expect((await local('status', '--quiet')).stderr).toBe('')
+  const none = { running: false, home: path }
+  expect(JSON.parse((await local('status', '--output', 'json')).stdout)).toEqual(none)
   expect((await local('stop')).code).toBe(0)
   expect((await local('reset')).stderr).toContain('--yes')
   expect((await local('reset', '--yes')).code).toBe(0)
@@ -182,6 +184,29 @@ test('a mere client says where there is a system to start', async () => {
     })
   }
   expect((await knit(['local', 'status'], dir, { localProgram: [] })).code).toBe(1)
+})
+
+test('what there is of a local home is told in the same forms as all else', async () => {
+  const { path, local } = home()
+  const status = async (output: string) => (await local('status', '--output', output)).stdout
+  expect(await status('name')).toBe(`${path}\n`)
+  expect(await status('yaml')).toBe(`running: false\nhome: ${path}\n`)
+  expect(await status('table')).toMatch(/^HOME +RUNNING +API ROOT +PROCESS +ENGINE\n\S+ +no\n$/)
+})
+
+test('images that were added are told in the same forms as all else', async () => {
+  const image = { name: 'demo:v1', source: '/demo.tar', base: '/root', cmd: ['sh'] }
+  const program = `console.log(JSON.stringify(process.argv.includes('list') ? [${JSON.stringify(image)}] : ${JSON.stringify(image)}))`
+  const localProgram = [process.execPath, '-e', program, '--']
+  const told = async (...words: string[]) =>
+    (await knit(['local', 'image', ...words], tempDir(), { localProgram })).stdout
+  expect(JSON.parse(await told('list'))).toEqual([image])
+  expect(JSON.parse(await told('add', 'demo:v1', 'demo.tar'))).toEqual(image)
+  expect(await told('list', '--output', 'name')).toBe('demo:v1\n')
+  expect(await told('add', 'demo:v1', 'demo.tar', '--output', 'name')).toBe('demo:v1\n')
+  expect(await told('list', '--output', 'table')).toMatch(
+    /^IMAGE +MADE OF\ndemo:v1 +\/demo\.tar\n$/,
+  )
 })
 
 test('what the program of the local home is asked in the foreground, it answers with its exit code', async () => {

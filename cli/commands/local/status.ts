@@ -1,19 +1,34 @@
 import { shellLine } from '#shared/domain/shell.ts'
-import { toggle } from '../../args.ts'
+import { flag, Format, formatHelp } from '../../args.ts'
 import { asCalled } from '../../called.ts'
 import { command } from '../../command.ts'
-import { findRunning, homeArgs, localHome } from '../../local-home.ts'
-import { printJson } from '../../output.ts'
+import { findRunning, homeArgs, localHome, type Running } from '../../local-home.ts'
+import { print, type Column } from '../../output.ts'
+
+type Status = { running: boolean; home: string } & Partial<
+  Pick<Running, 'apiRoot' | 'pid' | 'engine'>
+>
+
+const columns: Column<Status>[] = [
+  ['HOME', ({ home }) => home],
+  ['RUNNING', ({ running }) => (running ? 'yes' : 'no')],
+  ['API ROOT', ({ apiRoot }) => apiRoot ?? ''],
+  ['PROCESS', ({ pid }) => String(pid ?? '')],
+  ['ENGINE', ({ engine }) => engine ?? ''],
+]
 
 export default command({
   about: 'Say whether the system of this machine runs: exit code 0 when it does, 1 when not.',
-  examples: ['knit local status --json'],
-  args: { ...homeArgs, json: toggle('Print JSON.') },
-  run(args, ctx) {
+  examples: ['knit local status', 'knit local status --output json'],
+  args: {
+    ...homeArgs,
+    output: flag(Format.optional().describe(`${formatHelp} Else a sentence.`)),
+  },
+  run({ output, ...args }, ctx) {
     const home = localHome(ctx, args.home)
-    const running = findRunning(home)
-    const { apiRoot, pid, engine } = running ?? {}
-    if (args.json) printJson(ctx, { running: running !== undefined, apiRoot, pid, engine, home })
+    const { apiRoot, pid, engine } = findRunning(home) ?? {}
+    const running = pid !== undefined
+    if (output) print(ctx, { running, apiRoot, pid, engine, home }, { output }, columns)
     else if (running)
       ctx.stdout.write(`running at ${apiRoot} (process ${pid}, ${engine}) in ${home}\n`)
     else ctx.stdout.write(`not running in ${home}\n`)
