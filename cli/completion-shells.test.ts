@@ -47,6 +47,13 @@ const typed: [string, string[]][] = [
   ['knit data find -t type:ph\t', ['knit', 'data', 'find', '-t', 'type:photo']],
   ['knit data find -t note:\t', ['knit', 'data', 'find', '-t', 'note:a b']],
   ['knit data push poe\t', ['knit', 'data', 'push', 'poem.txt']],
+  ['knit data find -t "note:a\t', ['knit', 'data', 'find', '-t', 'note:a b']],
+  ['knit data find -t note:a\\ \t', ['knit', 'data', 'find', '-t', 'note:a b']],
+  [
+    "knit data find -t 'note:a b' -t type:ph\t",
+    ['knit', 'data', 'find', '-t', 'note:a b', '-t', 'type:photo'],
+  ],
+  ['knit data cat d1 im\to\t', ['knit', 'data', 'cat', 'd1', 'images/of me.png']],
 ]
 
 test.for(Object.keys(shells) as Shell[])(
@@ -54,8 +61,15 @@ test.for(Object.keys(shells) as Shell[])(
   async (shell, { skip }) => {
     for (const program of [shell, 'script'])
       if (spawnSync(program, ['--version']).error) skip(`needs ${program}`)
+    const file = {
+      path: 'images/of me.png',
+      type: 'file',
+      size: 0,
+      mode: '644',
+      mtime: run.updatedAt,
+    }
     await using stub = await stubOfTheWire(({ url }) => ({
-      json: things[/(\w+)\?/.exec(url)?.[1] ?? ''],
+      json: url.includes('/files?') ? { files: [file] } : things[/(\w+)\?/.exec(url)?.[1] ?? ''],
     }))
     const home = projectFor(stub)
     writeFileSync(join(home, 'poem.txt'), '')

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process'
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -23,7 +22,13 @@ const things: Record<string, unknown[]> = {
     { ...token, name: 'old', state: 'revoked' },
   ],
 }
-const answer = ({ url }: Seen): StubAnswer => ({ json: things[/(\w+)\?/.exec(url)?.[1] ?? ''] })
+const answer = ({ url }: Seen): StubAnswer =>
+  url.includes('/files?') ? { json: listing } : { json: things[/(\w+)\?/.exec(url)?.[1] ?? ''] }
+
+const ofFile = { type: 'file', size: 0, mode: '644', mtime: at }
+const listing = {
+  files: ['images/a b.png', 'images/c.png', 'index.html'].map((path) => ({ path, ...ofFile })),
+}
 
 /** What is offered in place of the last word: each candidate without what is told of it. */
 async function offered(line: string): Promise<string[]> {
@@ -82,6 +87,9 @@ test.each([
   ['knit data find --tag=type:p', ['--tag=type:photo']],
   ['knit run find --in-knitid ', newest],
   ['knit run find -s fa', ['failed']],
+  ['knit data ls d1 ', ['images/', 'index.html']],
+  ['knit data ls --output=table d1 ./in', ['./index.html']],
+  ['knit data cat d1 x i', ['images/', 'index.html']],
   ['knit run show --log ', [idOf('t1'), idOf('u1')]],
   ['knit run wait x y ', [idOf('t1'), idOf('u1')]],
   ['knit run show -- -', []],
@@ -132,31 +140,27 @@ test('the command that completes is told of nowhere', async () => {
   expect((await knit(['_complete'], tempDir())).stderr).not.toContain('__complete')
 })
 
-/** What bash offers behind a line, when knit answers with these lines. */
-async function offeredByBash(line: string, answered: string): Promise<string[]> {
-  const { stdout: script } = await knit(['completion', 'bash'], tempDir())
-  const program = `${script}
-    knit() { printf '%s' "$ANSWER"; printf '<%s>' "$@" >&2; }
-    COMP_LINE=$LINE COMP_POINT=\${#LINE}
-    _knit
-    printf '%s\\n' "\${COMPREPLY[@]}"`
-  const env = { LINE: line, ANSWER: answered, PATH: process.env.PATH }
-  const { stdout } = spawnSync('bash', ['-c', program], { env, encoding: 'utf8' })
-  return stdout.split('\n').filter(Boolean)
-}
+test('images that were added are offered, of the home that is meant', async () => {
+  const program = `console.log(JSON.stringify([{ name: 'demo:v1', source: process.argv.at(-1) }]))`
+  const world = { localProgram: [process.execPath, '-e', program, '--'] }
+  for (const flags of [['--home', '/h'], ['--home=/h']]) {
+    const words = ['__complete', '--', 'local', 'image', 'rm', ...flags, '']
+    expect((await knit(words, tempDir(), world)).stdout).toBe('demo:v1\t/h\n')
+  }
+})
 
-test('bash offers what knit says, of a word with colons only what comes behind the last', async () => {
-  expect(await offeredByBash('knit r', 'run\tFind runs.\n')).toEqual(['run'])
-  expect(await offeredByBash('knit data find -t type:p', 'type:photo\n')).toEqual(['photo'])
-  expect(await offeredByBash('knit data find -t a:b:', 'a:b:c d\n')).toEqual(['c\\ d'])
-  expect(await offeredByBash('knit data find --tag=ty', '--tag=type:x\n')).toEqual(['type:x'])
-  expect(await offeredByBash('knit data push ', ':files\n')).toEqual([])
+test('bash hands its line to knit, and is answered with what it takes as it is', async () => {
+  await using stub = await stubOfTheWire(answer)
+  const line = (text: string) => ['__complete', `--line=knit data find ${text}`, '--breaks= :="']
+  const dir = projectFor(stub)
+  expect((await knit(line('--tag=note:'), dir)).stdout).toBe('a\\ b\n')
+  expect((await knit(line('-t "note:a b" -t type:p'), dir)).stdout).toBe('photo\n')
 })
 
 test.each(['bash', 'zsh', 'fish'])('the script for %s hands the words to knit', async (shell) => {
   const { code, stdout } = await knit(['completion', shell], tempDir())
   expect(code).toBe(0)
-  expect(stdout).toContain('knit __complete -- ')
+  expect(stdout).toContain('knit __complete ')
 })
 
 test('another shell is misuse', async () => {

@@ -8,8 +8,11 @@ export type Candidate = { word: string; about?: string }
 /** `files`: paths of this machine could stand there, too. */
 export type Completion = { candidates: Candidate[]; files: boolean }
 
+/** The words that are there already, under the names of what they are given for; of those that may be given again, the last. */
+export type GivenWords = Readonly<Record<string, string>>
+
 /** What there is of a kind, as KNIT_ID or KEY:VALUE: what stands for the value in the help. */
-export type LookUp = (kind: string) => Promise<Candidate[]>
+export type LookUp = (kind: string, given: GivenWords) => Promise<Candidate[]>
 
 /** Where in the tree the words have led, and what is expected next. */
 type Place = {
@@ -17,6 +20,7 @@ type Place = {
   isRoot: boolean
   /** The name of the flag that waits for its value. */
   open?: string
+  given: GivenWords
   /** How many positionals there are already. */
   positionals: number
   /** Behind `--` nothing is a flag. */
@@ -34,22 +38,35 @@ export async function complete(
   lookUp: LookUp,
 ): Promise<Completion> {
   const typed = words.at(-1) ?? ''
-  let place: Place = { command: root, isRoot: true, positionals: 0, ended: false, lost: false }
+  const nothing = { given: {}, positionals: 0, ended: false, lost: false }
+  let place: Place = { command: root, isRoot: true, ...nothing }
   for (const word of words.slice(0, -1)) place = await after(word, place)
-  const { candidates, files } = await expected(typed, place, lookUp)
+  const ask: Ask = (kind) => lookUp(kind, place.given)
+  const { candidates, files } = await expected(typed, place, ask)
   return { candidates: candidates.filter(({ word }) => word.startsWith(typed)), files }
 }
 
 async function after(word: string, place: Place): Promise<Place> {
-  if (place.open !== undefined) return { ...place, open: undefined }
+  if (place.open !== undefined) return { ...given(place.open, word, place), open: undefined }
   if (!place.ended && word === '--') return { ...place, ended: true }
+  const [, flag, value = ''] = (!place.ended && withValue.exec(word)) || []
+  if (flag !== undefined) return given(flag, value, place)
   if (!place.ended && /^-./.test(word)) return { ...place, open: waiting(word, argsAt(place)) }
   if (place.isRoot && word === 'help') return place
   const { subCommands = {} } = place.command
   const load = Object.hasOwn(subCommands, word) ? subCommands[word] : undefined
   if (load) return { ...place, command: await load(), isRoot: false }
-  return { ...place, positionals: place.positionals + 1, lost: place.lost || place.isRoot }
+  const [name] = positionalAt(place)
+  const lost = place.lost || place.isRoot
+  return { ...given(name, word, place), positionals: place.positionals + 1, lost }
 }
+
+const given = (name: string, word: string, place: Place): Place => ({
+  ...place,
+  given: { ...place.given, [name]: word },
+})
+
+const withValue = /^--([^=]+)=(.*)$/s
 
 /** The name of the flag of which the value comes next. */
 function waiting(word: string, args: Args): string | undefined {
@@ -61,26 +78,31 @@ function waiting(word: string, args: Args): string | undefined {
 
 const argsAt = ({ command }: Place): Args => ({ ...command.args, ...globalArgs })
 
-async function expected(typed: string, place: Place, lookUp: LookUp): Promise<Completion> {
+type Ask = (kind: string) => Promise<Candidate[]>
+
+async function expected(typed: string, place: Place, ask: Ask): Promise<Completion> {
   const args = argsAt(place)
   if (place.lost) return { candidates: [], files: true }
-  if (place.open !== undefined) return values(place.open, args[place.open], lookUp)
-  const [, flag] = (!place.ended && /^--([^=]+)=/.exec(typed)) || []
-  if (flag !== undefined) return withPrefix(`--${flag}=`, await values(flag, args[flag], lookUp))
+  if (place.open !== undefined) return values(place.open, args[place.open], ask)
+  const [, flag] = (!place.ended && withValue.exec(typed)) || []
+  if (flag !== undefined) return withPrefix(`--${flag}=`, await values(flag, args[flag], ask))
   if (!place.ended && typed.startsWith('-')) return { candidates: flagsOf(args), files: false }
-  if (place.command.subCommands)
-    return { candidates: await commandsOf(place, lookUp), files: false }
-  const positionals = Object.entries(args).filter(([, arg]) => arg.type === 'positional')
-  const last = positionals.at(-1)
-  const [name = '', arg] = positionals[place.positionals] ?? (last?.[1].many ? last : [])
-  return values(name, arg, lookUp)
+  if (place.command.subCommands) return { candidates: await commandsOf(place, ask), files: false }
+  return values(...positionalAt(place), ask)
 }
 
-async function values(name: string, arg: Arg | undefined, lookUp: LookUp): Promise<Completion> {
+/** The positional that comes next; one that takes many takes all that are left. */
+function positionalAt(place: Place): [name: string, arg: Arg | undefined] {
+  const all = Object.entries(argsAt(place)).filter(([, arg]) => arg.type === 'positional')
+  const last = all.at(-1)
+  return all[place.positionals] ?? (last?.[1].many ? last : ['', undefined])
+}
+
+async function values(name: string, arg: Arg | undefined, ask: Ask): Promise<Completion> {
   if (!arg) return { candidates: [], files: false }
   const kind = arg.type === 'positional' ? placeholder(name) : (arg.valueHint ?? '')
   const choices = choicesOf(arg).map((word) => ({ word }))
-  return { candidates: choices.length > 0 ? choices : await lookUp(kind), files: isFiles(kind) }
+  return { candidates: choices.length > 0 ? choices : await ask(kind), files: isFiles(kind) }
 }
 
 const withPrefix = (prefix: string, { candidates, files }: Completion): Completion => ({
@@ -93,7 +115,7 @@ const flagsOf = (args: Args): Candidate[] =>
     .filter(([, arg]) => arg.type !== 'positional')
     .map(([name, { description }]) => ({ word: `--${name}`, about: description }))
 
-async function commandsOf({ command, isRoot }: Place, lookUp: LookUp): Promise<Candidate[]> {
+async function commandsOf({ command, isRoot }: Place, ask: Ask): Promise<Candidate[]> {
   const own = (await listed(command)).map(({ name, about }) => ({ word: name, about }))
-  return [...own, ...(isRoot ? await lookUp('EXTENSION') : [])]
+  return [...own, ...(isRoot ? await ask('EXTENSION') : [])]
 }

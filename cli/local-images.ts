@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import type { Format } from './args.ts'
 import type { Context } from './context.ts'
 import { runInForeground } from './foreground.mjs'
@@ -21,4 +23,12 @@ export async function printImages(words: string[], asked: Asked, ctx: Context): 
   const code = await runInForeground(call, { read: (text) => (told += text) })
   if (code === 0) print(ctx, JSON.parse(told) as LocalImage | LocalImage[], asked, columns)
   return code
+}
+
+/** The images that were added. */
+export async function localImages(home: string | undefined, ctx: Context): Promise<LocalImage[]> {
+  const [file = '', ...args] = requireProgram(ctx)
+  const words = [...args, 'image', 'list', '--home', localHome(ctx, home)]
+  const { stdout } = await promisify(execFile)(file, words, { signal: ctx.signal })
+  return JSON.parse(stdout) as LocalImage[]
 }

@@ -8,17 +8,24 @@ import type { PlanDetail } from '#shared/domain/plan.ts'
 import { runStatuses } from '#shared/domain/run-states.ts'
 import { api } from './api.ts'
 import { nameOf } from './columns.ts'
-import type { Candidate, LookUp } from './completion.ts'
+import type { Candidate, GivenWords, LookUp } from './completion.ts'
 import type { Context } from './context.ts'
 import { extensions } from './extensions.ts'
 import { newest, ofData, ofPlans, ofRuns } from './found.ts'
+import { localImages } from './local-images.ts'
+import { namesInData } from './names-in-data.ts'
 import { readStore, storeFile } from './profile.ts'
 
 // Who waits for a completion does not wait long, and does not read many lines: no more than these are asked for.
 const patience = 3000
 const most = 200
 
-type Source = (ctx: Context) => Promise<Candidate[]> | Candidate[]
+type Asked = {
+  given: GivenWords
+  /** What is typed of the word that is looked for. */
+  typed: string
+}
+type Source = (ctx: Context, asked: Asked) => Promise<Candidate[]> | Candidate[]
 
 /** Where the words of each kind come from: from the server, newest first, or from this machine. */
 const sources: Record<string, Source> = {
@@ -62,6 +69,13 @@ const sources: Record<string, Source> = {
   },
   PROFILE: profileNames,
   PROFILE_NAME: profileNames,
+  async IMAGE_NAME(ctx, { given: { home } }) {
+    const found = await localImages(home, ctx)
+    return found.map(({ name, source }) => ({ word: name, about: source }))
+  },
+  async PATH(ctx, { given: { knitId = '' }, typed }) {
+    return wordsOf(await namesInData(api(ctx), { knitId, typed, most }, ctx))
+  },
   EXTENSION: (ctx) => extensions(ctx).map(({ name, path }) => ({ word: name, about: path })),
 }
 
@@ -93,13 +107,13 @@ const wordsOf = (words: readonly string[]): Candidate[] =>
 /** Looks words up for a completion: what cannot be had in time is nothing. */
 export const lookUp =
   (ctx: Context, typed: string): LookUp =>
-  async (kind) => {
+  async (kind, given) => {
     const source = Object.hasOwn(sources, kind) ? sources[kind] : undefined
     if (!source) return []
     const signal = AbortSignal.any([ctx.signal, AbortSignal.timeout(patience)])
     const value = typed.replace(/^--[^=]+=/, '')
     try {
-      const found = await source({ ...ctx, signal })
+      const found = await source({ ...ctx, signal }, { given, typed: value })
       return found.filter(({ word }) => word.startsWith(value)).slice(0, most)
     } catch {
       return []

@@ -2,25 +2,21 @@ import * as z from 'zod'
 import { positional } from '../args.ts'
 import { command } from '../command.ts'
 
-// Each hands the words to `knit __complete`, which answers with lines of a candidate, a tab and what it is; the line ":files" asks
-// for paths of this machine besides.
+// Each asks `knit __complete`, which answers with lines of a candidate, a tab and what it is; the line ":files" asks for paths of this
+// machine besides. What ends with a slash goes on behind it. Bash is answered with what it takes as it is: it tells nobody its words.
 
 const bash = String.raw`# Completion of knit for bash. In ~/.bashrc: eval "$(knit completion bash)"
 _knit() {
-  local line=${'$'}{COMP_LINE:0:COMP_POINT} words word about current head
-  read -ra words <<<"$line"
-  [[ $line == *[[:space:]] ]] && words+=('')
-  current=${'$'}{words[${'$'}{#words[@]} - 1]}
-  # Of a word with a colon or "=" in it, bash completes what is behind the last of these.
-  head=${'$'}{current%"${'$'}{current##*[:=]}"}
+  local word
   COMPREPLY=()
-  while IFS=$'\t' read -r word about; do
+  while IFS= read -r word; do
     if [[ $word == :files ]]; then
       compopt -o default 2>/dev/null
     else
-      COMPREPLY+=("$(printf %q "${'$'}{word#"$head"}")")
+      [[ $word == */ ]] && compopt -o nospace 2>/dev/null
+      COMPREPLY+=("$word")
     fi
-  done < <(knit __complete -- "${'$'}{words[@]:1}" 2>/dev/null)
+  done < <(knit __complete "--line=${'$'}{COMP_LINE:0:COMP_POINT}" "--breaks=$COMP_WORDBREAKS" 2>/dev/null)
 }
 complete -F _knit knit
 `
@@ -28,16 +24,18 @@ complete -F _knit knit
 const zsh = String.raw`#compdef knit
 # Completion of knit for zsh. In ~/.zshrc, behind compinit: eval "$(knit completion zsh)"
 _knit() {
-  local -a candidates
+  local -a candidates folders
   local word about files
   while IFS=$'\t' read -r word about; do
     if [[ $word == :files ]]; then
       files=yes
+    elif [[ $word == */ ]]; then
+      folders+=("${'$'}{word//:/\\:}")
     else
       candidates+=("${'$'}{word//:/\\:}${'$'}{about:+:$about}")
     fi
-  done < <(knit __complete -- "${'$'}{(@)words[2,CURRENT]}" 2>/dev/null)
-  (( $#candidates )) && _describe knit candidates
+  done < <(knit __complete -- "${'$'}{(@Q)words[2,CURRENT-1]}" "${'$'}{(Q)PREFIX}" 2>/dev/null)
+  (( $#candidates + $#folders )) && _describe knit candidates -- folders -S ''
   [[ -n $files ]] && _files
 }
 compdef _knit knit
@@ -45,7 +43,8 @@ compdef _knit knit
 
 const fish = String.raw`# Completion of knit for fish. Once: knit completion fish > ~/.config/fish/completions/knit.fish
 function __knit_complete
-  set -l words (commandline -opc) "$(commandline -ct)"
+  set -l typed (string unescape -- "$(commandline -ct)"; or commandline -ct)
+  set -l words (commandline -opc) "$typed"
   for line in (knit __complete -- $words[2..-1] 2>/dev/null)
     if test "$line" = :files
       __fish_complete_path "$(commandline -ct)"
