@@ -40,6 +40,18 @@ export class ConnectionError extends Error {
   }
 }
 
+const passing = new Set([429, 502, 503, 504])
+
+/**
+ * Whether a server that there was a moment ago may be back in another: it was not reached, or it, or what stands before it, says that it
+ * cannot just now, or the provider that one signs in at is away. A certificate that is not trusted is no better in a moment.
+ */
+export function isAway(error: unknown): error is Error {
+  if (error instanceof ApiError) return passing.has(error.status)
+  if (error instanceof ConnectionError) return /^E(?!RR_)/.test(error.code)
+  return error instanceof Error && error.name === 'ProviderAway'
+}
+
 /** No answer came to a request that changes something, which may have been done all the same. */
 export class MaybeDone extends Error {
   override readonly name = 'MaybeDone'

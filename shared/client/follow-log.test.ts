@@ -17,7 +17,7 @@ async function followed(...answers: (StubAnswer | 'hang up')[]) {
   const told: string[] = []
   const read = await text(
     followLog(connectApi(stub), idOf('r1'), {
-      onAway: () => told.push('away'),
+      onAway: (_, seconds) => told.push(`away for ${seconds}`),
       onNotYet: (why) => told.push(why),
       onAnew: () => told.push('anew'),
     }),
@@ -36,7 +36,7 @@ test.each([0, 1, 5, 6, 7, 4000, lines.length - 1, lines.length])(
   async (at) => {
     const { read, told } = await followed({ body: lines.slice(0, at), cut: true }, { body: lines })
     expect(read).toBe(lines)
-    expect(told).toEqual(['away'])
+    expect(told).toEqual([])
   },
 )
 
@@ -48,9 +48,15 @@ test('it breaks as often as it likes, as long as something new comes between', a
   expect((await followed(...cuts, 'hang up', { body: lines })).read).toBe(lines)
 })
 
-test('a server that is away for good is given up', async () => {
-  const cut: StubAnswer = { body: 'one\n', cut: true }
-  await expect(followed(...Array.from({ length: 5 }, () => cut))).rejects.toThrow('broke')
+test('a server that was there is waited for, which is told once, until it says what no waiting mends', async () => {
+  const cuts = Array.from({ length: 9 }, (): StubAnswer => ({ body: 'one\n', cut: true }))
+  const { read, told } = await followed(...cuts, { status: 504 }, { body: 'one\ntwo\n' })
+  expect({ read, told }).toEqual({ read: 'one\ntwo\n', told: ['away for Infinity'] })
+  await expect(followed(...cuts, { status: 401 })).rejects.toMatchObject({ status: 401 })
+})
+
+test('a server that never was there is given up', async () => {
+  await expect(followed()).rejects.toThrow('the connection was closed before an answer')
 })
 
 test('a run that has not begun is waited for, which is told once', async () => {
@@ -82,7 +88,7 @@ test('the log of a run that has begun once more is shown from its first line', a
     { body: 'second try\nall is well\n' },
   )
   expect(read).toBe('first try\nit faisecond try\nall is well\n')
-  expect(told).toEqual(['away', 'anew'])
+  expect(told).toEqual(['anew'])
 })
 
 test('a log that has become shorter is another, too', async () => {

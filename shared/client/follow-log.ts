@@ -22,7 +22,7 @@ export async function* followLog(
 ): AsyncGenerator<Buffer> {
   for (;;) {
     try {
-      return yield* resumed(begun, { signal, onAway })
+      return yield* resumed(begun, { signal, onAway, endless: true })
     } catch (error) {
       if (!(error instanceof SentAnother)) throw error
       onAnew?.()

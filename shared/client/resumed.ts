@@ -1,4 +1,4 @@
-import { ConnectionError } from './api-error.ts'
+import { ConnectionError, isAway } from './api-error.ts'
 import { md5 } from './md5.ts'
 import { pause, type Patience } from './retry.ts'
 
@@ -13,13 +13,16 @@ export class SentAnother extends Error {
 /** What is sent: all of a stream, or what follows so many bytes of it. */
 export type Opened = { pieces: AsyncIterable<Buffer>; from: number }
 
+/** Who has begun to send is waited for until it is back, however long it is away. */
+type Endless = { endless?: boolean }
+
 /**
  * One stream of bytes over lines that break: it is opened again then, behind what has come, or else as much of it passed over. Throws
  * `SentAnother` when that is not the same as before.
  */
 export async function* resumed(
   open: (seen: number) => Promise<Opened>,
-  { signal, onAway, onResumed }: Patience = {},
+  { signal, onAway, onResumed, endless }: Patience & Endless = {},
   seen = new Seen(),
 ): AsyncGenerator<Buffer> {
   let begun = false
@@ -36,7 +39,8 @@ export async function* resumed(
     } catch (error) {
       signal?.throwIfAborted()
       // Who could not be reached at all was asked patiently enough.
-      await waitAfter(error, begun ? breaks : waits.length, { signal, onAway })
+      if (begun && endless) await waitForGood(error, breaks, { signal, onAway })
+      else await waitAfter(error, begun ? breaks : waits.length, { signal, onAway })
     }
   }
 }
@@ -130,4 +134,11 @@ async function waitAfter(
   if (!(error instanceof ConnectionError) || wait === undefined) throw error
   onAway?.(error, Math.ceil(others.reduce((sum, other) => sum + other, wait) / 1000))
   await pause(wait, signal)
+}
+
+/** Waits longer and longer, and throws the error when waiting is no help. That a line breaks is nothing to tell; that it stays broken is. */
+async function waitForGood(error: unknown, breaks: number, { signal, onAway }: Patience) {
+  if (!isAway(error)) throw error
+  if (breaks === 1) onAway?.(error, Infinity)
+  await pause(waits[breaks] ?? Math.max(...waits), signal)
 }

@@ -9,8 +9,8 @@ const longestWait = 10_000
 
 export type Patience = {
   signal?: AbortSignal
-  /** Told once, when a server is away for so long that people wonder: why, and how many seconds it will be tried still. */
-  onAway?: (error: ConnectionError, seconds: number) => void
+  /** Told once, when a server is away for so long that people wonder: why, and for how many seconds it will be tried still, or Infinity. */
+  onAway?: (error: Error, seconds: number) => void
   /** Told when a transfer goes on where its line broke: behind how many bytes. */
   onResumed?: (bytes: number) => void
 }

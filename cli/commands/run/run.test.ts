@@ -168,6 +168,18 @@ test('run show --log --follow waits for the run to begin, and goes on over lines
   expect(answers).toEqual([])
 })
 
+test('run show --log --follow goes on however long the server is away, and says once that it does', async () => {
+  withoutPauses()
+  const hangUps = Array.from({ length: 50 }, () => 'hang up' as const)
+  const busy = { status: 502, body: 'Bad Gateway' }
+  const answers = [{ body: 'one\ntw', cut: true }, ...hangUps, busy, { body: 'one\ntwo\n' }]
+  await using stub = await stubOfTheWire(() => answers.shift() ?? { status: 404 })
+  const words = ['run', 'show', '--log', '--follow', idOf('r1')]
+  const { code, stdout, stderr } = await knit(words, projectFor(stub))
+  expect({ code, stdout, left: answers.length }).toEqual({ code: 0, stdout: 'one\ntwo\n', left: 0 })
+  expect(stderr.match(/waiting until it is back/g)).toHaveLength(1)
+})
+
 test('run show --log of a run that has not begun is refused at once', async () => {
   const detail = { code: 'not-yet', title: 'Not yet', detail: 'It is waiting.' }
   await using stub = await stubOfTheWire(() => ({ status: 503, json: detail }))
@@ -186,6 +198,33 @@ test('run wait ends well when all runs are done', async () => {
   expect(code).toBe(0)
   expect(JSON.parse(stdout)).toEqual(done)
   expect(stderr).toContain(`run ${idOf('r1')}: running\n`)
+})
+
+test('run wait goes on while a server that was there is away, and says once that it does', async () => {
+  withoutPauses()
+  const busy = { status: 503, json: { code: 'unavailable', detail: 'It is away.' } }
+  const hangUps = Array.from({ length: 20 }, () => 'hang up' as const)
+  const answers = [{ json: running }, ...hangUps, busy, { json: running }, busy, { json: done }]
+  await using stub = await stubOfTheWire(() => answers.shift() ?? { status: 404 })
+  const { code, stderr } = await knit(['run', 'wait', idOf('r1')], projectFor(stub))
+  expect({ code, left: answers.length }).toEqual({ code: 0, left: 0 })
+  expect(stderr.match(/[^:]* waiting until it is back$/gm)).toEqual([
+    expect.stringContaining('the connection was closed before an answer;'),
+    expect.stringContaining('It is away;'),
+  ])
+})
+
+test.each([401, 403, 404])('an answer of %d ends run wait', async (status) => {
+  const answers = [{ json: running }, 'hang up' as const, { status, json: { message: 'no' } }]
+  await using stub = await stubOfTheWire(() => answers.shift() ?? { json: done })
+  expect((await knit(['run', 'wait', idOf('r1')], projectFor(stub))).code).toBe(1)
+})
+
+test('run wait fails for a server that never was there as soon as any command', async () => {
+  withoutPauses()
+  await using stub = await stubOfTheWire(() => 'hang up')
+  expect((await knit(['run', 'wait', idOf('r1')], projectFor(stub))).code).toBe(1)
+  expect(stub.requests).toHaveLength(7)
 })
 
 test('run wait fails when one has failed, and says where to look', async () => {
@@ -352,6 +391,15 @@ test('run wait --timeout fails in the end, with where each that is waited for st
     `try: knit run show ${idOf('r1')} --output table`,
     '',
   ])
+})
+
+test('run wait --timeout ends the wait for a server that is away', async () => {
+  const answers = [{ json: running }]
+  await using stub = await stubOfTheWire(() => answers.shift() ?? 'hang up')
+  const words = ['run', 'wait', idOf('r1'), '--timeout', '1s']
+  const { code, stderr } = await knit(words, projectFor(stub))
+  expect(code).toBe(1)
+  expect(stderr).toContain(`not over after 1.00 s: run ${idOf('r1')}: running`)
 })
 
 test('run wait --timeout says so, too, where no answer has come', async () => {

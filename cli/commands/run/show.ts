@@ -40,11 +40,12 @@ export default command({
 
 async function showLog(runId: string, follow: boolean, ctx: Context): Promise<void> {
   const { signal } = ctx
-  const client = api(ctx)
+  const whenAway = onAway(ctx)
+  const client = api(ctx, whenAway)
   const log = follow
     ? followLog(client, runId, {
         signal,
-        onAway: onAway(ctx),
+        onAway: whenAway,
         onNotYet: (why) => note(ctx, why),
         onAnew: () => note(ctx, 'the run has begun once more: its log from the beginning'),
       })

@@ -1,11 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import * as z from 'zod'
+import { isAway } from '#shared/client/api-error.ts'
 import type { KnitApi } from '#shared/client/connect.ts'
 import { runs } from '#shared/contracts/runs.ts'
 import { KnitId, PlanId } from '#shared/domain/ids.ts'
 import type { RunDetail } from '#shared/domain/run.ts'
 import { isEnded } from '#shared/domain/run-states.ts'
-import { api } from '../../api.ts'
+import { api, onAway } from '../../api.ts'
 import { flag, outputArgs, positional } from '../../args.ts'
 import { runColumns } from '../../columns.ts'
 import { command } from '../../command.ts'
@@ -50,8 +51,10 @@ export default command({
   async run({ runId: runIds, planid: planIds, 'in-knitid': knitIds, ...args }, ctx) {
     if (runIds.length + planIds.length + knitIds.length === 0)
       throw new UsageError('RUN_ID, --planid or --in-knitid is missing')
-    const client = api(ctx)
-    const ended = await inTime(args.timeout, ctx, (vigil) => [
+    const whenAway = onAway(ctx)
+    const client = api(ctx, whenAway)
+    const patient = { ...ctx, server: onceThere(whenAway) }
+    const ended = await inTime(args.timeout, patient, (vigil) => [
       ...runIds.map((runId) => endOf(client, runId, vigil)),
       ...planIds.map((plan) => endOfAll(client, { plan }, vigil)),
       ...knitIds.map((knitIdInput) => endOfAll(client, { knitIdInput }, vigil)),
@@ -66,13 +69,15 @@ export default command({
   },
 })
 
+type Patient = Context & { server: ReturnType<typeof onceThere> }
+
 /** What is waited for: where it stands, under the command that shows it. */
-type Vigil = Context & { open: Map<string, string> }
+type Vigil = Patient & { open: Map<string, string> }
 
 /** What all of them wait for, unless that takes longer than so many seconds; none waits on when another has failed. */
 async function inTime(
   seconds: number | undefined,
-  ctx: Context,
+  ctx: Patient,
   begin: (vigil: Vigil) => Promise<RunDetail[]>[],
 ): Promise<RunDetail[]> {
   const over = new AbortController()
@@ -137,17 +142,38 @@ async function polled<T>(
   vigil.open.set(look, `${name}: the server has not answered yet`)
   let seen = { moved: '', told: '' }
   for (let wait = shortest; ; wait = Math.min(wait * 1.5, longest)) {
-    const found = await ask((moved, told) => {
-      if (told !== seen.told) note(vigil, told)
-      if (moved !== seen.moved) wait = shortest
-      seen = { moved, told }
-      vigil.open.set(look, told)
-    })
-    if (found !== undefined) {
-      vigil.open.delete(look)
-      return found
+    try {
+      const found = await ask((moved, told) => {
+        if (told !== seen.told) note(vigil, told)
+        if (moved !== seen.moved) wait = shortest
+        seen = { moved, told }
+        vigil.open.set(look, told)
+      })
+      vigil.server.answers()
+      if (found !== undefined) {
+        vigil.open.delete(look)
+        return found
+      }
+    } catch (error) {
+      const why = vigil.server.isAway(error)
+      vigil.open.set(look, `${seen.told || name}; ${why}`)
     }
     await pause(wait, undefined, vigil)
+  }
+}
+
+/** A server that has answered once is waited for until it is back, however long it is away, which is told each time. */
+function onceThere(tell: ReturnType<typeof onAway>) {
+  let is: 'unknown' | 'there' | 'away' = 'unknown'
+  return {
+    answers: () => void (is = 'there'),
+    /** Why it does not answer. Throws the error where waiting is no help. */
+    isAway(error: unknown): string {
+      if (is === 'unknown' || !isAway(error)) throw error
+      if (is === 'there') tell(error, Infinity)
+      is = 'away'
+      return error.message
+    },
   }
 }
 
