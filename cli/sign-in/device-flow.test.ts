@@ -64,11 +64,20 @@ test.for([
   [[refuses('expired_token')], 'nobody has signed in with the code in time'],
   [[], 'nobody has signed in with the code in time'],
   [[refuses('invalid_client')], /refuses: invalid_client$/],
+  [
+    ['hang up', refuses('invalid_grant')],
+    /the answer of \S+ did not arrive, and the code is used up$/,
+  ],
+  [[{ status: 502 }, refuses('invalid_grant')], /did not arrive/],
+  [[refuses('invalid_grant')], /refuses: invalid_grant$/],
   [[{ json: { token_type: 'Bearer' } }], /gives no access token$/],
-] as [StubAnswer[], string | RegExp][])('%j ends it: %s', async ([answers, message]) => {
-  const { outcome } = await signIn({ answers })
-  expect(outcome).toMatchObject({ name: 'Failure', message: expect.stringMatching(message) })
-})
+] as [(StubAnswer | 'hang up')[], string | RegExp][])(
+  '%j ends it: %s',
+  async ([answers, message]) => {
+    const { outcome } = await signIn({ answers })
+    expect(outcome).toMatchObject({ name: 'Failure', message: expect.stringMatching(message) })
+  },
+)
 
 test('what a provider says does nothing to a terminal, and leads to nothing but pages', async () => {
   const { told } = await signIn({

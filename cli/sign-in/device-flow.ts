@@ -53,13 +53,15 @@ async function tokensOnceSignedIn(
   signal: AbortSignal,
 ): Promise<Tokens> {
   const form = { grant_type: grantType, device_code }
+  let isUnheard = false
   for (let [wait, waited] = [interval, 0]; waited < expires_in; waited += wait) {
     await pause(wait * 1000, signal)
     const answer = await askForTokens(url, client, form, signal).catch(unlessAway)
     if (answer && 'token' in answer) return answer
     // One that is away, or says so, is given more time each time.
     if (answer?.error === 'slow_down') wait += 5
-    else if (!answer) wait *= 2
+    else if (!answer) [wait, isUnheard] = [wait * 2, true]
+    else if (isUnheard && answer.error === 'invalid_grant') throw unheard(client)
     else if (answer.error !== 'authorization_pending') throw ended(answer.error, client, answer)
   }
   throw tooLate
@@ -68,6 +70,10 @@ async function tokensOnceSignedIn(
 function unlessAway(error: unknown): undefined {
   if (!(error instanceof ProviderAway)) throw error
 }
+
+/** A code is good for one answer. */
+const unheard = ({ issuer }: OidcClient): Failure =>
+  new Failure(`the answer of ${issuer} did not arrive, and the code is used up`, 'knit login')
 
 const tooLate = new Failure('nobody has signed in with the code in time', 'knit login')
 
