@@ -63,11 +63,12 @@ test('an event that is given up again is the same letter, with the last cause an
 type Work = { name: EventName; subject: string; serve(): PromiseLike<unknown> }
 
 const run =
-  (name: EventName, status: RunStatus, of?: 'worker') =>
+  (name: EventName, status: RunStatus, of: 'runId' | 'planId' | 'worker' = 'runId') =>
   async (ctx: TestWorld): Promise<Work> => {
-    const { runId, worker } = await makeRun(ctx, { status })
-    const serve = () => ctx.sql`update run set due_at = now() + interval '1 s' where id = ${runId}`
-    return { name, subject: of ? worker : runId, serve }
+    const made = await makeRun(ctx, { status })
+    const serve = () =>
+      ctx.sql`update run set due_at = now() + interval '1 s' where id = ${made.runId}`
+    return { name, subject: made[of], serve }
   }
 
 async function nomination(ctx: TestWorld): Promise<Work> {
@@ -101,7 +102,7 @@ async function call({ sql }: TestWorld): Promise<Work> {
 const works: [EventStep, what: string, arrange: (ctx: TestWorld) => Promise<Work>][] = [
   ['match-data', 'a fact', fact],
   ['project-runs', 'a nomination', nomination],
-  ['initialize-run', 'a run that waits', run('run.waiting', 'waiting')],
+  ['initialize-run', 'a run that waits', run('run.waiting', 'waiting', 'planId')],
   ['start-run', 'a run', run('run.ready', 'ready')],
   ['observe-worker', 'a run', run('run.starting', 'running')],
   ['observe-worker', 'a worker', run('worker.changed', 'starting', 'worker')],
@@ -136,6 +137,19 @@ test('what became due later, or of something else, keeps no event dead', async (
     await keepDeadLetter(ctx.sql, step, about('worker.changed', planId), 'why')
   await forgetServed(ctx.sql, 3, 100)
   expect(await listDeadEvents(ctx.sql, 99)).toEqual([])
+})
+
+test('an event that initialize-run gave up is dead for the runs of its plan alone, and for none where one had ended', async ({
+  ctx,
+}) => {
+  const [waits, admitted] = [await makeRun(ctx), await makeRun(ctx, { status: 'ready' })]
+  const ended = await makeRun(ctx, { status: 'done' })
+  await keepDeadLetter(ctx.sql, 'initialize-run', about('run.waiting', waits.planId), 'why')
+  await keepDeadLetter(ctx.sql, 'initialize-run', about('run.waiting', admitted.planId), 'why')
+  await keepDeadLetter(ctx.sql, 'initialize-run', about('run.done', ended.runId), 'why')
+  await forgetServed(ctx.sql, 3, 100)
+  const left = await listDeadEvents(ctx.sql, 9)
+  expect(left.map(({ event }) => event.subject)).toEqual([waits.planId])
 })
 
 test('what no step is known to serve is left to the operator', async ({ ctx: { sql } }) => {

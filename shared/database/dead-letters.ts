@@ -101,7 +101,6 @@ function dueSince(sql: Sql, maxHookFailures: number): Record<EventStep, Fragment
     'match-data': sql`
       select from (select created_at from match_task order by id limit 1) as oldest
        where oldest.created_at <= last_at`,
-    'initialize-run': sql`select from run where status = 'waiting' and due_at <= last_at`,
     'collect-garbage': sql`
       select from (select due_at from garbage order by due_at limit 1) as oldest
        where oldest.due_at <= last_at`,
@@ -116,6 +115,9 @@ function dueSince(sql: Sql, maxHookFailures: number): Record<EventStep, Fragment
        where plan.id = ${id}
          and would_create is null
          and nomination.created_at <= last_at`,
+    // Of the runs of a plan. One that has ended has only made room: who waits for that is told of again, by their plan.
+    'initialize-run': sql`
+      select from run where plan_id = ${id} and status = 'waiting' and due_at <= last_at`,
     'start-run': runs('ready'),
     'observe-worker': runs('starting', 'running'),
     'finish-run': runs('completing', 'aborting'),
