@@ -8,10 +8,17 @@ test.for([
   [Away, 'unavailable'],
   [Unreachable, 'volume-unreachable'],
   [NoRoomNow, 'storage-full'],
-] as const)('what a cluster says of itself is said to people: %o is %s', ([Kind, code]) => {
-  const error = new Kind('in words for people')
-  expect(toProblem(error)).toMatchObject({ code, message: 'in words for people', cause: error })
-})
+] as const)(
+  'what a cluster says of itself is said to people, with a capital as all else: %o is %s',
+  ([Kind, code]) => {
+    const error = new Kind('in words for people: kubectl get pod')
+    expect(toProblem(error)).toMatchObject({
+      code,
+      message: 'In words for people: kubectl get pod',
+      cause: error,
+    })
+  },
+)
 
 test('what nobody has planned shows nothing of its inside', () => {
   const problem = toProblem(new Error('a secret'))

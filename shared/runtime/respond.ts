@@ -49,7 +49,7 @@ export function toProblem(error: unknown): Problem {
   const ofFile = codeOfFile(error)
   if (ofFile) return new Problem(ofFile, sentenceOf(error as Error), { cause: error })
   const code = codeInCluster(error)
-  if (code) return new Problem(code, (error as Error).message, { cause: error })
+  if (code) return new Problem(code, capitalised((error as Error).message), { cause: error })
   if (isStorageFull(error))
     return new Problem(
       'storage-full',
@@ -78,8 +78,10 @@ function codeOfFile(error: unknown): ProblemCode | undefined {
   return error instanceof Unreadable ? 'volume-unreachable' : undefined
 }
 
-const sentenceOf = ({ message }: Error): string =>
-  `${message.charAt(0).toUpperCase()}${message.slice(1)}.`
+// What adapters throw begins with a small letter, as most of it is told behind what failed.
+const capitalised = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}`
+
+const sentenceOf = ({ message }: Error): string => `${capitalised(message)}.`
 
 /** What a cluster says of itself is said to people. */
 function codeInCluster(error: unknown): ProblemCode | undefined {
