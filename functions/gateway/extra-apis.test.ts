@@ -13,7 +13,7 @@ import { configFrom } from '#shared/runtime/config.ts'
 import { closeServer, httpServer } from '#shared/runtime/http-server.ts'
 import { identityHeader } from '#shared/runtime/identity.ts'
 import { answer } from '#shared/runtime/web.ts'
-import { openFront, send, type Front, type Wish } from '#tests/support/over-socket.ts'
+import { begin, openFront, send, type Front, type Wish } from '#tests/support/over-socket.ts'
 import { makeToken } from '#tests/support/tokens.ts'
 import { until } from '#tests/support/until.ts'
 import { signingKey, test, type TestWorld } from '#tests/support/world.ts'
@@ -67,7 +67,7 @@ test('a path, and all below it, is asked of the server that the admin named, alw
   expect((await send(front, { path: '/foobar' })).text).toBe('{"message":"Not Found"}\n')
 })
 
-test.for(['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'HEAD', 'TRACE'])(
+test.for(['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'HEAD'])(
   '%s is passed on',
   async (method, { ctx }) => {
     const { url, seen } = await stranger()
@@ -79,6 +79,29 @@ test.for(['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'HEAD', 'TRACE'])(
     expect(seen.map((one) => one.method)).toEqual([method])
   },
 )
+
+test.for(['TRACE', 'PROPFIND', 'LINK'])('%s is 405, and not passed on', async (method, { ctx }) => {
+  const { url, seen } = await stranger()
+  const front = await frontWith(ctx, [`/foo=${url}`])
+  const { status, headers } = await send(front, { method, path: '/foo' })
+  expect({ status, allow: headers.allow }).toEqual({
+    status: 405,
+    allow: 'DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT',
+  })
+  expect(seen).toEqual([])
+})
+
+test('CONNECT leads nowhere: it is 405, and its line is cut', async ({ ctx }) => {
+  const { url, seen } = await stranger()
+  const front = await frontWith(ctx, [`/foo=${url}`])
+  for (const target of ['/foo', new URL(url).host]) {
+    const request = begin(front, { method: 'CONNECT', path: target }).end()
+    const [response, socket] = await once(request, 'connect')
+    expect(response.statusCode).toBe(405)
+    await once(socket.resume(), 'close')
+  }
+  expect(seen).toEqual([])
+})
 
 test('bodies and headers pass, and neither credentials nor what is of one connection', async ({
   ctx,
@@ -231,7 +254,8 @@ async function passing(target: string, lookup: LookupFunction) {
   const server = httpServer(async (request, bindings) => {
     try {
       const outside = find(request.method, new URL(request.url))
-      return (await outside?.forward(request, bindings)) ?? answer('nothing')
+      if (!outside || 'allow' in outside) return answer('nothing')
+      return await outside.forward(request, bindings)
     } catch (error) {
       return answer(String((error as Error).cause), { status: 503 })
     }

@@ -21,14 +21,15 @@ export type Outside = {
   forward(request: Request, bindings: NodeBindings): Promise<Response>
 }
 
-/** Finds what the admin has named for a path. */
-export type FindOutside = (method: string, url: URL) => Outside | undefined
+/** Finds what the admin has named for a path; for another method, those that there are. */
+export type FindOutside = (method: string, url: URL) => Outside | { allow: string } | undefined
 
 export function extraApis(settings: Settings, lookup: LookupFunction = safeLookup()): FindOutside {
   const apis = settings.extraApis.map(readExtraApi)
   return (method, url) => {
     const found = findExtraApi(apis, url)
     if (!found) return undefined
+    if (!methods.includes(method)) return { allow: methods.join(', ') }
     return {
       route: routeOf(found.api, method),
       forward: (request, bindings) => pass(found.url, request, bindings, { ...settings, lookup }),
@@ -36,6 +37,8 @@ export function extraApis(settings: Settings, lookup: LookupFunction = safeLooku
   }
 }
 
+/** Neither CONNECT, which leads elsewhere, nor TRACE, which tells what proxies have added, nor any that nobody here knows. */
+const methods = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT']
 const reading = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 const routeOf = ({ path }: ExtraApi, method: string): Route => ({

@@ -117,9 +117,11 @@ async function passOutside(
   const url = new URL(c.req.url)
   const outside = options.outside?.(c.req.raw.method, url)
   if (!outside) throw nothingAt(c.req.path)
+  const bindings = c.env ?? {}
+  if ('allow' in outside)
+    return answerEarly(notAllowed(c.req.raw, asked.requestId, outside.allow), bindings)
   const { route } = outside
   const about = { ...asked, route, subjects: [url.pathname] }
-  const bindings = c.env ?? {}
   const { name: actor, address } = await letIn(options, c.req.raw, bindings, about)
   const record = (status: number) =>
     isWrite(route) && options.passedOn(recordOf(c.req.raw, about, { actor, address, status }))

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Server as TlsServer } from 'node:https'
-import { Readable } from 'node:stream'
+import { Readable, type Duplex } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
 import type { Fetch } from './health.ts'
@@ -10,9 +10,9 @@ import { LightResponse, lightRequest, sent } from './web.ts'
 
 /** An HTTP server around `fetch`. Uploads take as long as they take; heads do not, and nobody holds a line without using it. */
 export const httpServer = (fetch: Fetch, patience: Patience = usual()): Server =>
-  createServer(timeoutsOf(patience), listener(fetch, patience)).on('connection', (socket) =>
-    cutOffSlowReader(socket, patience),
-  )
+  createServer(timeoutsOf(patience), listener(fetch, patience))
+    .on('connection', (socket) => cutOffSlowReader(socket, patience))
+    .on('connect', refuseConnect)
 
 /** The same over TLS, of which nothing is loaded where it is not asked for. */
 export const httpsServer = (
@@ -24,6 +24,16 @@ export const httpsServer = (
     .getBuiltinModule('node:https')
     .createServer({ ...timeoutsOf(patience), ...certificate }, listener(fetch, patience))
     .on('secureConnection', (socket) => cutOffSlowReader(socket, patience))
+    .on('connect', refuseConnect)
+
+/** Nobody is led through us to others. Without this the line would be cut without a word. */
+function refuseConnect(_request: IncomingMessage, socket: Duplex): void {
+  // Who goes away first is not waited for, and does no harm.
+  socket.on('error', () => {})
+  const head =
+    'HTTP/1.1 405 Method Not Allowed\r\nAllow: \r\nContent-Length: 0\r\nConnection: close\r\n'
+  socket.end(`${head}\r\n`, () => socket.destroy())
+}
 
 const usual = (): Patience => Patience.parse({})
 
