@@ -226,11 +226,13 @@ function notAllowed(request: Request, requestId: string, allow: string): Respons
 
 /** The body stays with the raw request where there is one: reading it here would take it away from the function. */
 function withHeaders(
-  { method, url, body, signal }: Request,
+  request: Request,
   headers: Map<string, string>,
   { incoming }: NodeBindings,
 ): Request {
-  if (incoming) return lightRequest({ method, url, headers, signal })
+  const { method, url, body } = request
+  const fields = Object.fromEntries(headers)
+  if (incoming) return lightRequest({ method, url, headers: fields, signal: () => request.signal })
   const rest = body && { body, duplex: 'half' as const }
-  return new Request(url, { method, headers: [...headers], signal, ...rest })
+  return new Request(url, { method, headers: fields, signal: request.signal, ...rest })
 }

@@ -9,11 +9,18 @@ const patience = 30_000
  * Sends an answer to a caller that may still be sending. It goes out at once; what still comes is read and passed over before
  * the connection is let go, so that a caller that looks for the answer only when it has sent everything still finds it.
  */
-export async function answerEarly(
+export function answerEarly(
   response: Response,
   { incoming, outgoing }: NodeBindings,
-): Promise<Response> {
+): Response | Promise<Response> {
   if (!incoming || !outgoing || !isStillSent(incoming)) return response
+  return answerNow(response, { incoming, outgoing })
+}
+
+async function answerNow(
+  response: Response,
+  { incoming, outgoing }: Required<NodeBindings>,
+): Promise<Response> {
   const body = Buffer.from(await response.text())
   outgoing.writeHead(response.status, {
     ...Object.fromEntries(response.headers),

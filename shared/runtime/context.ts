@@ -42,7 +42,6 @@ export type World = {
 export type Context = World &
   UnderSpan & {
     requestId: string
-    signal: AbortSignal
   }
 
 /** What is done belongs to a span: what it changes, tells and calls follows that. */
@@ -68,7 +67,6 @@ export function contextFor(
     actor: string
     span: Span
     requestId: string
-    signal: AbortSignal
     log: Log
     uses?: readonly ClusterCall[] | undefined
   },

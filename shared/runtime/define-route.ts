@@ -22,7 +22,7 @@ import { readJson, readQuery, type NodeBindings } from './read-request.ts'
 import { jsonResponse, problemResponse, toProblem } from './respond.ts'
 import { traceId } from './trace.ts'
 import { endAnswered } from './tracer.ts'
-import { answer, LightResponse, type Asked } from './web.ts'
+import { answer, LightResponse, queryOf, type Asked } from './web.ts'
 
 /** How a function wants to be deployed; what it leaves out is the platform's default. */
 export type Deploy = {
@@ -95,15 +95,14 @@ export function defineRoute<S extends RouteSpec>(
       endAnswered(span, status)
       return response
     }
+    const asking = queryOf(c.req.url)
     try {
       const principal = await authorise(c.req.header(identityHeader), contract, world)
-      const input = await readInput(contract, c, world)
-      const signal = c.req.raw.signal
+      const input = await readInput(contract, c, world, asking)
       const ctx = contextFor(world, {
         actor: principal.name,
         span,
         requestId,
-        signal,
         log,
         uses: deploy.uses,
       })
@@ -115,7 +114,7 @@ export function defineRoute<S extends RouteSpec>(
         recordAudit(tx, auditOf(contract, { ...who, trace }, asked, answer))
       const result = await handle(input, { ...ctx, ...onceFor(ctx, key, record), principal })
       if (typeof contract.response === 'string') return done(result as Response)
-      const shown = result instanceof LightResponse ? result : answerOf(contract, result, c)
+      const shown = result instanceof LightResponse ? result : answerOf(contract, result, asking)
       return answerEarly(done(shown as Response), c.env ?? {})
     } catch (error) {
       const problem = toProblem(error)
@@ -140,14 +139,15 @@ export function defineRoute<S extends RouteSpec>(
   }
 }
 
-function answerOf(contract: Route, result: unknown, c: RouteCall): Response {
+function answerOf(contract: Route, result: unknown, asking: Asking): Response {
   const status = contract.status ?? 200
-  if (result !== undefined) return jsonResponse(result, c.req.query('pretty') !== undefined, status)
+  if (result !== undefined) return jsonResponse(result, asking.has('pretty'), status)
   const headers = { 'content-type': 'application/json' }
   return answer(null, { status, headers })
 }
 
 type RouteCall = HonoContext<{ Bindings: NodeBindings }>
+type Asking = ReturnType<typeof queryOf>
 
 async function authorise(
   token: string | undefined,
@@ -168,10 +168,11 @@ async function readInput<S extends RouteSpec>(
   contract: Route<S>,
   c: RouteCall,
   world: World,
+  asking: Asking,
 ): Promise<RouteInput<S>> {
   const params = c.req.param()
   checkIds(contract, params)
-  const query = readQuery(contract.query, new URL(c.req.url).searchParams)
+  const query = readQuery(contract.query, asking)
   const setting = contract.name === 'plans.apply' ? 'maxPlanBytes' : 'maxBodyBytes'
   const limit = { setting, bytes: world.config[setting] }
   const bindings = c.env ?? {}

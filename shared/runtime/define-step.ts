@@ -126,7 +126,7 @@ function stepFunction(
     }
     const begin = (event?: KnitEvent): Context => {
       span = startSpan(name, world, since, event)
-      return stepContext({ name, deploy, span }, request, world, event)
+      return stepContext({ name, deploy, span }, world, event)
     }
     try {
       await serve({ request, world, bindings, begin })
@@ -161,13 +161,12 @@ const startSpan = (name: string, { tracer }: World, since: number, event?: KnitE
 /** The world as a step sees it. */
 function stepContext(
   { name, deploy: { uses }, span }: { name: string; deploy: Deploy; span: Span },
-  { signal }: Request,
   world: World,
   event?: KnitEvent,
 ): Context {
   const trace = traceId(span.traceparent)
   const log = world.log.child({ step: name, ...(event && { event: event.name }), trace })
-  return contextFor(world, { actor: name, span, requestId: event?.id ?? trace, signal, log, uses })
+  return contextFor(world, { actor: name, span, requestId: event?.id ?? trace, log, uses })
 }
 
 /** The event of a request, of which nothing is believed yet. Throws `Problem` for what is none. */

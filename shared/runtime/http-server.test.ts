@@ -45,6 +45,24 @@ test('a function is asked for an address in its normal form', async () => {
   expect(await asked('/x', '[::1]:81')).toBe('http://[::1]:81/x')
 })
 
+// Most addresses are their own normal form, and are not read for that.
+test.for([
+  ['/', 'a.b'],
+  ['/a/b.c/', 'A.B:80'],
+  ['/a/.', 'a.b'],
+  ['/.a/..', 'a.b'],
+  ['/%2e%2E/x', 'a.b'],
+  ['/a..b/c', '0x7f.1'],
+  ['/x?', 'a.b'],
+  ['/x?q=%2e&r="\'', 'a.b'],
+  ['/x?a=b#/../c', 'a.b'],
+  ['/^|`', '[::01]'],
+] as const)('the normal form of %s at the host %j is that of the web', async ([target, host]) => {
+  const server = await listening(({ url }) => answer(url))
+  const [, asked] = (await raw(server, `GET ${target}`, host)).split('\r\n\r\n')
+  expect(asked).toBe(new URL(`http://${host}${target}`).href)
+})
+
 test.for([
   ['GET /a\\b', 'h'],
   ['GET /x', 'a b'],

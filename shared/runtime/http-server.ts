@@ -6,6 +6,7 @@ import type { ReadableStream } from 'node:stream/web'
 import type { Fetch } from './health.ts'
 import { errorText } from './log.ts'
 import { cutOffIdle, cutOffSlow, cutOffSlowReader, Patience } from './patience.ts'
+import { Recent } from './recent.ts'
 import { LightResponse, lightRequest, sent } from './web.ts'
 
 /** An HTTP server around `fetch`. Uploads take as long as they take; heads do not, and nobody holds a line without using it. */
@@ -77,13 +78,10 @@ async function serve(
     outgoing.writeHead(400, { connection: 'close' }).end()
     return
   }
-  const headers = Object.entries(incoming.headers).map(([name, value]): [string, string] => [
-    name,
-    String(value),
-  ])
+  const { headers } = incoming
   cutOffSlow(incoming, patience)
   try {
-    const request = lightRequest({ method, url, headers, signal: endOf(outgoing) })
+    const request = lightRequest({ method, url, headers, signal: () => endOf(outgoing) })
     const response = await fetch(request, { incoming, outgoing })
     // Hono answers HEAD with a copy of what GET is answered with, which is no longer known as sent.
     if (response === sent || (method === 'HEAD' && outgoing.headersSent)) return
@@ -97,18 +95,35 @@ async function serve(
 }
 
 const hostName = /^([\w.-]+|\[[\da-f:.]+\])(:\d+)?$/i
+// Paths and queries that are their own normal form, as nearly all are.
+const normal = /^(\/[\w~-][\w.~-]*)*\/?(\?[\w.~%=&+,:/-]*)?$/
+const origins = new Recent<string>(100)
 
 /** The address that was asked for, in its normal form; undefined when it is none. */
 function urlOf({ url = '', headers: { host = 'localhost' } }: IncomingMessage): string | undefined {
+  if (normal.test(url) && url !== '') {
+    const origin = originOf(host)
+    return origin && `${origin}${url}`
+  }
   const [path = ''] = url.split('?', 1)
   if (!hostName.test(host) || path.includes('\\')) return undefined
   const whole = path.startsWith('/') ? `http://${host}${url}` : url
   return /^https?:/i.test(whole) ? URL.parse(whole)?.href : undefined
 }
 
+/** To read an address takes longer than to look up what came of it the last time. */
+function originOf(host: string): string | undefined {
+  const known = origins.get(host)
+  if (known !== undefined) return known
+  const origin = hostName.test(host) ? URL.parse(`http://${host}`)?.origin : undefined
+  if (origin !== undefined) origins.set(host, origin)
+  return origin
+}
+
 /** A signal for those who work on an answer: it is aborted when the caller goes away before the end. */
 function endOf(outgoing: ServerResponse): AbortSignal {
   const gone = new AbortController()
+  if (outgoing.destroyed && !outgoing.writableFinished) gone.abort()
   outgoing.once('close', () => {
     if (!outgoing.writableFinished) gone.abort()
   })

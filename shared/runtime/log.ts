@@ -9,31 +9,55 @@ export type LogOptions = {
 }
 
 /** A log of lines on stderr: JSON for machines, text for people. */
-export function createLog(options: LogOptions, fields: LogFields = {}): Log {
-  const write = options.write ?? ((line: string) => process.stderr.write(line))
-  const line = options.format === 'json' ? jsonLine : textLine
-  const at =
-    (level: LogLevel) =>
-    (message: string, more: LogFields = {}) => {
-      if (levels.indexOf(level) < levels.indexOf(options.level)) return
-      write(line(level, message, { ...fields, ...more }))
-    }
-  return {
-    debug: at('debug'),
-    info: at('info'),
-    warn: at('warn'),
-    error: at('error'),
-    child: (more) => createLog(options, { ...fields, ...more }),
+export const createLog = (options: LogOptions, fields: LogFields = {}): Log =>
+  new LineLog(options, fields)
+
+class LineLog implements Log {
+  readonly #options: LogOptions
+  readonly #fields: LogFields
+
+  constructor(options: LogOptions, fields: LogFields) {
+    this.#options = options
+    this.#fields = fields
+  }
+
+  debug(message: string, fields?: LogFields): void {
+    this.#tell('debug', message, fields)
+  }
+
+  info(message: string, fields?: LogFields): void {
+    this.#tell('info', message, fields)
+  }
+
+  warn(message: string, fields?: LogFields): void {
+    this.#tell('warn', message, fields)
+  }
+
+  error(message: string, fields?: LogFields): void {
+    this.#tell('error', message, fields)
+  }
+
+  child(fields: LogFields): Log {
+    return new LineLog(this.#options, { ...this.#fields, ...fields })
+  }
+
+  #tell(level: LogLevel, message: string, fields?: LogFields): void {
+    const { format, level: least, write = toStderr } = this.#options
+    if (levels.indexOf(level) < levels.indexOf(least)) return
+    const line = format === 'json' ? jsonLine : textLine
+    write(line(level, message, plain({ ...this.#fields, ...fields })))
   }
 }
 
+const toStderr = (line: string): void => void process.stderr.write(line)
+
 function jsonLine(level: LogLevel, message: string, fields: LogFields): string {
-  return `${JSON.stringify({ time: new Date().toISOString(), level, message, ...plain(fields) })}\n`
+  return `${JSON.stringify({ time: new Date().toISOString(), level, message, ...fields })}\n`
 }
 
 /** Traces are for machines that gather them: here they would only be in the way. */
 function textLine(level: LogLevel, message: string, fields: LogFields): string {
-  const { error, trace: _, ...rest } = plain(fields)
+  const { error, trace: _, ...rest } = fields
   const pairs = Object.entries(rest)
     .filter(([, value]) => value !== undefined && value !== null && value !== '')
     .map(([key, value]) => ` ${key}=${shown(value)}`)
@@ -47,13 +71,10 @@ const shown = (value: unknown): string =>
 /** Now, as the clock on the wall has it: `2026-11-05 09:07:00`. Swedes write it like that. */
 const localTime = (): string => new Date().toLocaleString('sv-SE')
 
+/** With errors as text, in place. */
 function plain(fields: LogFields): LogFields {
-  return Object.fromEntries(
-    Object.entries(fields).map(([key, value]) => [
-      key,
-      value instanceof Error ? errorText(value) : value,
-    ]),
-  )
+  for (const key in fields) if (fields[key] instanceof Error) fields[key] = errorText(fields[key])
+  return fields
 }
 
 /** An error with its whole chain of causes, for logs only. */

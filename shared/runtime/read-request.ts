@@ -6,7 +6,7 @@ import type { RouteSpec } from '#shared/contracts/route.ts'
 import { notUnderstood } from '#shared/domain/invalid.ts'
 import { issues, plainWords, shortened } from '#shared/domain/plain-words.ts'
 import { firstJson, withKnownKeys } from './lenient-json.ts'
-import type { Asked } from './web.ts'
+import type { Asked, queryOf } from './web.ts'
 
 /** What our server passes along: the raw request and answer, which stream faster than those of the web. */
 export type NodeBindings = {
@@ -18,15 +18,19 @@ export type NodeBindings = {
 const switches = new Set(['follow', 'dryRun'])
 
 /** Query parameters as a contract's schema wants them: arrays for repeated ones, the first of the others. */
-export function readQuery(schema: z.ZodObject | undefined, params: URLSearchParams): unknown {
+export function readQuery(
+  schema: z.ZodObject | undefined,
+  params: ReturnType<typeof queryOf>,
+): unknown {
   if (!schema) return {}
-  const given = parametersOf(schema).flatMap(({ name, isRepeated }): [string, unknown][] => {
-    if (isRepeated) return params.has(name) ? [[name, params.getAll(name)]] : []
+  const given: Record<string, unknown> = {}
+  for (const { name, isRepeated } of parametersOf(schema)) {
     const value = params.get(name)
-    const absent = value === null || value === (switches.has(name) ? 'false' : '')
-    return absent ? [] : [[name, value]]
-  })
-  const result = schema.safeParse(Object.fromEntries(given), { error: plainWords })
+    if (value === null) continue
+    if (isRepeated) given[name] = params.getAll(name)
+    else if (value !== (switches.has(name) ? 'false' : '')) given[name] = value
+  }
+  const result = schema.safeParse(given, { error: plainWords })
   if (result.success) return result.data
   const [issue] = result.error.issues
   const why = `"${String(issue?.path[0])}": ${shortened(issue?.message ?? '')}`

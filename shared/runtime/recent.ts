@@ -9,16 +9,21 @@ export class Recent<T> {
 
   get(key: string): T | undefined {
     const entry = this.#entries.get(key)
-    if (entry !== undefined) this.set(key, entry)
+    if (entry !== undefined) this.#putLast(key, entry)
     return entry
   }
 
   set(key: string, entry: T): void {
-    // The order of a map is that in which its keys were put there.
+    this.#putLast(key, entry)
+    if (this.#entries.size <= this.#size) return
+    const [oldest] = this.#entries.keys()
+    if (oldest !== undefined) this.#entries.delete(oldest)
+  }
+
+  /** The order of a map is that in which its keys were put there. */
+  #putLast(key: string, entry: T): void {
     this.#entries.delete(key)
     this.#entries.set(key, entry)
-    const [oldest] = this.#entries.keys()
-    if (this.#entries.size > this.#size && oldest !== undefined) this.#entries.delete(oldest)
   }
 
   delete(key: string): void {

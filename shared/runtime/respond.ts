@@ -7,7 +7,7 @@ import { Away, NoRoomNow, NoSuchVolume, Unreachable } from '#shared/ports/cluste
 import { Invalid } from '#shared/domain/invalid.ts'
 import { issues, shortened } from '#shared/domain/plain-words.ts'
 import { wantsProblem } from './preferred.ts'
-import { answer } from './web.ts'
+import { answer, queryOf } from './web.ts'
 
 const escapes: Record<string, string> = {
   '<': '\\u003c',
@@ -122,7 +122,7 @@ export function problemResponse(
   if (retryAfter !== undefined) headers['retry-after'] = String(Math.ceil(retryAfter))
   if (status === 401) headers['www-authenticate'] = challenge(request)
   const detail = detailOf(problem, requestId)
-  const pretty = new URL(request.url).searchParams.has('pretty')
+  const pretty = queryOf(request.url).has('pretty')
   if (wantsProblem(request.headers.get('accept'))) {
     headers['content-type'] = 'application/problem+json'
     const body = {

@@ -14,7 +14,6 @@ const contextOf = (ctx: TestWorld, woken?: string): Context =>
     actor: 'start-run',
     span: ctx.tracer.start('start-run', { parent: woken }),
     requestId: 'test',
-    signal: new AbortController().signal,
     log: ctx.log,
   })
 

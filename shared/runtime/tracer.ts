@@ -11,6 +11,15 @@ export function createTracer(sink?: SpanSink, share = 1): Tracer {
   }
 }
 
+const nothing = (): void => {}
+const unrecorded = {
+  isRecorded: false,
+  note: nothing,
+  need: nothing,
+  fail: nothing,
+  end: nothing,
+}
+
 function startSpan(
   name: string,
   { kind = 'internal', parent, begins, links = [], quiet, ...given }: SpanOptions,
@@ -19,11 +28,11 @@ function startSpan(
 ): Span {
   const known = parseTraceparent(parent) && parent
   const traceparent = given.as ?? followTrace(known, begins ? share : 0)
-  const isRecorded = sink !== undefined && isSampled(traceparent)
+  const since = given.since ?? performance.now()
+  if (sink === undefined || !isSampled(traceparent))
+    return { traceparent, parent: known, since, ...unrecorded }
   const attributes = { ...given.attributes }
-  const now = performance.now()
-  const since = given.since ?? now
-  const start = given.from?.getTime() ?? Date.now() - (now - since)
+  const start = given.from?.getTime() ?? Date.now() - (performance.now() - since)
   let isNeeded = !quiet
   let failure: string | undefined
   const fail = (error: unknown): void => {
@@ -34,7 +43,7 @@ function startSpan(
     traceparent,
     parent: known,
     since,
-    isRecorded,
+    isRecorded: true,
     note: (more) => void Object.assign(attributes, more),
     need: () => {
       isNeeded = true
@@ -42,7 +51,7 @@ function startSpan(
     fail,
     end(error, at) {
       if (error !== undefined) fail(error)
-      if (!isRecorded || !isNeeded) return
+      if (!isNeeded) return
       sink.take({
         name,
         kind,

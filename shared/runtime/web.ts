@@ -5,11 +5,16 @@ import type { EventMessage } from '#shared/ports/event-bus.ts'
  * first of them is used: that takes as long as everything else a function does before it can serve, and 12 MB.
  */
 
-class LightHeaders {
-  readonly #fields: Map<string, string>
+type Fields = Readonly<Record<string, string | readonly string[] | undefined>>
 
-  constructor(fields: Iterable<[string, string]>) {
-    this.#fields = new Map([...fields].map(([name, value]) => [name.toLowerCase(), value]))
+class LightHeaders {
+  readonly #fields = new Map<string, string>()
+
+  constructor(fields: Fields) {
+    for (const name in fields) {
+      const value = fields[name]
+      if (value !== undefined) this.#fields.set(name.toLowerCase(), String(value))
+    }
   }
 
   get(name: string): string | null {
@@ -40,7 +45,7 @@ export class LightResponse {
   constructor(content: string | null, { status = 200, headers = {} }: Head) {
     this.content = content
     this.status = status
-    this.headers = new LightHeaders(Object.entries(headers))
+    this.headers = new LightHeaders(headers)
     if (content !== null && !this.headers.has('content-type'))
       this.headers.set('content-type', 'text/plain;charset=UTF-8')
   }
@@ -74,22 +79,52 @@ export type Asked = Pick<Request, 'method' | 'url' | 'headers' | 'signal' | 'bod
 type Parts = {
   method: string
   url: string
-  headers: Iterable<[string, string]>
-  /** Aborted when nobody waits for the answer any more. */
-  signal: AbortSignal
+  headers: Fields
+  /** Makes what is aborted when nobody waits for the answer any more; hardly anybody asks for it. */
+  signal(): AbortSignal
   content?: string
 }
 
+class LightRequest {
+  readonly method: string
+  readonly url: string
+  readonly headers: LightHeaders
+  readonly body = null
+  readonly content: string | undefined
+  readonly #makeSignal: () => AbortSignal
+  #signal: AbortSignal | undefined
+
+  constructor({ method, url, headers, signal, content }: Parts) {
+    this.method = method
+    this.url = url
+    this.headers = new LightHeaders(headers)
+    this.content = content
+    this.#makeSignal = signal
+  }
+
+  get signal(): AbortSignal {
+    return (this.#signal ??= this.#makeSignal())
+  }
+}
+
 /** A request whose body is known, or is read from the raw one, for all who take a `Request`. */
-export const lightRequest = ({ headers, ...parts }: Parts): Request =>
-  ({ ...parts, headers: new LightHeaders(headers), body: null }) as unknown as Request
+export const lightRequest = (parts: Parts): Request => new LightRequest(parts) as unknown as Request
+
+const nothingAsked: URLSearchParams = new URLSearchParams()
+
+/** The query of a whole URL. */
+export function queryOf(url: string): Pick<URLSearchParams, 'get' | 'getAll' | 'has'> {
+  const [address = ''] = url.split('#', 1)
+  const start = address.indexOf('?')
+  return start < 0 ? nothingAsked : new URLSearchParams(address.slice(start))
+}
 
 /** The request that brings a step an event, as it would arrive over the network. */
 export const eventRequest = ({ headers, body }: EventMessage): Request =>
   lightRequest({
     method: 'POST',
     url: 'http://steps.local/',
-    headers: Object.entries(headers),
-    signal: new AbortController().signal,
+    headers,
+    signal: () => new AbortController().signal,
     content: body,
   })
