@@ -20,18 +20,26 @@ type Node = {
   status: RunStatus
   /** Since when a run has its status; of a data when it ended. */
   at: Date | null
-  tags: [key: string, value: string][] | null
-  /** What made a data, if that is among the nodes, and where it was mounted. */
+  tags: number[] | null
+  /** What made a data, if that is among the nodes, and as which output. */
   maker: string | null
-  path: string | null
+  outputId: number | null
   planId: string | null
-  plan: string | null
-  /** What a run reads of the nodes, and where that is mounted. */
-  reads: [knitId: string, path: string][] | null
+  /** What a run reads of the nodes, and as which input. */
+  reads: [knitId: string, inputId: number][] | null
+}
+
+/** What is said of the things that nodes name, by their ids. */
+type Names = {
+  tags: Record<number, Tag>
+  /** Where outputs and inputs are mounted. */
+  outputs: Record<number, string | null>
+  inputs: Record<number, { path: string; position: number }>
+  plans: Record<string, string>
 }
 
 /**
- * Everything that a data or a run came from or that came of it, by id, with the edges that lead to each. One statement, however
+ * Everything that a data or a run came from or that came of it, by id, with the edges that lead to each. Two statements, however
  * long the way. Undefined when there is nothing of that id.
  */
 export async function showLineage(
@@ -43,141 +51,173 @@ export async function showLineage(
   if (nodes.length === 0 && query.after === undefined) return undefined
   const page = nodes.slice(0, query.limit)
   const last = nodes.length > page.length ? page.at(-1) : undefined
+  const names = await findNames(sql, page)
+  const [data, runs] = [page.filter(({ isRun }) => !isRun), page.filter(({ isRun }) => isRun)]
   return {
     id,
-    data: page.flatMap((node) => (node.isRun ? [] : [showData(node)])),
-    runs: page.flatMap((node) => (node.isRun ? [showRun(node)] : [])),
-    edges: page.flatMap(edgesTo),
+    data: data.map((node) => showData(node, names)),
+    runs: runs.map((node) => showRun(node, names)),
+    edges: page.flatMap((node) => edgesTo(node, names)),
     ...(last && { after: last.id }),
   }
 }
 
-function showData({ id, tags, status, at }: Node): Lineage['data'][number] {
+function showData({ id, tags, status, at }: Node, names: Names): Lineage['data'][number] {
   const { data } = runStates[status]
   const shown = shownTags({
     knitId: id,
-    tags: (tags ?? []).map(([key, value]): Tag => ({ key, value })),
+    tags: (tags ?? []).flatMap((tag) => names.tags[tag] ?? []),
     timestamp: at ?? undefined,
     transient: data === 'ready' ? undefined : data,
   })
   return { knitId: id, tags: showTags(shown) }
 }
 
-const showRun = ({ id, status, at, planId, plan }: Node): Lineage['runs'][number] => ({
+const showRun = ({ id, status, at, planId }: Node, { plans }: Names): Lineage['runs'][number] => ({
   runId: id,
   status,
   updatedAt: at ? formatTime(at) : '',
   planId: planId ?? '',
-  plan: plan ?? '',
+  plan: plans[planId ?? ''] ?? '',
 })
 
-const edgesTo = ({ id, maker, path, reads }: Node): Lineage['edges'] => [
-  ...(maker === null ? [] : [{ from: maker, to: id, ...(path !== null && { path }) }]),
-  ...(reads ?? []).map(([from, path]) => ({ from, to: id, path })),
-]
+function edgesTo({ id, maker, outputId, reads }: Node, names: Names): Lineage['edges'] {
+  if (maker !== null) {
+    const path = names.outputs[outputId ?? 0] ?? undefined
+    return [{ from: maker, to: id, ...(path !== undefined && { path }) }]
+  }
+  return (reads ?? [])
+    .map(([from, inputId]) => ({ from, ...names.inputs[inputId] }))
+    .toSorted((a, b) => (a.position ?? 0) - (b.position ?? 0))
+    .map(({ from, path }) => ({ from, to: id, ...(path !== undefined && { path }) }))
+}
 
-// Whatever is looked up for a node is looked up by its id: joined otherwise, whole tables would be read for a few of them. Nodes
-// are joined with each other, as all of them would be read for each where it is looked up whether one is among them.
+/** Of few things each is named by many nodes; and what they are called does not change. */
+async function findNames(sql: Queryable, nodes: readonly Node[]): Promise<Names> {
+  const all = <K>(named: (node: Node) => readonly (K | null)[]): K[] => [
+    ...new Set(nodes.flatMap(named).filter((id) => id !== null)),
+  ]
+  const [names] = await sql<Names[]>`
+    select coalesce((
+             select json_object_agg(id, json_build_object('key', key, 'value', value))
+               from tag
+              where id = any (${all(({ tags }) => tags ?? [])})
+           ), '{}') as tags,
+           coalesce((
+             select json_object_agg(id, path)
+               from output
+              where id = any (${all(({ outputId }) => [outputId])})
+           ), '{}') as outputs,
+           coalesce((
+             select json_object_agg(id, json_build_object('path', path, 'position', position))
+               from input
+              where id = any (${all(({ reads }) => (reads ?? []).map(([, inputId]) => inputId))})
+           ), '{}') as inputs,
+           coalesce((
+             select json_object_agg(id, coalesce(name, image || ':' || image_tag))
+               from plan
+              where id = any (${all(({ planId }) => [planId])})
+           ), '{}') as plans`
+  return names ?? { tags: {}, outputs: {}, inputs: {}, plans: {} }
+}
+
+// What is known of a thing is read where the way passes it. Whatever else is looked up for a node is looked up by its id: joined
+// otherwise, whole tables would be read for a few of them. Nodes are joined with each other, as all of them would be read for each where
+// it is looked up whether one is among them.
 function findNodes(
   sql: Queryable,
   id: string,
   { direction, depth, limit, after }: LineageQuery,
 ): Promise<Node[]> {
+  const dataThere = sql`false as is_run, data.ended_at as at, data.tags, data.output_id, data.run_id as made_by, null::uuid as plan_id`
+  const runThere = sql`true, run.updated_at, null, null, null, run.plan_id`
   const made = sql`
-    select run_id as id from data where not way.is_run and data.id = way.id
+    select run.id, run.status, ${runThere}
+      from run
+     where not way.is_run
+       and run.id = way.made_by
      union all
-    select knit_id from assign where way.is_run and run_id = way.id`
+    select data.id, run.status, ${dataThere}
+      from assign
+      join data on data.id = assign.knit_id
+      join run on run.id = data.run_id
+     where way.is_run
+       and assign.run_id = way.id`
   const used = sql`
-    select run_id as id
+    select run.id, run.status, ${runThere}
       from assign
       join run on run.id = run_id
      where not way.is_run
        and knit_id = way.id
        and run.status <> 'invalidated'
      union all
-    select data.id from data where way.is_run and run_id = way.id`
+    select data.id, way.status, ${dataThere}
+      from data
+     where way.is_run
+       and run_id = way.id`
   return sql<Node[]>`
     with recursive start as (
-      select id, false as is_run from data where id = ${id}
+      select data.id, run.status, ${dataThere}
+        from data
+        join run on run.id = data.run_id
+       where data.id = ${id}
        union all
-      select id, true from run where id = ${id}
+      select id, status, ${runThere}
+        from run
+       where id = ${id}
     ), up as (
       ${wayAlong(sql, sql`up`, made, direction !== 'down', depth)}
     ), down as (
       ${wayAlong(sql, sql`down`, used, direction !== 'up', depth)}
     ), node as materialized (
-      select id, is_run from start
-       union
-      select id, is_run from up
-       union
-      select id, is_run from down
+      select ${known(sql)} from start
+       union all
+      select ${onWay(sql, depth)} from up where id <> ${id}
+       union all
+      select ${onWay(sql, depth)} from down where id <> ${id}
     ), page as materialized (
-      select id, is_run
+      select *
         from node
        where ${after === undefined ? sql`true` : sql`id > ${after}`}
        order by id
        limit ${limit + 1}
-    ), thing as materialized (
-      select page.id, page.is_run, own.*
-        from page
-       cross join lateral (
-         select run.status,
-                data.ended_at as at,
-                (select json_agg(json_build_array(key, value)) from tag where id = any (data.tags)) as tags,
-                run.id as made_by,
-                output.path,
-                null::uuid as plan_id,
-                null as plan
-           from data
-           join run on run.id = data.run_id
-           join output on output.id = data.output_id
-          where not page.is_run
-            and data.id = page.id
-          union all
-         select run.status,
-                run.updated_at,
-                null,
-                null,
-                null,
-                plan.id,
-                coalesce(plan.name, plan.image || ':' || plan.image_tag)
-           from run
-           join plan on plan.id = run.plan_id
-          where page.is_run
-            and run.id = page.id
-       ) as own
     ), assigned as materialized (
       select page.id, own.*
         from page
        cross join lateral (
-         select assign.knit_id, input.path, input.position
+         select knit_id, input_id
            from assign
-           join input on input.id = input_id
           where run_id = page.id
          offset 0
        ) as own
        where page.is_run
     ), reading as (
-      select assigned.id, json_agg(json_build_array(knit_id, path) order by position) as reads
+      select assigned.id, json_agg(json_build_array(knit_id, input_id)) as reads
         from assigned
         join node on node.id = knit_id and not node.is_run
        group by assigned.id
     )
-    select thing.id,
-           thing.is_run as "isRun",
-           status,
-           at,
-           tags,
+    select page.id,
+           page.is_run as "isRun",
+           page.status,
+           page.at,
+           page.tags,
            maker.id as maker,
-           path,
-           plan_id as "planId",
-           plan,
+           page.output_id as "outputId",
+           page.plan_id as "planId",
            reads
-      from thing
-      left join node as maker on maker.id = made_by and maker.is_run
-      left join reading on reading.id = thing.id
-     order by thing.id`
+      from page
+      left join node as maker on maker.id = page.made_by and maker.is_run
+      left join reading on reading.id = page.id
+     order by page.id`
 }
+
+const known = (sql: Queryable): Fragment =>
+  sql`id, status, is_run, at, tags, output_id, made_by, plan_id`
+
+/** Nothing is both before and after something. */
+const onWay = (sql: Queryable, depth: number | undefined): Fragment =>
+  depth === undefined ? known(sql) : sql`distinct ${known(sql)}`
 
 /** All nodes on a way, each once; with a depth once for each length of a way to it. */
 const wayAlong = (
@@ -187,9 +227,9 @@ const wayAlong = (
   isTaken: boolean,
   depth: number | undefined,
 ): Fragment => sql`
-  select id, is_run, 0 as hops from start where ${isTaken}
+  select ${known(sql)}, 0 as hops from start where ${isTaken}
    union
-  select next.id, not way.is_run, ${depth === undefined ? sql`0` : sql`way.hops + 1`}
+  select next.*, ${depth === undefined ? sql`0` : sql`way.hops + 1`}
     from ${name} as way
    cross join lateral (${next}) as next
    where ${depth === undefined ? sql`true` : sql`way.hops < ${2 * depth}`}`

@@ -23,8 +23,9 @@ function offsetMinutes(zone: string): number | undefined {
 
 /** `2026-01-31T12:34:56.7+00:00`: UTC, at most milliseconds, trailing zeros of the fraction dropped. */
 export function formatTime(time: Date): string {
-  const iso = time.toISOString()
-  return `${iso.slice(0, -1).replace(/\.?0+$/, '')}+00:00`
+  const iso = time.toISOString().slice(0, -1)
+  const zeros = iso.endsWith('.000') ? 4 : iso.endsWith('00') ? 2 : iso.endsWith('0') ? 1 : 0
+  return `${iso.slice(0, iso.length - zeros)}+00:00`
 }
 
 const durationUnits: Record<string, number> = {

@@ -1,3 +1,6 @@
+import { createServer } from 'node:http'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
 import { startPostgres } from '#shared/adapters/embedded-postgres/start-postgres.ts'
 import { connectApi, type KnitApi } from '#shared/client/connect.ts'
 import { routeUrl } from '#shared/client/route-url.ts'
@@ -38,7 +41,7 @@ export default {
   what: 'lineage of 10, 1,000 and 10,000 data and runs, as JSON and for Graphviz',
   async run(bench) {
     const sql = await database(bench)
-    const asked = { sql, ...(await serve(bench, sql)) }
+    const asked = { sql, ...(await serve(bench, sql)), bareRoot: await serveBare(bench, sql) }
     const findings: Finding[] = []
     for (const size of sizes) findings.push(...(await compare(asked, size)))
     return findings.toSorted((a, b) => a.id.length - b.id.length)
@@ -66,9 +69,21 @@ async function serve(bench: Bench, sql: Sql): Promise<{ api: KnitApi; apiRoot: s
   return { api: connectApi({ apiRoot: door.apiRoot }), apiRoot: door.apiRoot }
 }
 
-type Asked = { sql: Sql; api: KnitApi; apiRoot: string }
+/** Nothing but the walk over HTTP, which tells the ids on it. */
+async function serveBare(bench: Bench, sql: Sql): Promise<string> {
+  const server = createServer((request, response) => {
+    void bareWalk(sql, (request.url ?? '').slice(1)).then((ids) =>
+      response.end(JSON.stringify(ids)),
+    )
+  }).listen(0, '127.0.0.1')
+  bench.onEnd(() => void server.close())
+  await once(server, 'listening')
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
 
-async function compare({ sql, api, apiRoot }: Asked, size: number): Promise<Finding[]> {
+type Asked = { sql: Sql; api: KnitApi; apiRoot: string; bareRoot: string }
+
+async function compare({ sql, api, apiRoot, bareRoot }: Asked, size: number): Promise<Finding[]> {
   const id = treeId('data', size, 1)
   const asJson = routeUrl(apiRoot, lineage.show, { id })
   const asDot = routeUrl(apiRoot, lineage.show, { id, format: 'dot' })
@@ -92,6 +107,7 @@ async function compare({ sql, api, apiRoot }: Asked, size: number): Promise<Find
     json: () => each(() => textAt(asJson)),
     dot: () => each(() => textAt(asDot)),
     bare: () => each(() => bareWalk(sql, id)),
+    bareServer: () => each(() => textAt(`${bareRoot}/${id}`)),
     query: () => each(() => showLineage(sql, id, { direction: 'both', limit: 10_000 })),
     client: () => each(() => api.call(lineage.show, { id })),
     walk: () => (isWalked ? timed(walk) : Promise.resolve(Number.NaN)),
@@ -118,20 +134,22 @@ function checkSize(who: string, size: number, { data, runs }: LineageGraph): voi
   if (found !== size) throw new Error(`of ${size} things ${who} finds ${found}`)
 }
 
-type Taken = Samples<'json' | 'dot' | 'bare' | 'query' | 'client' | 'walk'>
+type Taken = Samples<'json' | 'dot' | 'bare' | 'bareServer' | 'query' | 'client' | 'walk'>
 
 function judge(
   size: number,
   samples: Taken,
   { isWalked, settings }: { isWalked: boolean; settings: Facts },
 ): Finding[] {
-  const { json, dot, bare, query, client, walk } = samples
+  const { json, dot, bare, bareServer, query, client, walk } = samples
   const ofSize = `lineage of ${size} data and runs`
   const facts = {
     'JSON, ms': rounded(median(json)),
     'for Graphviz, ms': rounded(median(dot)),
     'the bare walk, ms': rounded(median(bare)),
-    'our statement and what is made of it, without HTTP, ms': rounded(median(query)),
+    'the bare walk over bare HTTP, ms': rounded(median(bareServer)),
+    'JSON / the bare walk over bare HTTP': rounded(ratioOf(json, bareServer).ratio),
+    'our statements and what is made of them, without HTTP, ms': rounded(median(query)),
     ...(isWalked && { 'a request for each, ms': rounded(median(walk)) }),
     ...settings,
   }

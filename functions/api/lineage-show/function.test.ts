@@ -146,14 +146,16 @@ test('in parts there is each thing and each edge once, and all of them', async (
   }
 })
 
-test('however long the way, one statement is asked', async ({ ctx }) => {
+test('however long the way, two statements are asked: for what is on it, and for what that is called', async ({
+  ctx,
+}) => {
   const chain = await makeChain(ctx, 6)
   const { debug, during, seen } = observer()
   const sql = connect('postgres://test', { ...(ctx.sql.options as object), debug })
   await sql`select 1`
   await during('lineage', () => ask({ ...ctx, sql }, chain[3]?.input ?? ''))
   await sql.end()
-  expect(seen).toHaveLength(1)
+  expect(seen).toHaveLength(2)
 })
 
 test('of more than 10,000 things as many are told at a time, and all of them in the end', async ({
