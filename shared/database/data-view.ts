@@ -3,6 +3,7 @@ import { runStates, runStatuses, type RunStatus } from '#shared/domain/run-state
 import { readTagQuery, shownTags, type Tag } from '#shared/domain/tag.ts'
 import { showTags } from '#shared/domain/wire.ts'
 import { logPointOf, mountpointOf, mountsOfPlans, planSummaries } from './plan-view.ts'
+import type { IdSink } from './id-list.ts'
 import type { Page } from './page.ts'
 import { runSummaries } from './run-view.ts'
 import type { Fragment, Queryable } from './sql.ts'
@@ -125,16 +126,17 @@ export async function findDataPlace(sql: Queryable, id: string): Promise<DataPla
 
 /**
  * Ids of data that carry all the tags, the last ended last, those that have not ended after them. With a page it is the other
- * way round, and no more than that page.
+ * way round, and no more than that page. `found` is what they are put into.
  */
-export async function findDataIds(
+export async function findDataIds<Found extends IdSink = string[]>(
   sql: Queryable,
   tags: readonly Tag[],
   window: TimeWindow = {},
   page?: Page<DataPlace>,
-): Promise<string[]> {
+  found = [] as IdSink as Found,
+): Promise<NoInfer<Found>> {
   const query = readTagQuery(tags)
-  if (query.impossible) return []
+  if (query.impossible) return found
   const statuses = runStatuses.filter((status) => runStates[status].data === query.transient)
   const { source, condition, order } = page
     ? await searchOf(sql, query.user, page)
@@ -143,7 +145,7 @@ export async function findDataIds(
         condition: carriesAll(sql, query.user),
         order: sql`order by data.ended_at, data.id`,
       }
-  const rows = await sql<{ id: string }[]>`
+  const ids = sql<{ id: string }[]>`
     select data.id
       from ${source}
       ${query.transient ? sql`join run on run.id = data.run_id` : sql``}
@@ -153,7 +155,8 @@ export async function findDataIds(
        and ${query.transient ? sql`run.status = any (${statuses}::text[])` : sql`true`}
        and ${window.since ? sql`data.id in (${idsInWindow(sql, window)})` : sql`true`}
      ${order}`
-  return rows.map(({ id }) => id)
+  await ids.forEach(({ id }) => found.push(id))
+  return found
 }
 
 /** What ended in the window, and what has not ended but whose run changed in it: each found by its own index. */

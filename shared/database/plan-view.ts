@@ -9,6 +9,7 @@ import type {
 } from '#shared/domain/plan.ts'
 import { readTagQuery, shownMountTags, type Tag } from '#shared/domain/tag.ts'
 import { showTags, type LogPoint, type Mountpoint } from '#shared/domain/wire.ts'
+import type { IdSink } from './id-list.ts'
 import type { Page } from './page.ts'
 import type { Queryable } from './sql.ts'
 import { allTagIds, pickTags, tagsById } from './tags.ts'
@@ -240,18 +241,19 @@ export type PlanFilter = {
 
 /**
  * Ids of plans, in order: one input asks for all of `inTags`, one output or the log puts all of `outTags`. With a page it is the
- * other way round, and no more than that page.
+ * other way round, and no more than that page. `found` is what they are put into.
  */
-export async function findPlanIds(
+export async function findPlanIds<Found extends IdSink = string[]>(
   sql: Queryable,
   filter: PlanFilter,
   page?: Page<string>,
-): Promise<string[]> {
+  found = [] as IdSink as Found,
+): Promise<NoInfer<Found>> {
   const inQuery = readTagQuery(filter.inTags)
   const outQuery = readTagQuery(filter.outTags)
-  if (inQuery.impossible || inQuery.transient || outQuery.impossible) return []
-  if (outQuery.knitId || outQuery.timestamp || outQuery.transient) return []
-  const rows = await sql<{ id: string }[]>`
+  if (inQuery.impossible || inQuery.transient || outQuery.impossible) return found
+  if (outQuery.knitId || outQuery.timestamp || outQuery.transient) return found
+  const ids = sql<{ id: string }[]>`
     select id
       from plan
      where ${filter.active === undefined ? sql`true` : sql`active = ${filter.active}`}
@@ -263,7 +265,8 @@ export async function findPlanIds(
        and ${outQuery.user.length > 0 ? sql`exists (select from output where plan_id = plan.id and tags @> ${allTagIds(sql, outQuery.user)})` : sql`true`}
        and ${page?.after === undefined ? sql`true` : sql`id < ${page.after}`}
      ${page ? sql`order by id desc limit ${page.limit}` : sql`order by id`}`
-  return rows.map(({ id }) => id)
+  await ids.forEach(({ id }) => found.push(id))
+  return found
 }
 
 /** The room that what runs of a plan have written takes; undefined when there is no such plan. */

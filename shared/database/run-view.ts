@@ -3,6 +3,7 @@ import { reasonOf } from '#shared/domain/run-reason.ts'
 import type { RunStatus } from '#shared/domain/run-states.ts'
 import { formatTime } from '#shared/domain/time.ts'
 import { isPutBack } from './admission.ts'
+import type { IdSink } from './id-list.ts'
 import type { Page } from './page.ts'
 import { logPointOf, mountpointOf, mountsOfPlans, planSummaries } from './plan-view.ts'
 import type { Queryable } from './sql.ts'
@@ -198,14 +199,18 @@ export async function findRunPlace(sql: Queryable, id: string): Promise<RunPlace
   return place
 }
 
-/** Ids of runs, the last updated last; with a page it is the other way round, and no more than that page. */
-export async function findRunIds(
+/**
+ * Ids of runs, the last updated last; with a page it is the other way round, and no more than that page. `found` is what they are
+ * put into.
+ */
+export async function findRunIds<Found extends IdSink = string[]>(
   sql: Queryable,
   filter: RunFilter,
   page?: Page<RunPlace>,
-): Promise<string[]> {
+  found = [] as IdSink as Found,
+): Promise<NoInfer<Found>> {
   const { planIds, inputIds, outputIds, statuses } = filter
-  const rows = await sql<{ id: string }[]>`
+  const ids = sql<{ id: string }[]>`
     select id
       from run
      where ${planIds ? sql`plan_id = any (${[...planIds]}::uuid[])` : sql`true`}
@@ -215,7 +220,8 @@ export async function findRunIds(
        and ${inWindow(sql, sql`updated_at`, filter)}
        and ${page?.after ? sql`(updated_at, id) < (${page.after.updatedAt}::timestamptz, ${page.after.id}::uuid)` : sql`true`}
      ${page ? sql`order by updated_at desc, id desc limit ${page.limit}` : sql`order by updated_at, id`}`
-  return rows.map(({ id }) => id)
+  await ids.forEach(({ id }) => found.push(id))
+  return found
 }
 
 /** What reading a log needs to know of a run. */

@@ -19,6 +19,7 @@ import { onceFor, requestKey, type Once } from './once.ts'
 import { statusClass } from './metrics.ts'
 import { checkRole, identityHeader, verifyIdentity, type Principal } from './identity.ts'
 import { readJson, readQuery, type NodeBindings } from './read-request.ts'
+import { isLongList, longListResponse, type LongList } from './long-list.ts'
 import { jsonResponse, problemResponse, toProblem } from './respond.ts'
 import { traceId } from './trace.ts'
 import { endAnswered } from './tracer.ts'
@@ -52,9 +53,11 @@ export type RouteInput<S extends RouteSpec> = {
   bindings: NodeBindings
 }
 
-/** What a handler gives back: what is sent as JSON, or whole answers where there is another form of it. */
+/** What a handler gives back: what is sent as JSON, all of it or page by page, or whole answers where there is another form of it. */
 type AnswerOf<S extends RouteSpec> =
-  ResponseOf<S> | (S extends { also: string } | { parts: true } ? Response : never)
+  | ResponseOf<S>
+  | (ResponseOf<S> extends (infer T)[] ? LongList<T> : never)
+  | (S extends { also: string } | { parts: true } ? Response : never)
 
 export type RouteContext = Context & Once & { principal: Principal }
 
@@ -114,6 +117,15 @@ export function defineRoute<S extends RouteSpec>(
         recordAudit(tx, auditOf(contract, { ...who, trace }, asked, answer))
       const result = await handle(input, { ...ctx, ...onceFor(ctx, key, record), principal })
       if (typeof contract.response === 'string') return done(result as Response)
+      if (isLongList(result))
+        return done(
+          longListResponse(result, asking.has('pretty'), c.env ?? {}, {
+            log,
+            count: (bytes) =>
+              world.metrics.count('knit_sent_bytes_total', { route: contract.name }, bytes),
+            patience: world.config.uploadLease,
+          }),
+        )
       const shown = result instanceof LightResponse ? result : answerOf(contract, result, asking)
       return answerEarly(done(shown as Response), c.env ?? {})
     } catch (error) {

@@ -44,7 +44,7 @@ export const processMetrics = {
   }),
   knit_received_bytes_total: counter('Bytes of archives that came, as they came.', { route }),
   knit_sent_bytes_total: counter(
-    'Bytes of archives, files and logs that were sent, as they went.',
+    'Bytes of archives, files, logs and long lists that were sent, as they went.',
     {
       route,
     },

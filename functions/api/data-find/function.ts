@@ -1,7 +1,8 @@
 import { data } from '#shared/contracts/data.ts'
 import { findDataIds, findDataPlace, showData } from '#shared/database/data-view.ts'
-import { defineRoute } from '#shared/runtime/define-route.ts'
 import { checkWindow } from '#shared/runtime/check-window.ts'
+import { defineRoute } from '#shared/runtime/define-route.ts'
+import { listed, longestList } from '#shared/runtime/long-list.ts'
 import { pageOf } from '#shared/runtime/page.ts'
 
 export default defineRoute(
@@ -9,7 +10,10 @@ export default defineRoute(
   async ({ query }, { sql }) => {
     checkWindow(query)
     const page = await pageOf(query, (id) => findDataPlace(sql, id))
-    return showData(sql, await findDataIds(sql, query.tag, query, page))
+    return listed(
+      (found) => findDataIds(sql, query.tag, query, page, found),
+      (ids) => showData(sql, ids),
+    )
   },
-  { minScale: 1 },
+  { minScale: 1, timeout: longestList },
 )

@@ -6,6 +6,7 @@ import { findPlanIds, showPlans } from '#shared/database/plan-view.ts'
 import { previewPlan } from '#shared/database/preview.ts'
 import type { Sql } from '#shared/database/sql.ts'
 import { defineRoute } from '#shared/runtime/define-route.ts'
+import { listed, longestList } from '#shared/runtime/long-list.ts'
 import { pageOf } from '#shared/runtime/page.ts'
 
 export default defineRoute(
@@ -19,21 +20,33 @@ export default defineRoute(
     }
     // Where a plan stands is its id.
     const page = await pageOf(query, async (id) => id)
-    const found = await showPlans(sql, await findPlanIds(sql, filter, page))
-    return query.dryRun === undefined ? found : tryOut(sql, found)
+    return listed(
+      async (found) => {
+        const ids = await findPlanIds(sql, filter, page, found)
+        if (query.dryRun !== undefined) checkTried(ids.length)
+        return ids
+      },
+      async (ids) => {
+        const shown = await showPlans(sql, ids)
+        return query.dryRun === undefined ? shown : tryOut(sql, shown)
+      },
+    )
   },
-  { minScale: 1 },
+  { minScale: 1, timeout: longestList },
 )
 
 const mostTried = 100
 
-/** The same plans with what each would start. */
-async function tryOut(sql: Sql, found: readonly PlanDetail[]): Promise<PlanDetail[]> {
-  if (found.length > mostTried)
+function checkTried(count: number): void {
+  if (count > mostTried)
     throw new Problem(
       'bad-request',
-      `"dryRun" looks at ${mostTried} plans at most, and ${found.length} were found; narrow the search, or give a limit.`,
+      `"dryRun" looks at ${mostTried} plans at most, and ${count} were found; narrow the search, or give a limit.`,
     )
+}
+
+/** The same plans with what each would start. */
+async function tryOut(sql: Sql, found: readonly PlanDetail[]): Promise<PlanDetail[]> {
   const tried: PlanDetail[] = []
   for (const plan of found) {
     const dryRun = await previewPlan(sql, plan.planId)

@@ -3,6 +3,7 @@ import { isId } from '#shared/domain/ids.ts'
 import { findRunIds, findRunPlace } from '#shared/database/run-view.ts'
 import { checkWindow } from '#shared/runtime/check-window.ts'
 import { defineRoute } from '#shared/runtime/define-route.ts'
+import { listed, longestList } from '#shared/runtime/long-list.ts'
 import { pageOf } from '#shared/runtime/page.ts'
 import { showRunsNow } from '#shared/runtime/show.ts'
 
@@ -20,7 +21,10 @@ export default defineRoute(
       since: query.since,
       duration: query.duration,
     }
-    return showRunsNow(ctx, await findRunIds(ctx.sql, filter, page))
+    return listed(
+      (found) => findRunIds(ctx.sql, filter, page, found),
+      (ids) => showRunsNow(ctx, ids),
+    )
   },
-  { minScale: 1 },
+  { minScale: 1, timeout: longestList },
 )
