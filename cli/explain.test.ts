@@ -46,6 +46,7 @@ test.each([
   ['bad-request', "mend that, then: knit data push 'my set' --tag a:b"],
   ['checksum-mismatch', "knit data push 'my set' --tag a:b"],
   ['storage-full', "free some room there, then: knit data push 'my set' --tag a:b"],
+  ['too-slow', "ask for less, or wait a while, then: knit data push 'my set' --tag a:b"],
   ['unavailable', "wait a while, then: knit data push 'my set' --tag a:b"],
 ] as const)('after %s: %s', (code, advice) => {
   expect(next(answer('data.push', problems[code].status, code), push)).toBe(advice)

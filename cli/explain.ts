@@ -103,6 +103,7 @@ const nextByCode: Partial<Record<ProblemCode, Next>> = {
   'token-not-found': 'knit admin token list',
   'token-name-taken': 'knit admin token list',
   'too-many-requests': first('wait a while'),
+  'too-slow': first('ask for less, or wait a while'),
   'move-prohibited': 'knit run show RUN_ID --output table',
   'run-deleted': 'knit run show RUN_ID --output table',
   'abort-instead': 'knit run stop --fail RUN_ID',

@@ -128,6 +128,7 @@ test('every planned failure of a route is among its answers, by status', () => {
       'forbidden',
       'too-many-requests',
       'unexpected',
+      'too-slow',
       'unavailable',
     ] as const
     const statuses = codes.map((code) => String(problems[code].status))

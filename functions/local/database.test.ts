@@ -14,6 +14,7 @@ const test = base.extend<{ url: string }>({
   },
 })
 
+const settings = { statementTimeout: 30 }
 const newest = '9001-more.sql'
 
 test('a database that a later release has migrated is used as long as that serves this one', async ({
@@ -21,7 +22,7 @@ test('a database that a later release has migrated is used as long as that serve
   url,
 }) => {
   await ctx.sql`insert into migration (name) values (${newest})`
-  const { sql, close } = await openExternal(url)
+  const { sql, close } = await openExternal(url, settings)
   expect(await sql`select name from migration where name = ${newest}`).toHaveLength(1)
   await close()
   await ctx.sql`delete from migration where name = ${newest}`
@@ -32,7 +33,7 @@ test('a database of a later release that does not know this one is refused, with
   url,
 }) => {
   await ctx.sql`insert into migration (name, serves_from) values (${newest}, ${newest})`
-  await expect(openExternal(url)).rejects.toThrow(
+  await expect(openExternal(url, settings)).rejects.toThrow(
     /^The database of --database cannot be used: it has the schema 9001-more\.sql of a later release .*\.\nStart it with that release, or /,
   )
   await ctx.sql`delete from migration where name = ${newest}`

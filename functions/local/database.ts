@@ -7,11 +7,24 @@ import {
 import { freeAll } from '#shared/database/held.ts'
 import { migrate } from '#shared/database/migrate.ts'
 import { findSuccessor } from '#shared/database/schema.ts'
-import { connect, type Sql } from '#shared/database/sql.ts'
+import { connect, readingFor, waitingFor, type Sql, type SqlOptions } from '#shared/database/sql.ts'
 import type { Log } from '#shared/ports/log.ts'
+import type { Config } from '#shared/runtime/config.ts'
 import { CannotStart } from './home.ts'
 
-export type Database = { sql: Sql; close(): Promise<void> }
+/** `reads` is for those who only read, so that they keep no connection from others, and none for long. */
+export type Database = { sql: Sql; reads: Sql; close(): Promise<void> }
+
+type Settings = Pick<Config, 'statementTimeout'>
+
+const poolsOf = (url: string, { statementTimeout }: Settings, options: SqlOptions = {}) => ({
+  sql: connect(url, { ...options, ...waitingFor(statementTimeout) }),
+  reads: connect(url, { ...options, ...readingFor(statementTimeout) }),
+})
+
+const endOf = async ({ sql, reads }: Pick<Database, 'sql' | 'reads'>): Promise<void> => {
+  await Promise.all([sql.end({ timeout: 5 }), reads.end({ timeout: 5 })])
+}
 
 const shortestPause = 1000
 const longestPause = 16_000
@@ -20,10 +33,14 @@ const longestPause = 16_000
  * The Postgres that lives in a folder. One that ends by itself is started again, as often as it takes: what it acknowledged is on
  * disk, programs run on meanwhile, and whatever keeps it from starting, such as a full disk, a person can mend beside it.
  */
-export async function openEmbedded(folder: string, log: Log): Promise<Database> {
+export async function openEmbedded(
+  folder: string,
+  log: Log,
+  settings: Settings,
+): Promise<Database> {
   const closing = new AbortController()
   let server = await startPostgres({ folder, log })
-  const sql = connect(server.url, server.options)
+  const pools = poolsOf(server.url, settings, server.options)
 
   async function keepRunning(): Promise<void> {
     for (;;) {
@@ -39,19 +56,19 @@ export async function openEmbedded(folder: string, log: Log): Promise<Database> 
   const kept = keepRunning()
   const close = async (): Promise<void> => {
     closing.abort()
-    await sql.end({ timeout: 5 })
+    await endOf(pools)
     await server.stop()
     await kept
   }
   try {
-    await bring(sql, 'The database of this home')
+    await bring(pools.sql, 'The database of this home')
     // The folder is ours alone: whoever held something in it is gone.
-    await freeAll(sql)
+    await freeAll(pools.sql)
   } catch (error) {
     await close()
     throw error
   }
-  return { sql, close }
+  return { ...pools, close }
 }
 
 /** Brings a database to the schema of this release, unless a later one has been there. */
@@ -85,13 +102,13 @@ async function startAgain(
 }
 
 /** A Postgres of somebody else. */
-export async function openExternal(url: string): Promise<Database> {
-  let sql: Sql | undefined
-  const close = async () => sql?.end({ timeout: 5 })
+export async function openExternal(url: string, settings: Settings): Promise<Database> {
+  let pools: Pick<Database, 'sql' | 'reads'> | undefined
+  const close = async () => pools && endOf(pools)
   try {
-    sql = connect(url)
-    await bring(sql, 'The database of --database')
-    return { sql, close }
+    pools = poolsOf(url, settings)
+    await bring(pools.sql, 'The database of --database')
+    return { ...pools, close }
   } catch (error) {
     await close()
     if (error instanceof CannotStart) throw error

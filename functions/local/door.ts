@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { isWrite } from '#shared/contracts/route.ts'
 import type { EventMessage } from '#shared/ports/event-bus.ts'
 import type { World } from '#shared/runtime/context.ts'
 import { capConnections } from '#shared/runtime/cap-connections.ts'
@@ -31,7 +32,10 @@ const defaultConcurrency = 4
 const sweepsToATurn = 4
 
 export async function openDoor(world: World): Promise<Door> {
-  const routes = new Map(routeFunctions.map((fn) => [fn.name, fn.app(world)]))
+  const reading = world.reads ? { ...world, sql: world.reads } : world
+  const routes = new Map(
+    routeFunctions.map((fn) => [fn.name, fn.app(isWrite(fn.contract) ? world : reading)]),
+  )
   const steps = new Map(stepFunctions.map((fn) => [fn.name, fn]))
   const apps = new Map([...steps].map(([name, fn]) => [name, fn.app(world)]))
   const call = async (step: string, request: Request): Promise<Response> => {

@@ -53,11 +53,11 @@ export async function startLocalHome(
   started.defer(async () => void (await endsWithin(5, tracer.close())))
 
   const database = options.database
-    ? await openExternal(options.database)
-    : await openEmbedded(home.path(databaseFolder), log)
+    ? await openExternal(options.database, config)
+    : await openEmbedded(home.path(databaseFolder), log, config)
   started.defer(() => database.close())
   stop?.throwIfAborted()
-  const { sql } = database
+  const { sql, reads } = database
   const bus = inProcessBus({
     signer: config,
     log,
@@ -65,7 +65,7 @@ export async function startLocalHome(
     giveUp: (step, event, cause) => keepDeadLetter(sql, step, event, cause),
     concurrency: (step) => door.concurrency(step),
   })
-  const metrics = createMetrics(sql)
+  const metrics = createMetrics(sql, reads)
   const relay = createRelay(sql, observedBus(bus, { metrics, tracer }), log)
   const onChange = (worker: string) => void tellChange(bus, worker)
   const grace = 1000 * config.workerGrace
@@ -76,6 +76,7 @@ export async function startLocalHome(
   const world: World = {
     config,
     sql,
+    reads,
     bus,
     cluster,
     transfers: cluster,

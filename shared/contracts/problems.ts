@@ -158,6 +158,11 @@ export const problems = {
     title: 'The upload has to be sent again',
     reason: 'service unavailable temporaly',
   },
+  'too-slow': {
+    status: 503,
+    title: 'The database takes too long for that',
+    reason: 'service unavailable temporaly',
+  },
   unavailable: {
     status: 503,
     title: 'A part of the system is away',

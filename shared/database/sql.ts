@@ -122,6 +122,27 @@ export function sqlState(error: unknown): string | undefined {
   return error instanceof postgres.PostgresError ? error.code : undefined
 }
 
+// The longest that Postgres can be told.
+const longest = 2 ** 31 - 1
+
+const milliseconds = (seconds: number): number => Math.min(Math.ceil(seconds * 1000), longest)
+
+/** Of a pool for those who only read: a statement that takes longer than so many seconds is given up. */
+export const readingFor = (seconds: number): SqlOptions => ({
+  connection: { statement_timeout: milliseconds(seconds) },
+})
+
+/** Of a pool for those who change something: a statement that waits longer than so many seconds for what others hold is given up. */
+export const waitingFor = (seconds: number): SqlOptions => ({
+  connection: { lock_timeout: milliseconds(seconds) },
+})
+
+/** True when the server gave a statement up: it took too long, or an operator stopped it. */
+export const isGivenUp = (error: unknown): boolean => sqlState(error) === '57014'
+
+/** True when others held what a statement needs for longer than it may wait. */
+export const isHeld = (error: unknown): boolean => sqlState(error) === '55P03'
+
 /** True when the database is away, full, out of connections or read-only: what a caller may try again later. */
 export function isUnavailable(error: unknown): boolean {
   const state = sqlState(error)

@@ -351,6 +351,8 @@ const details: Record<ProblemCode, string> = {
   'data-changed': `What is kept of the data ${model} is not what was stored: its digest is sha256:${'fedcba9876543210'.repeat(4)}, not ${digest}.`,
   'volume-unreachable': `nothing gets at the volume ${volumeOf(model)}: the node of its Pod is away`,
   'not-yet': `${theRun} is waiting: it has not begun to print; please retry later.`,
+  'too-slow':
+    'The database has worked on this for as long as it may (KNIT_STATEMENT_TIMEOUT), and given it up. Ask for less: narrow a search by tags, a time or a status, or give a limit; or ask again when there is less to do.',
   unavailable: 'The database does not answer just now; try again in a moment.',
   'storage-full': 'There is no room left on the volume; free some and try again.',
 }

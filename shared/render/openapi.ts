@@ -202,6 +202,7 @@ function refusals(route: Route): Json {
       ...(isWrite(route) ? (['key-refused'] as const) : []),
       'too-many-requests',
       'unexpected',
+      'too-slow',
       'unavailable',
     ] as const),
   ]

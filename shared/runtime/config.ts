@@ -101,6 +101,9 @@ export const Config = z.object({
     .min(1)
     .describe('Where PostgreSQL is: postgres://USER:PASSWORD@HOST/DATABASE.'),
   databaseConnections: count(10).describe('Connections a function opens at most.'),
+  statementTimeout: seconds(30).describe(
+    'Seconds a statement of a request that only reads may take, and any other one may wait for what others hold.',
+  ),
   signingKey: z
     .string()
     .min(32)

@@ -23,6 +23,8 @@ import { during } from './tracer.ts'
 export type World = {
   config: Config
   sql: Sql
+  /** The pool of those who only read, whose statements may not take long. Absent where there is one pool. */
+  reads?: Sql
   bus: EventBus
   /** Past the broker, straight to the steps; absent where there is no broker that could fail. */
   direct?: EventBus

@@ -26,8 +26,17 @@ export const metricsType = Registry.PROMETHEUS_CONTENT_TYPE
 /** 2xx for 204: statuses as they are told. */
 export const statusClass = (status: number): string => `${Math.trunc(status / 100)}xx`
 
-/** The metrics of a process that has nothing counted yet; `sql` is the pool it has. */
-export function createMetrics(sql: Sql): Metrics {
+/** What is told of the pools of a process, all of them together. */
+const ofPools = {
+  knit_database_connections_max: 'max',
+  knit_database_connections_used: 'used',
+  knit_database_waiting: 'waiting',
+  knit_database_wait_seconds_total: 'waitedSeconds',
+  knit_database_calls_total: 'calls',
+} as const
+
+/** The metrics of a process that has nothing counted yet; `pools` are those it has. */
+export function createMetrics(...pools: Sql[]): Metrics {
   const registry = new Registry()
   const made = new Map(
     Object.entries(processMetrics).map(([name, metric]) => [
@@ -52,14 +61,13 @@ export function createMetrics(sql: Sql): Metrics {
       const { user, system } = process.cpuUsage()
       set('process_cpu_seconds_total', (user + system) / 1e6)
       set('process_resident_memory_bytes', process.memoryUsage.rss())
-      const load = loadOf(sql)
-      if (load) {
-        set('knit_database_connections_max', load.max)
-        set('knit_database_connections_used', load.used)
-        set('knit_database_waiting', load.waiting)
-        set('knit_database_wait_seconds_total', load.waitedSeconds)
-        set('knit_database_calls_total', load.calls)
-      }
+      const loads = pools.flatMap((pool) => loadOf(pool) ?? [])
+      if (loads.length > 0)
+        for (const [name, part] of Object.entries(ofPools))
+          set(
+            name as keyof typeof ofPools,
+            loads.reduce((sum, load) => sum + load[part], 0),
+          )
       return registry.metrics()
     },
   }

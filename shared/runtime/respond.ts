@@ -2,7 +2,7 @@ import { ZodError } from 'zod'
 import { NoSuchBytes, NoSuchFile, NotAFile, Unreadable } from '#shared/archive/file-error.ts'
 import { Problem, problems, type ProblemCode } from '#shared/contracts/problems.ts'
 import type { RouteSpec } from '#shared/contracts/route.ts'
-import { isUnavailable } from '#shared/database/sql.ts'
+import { isGivenUp, isHeld, isUnavailable } from '#shared/database/sql.ts'
 import { Away, NoRoomNow, NoSuchVolume, Unreachable } from '#shared/ports/cluster.ts'
 import { Invalid } from '#shared/domain/invalid.ts'
 import { issues, shortened } from '#shared/domain/plain-words.ts'
@@ -58,17 +58,37 @@ export function toProblem(error: unknown): Problem {
         cause: error,
       },
     )
-  if (isUnavailable(error))
-    return new Problem(
-      'unavailable',
-      'The database does not answer just now; try again in a moment.',
-      {
-        cause: error,
-      },
-    )
+  const ofDatabase = problemOfDatabase(error)
+  if (ofDatabase) return ofDatabase
   return new Problem('unexpected', 'Nobody has planned for this; tell an administrator.', {
     cause: error,
   })
+}
+
+// Whoever asks at once for what was too much makes it more. Longer than our own client is patient.
+const breather = 30
+
+/** A failure of the database that is none of ours. */
+function problemOfDatabase(cause: unknown): Problem | undefined {
+  if (isGivenUp(cause))
+    return new Problem(
+      'too-slow',
+      'The database has worked on this for as long as it may (KNIT_STATEMENT_TIMEOUT), and given it up. Ask for less: narrow a search by tags, a time or a status, or give a limit; or ask again when there is less to do.',
+      { cause, retryAfter: breather },
+    )
+  if (isHeld(cause))
+    return new Problem(
+      'unavailable',
+      'Others hold what this would change, for longer than it may wait (KNIT_STATEMENT_TIMEOUT); nothing was done. Try again in a moment.',
+      { cause },
+    )
+  if (isUnavailable(cause))
+    return new Problem(
+      'unavailable',
+      'The database does not answer just now; try again in a moment.',
+      { cause },
+    )
+  return undefined
 }
 
 /** What stands against reading a file of data. */

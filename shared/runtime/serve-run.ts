@@ -2,6 +2,7 @@ import type { EventData } from '#shared/contracts/events.ts'
 import { runOfWorker } from '#shared/domain/worker-spec.ts'
 import type { RunStatus } from '#shared/domain/run-states.ts'
 import { claimRun, postponeRun, renewClaim, type Claimed } from '#shared/database/runs.ts'
+import { isHeld } from '#shared/database/sql.ts'
 import { Away, Impossible, NoRoomNow } from '#shared/ports/cluster.ts'
 import { HookFailed } from '#shared/adapters/hook-client.ts'
 import { withSpan, type Context } from './context.ts'
@@ -103,7 +104,7 @@ async function postpone(ctx: Context, run: Claimed, error: unknown): Promise<voi
 
 /** It goes on by itself when others are back, have ended, or have made room. */
 const isPassing = (error: unknown): boolean =>
-  error instanceof NoRoomNow || error instanceof Away || isStorageFull(error)
+  error instanceof NoRoomNow || error instanceof Away || isStorageFull(error) || isHeld(error)
 
 /** Seconds to wait after so many failures: 1, 2, 4, … up to a minute. */
 export const backoff = (failures: number): number => Math.min(2 ** failures, 60)

@@ -5,7 +5,8 @@ import type { AddressInfo } from 'node:net'
 import type { Hono } from 'hono'
 import { roomForAll } from '#shared/adapters/kubernetes-cluster/room-for-all.ts'
 import { directBus, httpBus } from '#shared/adapters/http-bus.ts'
-import { BadDatabaseUrl, connect, type Sql } from '#shared/database/sql.ts'
+import { isWrite, type Route } from '#shared/contracts/route.ts'
+import { BadDatabaseUrl, connect, readingFor, waitingFor, type Sql } from '#shared/database/sql.ts'
 import { systemClock } from '#shared/ports/clock.ts'
 import { BadSettings, configFrom, everywhere, variableOf, type Config } from './config.ts'
 import type { World } from './context.ts'
@@ -26,6 +27,8 @@ import { endsWithin } from './within.ts'
 /** What can be served: a route, a step, the gateway. */
 export type ServedFunction = {
   name: string
+  /** What a route promises. */
+  contract?: Route
   deploy: Deploy
   app(world: World): Hono<{ Bindings: NodeBindings }>
   /** What it does with its server before that listens. */
@@ -52,7 +55,7 @@ export function serve(fn: ServedFunction, openCluster?: OpenCluster): void {
 
 function start(fn: ServedFunction, config: Config, openCluster?: OpenCluster): void {
   const log = createLog({ format: config.logFormat, level: config.logLevel }, { function: fn.name })
-  const world = worldOf(fn.name, config, log, openCluster)
+  const world = worldOf(fn, config, log, openCluster)
   const server = serverOf(withHealth(world, withSchema(world, fn.app(world).fetch)), world)
   fn.onServer?.(server, config)
   const metrics = metricsServer(fn, world)
@@ -85,12 +88,12 @@ function serverOf(fetch: Fetch, { config, log }: World): Server | TlsServer {
 }
 
 function worldOf(
-  name: string,
+  { name, contract }: ServedFunction,
   config: Config,
   log: World['log'],
   openCluster: OpenCluster = clusterWithoutCalls,
 ): World {
-  const sql = databaseOf(config)
+  const sql = databaseOf(config, contract)
   const bus = config.brokerUrl
     ? httpBus(config.brokerUrl, name, config)
     : absent<World['bus']>('KNIT_BROKER_URL')
@@ -106,9 +109,11 @@ function worldOf(
   return { config, sql, bus, direct, cluster, transfers: cluster, clock, ...told, relay }
 }
 
-function databaseOf({ databaseUrl, databaseConnections: max }: Config): Sql {
+function databaseOf(config: Config, contract: Route | undefined): Sql {
+  const { databaseUrl, databaseConnections: max, statementTimeout } = config
+  const sessionFor = contract && !isWrite(contract) ? readingFor : waitingFor
   try {
-    return connect(databaseUrl, { max })
+    return connect(databaseUrl, { max, ...sessionFor(statementTimeout) })
   } catch (error) {
     if (!(error instanceof BadDatabaseUrl)) throw error
     throw new BadSettings(`${variableOf('databaseUrl')} is ${error.message}.`)

@@ -61,6 +61,7 @@ const always: ProblemCode[] = [
   'forbidden',
   'key-refused',
   'unexpected',
+  'too-slow',
   'unavailable',
 ]
 

@@ -1,3 +1,4 @@
+import postgres from 'postgres'
 import { expect } from 'vitest'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
 import { Away, Impossible, NoRoomNow } from '#shared/ports/cluster.ts'
@@ -182,9 +183,16 @@ test('a worker that cannot be created is tried again later, and the reason is sh
   })
 })
 
+const Refusal = postgres.PostgresError as unknown as new (sent: object) => Error
+const held = new Refusal({ code: '55P03', message: 'canceling statement due to lock timeout' })
 const full = Object.assign(new Error('ENOSPC: no space left on device, mkdir'), { code: 'ENOSPC' })
 
-test.for([new NoRoomNow('exceeded quota: jobs'), new Away('the API server cannot be asked'), full])(
+test.for([
+  new NoRoomNow('exceeded quota: jobs'),
+  new Away('the API server cannot be asked'),
+  full,
+  held,
+])(
   'a run whose worker cannot be created now waits, however often it is tried: %s',
   async (why, { ctx }) => {
     const run = await makeRun(ctx, { status: 'ready' })
