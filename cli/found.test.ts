@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { stubOfTheWire, type Seen } from '#shared/client/stub-of-the-wire.ts'
 import { idOf, sampleData, samplePlan, sampleRun } from '#shared/client/wire-samples.ts'
 import { json } from './output.ts'
-import { knit, projectFor } from './testing.ts'
+import { knit, projectFor, serverThat } from './testing.ts'
 
 const many = 2500
 const timeOf = (at: number): string => new Date(1735689600000 + at * 1000).toISOString()
@@ -72,6 +72,31 @@ test('what has come is printed before more is asked for', async () => {
   await knit(words, projectFor(stub), { stdout: written })
   expect(before).toEqual([0, 1000, 2000])
 })
+
+test.each(['run', 'data', 'plan'])(
+  'all there is is printed as it comes, and a list that breaks off is no whole one: %s find',
+  async (noun) => {
+    const thing = { run: runs[0], data: data[0], plan: samplePlan('p1') }[noun]
+    const printed = Promise.withResolvers<void>()
+    let stdout = ''
+    const written = new Writable({
+      write(chunk, _, done) {
+        stdout += chunk
+        if (stdout.includes('Id"')) printed.resolve()
+        done()
+      },
+    })
+    await using server = await serverThat((_, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' })
+      response.write(`[${JSON.stringify(thing)},`)
+      void printed.promise.then(() => response.destroy())
+    })
+    const { code, stderr } = await knit([noun, 'find'], projectFor(server), { stdout: written })
+    expect(code).toBe(1)
+    expect(stderr).toContain('the connection broke before the answer was complete')
+    expect(stdout).toBe(json([thing]).replace(/\n\]$/, ''))
+  },
+)
 
 test('data that are not wanted do not count', async () => {
   await using stub = await stubOfTheWire((asked) => pageOf(data, ({ knitId }) => knitId, asked))

@@ -5,7 +5,7 @@ import type { PlanDetail } from '#shared/domain/plan.ts'
 import type { RunDetail } from '#shared/domain/run.ts'
 import { flag, type Format } from './args.ts'
 import type { Context } from './context.ts'
-import { print, printEach, type Column } from './output.ts'
+import { printEach, type Column } from './output.ts'
 
 const mostAtOnce = 1000
 // Of which some are kept.
@@ -26,11 +26,14 @@ export const limitArgs = {
 /** A kind of things that are found: the id of one, and the time by which lists of them are in order, as far as there is one. */
 type Kind<T> = { idOf: (thing: T) => string; timeOf: (thing: T) => number }
 
-type Search<T> = Kind<T> & {
-  ask: (page: { limit?: number; after?: string }) => Promise<T[]>
+type Pages<T> = Kind<T> & {
+  ask: (page: { limit: number; after?: string | undefined }) => Promise<T[]>
   /** Which of them are wanted, where the server cannot be asked for these alone. */
   keep?: (thing: T) => boolean
 }
+
+/** What can be asked for a part, or for all there is, the newest last. */
+type Search<T> = Pages<T> & { all: () => AsyncIterable<T> }
 
 export const ofData: Kind<DataDetail> = {
   idOf: ({ knitId }) => knitId,
@@ -48,20 +51,23 @@ export const ofRuns: Kind<RunDetail> = {
 
 export const ofPlans: Kind<PlanDetail> = { idOf: ({ planId }) => planId, timeOf: () => 0 }
 
-/** Prints all that is found, or the newest of it as they come. */
+/** Prints all that is found, or the newest of it, as they come. */
 export async function printFound<T>(
   ctx: Context,
   search: Search<T>,
   { limit, output }: { limit?: number | undefined; output: Format },
   columns: readonly Column<T>[],
 ): Promise<void> {
-  if (limit !== undefined) return printEach(ctx, newest(search, limit), { output }, columns)
-  const found = await search.ask({})
-  print(ctx, found.filter(search.keep ?? (() => true)), { output }, columns)
+  const found = limit === undefined ? all(search) : newest(search, limit)
+  await printEach(ctx, found, { output }, columns)
+}
+
+async function* all<T>({ all, keep }: Search<T>): AsyncGenerator<T> {
+  for await (const thing of all()) if (!keep || keep(thing)) yield thing
 }
 
 /** The newest of what is found first, asked for page after page until there are as many as are wanted. */
-export async function* newest<T>(search: Search<T>, limit: number): AsyncGenerator<T> {
+export async function* newest<T>(search: Pages<T>, limit: number): AsyncGenerator<T> {
   const { ask, idOf, keep } = search
   let left = limit
   for (let after: string | undefined; left > 0;) {

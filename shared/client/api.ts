@@ -90,11 +90,25 @@ export function readAnswer<S extends JsonRoute>(
 ): ResponseOf<S> {
   const { status } = answer
   if (status < 200 || status > 299) throw refusal(route, answer, text)
-  const result = route.response.safeParse(valueOf(text))
-  if (result.success) return result.data as ResponseOf<S>
-  const detail = `the answer is not what ${route.name} promises; is this the API of Knitfab? ${z.prettifyError(result.error).split('\n')[0]}`
-  throw new ApiError(route.name, status, { detail })
+  return promised(route, status, route.response, valueOf(text)) as ResponseOf<S>
 }
+
+/** A value of an answer, without what the contract does not know. Throws `ApiError` for one that it does not promise. */
+export function promised<T>(
+  { name }: Route,
+  status: number,
+  schema: z.ZodType<T>,
+  value: unknown,
+): T {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  throw notPromised(name, status, z.prettifyError(result.error).split('\n')[0] ?? '')
+}
+
+export const notPromised = (route: string, status: number, why: string): ApiError =>
+  new ApiError(route, status, {
+    detail: `the answer is not what ${route} promises; is this the API of Knitfab? ${why}`,
+  })
 
 export function refusal(route: Route, answer: Omit<Answer, 'text'>, text: string): ApiError {
   const retryAfter = answer.headers.get('retry-after')

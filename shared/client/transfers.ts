@@ -3,18 +3,25 @@ import { text } from 'node:stream/consumers'
 import type { IncomingMessage } from 'node:http'
 import { data } from '#shared/contracts/data.ts'
 import { archiveTypes } from '#shared/domain/archive-type.ts'
-import { digestHeader, type Route } from '#shared/contracts/route.ts'
+import { digestHeader, type RequestOf, type Route } from '#shared/contracts/route.ts'
 import { runs } from '#shared/contracts/runs.ts'
 import type { DataDetail } from '#shared/domain/data.ts'
 import { headersFor, refusal, type ApiOptions, type CallOptions } from './api.ts'
 import { signedIn } from './credential.ts'
 import { headOf, pieces, received, type Connection } from './connection.ts'
+import { thingsIn, type ListRoute, type ThingOf } from './list.ts'
 import { resumed, Seen, SentAnother, type Opened } from './resumed.ts'
 import { retried, type Patience } from './retry.ts'
 import { routeUrl } from './route-url.ts'
 import { checksumTrailer, upload, type Sendable } from './upload.ts'
 
 export type Transfers = {
+  /** What a route answers that finds things, one by one as they come: of a long list no more is held than one of them. */
+  list<S extends ListRoute>(
+    route: Route<S>,
+    request: RequestOf<S>,
+    options?: CallOptions,
+  ): AsyncGenerator<ThingOf<S>>
   /**
    * Sends an archive, a tar.gz unless it is made as asked for, with its checksum behind it. `tags` are only a wish: some servers do not
    * read them. What can be made again, a function, goes on when the line breaks or the server is away for a moment.
@@ -58,6 +65,9 @@ export function transfersOver(
   }
 
   return {
+    async *list(route, request, { signal } = {}) {
+      yield* thingsIn(route, await download(route, request, { signal }))
+    },
     push: (archive, { tags = [], signal } = {}) => {
       const url = routeUrl(apiRoot, data.push, { tag: tags })
       return upload(archive, { connection, apiRoot, url, signal, token, onAway, onResumed })

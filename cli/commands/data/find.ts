@@ -27,6 +27,7 @@ export default command({
     const search = {
       ...ofData,
       ask: (page: object) => api(ctx).call(data.find, { ...query, ...page }, ctx),
+      all: () => api(ctx).list(data.find, query, ctx),
       ...(transient !== undefined && { keep: (it: DataDetail) => isTransient(it) === transient }),
     }
     await printFound(ctx, search, args, dataColumns)

@@ -30,7 +30,8 @@ export default command({
       out_tag: args['out-tag'].map(formatTag),
     }
     const ask = (page: object) => api(ctx).call(plans.find, { ...query, ...page }, ctx)
-    await printFound(ctx, { ...ofPlans, ask }, args, planColumns)
+    const all = () => api(ctx).list(plans.find, query, ctx)
+    await printFound(ctx, { ...ofPlans, ask, all }, args, planColumns)
   },
 })
 

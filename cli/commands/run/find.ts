@@ -44,6 +44,7 @@ export default command({
       ...windowOf(args),
     }
     const ask = (page: object) => api(ctx).call(runs.find, { ...query, ...page }, ctx)
-    await printFound(ctx, { ...ofRuns, ask }, args, runColumns)
+    const all = () => api(ctx).list(runs.find, query, ctx)
+    await printFound(ctx, { ...ofRuns, ask, all }, args, runColumns)
   },
 })
