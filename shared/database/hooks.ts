@@ -44,7 +44,7 @@ export const isHeldBack = (sql: Queryable, maxFailures: number): Fragment => sql
     select from hook_delivery as earlier
      where earlier.run_id = delivery.run_id
        and earlier.url = delivery.url
-       and earlier.id < delivery.id
+       and earlier.recorded < delivery.recorded
        and earlier.delivered_at is null
        and earlier.failures < ${maxFailures}
   )`

@@ -31,7 +31,7 @@ export const leftoverInvariants: Invariant[] = [
                select from hook_delivery as taken
                 where taken.run_id = delivery.run_id
                   and taken.url = delivery.url
-                  and taken.id < delivery.id
+                  and taken.recorded < delivery.recorded
                   and not ${overdue(sql, 'taken.delivered_at', moment)}
              )`,
   },
