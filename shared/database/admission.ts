@@ -31,12 +31,10 @@ const inQueue = (sql: Queryable): Fragment => sql`
 /** Of a run: a hook, or the step of its status, has failed for it. */
 export const isPutBack = (sql: Queryable): Fragment => sql`(run.failures + run.hook_failures > 0)`
 
-/** Who uses the machine and who waits for it, until the transaction ends unchanged by other admissions. */
-export async function readDemand(tx: Tx, waitingPerPlan: number): Promise<Demand[]> {
-  const isOurs = tx`select pg_advisory_xact_lock(${turn})`
-  const demand = tx<Demand[]>`
+/** Who uses the machine and who waits for it, just now. It is asked for when somebody waits for it, so that it may follow something else. */
+export const demandNow = (sql: Queryable, waitingPerPlan: number) => sql<Demand[]>`
     with live as (
-      ${live(tx)}
+      ${live(sql)}
     ), demand as (
       select plan_id from live
        union
@@ -49,7 +47,7 @@ export async function readDemand(tx: Tx, waitingPerPlan: number): Promise<Demand
              select id
                from run
               where plan_id = plan.id
-                and ${inQueue(tx)}
+                and ${inQueue(sql)}
               order by created_at, id
               limit ${waitingPerPlan}
            ) as waiting
@@ -57,7 +55,11 @@ export async function readDemand(tx: Tx, waitingPerPlan: number): Promise<Demand
       join plan on plan.id = demand.plan_id and plan.name is null
       left join live on live.plan_id = plan.id
      order by plan.id`
-  return (await Promise.all([isOurs, demand]))[1]
+
+/** The same, until the transaction ends unchanged by other admissions. */
+export async function readDemand(tx: Tx, waitingPerPlan: number): Promise<Demand[]> {
+  const isOurs = tx`select pg_advisory_xact_lock(${turn})`
+  return (await Promise.all([isOurs, demandNow(tx, waitingPerPlan)]))[1]
 }
 
 /**

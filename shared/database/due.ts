@@ -1,4 +1,5 @@
 import type { EventName } from '#shared/contracts/events.ts'
+import { isHeldBack } from './hooks.ts'
 import type { Queryable } from './sql.ts'
 
 /** Work that is due and that nobody serves, as the event that wakes the step for it. */
@@ -6,7 +7,7 @@ export type Due = {
   name: EventName
   subject: string
   data: Record<string, unknown>
-  /** Of a run: when somebody served it last. */
+  /** Differs as soon as somebody has served it: of a run when that was, of others what is next. */
   servedAt: string | null
 }
 
@@ -41,7 +42,14 @@ export async function findDue(
     )
     union all
     (
-      select 'data.nominated', plan_id::text, jsonb_build_object('planId', plan_id), null
+      select 'data.nominated', plan_id::text, jsonb_build_object('planId', plan_id), (
+               select concat_ws(' ', input_id, knit_id, cursor)
+                 from nomination
+                where plan_id = nominated.plan_id
+                  and due
+                order by input_id, knit_id
+                limit 1
+             )
         from (
           select distinct plan_id
             from nomination
@@ -52,33 +60,36 @@ export async function findDue(
     )
     union all
     (
-      select 'plan.registered', plan_id::text, jsonb_build_object('planId', plan_id), null
+      select 'plan.registered', plan_id::text, jsonb_build_object('planId', plan_id), concat_ws(' ', id, cursor)
         from match_task
        where plan_id is not null
        limit 1
     )
     union all
     (
-      select 'data.tagged', knit_id::text, jsonb_build_object('knitId', knit_id), null
+      select 'data.tagged', knit_id::text, jsonb_build_object('knitId', knit_id), id::text
         from match_task
        where knit_id is not null
        limit 1
     )
     union all
     (
-      select 'volume.dropped', 'garbage', '{}', null
+      select 'volume.dropped', 'garbage', '{}', volume
         from garbage
        where due_at <= now()
+       order by due_at
        limit 1
     )
     union all
     (
-      select 'hook.recorded', 'hooks', '{}', null
-        from hook_delivery
+      select 'hook.recorded', 'hooks', '{}', id::text
+        from hook_delivery as delivery
        where delivered_at is null
          and failures < ${maxHookFailures}
          and due_at <= now()
          and (claim is null or claimed_until < now())
+         and not ${isHeldBack(sql, maxHookFailures)}
+       order by due_at
        limit 1
     )`
 }

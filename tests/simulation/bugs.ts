@@ -55,7 +55,7 @@ export const bugs = {
   },
   'a move does not ask whether the attempt is still the one that was claimed': {
     shows: /who did not hold it/,
-    from: 22,
+    from: 120,
     habits: {
       ...undisturbed,
       kinds: 1,

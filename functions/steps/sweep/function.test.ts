@@ -204,6 +204,59 @@ test('the broker has delivered what was served meanwhile and is due again', asyn
   }
 })
 
+test('runs for which there is no room are nobody’s work, and those are that go on, or never can, when there is some', async ({
+  ctx,
+}) => {
+  const plan = await makeSimplePlan(ctx)
+  await makeRun(ctx, { ...plan, status: 'running' })
+  const told = `run.waiting {"planId":"${plan.planId}"}`
+  await makeRun(ctx, plan)
+  await ctx.sql`update run set due_at = now() + interval '1 h' where status = 'running'`
+  ctx.cluster.room.set('cpu', 1)
+  expect(await sweepNow(ctx)).toEqual([])
+  ctx.cluster.room.set('cpu', 2)
+  expect(await sweepNow(ctx)).toEqual([told])
+  ctx.cluster.room.set('cpu', 0)
+  expect(await sweepNow(ctx)).toEqual([told])
+})
+
+test('a call of a hook that waits for an earlier one is nobody’s work before that was taken', async ({
+  ctx,
+}) => {
+  const { runId } = await makeRun(ctx, { status: 'done' })
+  await ctx.sql`
+    insert into hook_delivery (run_id, attempt, status, url, body)
+    select ${runId}, 1, 'done', 'https://hooks.test', '{}' from generate_series(1, 2)`
+  const [first] = await ctx.sql<
+    { id: string }[]
+  >`select id from hook_delivery order by recorded limit 1`
+  await ctx.sql`update hook_delivery set due_at = now() + interval '1 h' where id = ${first?.id ?? ''}`
+  expect(await sweepNow(ctx)).toEqual([])
+  await ctx.sql`update hook_delivery set delivered_at = now() where id = ${first?.id ?? ''}`
+  expect(await sweepNow(ctx)).toEqual(['hook.recorded {}'])
+})
+
+test('the broker has delivered whatever goes on, however long all of it takes', async ({ ctx }) => {
+  ctx.cluster.room.set('cpu', 100)
+  const plan = await makeSimplePlan(ctx)
+  for (let made = 0; made < 4; made += 1) {
+    await makeRun(ctx, plan)
+    await ctx.sql`insert into garbage (volume) values (${`v${made}`})`
+  }
+  for (let made = 0; made < 4; made += 1) await makeData(ctx, `k:${made}`)
+  ctx.bus = { publish: async () => {} }
+  ctx.direct = { publish: () => Promise.reject(new Error('it is passed by')) }
+  for (let sweeps = 1; sweeps <= 4; sweeps += 1) {
+    expect((await tick(sweep, ctx)).status).toBe(202)
+    // Somebody has done some of it, and not all.
+    await ctx.sql`
+      update run set status = 'ready', due_at = now() + interval '1 h'
+       where id = (select id from run where status = 'waiting' order by created_at, id limit 1)`
+    await ctx.sql`delete from garbage where volume = (select min(volume) from garbage)`
+    await ctx.sql`delete from match_task where id = (select min(id) from match_task)`
+  }
+})
+
 /** A bus that gives what the sweep tells to the steps at once; whatever anybody else tells is lost. */
 function onlySweep(ctx: TestWorld): void {
   const apps = new Map(stepFunctions.map((fn) => [fn.name, fn.app(ctx)]))

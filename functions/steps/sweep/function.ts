@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import { admit } from '#shared/domain/admission.ts'
 import { runOfWorker } from '#shared/domain/worker-spec.ts'
+import { demandNow } from '#shared/database/admission.ts'
 import { findDue, type Due } from '#shared/database/due.ts'
 import { findStaleWorkers } from '#shared/database/runs.ts'
 import type { KnitEvent } from '#shared/ports/event-bus.ts'
@@ -40,7 +42,7 @@ const keyOf = ({ name, subject, servedAt }: Due): string => `${name} ${subject} 
 
 /** A broker that does not work is passed by; so is one that has taken everything and delivers nothing: what it was given then is still due. */
 async function tellDue(ctx: Context): Promise<void> {
-  const due = await findDue(ctx.sql, dueAtOnce, ctx.config.maxHookFailures)
+  const due = await findServable(ctx)
   const before = toldBefore.get(ctx.config)
   const timesTold = (one: Due) => before?.get(keyOf(one)) ?? 0
   toldBefore.set(ctx.config, new Map(due.map((one) => [keyOf(one), timesTold(one) + 1])))
@@ -64,6 +66,19 @@ async function tellDue(ctx: Context): Promise<void> {
   for (const { name } of lost) ctx.metrics.count('knit_events_direct_total', { event: name })
   if (lost.length > 0) await direct.publish(lost)
 }
+
+/** Runs that wait while there is no room for any are nobody's work; and as long as others become the first to wait, they are served. */
+async function findServable({ sql, cluster, config }: Context): Promise<Due[]> {
+  const due = await findDue(sql, dueAtOnce, config.maxHookFailures)
+  if (!due.some(areWaiting)) return due
+  const demand = await demandNow(sql, 1)
+  const { admitted, impossible } = admit(demand, await cluster.capacity(), 1, config.liveRuns)
+  const isRoom = admitted.length + impossible.length > 0
+  const servedAt = demand.flatMap(({ waiting }) => waiting).join(' ')
+  return due.flatMap((one) => (areWaiting(one) ? (isRoom ? { ...one, servedAt } : []) : one))
+}
+
+const areWaiting = ({ name }: Due): boolean => name === 'run.waiting'
 
 function eventsOf({ by: { traceparent }, clock }: Context, due: readonly Due[]): KnitEvent[] {
   const time = clock.now()
