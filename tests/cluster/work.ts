@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { ApiError } from '#shared/client/api-error.ts'
 import type { KnitApi } from '#shared/client/connect.ts'
 import { data } from '#shared/contracts/data.ts'
 import { plans } from '#shared/contracts/plans.ts'
@@ -46,10 +47,10 @@ const isOver = ({ status }: RunDetail): boolean => isEnded(status)
 
 export function workIn({ folder, there, api, knit }: World): Work {
   const started: string[] = []
-  /** Lets a run fail, unless it ends by itself just now. */
+  /** Lets a run fail, unless it is ending by itself, or has ended. */
   const stop = (runId: string) =>
-    api.call(runs.abort, { runId }).catch(async (error: unknown) => {
-      if (!isOver(await api.call(runs.show, { runId }))) throw error
+    api.call(runs.abort, { runId }).catch((error: unknown) => {
+      if (!(error instanceof ApiError && error.status === 409)) throw error
     })
   const work: Work = {
     async start(line, more) {
