@@ -124,16 +124,23 @@ export function checkTagLimits(tags: readonly Tag[], limits: TagLimits): void {
 
 /** Sorted by key, then value, in byte order, without doubles: how tags are shown and hashed. */
 export function sortTags(tags: Iterable<Tag>): Tag[] {
-  const byText = new Map([...tags].map((tag) => [JSON.stringify([tag.key, tag.value]), tag]))
-  return [...byText.values()].sort(compareTags)
+  const sorted = [...tags].sort(compareTags)
+  return sorted.filter((tag, at) => {
+    const before = sorted[at - 1]
+    return before === undefined || compareTags(before, tag) !== 0
+  })
 }
 
 export const compareTags = (a: Tag, b: Tag): number =>
   compareBytes(a.key, b.key) || compareBytes(a.value, b.value)
 
-/** Byte order of UTF-8, which differs from JavaScript's order of UTF-16 units. */
+const surrogate = /[\ud800-\udfff]/
+
+/** Byte order of UTF-8, from which JavaScript's order of UTF-16 units differs where there are pairs of these. */
 export function compareBytes(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b))
+  if (surrogate.test(a) || surrogate.test(b)) return Buffer.compare(Buffer.from(a), Buffer.from(b))
+  if (a === b) return 0
+  return a < b ? -1 : 1
 }
 
 /** Tags split into the user's own and what they ask of the system. */
