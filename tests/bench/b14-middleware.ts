@@ -1,5 +1,6 @@
-import { fork } from 'node:child_process'
+import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
@@ -22,6 +23,7 @@ import {
 } from './harness.ts'
 import { scale } from './population.ts'
 import { kill } from './processes.ts'
+import { sharesOfFile } from './profile.ts'
 import { worldOf } from './world.ts'
 
 const token = 'a token for benchmarks'
@@ -47,16 +49,43 @@ export default {
       measured.push({ route, samples: await alternate(roundsAtLeast, takers(route, lines)) })
       for (const who of servers) for (const socket of lines[who]) socket.destroy()
     }
-    return [judge(measured, 'fastify', 0.85), judge(measured, 'raw', 0.6)]
+    const profiles = {
+      ours: await profile(bench, measured, 'ours'),
+      fastify: await profile(bench, measured, 'fastify'),
+    }
+    return [judge(measured, 'fastify', 0.85, profiles), judge(measured, 'raw', 0.6, profiles)]
   },
 } satisfies Benchmark
 
 /** Servers in a process of their own; gives back their ports. */
 async function start(bench: Bench, who: Who): Promise<Record<string, number>> {
-  const child = fork(join(import.meta.dirname, 'route-server.ts'), [who, token])
-  bench.onEnd(() => kill(child))
+  const child = begin(bench, who)
   const [ports] = (await once(child, 'message')) as [Record<string, number>]
   return ports
+}
+
+function begin(bench: Bench, who: Who, execArgv: string[] = []): ChildProcess {
+  const child = fork(join(import.meta.dirname, 'route-server.ts'), [who, token], { execArgv })
+  bench.onEnd(() => kill(child))
+  return child
+}
+
+/** Where the processor's time goes in one more server, which being watched makes slower, while it is asked for all routes. */
+async function profile(bench: Bench, measured: readonly Measured[], who: Who): Promise<string> {
+  const folder = await bench.folder(`profile-${who}`)
+  const watched = ['--cpu-prof', `--cpu-prof-dir=${folder}`, '--cpu-prof-interval=200']
+  const child = begin(bench, who, watched)
+  const [ports] = (await once(child, 'message')) as [Record<string, number>]
+  for (const { route } of measured) {
+    const lines = await linesTo(ports[route.contract.name] ?? 0)
+    await taker(who, route, lines)()
+    for (const line of lines) line.destroy()
+  }
+  const ended = once(child, 'exit')
+  child.disconnect()
+  await ended
+  const [file = ''] = readdirSync(folder)
+  return sharesOfFile(join(folder, file))
 }
 
 /** Functions are called as by the gateway, which is called as by users. */
@@ -108,36 +137,35 @@ async function answerTo(
 type Lines = Record<Who, Socket[]>
 
 async function open({ contract: { name } }: DescribedRoute, ports: Ports): Promise<Lines> {
-  const lines: Lines = { ours: [], home: [], fastify: [], raw: [] }
-  for (const who of servers)
-    for (let line = 0; line < atATime; line += 1) {
-      const socket = connect(ports[who][name] ?? 0, '127.0.0.1').setNoDelay()
-      await once(socket, 'connect')
-      lines[who].push(socket)
-    }
-  return lines
+  const opened = servers.map(async (who) => [who, await linesTo(ports[who][name] ?? 0)] as const)
+  return Object.fromEntries(await Promise.all(opened)) as Lines
+}
+
+async function linesTo(port: number): Promise<Socket[]> {
+  const sockets = Array.from({ length: atATime }, () => connect(port, '127.0.0.1').setNoDelay())
+  await Promise.all(sockets.map((socket) => once(socket, 'connect')))
+  return sockets
 }
 
 type Measured = { route: DescribedRoute; samples: Samples<Who> }
 
 /** Milliseconds of so many requests for a route, some at a time. */
-function takers(route: DescribedRoute, lines: Lines): Record<Who, () => Promise<number>> {
-  const taker = (who: Who) => async () => {
-    const [first] = lines[who]
-    if (!first) throw new Error('there is no line')
-    const request = requestOf(route, await credential(who, route))
-    const length = await lengthOfAnswer(first, request)
-    return timed(() =>
-      Promise.all(lines[who].map((line) => askAgain(line, request, length, requests / atATime))),
-    )
-  }
-  return {
-    ours: taker('ours'),
-    home: taker('home'),
-    fastify: taker('fastify'),
-    raw: taker('raw'),
-  }
+const taker = (who: Who, route: DescribedRoute, lines: readonly Socket[]) => async () => {
+  const [first] = lines
+  if (!first) throw new Error('there is no line')
+  const request = requestOf(route, await credential(who, route))
+  const length = await lengthOfAnswer(first, request)
+  return timed(() =>
+    Promise.all(lines.map((line) => askAgain(line, request, length, requests / atATime))),
+  )
 }
+
+const takers = (route: DescribedRoute, lines: Lines): Record<Who, () => Promise<number>> => ({
+  ours: taker('ours', route, lines.ours),
+  home: taker('home', route, lines.home),
+  fastify: taker('fastify', route, lines.fastify),
+  raw: taker('raw', route, lines.raw),
+})
 
 function requestOf(
   { contract, target, type, body = '' }: DescribedRoute,
@@ -190,7 +218,12 @@ function askAgain(socket: Socket, request: Buffer, length: number, times: number
 }
 
 /** By the route that does worst. */
-function judge(measured: readonly Measured[], beside: 'fastify' | 'raw', target: number) {
+function judge(
+  measured: readonly Measured[],
+  beside: 'fastify' | 'raw',
+  target: number,
+  profiles: { ours: string; fastify: string },
+) {
   const compared = measured
     .map(({ route, samples }) => ({
       name: route.contract.name,
@@ -210,6 +243,11 @@ function judge(measured: readonly Measured[], beside: 'fastify' | 'raw', target:
       median(measured.map(({ samples }) => ratioOf(samples[beside], samples.home).ratio)),
     ),
     'median of all routes': rounded(median(compared.map(({ ratio }) => ratio))),
+    'Fastify / bare HTTP, median of all routes': rounded(
+      median(measured.map(({ samples }) => ratioOf(samples.raw, samples.fastify).ratio)),
+    ),
+    'where the time of ours goes (native code is mostly writes to sockets)': profiles.ours,
+    'where that of Fastify goes': profiles.fastify,
     routes: compared.map(({ name, ratio }) => `${name} ${rounded(ratio)}`).join(', '),
   }
   const id = beside === 'fastify' ? 'B14' : `B14.${beside}`

@@ -30,6 +30,7 @@ import {
   type Samples,
 } from './harness.ts'
 import { settingsOf } from './population.ts'
+import { profileOf } from './profile.ts'
 import { worldOf } from './world.ts'
 
 // Data and runs together.
@@ -103,16 +104,20 @@ async function compare({ sql, api, apiRoot, bareRoot }: Asked, size: number): Pr
     (await timed(async () => {
       for (let time = 0; time < times; time += 1) await ask()
     })) / times
+  const query = () => showLineage(sql, id, { direction: 'both', limit: 10_000 })
   const samples = await alternate(roundsAtLeast, {
     json: () => each(() => textAt(asJson)),
     dot: () => each(() => textAt(asDot)),
     bare: () => each(() => bareWalk(sql, id)),
     bareServer: () => each(() => textAt(`${bareRoot}/${id}`)),
-    query: () => each(() => showLineage(sql, id, { direction: 'both', limit: 10_000 })),
+    query: () => each(query),
     client: () => each(() => api.call(lineage.show, { id })),
     walk: () => (isWalked ? timed(walk) : Promise.resolve(Number.NaN)),
   })
-  return judge(size, samples, { isWalked, settings: await settingsOf(sql) })
+  const profile = await profileOf(async () => {
+    for (let time = 0; time < 20 * times; time += 1) await query()
+  })
+  return judge(size, samples, { isWalked, profile, settings: await settingsOf(sql) })
 }
 
 async function textAt(url: string | URL): Promise<string> {
@@ -139,7 +144,7 @@ type Taken = Samples<'json' | 'dot' | 'bare' | 'bareServer' | 'query' | 'client'
 function judge(
   size: number,
   samples: Taken,
-  { isWalked, settings }: { isWalked: boolean; settings: Facts },
+  { isWalked, profile, settings }: { isWalked: boolean; profile: string; settings: Facts },
 ): Finding[] {
   const { json, dot, bare, bareServer, query, client, walk } = samples
   const ofSize = `lineage of ${size} data and runs`
@@ -150,6 +155,7 @@ function judge(
     'the bare walk over bare HTTP, ms': rounded(median(bareServer)),
     'JSON / the bare walk over bare HTTP': rounded(ratioOf(json, bareServer).ratio),
     'our statements and what is made of them, without HTTP, ms': rounded(median(query)),
+    'where their time goes (waiting is for the database)': profile,
     ...(isWalked && { 'a request for each, ms': rounded(median(walk)) }),
     ...settings,
   }
