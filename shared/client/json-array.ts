@@ -15,8 +15,7 @@ export async function* valuesOf(pieces: AsyncIterable<Buffer>): AsyncGenerator<u
   for await (const bytes of pieces) {
     const piece = decoder.decode(bytes, { stream: true })
     let from = 0
-    for (let at = 0; at < piece.length; at += 1) {
-      if (!outline.endsValue(piece.charAt(at))) continue
+    for (let at = 0; (at = outline.endOfValue(piece, at)) < piece.length; at += 1) {
       const value = text + piece.slice(from, at)
       const inside = isFirst ? opened(value) : value
       const isEmpty = isFirst && outline.isClosed && inside.trim() === ''
@@ -37,7 +36,15 @@ function opened(text: string): string {
   return begin.slice(1)
 }
 
-/** Knows of a text, sign by sign, how deep in brackets it is. */
+// What changes nothing where it stands, be it long: within a text all but its end, and around it whole texts. Within a value no comma
+// counts either.
+const idle = {
+  text: /[^"\\]*/y,
+  value: /(?:[^"[\]{}]+|"[^"\\]*")*/y,
+  array: /(?:[^"[\]{},]+|"[^"\\]*")*/y,
+}
+
+/** Knows of a text, piece by piece, how deep in brackets it is. */
 class Outline {
   #depth = 0
   #isText = false
@@ -45,8 +52,22 @@ class Outline {
   /** The outermost array has ended. */
   isClosed = false
 
-  /** True for what stands behind a value of the outermost array: a comma, or the last bracket. */
-  endsValue(sign: string): boolean {
+  /** Where in a piece, from a place on, a value of the outermost array has ended: at a comma, or at the last bracket; else its length. */
+  endOfValue(piece: string, from: number): number {
+    let at = this.#skip(piece, from)
+    while (at < piece.length && !this.#endsValue(piece.charAt(at))) at = this.#skip(piece, at + 1)
+    return at
+  }
+
+  #skip(piece: string, from: number): number {
+    if (this.#isEscaped) return from
+    const signs = this.#isText ? idle.text : this.#depth > 1 ? idle.value : idle.array
+    signs.lastIndex = from
+    signs.test(piece)
+    return signs.lastIndex
+  }
+
+  #endsValue(sign: string): boolean {
     if (this.#isText) {
       this.#isText = this.#isEscaped || sign !== '"'
       this.#isEscaped = !this.#isEscaped && sign === '\\'
