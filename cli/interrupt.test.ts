@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { idOf } from '#shared/client/wire-samples.ts'
 import { until } from '#tests/support/until.ts'
 import { described } from './described.ts'
-import { startTimeOf } from './local-home.ts'
+import { startTimeOf } from './running.ts'
 import { root } from './root.ts'
 import { askingNobody, knit, projectFor, serverThat, tempDir } from './testing.ts'
 

@@ -8,7 +8,7 @@ import { localLog, prepareHome } from '#shared/files/home-folder.ts'
 import { setAside } from '#shared/files/set-aside.ts'
 import type { Context } from './context.ts'
 import { Failure, first } from './failure.ts'
-import { findRunning, type Running } from './local-home.ts'
+import { findRunning, type Running } from './running.ts'
 import { checkProfile, readMapping } from './profile.ts'
 
 const lookedEvery = 100

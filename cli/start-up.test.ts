@@ -25,9 +25,11 @@ function loadedBy(...words: string[]) {
   const urls: string[] = JSON.parse(stderr.split('LOADED ')[1] ?? '[]')
   const files = urls.filter((url) => url.startsWith('file:'))
   const packages = files.flatMap((url) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1] ?? [])
+  const own = files.filter((url) => !url.includes('node_modules'))
   return {
     packages: [...new Set(packages)].toSorted(),
-    own: files.filter((url) => !url.includes('node_modules')).length,
+    own: own.length,
+    domain: own.flatMap((url) => /shared\/domain\/(.+)$/.exec(url)?.[1] ?? []),
   }
 }
 
@@ -54,6 +56,12 @@ test('what asks a server loads neither database, cluster nor archives', () => {
   const { packages, own } = loadedBy('run', 'find')
   expect(packages).toEqual(['citty', 'yaml', 'zod'])
   expect(own).toBeLessThan(95)
+})
+
+test('what asks for data waits for no schema of plans, of runs, or of a local home', () => {
+  const { domain } = loadedBy('data', 'find')
+  expect(domain).toContain('data.ts')
+  for (const other of ['plan.ts', 'run.ts', 'local-start.ts']) expect(domain).not.toContain(other)
 })
 
 test('what asks a server in the clear waits for neither TLS, checksums nor programs of others', async () => {

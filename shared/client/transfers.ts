@@ -4,7 +4,6 @@ import type { IncomingMessage } from 'node:http'
 import { data } from '#shared/contracts/data.ts'
 import { archiveTypes } from '#shared/domain/archive-type.ts'
 import { digestHeader, type RequestOf, type Route } from '#shared/contracts/route.ts'
-import { runs } from '#shared/contracts/runs.ts'
 import type { DataDetail } from '#shared/domain/data.ts'
 import { headersFor, refusal, type ApiOptions, type CallOptions } from './api.ts'
 import { signedIn } from './credential.ts'
@@ -93,6 +92,8 @@ export function transfersOver(
       return Readable.from(file, { objectMode: false })
     },
     async log(runId, { follow, signal } = {}) {
+      // Most of who transfers something reads no log.
+      const { runs } = await import('#shared/contracts/runs.ts')
       const request = { runId, follow: follow ? '' : undefined }
       const response = await download(runs.log, request, { signal })
       return Readable.from(pieces(response), { objectMode: false })

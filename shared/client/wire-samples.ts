@@ -1,6 +1,8 @@
 import type { DataDetail } from '#shared/domain/data.ts'
-import type { PlanDetail, PlanSummary } from '#shared/domain/plan.ts'
-import type { RunDetail, RunSummary } from '#shared/domain/run.ts'
+import type { PlanSummary } from '#shared/domain/plan-summary.ts'
+import type { PlanDetail } from '#shared/domain/plan.ts'
+import type { RunSummary } from '#shared/domain/run-summary.ts'
+import type { RunDetail } from '#shared/domain/run.ts'
 
 /** For tests: things in the shape in which servers send them, with ids made of a letter and a number. */
 

@@ -1,12 +1,7 @@
 import { formatAnnotation, type Annotation } from '#shared/domain/annotation.ts'
 import { formatLabel, onNodeModes, type OnNode } from '#shared/domain/on-node.ts'
-import type {
-  Downstream,
-  PlanDetail,
-  PlanSummary,
-  PlanUsage,
-  Upstream,
-} from '#shared/domain/plan.ts'
+import type { PlanSummary } from '#shared/domain/plan-summary.ts'
+import type { Downstream, PlanDetail, PlanUsage, Upstream } from '#shared/domain/plan.ts'
 import { readTagQuery, shownMountTags, type Tag } from '#shared/domain/tag.ts'
 import { showTags, type LogPoint, type Mountpoint } from '#shared/domain/wire.ts'
 import type { IdSink } from './id-list.ts'

@@ -1,4 +1,5 @@
-import type { FailureCause, RunAttempt, RunDetail, RunSummary } from '#shared/domain/run.ts'
+import type { RunSummary } from '#shared/domain/run-summary.ts'
+import type { FailureCause, RunAttempt, RunDetail } from '#shared/domain/run.ts'
 import { reasonOf } from '#shared/domain/run-reason.ts'
 import type { RunStatus } from '#shared/domain/run-states.ts'
 import { formatTime } from '#shared/domain/time.ts'

@@ -1,4 +1,5 @@
-import type { FailureCause, RunExit } from '#shared/domain/run.ts'
+import type { RunExit } from '#shared/domain/run-summary.ts'
+import type { FailureCause } from '#shared/domain/run.ts'
 import { type Next, type RunStatus } from '#shared/domain/run-states.ts'
 import { toldPerPlan } from '#shared/contracts/events.ts'
 import { dropOutputs } from './garbage.ts'

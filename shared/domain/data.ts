@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { KnitId } from './ids.ts'
-import { PlanSummary } from './plan.ts'
-import { RunSummary } from './run.ts'
+import { PlanSummary } from './plan-summary.ts'
+import { RunSummary } from './run-summary.ts'
 import { isSystemTag, TagIn } from './tag.ts'
 import { LogPoint, Mountpoint, TagOut } from './wire.ts'
 

@@ -5,6 +5,7 @@ import { parseImage, type Image } from './image.ts'
 import { Invalid } from './invalid.ts'
 import { checkedPath, checkOverlap, inPathOrder } from './mountpoint.ts'
 import { checkedOnNode, LabelText, type OnNode } from './on-node.ts'
+import { PlanSummary } from './plan-summary.ts'
 import { PlanPreview } from './preview.ts'
 import { Quantity } from './quantity.ts'
 import {
@@ -285,18 +286,6 @@ export const SetServiceAccount = z
   })
   .nullish()
   .meta({ id: 'SetServiceAccount' })
-
-export const PlanSummary = z
-  .object({
-    planId: PlanId,
-    image: z.string().optional().describe('repository:tag; absent for built-in plans.'),
-    entrypoint: z.array(z.string()).optional().describe("Replaces the image's entrypoint."),
-    args: z.array(z.string()).optional().describe("Replaces the image's arguments."),
-    name: z.string().optional().describe('Only built-in plans: knit#uploaded or knit#imported.'),
-    annotations: z.array(z.string()).optional().describe('KEY=VALUE, sorted.'),
-  })
-  .meta({ id: 'PlanSummary' })
-export type PlanSummary = z.infer<typeof PlanSummary>
 
 const Upstream = z
   .object({

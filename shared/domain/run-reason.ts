@@ -1,5 +1,5 @@
 import { systemExits } from './run-exits.ts'
-import type { RunExit } from './run.ts'
+import type { RunExit } from './run-summary.ts'
 import type { RunStatus } from './run-states.ts'
 
 /** What is known of why a run is where it is. */

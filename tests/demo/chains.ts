@@ -1,5 +1,6 @@
 import type { DataDetail } from '#shared/domain/data.ts'
-import type { PlanDetail, PlanSummary } from '#shared/domain/plan.ts'
+import type { PlanSummary } from '#shared/domain/plan-summary.ts'
+import type { PlanDetail } from '#shared/domain/plan.ts'
 import type { RunDetail } from '#shared/domain/run.ts'
 
 /** The value of the first tag with this key. */

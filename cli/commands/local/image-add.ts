@@ -2,8 +2,8 @@ import { resolve } from 'node:path'
 import * as z from 'zod'
 import { outputArgs, positional } from '../../args.ts'
 import { command } from '../../command.ts'
-import { homeArgs } from '../../local-home.ts'
 import { printImages } from '../../local-images.ts'
+import { homeArgs } from './home-args.ts'
 
 export default command({
   about: 'Register a root file system, or the archive of an image, under a name.',

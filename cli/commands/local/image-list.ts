@@ -1,7 +1,7 @@
 import { outputArgs } from '../../args.ts'
 import { command } from '../../command.ts'
-import { homeArgs } from '../../local-home.ts'
 import { printImages } from '../../local-images.ts'
+import { homeArgs } from './home-args.ts'
 
 export default command({
   about: 'List the images that were added.',

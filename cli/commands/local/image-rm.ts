@@ -3,7 +3,8 @@ import { positional } from '../../args.ts'
 import { confirmed, yesArgs } from '../../ask.ts'
 import { command } from '../../command.ts'
 import { runInForeground } from '../../foreground.mjs'
-import { homeArgs, localHome, requireProgram } from '../../local-home.ts'
+import { localHome, requireProgram } from '../../local-home.ts'
+import { homeArgs } from './home-args.ts'
 
 export default command({
   about: 'Delete an image that was added.',

@@ -10,7 +10,7 @@ import {
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { expect, test } from 'vitest'
-import { startTimeOf } from '../../local-home.ts'
+import { startTimeOf } from '../../running.ts'
 import { knit, tempDir } from '../../testing.ts'
 
 /** Stands for the program of the local home: writes what that writes, answers /healthz, and ends on SIGTERM. */

@@ -7,8 +7,10 @@ import { toggle } from '../../args.ts'
 import { agreed, isSomebodyThere } from '../../ask.ts'
 import { command } from '../../command.ts'
 import { Failure, first, UsageError } from '../../failure.ts'
-import { findRunning, homeArgs, localHome } from '../../local-home.ts'
+import { localHome } from '../../local-home.ts'
+import { findRunning } from '../../running.ts'
 import { note } from '../../output.ts'
+import { homeArgs } from './home-args.ts'
 
 export default command({
   about: 'Delete the system of this machine with all its data, plans and runs.',

@@ -7,8 +7,10 @@ import { command } from '../../command.ts'
 import type { Context } from '../../context.ts'
 import { Failure, first } from '../../failure.ts'
 import { runInForeground } from '../../foreground.mjs'
-import { findRunning, homeArgs, localHome, requireProgram, type Running } from '../../local-home.ts'
+import { localHome, requireProgram } from '../../local-home.ts'
+import { findRunning, type Running } from '../../running.ts'
 import { startDetached } from '../../start-detached.ts'
+import { homeArgs } from './home-args.ts'
 
 const passedOn = {
   port: flag(localStart.port, { hint: 'PORT' }),

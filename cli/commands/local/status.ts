@@ -2,8 +2,10 @@ import { shellLine } from '#shared/domain/shell.ts'
 import { flag, Format, formatHelp } from '../../args.ts'
 import { asCalled } from '../../called.ts'
 import { command } from '../../command.ts'
-import { findRunning, homeArgs, localHome, type Running } from '../../local-home.ts'
+import { localHome } from '../../local-home.ts'
+import { findRunning, type Running } from '../../running.ts'
 import { print, type Column } from '../../output.ts'
+import { homeArgs } from './home-args.ts'
 
 type Status = { running: boolean; home: string } & Partial<
   Pick<Running, 'apiRoot' | 'pid' | 'engine'>

@@ -4,8 +4,10 @@ import { shellLine } from '#shared/domain/shell.ts'
 import { localLog } from '#shared/files/home-folder.ts'
 import { command } from '../../command.ts'
 import { Failure } from '../../failure.ts'
-import { findRunning, homeArgs, isAlive, localHome } from '../../local-home.ts'
+import { localHome } from '../../local-home.ts'
+import { findRunning, isAlive } from '../../running.ts'
 import { note } from '../../output.ts'
+import { homeArgs } from './home-args.ts'
 
 const patience = 60_000
 const lookedEvery = 50

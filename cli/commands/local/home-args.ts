@@ -1,0 +1,6 @@
+import { localStart } from '#shared/domain/local-start.ts'
+import { flag } from '../../args.ts'
+
+export const homeArgs = {
+  home: flag(localStart.home, { hint: 'DIR' }),
+}
