@@ -1,4 +1,5 @@
-import { writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { licensesOf } from './licenses.ts'
@@ -7,12 +8,14 @@ import { licensesOf } from './licenses.ts'
  * Makes the command line one file, `cli.cjs`, with the licences of all there is in it beside it; tells what it is made of.
  *
  * It is CommonJS: a module of Node is then loaded where it is first needed and not before all else, and an executable takes it.
- * Every command is in it, and evaluated when it is called.
+ * Every command is in it, and evaluated when it is called. The last line is the digest of all before: whoever keeps what was compiled of
+ * it knows by that what it was.
  */
 export async function bundle(dist: string, { sourcemap = false } = {}) {
+  const file = join(dist, 'cli.cjs')
   const { metafile } = await build({
     entryPoints: [join(import.meta.dirname, 'main.ts')],
-    outfile: join(dist, 'cli.cjs'),
+    outfile: file,
     metafile: true,
     // In a file of its own.
     sourcemap: sourcemap && 'external',
@@ -26,6 +29,8 @@ export async function bundle(dist: string, { sourcemap = false } = {}) {
     legalComments: 'none',
     logLevel: 'warning',
   })
+  const digest = createHash('sha256').update(readFileSync(file)).digest('hex')
+  appendFileSync(file, `// ${digest}\n`)
   writeFileSync(join(dist, 'licenses.txt'), licensesOf(join(import.meta.dirname, '..')))
   return metafile
 }

@@ -11,7 +11,7 @@ function start() {
   require('node:module').enableCompileCache()
   const installed = __dirname.split(/[\\/]/).includes('node_modules')
   if (existsSync(`${__dirname}/main.ts`) && !installed) void import('./main.ts')
-  else require('../dist/cli.cjs')
+  else require('./start-bundle.cjs')
 }
 
 /** @param {number} exitCode */

@@ -3,7 +3,14 @@ import { dirname, join } from 'node:path'
 import manifest from '../package.json' with { type: 'json' }
 
 const here = import.meta.dirname
-const launcher = ['knit.cjs', 'own-node.cjs', 'foreground.mjs', 'knit.1']
+const launcher = [
+  'knit.cjs',
+  'own-node.cjs',
+  'foreground.mjs',
+  'start-bundle.cjs',
+  'run-bundle.cjs',
+  'knit.1',
+]
 
 /** Makes the folder of an npm package that brings `knit`, a client, and depends on nothing. */
 export function makePackage({ dist, folder }: { dist: string; folder: string }): void {

@@ -1,8 +1,12 @@
 import { execFile } from 'node:child_process'
-import { copyFile, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { copyFile, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
+import { build } from 'esbuild'
+import { stubOfTheWire } from '#shared/client/stub-of-the-wire.ts'
+import { sampleData, sampleRun } from '#shared/client/wire-samples.ts'
+import { makePackage } from '../npm-package.ts'
 import { here, nodeOf, whyNot } from './platform-node.ts'
 
 const run = promisify(execFile)
@@ -50,18 +54,42 @@ async function makeBlob(draft: string, { platform, dist, maker }: Parts): Promis
   // Not every package brings it, and of one version it is the same.
   const itself = await readFile(join(dirname(maker), '../LICENSE'), 'utf8')
   await writeFile(licenses, [ours, `node\n\n${itself}`].join(`\n${'-'.repeat(80)}\n\n`))
+  const main = join(draft, 'main.cjs')
+  const entry = join(import.meta.dirname, 'main.cjs')
+  await build({ entryPoints: [entry], outfile: main, bundle: true, platform: 'node' })
   const config = {
-    main: 'cli.cjs',
+    main,
     output,
-    assets: { 'licenses.txt': licenses },
+    assets: {
+      'cli.cjs': resolve(dist, 'cli.cjs'),
+      'licenses.txt': licenses,
+      // What V8 has compiled is good for the platform it was compiled on.
+      ...(platform === here && (await compiled(draft, { dist, maker }))),
+    },
     disableExperimentalSEAWarning: true,
-    // What V8 has compiled is good for the platform it was compiled on.
-    useCodeCache: platform === here,
   }
   const file = join(draft, 'sea.json')
   await writeFile(file, JSON.stringify(config))
-  await run(maker, ['--experimental-sea-config', file], { cwd: dist })
+  await run(maker, ['--experimental-sea-config', file])
   return output
+}
+
+/** What V8 compiles for a few command lines, as an installed package keeps it. */
+async function compiled(draft: string, { dist, maker }: Omit<Parts, 'platform'>) {
+  const [folder, kept, store] = [join(draft, 'npm'), join(draft, 'compiled'), join(draft, 'store')]
+  makePackage({ dist, folder })
+  const found = [sampleData('d1', sampleRun('u1', {}), [sampleRun('r1', {})], ['type:photo'])]
+  await using server = await stubOfTheWire(() => ({ json: found }))
+  await writeFile(store, `made:\n    apiRoot: ${server.apiRoot}\n    cert: {}\n`)
+  const env = { KNIT_PROFILE: 'made', KNIT_PROFILE_STORE: store, NODE_COMPILE_CACHE: kept }
+  for (const words of [['--version'], ['--help'], ['data', 'find']])
+    await run(maker, [join(folder, 'cli/knit.cjs'), ...words], { cwd: draft, env })
+  const files = await readdir(kept, { recursive: true })
+  const assets = files.flatMap((file) => {
+    const [, kind] = /knit-\w+-(.+)$/.exec(file) ?? []
+    return kind === undefined ? [] : [[`compiled/${kind}`, join(kept, file)] as const]
+  })
+  return Object.fromEntries(assets)
 }
 
 /** By a process of its own: it takes several times the room of the file. */

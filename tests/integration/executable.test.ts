@@ -70,6 +70,27 @@ test('it says its version and helps without a Node', building, async ({ made }) 
   })
 })
 
+test('it brings what V8 compiles of it', building, async ({ made }) => {
+  const witness = join(made.folder, 'witness.cjs')
+  writeFileSync(witness, tellsWhatIsTaken)
+  const env = { HOME: made.folder, NODE_OPTIONS: `--require ${witness}` }
+  for (const words of [['--version'], ['--help'], ['profile', 'list'], ['data', 'ls', '--help']]) {
+    const child = spawn(join(made.bin, 'knit'), words, { env, stdio: ['ignore', 'ignore', 'pipe'] })
+    expect(await text(child.stderr), words.join(' ')).toMatch(/^taken\n/)
+  }
+})
+
+const tellsWhatIsTaken = `
+  const vm = require('node:vm')
+  const { Script } = vm
+  vm.Script = class extends Script {
+    constructor(source, options) {
+      super(source, options)
+      process._rawDebug(options.cachedData && !this.cachedDataRejected ? 'taken' : 'not taken')
+    }
+  }
+`
+
 test('it goes the whole way with a local home', building, async ({ made }) => {
   const { folder, home, knit } = made
   const work = join(folder, 'work')

@@ -69,6 +69,8 @@ test('the npm package holds the program, its launcher and its pages, and nothing
       "cli/knit.1",
       "cli/knit.cjs",
       "cli/own-node.cjs",
+      "cli/run-bundle.cjs",
+      "cli/start-bundle.cjs",
       "dist/cli.cjs",
       "dist/licenses.txt",
       "package.json",
