@@ -1,17 +1,23 @@
+import { writeSync } from 'node:fs'
 import { plainMessage } from '#shared/files/plain-message.ts'
 import { version } from './version.ts'
 
-const { argv, stdout } = process
-
-stdout.on('error', endUnheard)
-
-const words = argv.slice(2)
+const words = process.argv.slice(2)
 // What other programs ask most often needs nothing of the rest.
-if (words.length === 1 && words[0] === '--version') stdout.write(`${version}\n`)
+if (words.length === 1 && words[0] === '--version') say(`${version}\n`)
 else void runAll()
 
+function say(text: string): void {
+  try {
+    // Streams take longer to load than all else that is needed here.
+    writeSync(1, text)
+  } catch {
+    process.stdout.on('error', endUnheard).write(text)
+  }
+}
+
 async function runAll(): Promise<void> {
-  process.stderr.on('error', endUnheard)
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', endUnheard)
   const { program } = await import('./program.ts')
   process.exitCode = await program(words)
 }
