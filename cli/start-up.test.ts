@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { bundleSize } from '#tests/support/bundle-size.ts'
@@ -84,4 +85,12 @@ test('what is evaluated before a command is known is at most 150 KB of the bundl
   expect(eager).toBeGreaterThan(50_000)
   expect(eager).toBeLessThanOrEqual(150_000)
   expect(later).toBeGreaterThan(eager)
+})
+
+test('the last line of the bundle is the digest of the rest', async () => {
+  const dir = tempDir()
+  await bundle(dir)
+  const text = readFileSync(join(dir, 'cli.cjs'), 'utf8')
+  const [, rest = '', digest] = /^(.*\n)\/\/ (\w+)\n$/s.exec(text) ?? []
+  expect(createHash('sha256').update(rest).digest('hex')).toBe(digest)
 })
