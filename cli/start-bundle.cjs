@@ -1,5 +1,12 @@
 /* Starts the bundle of an installed package. What V8 has compiled is kept where Node keeps what it compiles, unless that is not wanted. */
-const { readFileSync, renameSync, writeFileSync } = require('node:fs')
+const {
+  closeSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} = require('node:fs')
 const { getCompileCacheDir } = require('node:module')
 const { join } = require('node:path')
 const { runBundle } = require('./run-bundle.cjs')
@@ -22,15 +29,22 @@ function placeOf(kind) {
 }
 
 /**
+ * The place may be below one that everybody can write to: what is compiled is run, and so is taken from nobody but oneself.
+ *
  * @param {string} kind
  * @returns {Buffer | undefined}
  */
 function compiledFor(kind) {
-  const place = placeOf(kind)
+  let kept
   try {
-    return readFileSync(place)
+    kept = openSync(placeOf(kind))
+    const { uid } = fstatSync(kept)
+    // Windows has no such numbers, and such places for each user.
+    return uid === (process.getuid?.() ?? uid) ? readFileSync(kept) : undefined
   } catch {
     return undefined
+  } finally {
+    if (kept !== undefined) closeSync(kept)
   }
 }
 

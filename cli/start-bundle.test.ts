@@ -74,6 +74,17 @@ test('of another bundle nothing is taken, be it as long', () => {
   expect(knit('data find')).toBe('two\ntaken\n')
 })
 
+test('what somebody else has put there is not run', () => {
+  const knit = installed(tempDir(), program)
+  const another = { NODE_OPTIONS: `--import ${asAnotherUser}` }
+  expect(knit('data find', another)).toBe('one\nnone\n')
+  expect(knit('data find', another)).toBe('one\nnone\n')
+  expect(knit('data find')).toBe('one\ntaken\n')
+})
+
+const asAnotherUser =
+  'data:text/javascript,process.getuid=new(Proxy)(process.getuid,{apply:(...all)=>Reflect.apply(...all)+1})'
+
 test('a command that fails leaves nothing, nor does any where nothing is to be kept', () => {
   const kept = tempDir()
   const failing = installed(kept, `process.exitCode = 2\n`)
