@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { appendFile, chmod, link, lstat, mkdir, readdir, readFile } from 'node:fs/promises'
 import { readlink, symlink, truncate, utimes, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -75,7 +76,7 @@ const TREE: Tree = {
   'nested/also/empty/': 'dir',
   'nothing.txt': '',
   'dir/b.txt': 'x'.repeat(100_000),
-  'dir/large.bin': 'yz'.repeat(400_000),
+  'dir/large.bin': randomBytes(400_000).toString('hex'),
   'bin/run': { mode: 0o755, text: '#!/bin/sh' },
   private: { mode: 0o600, text: 'secret' },
   'read-only': { mode: 0o444, text: 'as it is' },

@@ -126,20 +126,21 @@ function written(write: (done: (error?: Error | null) => void) => void): Promise
 
 /**
  * Gathers small pieces: each one given to zlib costs a turn through the thread pool, three for every small file. All but the last are
- * exactly as long, whatever they are made of: what zstd makes of bytes depends on how they are given to it.
+ * exactly as long, whatever they are made of: what zstd makes of bytes depends on how they are given to it. All lie in the same memory,
+ * one after another: who asks for the next has no more use for the last.
  */
 async function* inChunks(tar: Pack): AsyncGenerator<Buffer> {
-  let pieces: Buffer[] = []
-  let missing = CHUNK
-  for await (let piece of tar as AsyncIterable<Buffer>) {
-    while (piece.length >= missing) {
-      yield Buffer.concat([...pieces, piece.subarray(0, missing)])
-      piece = piece.subarray(missing)
-      pieces = []
-      missing = CHUNK
+  const chunk = Buffer.allocUnsafe(CHUNK)
+  let filled = 0
+  for await (const piece of tar as AsyncIterable<Buffer>) {
+    for (let taken = 0; taken < piece.length;) {
+      const copied = piece.copy(chunk, filled, taken)
+      taken += copied
+      filled += copied
+      if (filled < CHUNK) continue
+      yield chunk
+      filled = 0
     }
-    pieces.push(piece)
-    missing -= piece.length
   }
-  yield Buffer.concat(pieces)
+  yield chunk.subarray(0, filled)
 }

@@ -61,7 +61,9 @@ export async function* contentOf(
   try {
     let left = file.stats.size
     for (;;) {
-      const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(PIECE), 0, PIECE)
+      // Room for one byte more than there should be, to see whether there is one.
+      const room = Buffer.allocUnsafe(Math.min(PIECE, left + 1))
+      const { bytesRead, buffer } = await handle.read(room, 0, room.length)
       if ((bytesRead > left && !growing) || (bytesRead === 0 && left > 0)) throw changed(file.path)
       const taken = Math.min(bytesRead, left)
       if (taken === 0) return

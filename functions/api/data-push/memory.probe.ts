@@ -10,7 +10,8 @@ import { ScriptedCluster } from '#tests/support/scripted-cluster.ts'
 import { openDoor } from '../../local/door.ts'
 
 // Run as a process of its own: `memory.probe.ts <url> <socket folder> <database> <folder>` serves the API and writes where. For
-// each line it is told it writes the peak of its memory so far, in bytes; it ends when there are no more lines.
+// each line it is told it writes the peaks of its memory so far, of all of it and of what its buffers hold, in bytes; it ends when there
+// are no more lines.
 const [url, path, database, folder] = process.argv.slice(2)
 if (!url || !path || !database || !folder)
   throw new Error('usage: <url> <path> <database> <folder>')
@@ -36,8 +37,12 @@ const door = await openDoor({
   tracer: createTracer(),
   relay: { wake: () => {}, drain: async () => 0, settled: async () => {} },
 })
+let buffers = 0
+const look = () => (buffers = Math.max(buffers, process.memoryUsage().arrayBuffers))
+const looking = setInterval(look, 10)
 console.log(door.apiRoot)
 for await (const _ of createInterface({ input: process.stdin }))
-  console.log(process.resourceUsage().maxRSS * 1024)
+  console.log(JSON.stringify({ all: process.resourceUsage().maxRSS * 1024, buffers }))
+clearInterval(looking)
 await door.close()
 await sql.end()
