@@ -9,6 +9,12 @@ import { isSea } from 'node:sea'
 const littleRoom = '--max-semi-space-size=4'
 
 /**
+ * How many heaps the threads of the process share, which only its environment can say: with the one that each thread takes by itself, and
+ * keeps what it ever had, an idle home is 10 MiB larger, and one that has moved thousands of files 25.
+ */
+const fewHeaps = ['/usr/bin/env', 'MALLOC_ARENA_MAX=2']
+
+/**
  * The words that start the system of this machine: a bundle lies beside that of this program, else there is the source. A mere client
  * has neither, and an executable is one: it is no Node that another program could be started with.
  */
@@ -17,5 +23,7 @@ export function localProgram(): string[] {
   const bundle = join(import.meta.dirname, 'local.mjs')
   const source = join(import.meta.dirname, '../functions/local.ts')
   const program = [bundle, source].find((path) => existsSync(path))
-  return program === undefined ? [] : [process.execPath, littleRoom, program]
+  if (program === undefined) return []
+  const heaps = process.platform === 'linux' ? fewHeaps : []
+  return [...heaps, process.execPath, littleRoom, program]
 }

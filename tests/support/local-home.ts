@@ -90,8 +90,8 @@ function launch(
   folder: string,
   { args = [], env = {}, node = [], ownGroup = false }: HomeOptions,
 ): { child: ChildProcess; output: () => string } {
-  const [file = '', ...program] = localProgram()
-  const child = spawn(file, [...node, ...program, 'start', '--home', folder, ...args], {
+  const [file = '', ...words] = localProgram().toSpliced(-1, 0, ...node)
+  const child = spawn(file, [...words, 'start', '--home', folder, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
     detached: ownGroup,
