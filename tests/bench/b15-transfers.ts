@@ -18,6 +18,7 @@ import {
   timed,
   type Bench,
   type Benchmark,
+  type Facts,
   type Finding,
 } from './harness.ts'
 import { blackBox, type BlackBox } from './home.ts'
@@ -48,17 +49,18 @@ export default {
   },
   async run(bench) {
     const box = await blackBox(bench)
+    const memory = idleMemory(box)
     const folder = await bench.folder('transfers')
     const places: Places = { source: join(folder, 'source'), target: join(folder, 'target') }
     makeMixed(places.source)
-    const findings = [
-      await besidePipeline(bench, box, places, 'gzip'),
-      await besidePipeline(bench, box, places, 'zstd'),
-    ]
+    const gzip = await besidePipeline(bench, box, places, 'gzip')
+    memory['most after gzip, MiB'] = mostMemoryOf(box)
+    const zstd = await besidePipeline(bench, box, places, 'zstd')
+    memory['most after zstd, MiB'] = mostMemoryOf(box)
     rmSync(places.source, { recursive: true })
     makeSmall(places.source)
-    findings.push(await besideTar(box, places))
-    return [...findings, memoryOfHome(box)]
+    const small = await besideTar(box, places)
+    return [gzip, zstd, small, memoryOfHome(box, memory)]
   },
 } satisfies Benchmark
 
@@ -157,13 +159,21 @@ async function besideTar(box: BlackBox, places: Places): Promise<Finding> {
   )
 }
 
-const memoryOfHome = ({ running: { pid } }: BlackBox): Finding => {
-  const most = memoryOf(pid, 'VmHWM')
+/** What a home has that has moved nothing, and of that Node and what it has loaded from files. */
+const idleMemory = ({ running: { pid } }: BlackBox): Facts => ({
+  'idle, MiB': memoryOf(pid, 'VmRSS'),
+  'of that, pages of Node and other files, MiB': memoryOf(pid, 'RssFile'),
+})
+
+const mostMemoryOf = ({ running: { pid } }: BlackBox): number => memoryOf(pid, 'VmHWM')
+
+function memoryOfHome(box: BlackBox, facts: Facts): Finding {
+  const most = mostMemoryOf(box)
   return finding(
     { id: 'B15.memory', what: 'most memory (VmHWM) of the home that moved all of it', unit: 'MiB' },
     { ratio: most, min: most, max: most },
     atMost(mostMemory),
-    {},
+    facts,
   )
 }
 

@@ -62,8 +62,8 @@ function ask(port: number, path: string, method: string): Promise<number | undef
   })
 }
 
-/** MiB of a line of /proc/PID/status, such as VmRSS, or VmHWM for the most it ever was. */
-export function memoryOf(pid: number, line: 'VmRSS' | 'VmHWM'): number {
+/** MiB of a line of /proc/PID/status, such as VmRSS, VmHWM for the most it ever was, or RssFile for what it has of files, its own program first. */
+export function memoryOf(pid: number, line: 'VmRSS' | 'VmHWM' | 'RssFile'): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
   return Number(new RegExp(`${line}:\\s+(\\d+) kB`).exec(status)?.[1]) / 1024
 }
