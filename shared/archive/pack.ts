@@ -127,7 +127,7 @@ function written(write: (done: (error?: Error | null) => void) => void): Promise
 /**
  * Gathers small pieces: each one given to zlib costs a turn through the thread pool, three for every small file. All but the last are
  * exactly as long, whatever they are made of: what zstd makes of bytes depends on how they are given to it. All lie in the same memory,
- * one after another: who asks for the next has no more use for the last.
+ * one after another: a chunk is more than the compressor lets wait, so who asks for the next has no more use for the last.
  */
 async function* inChunks(tar: Pack): AsyncGenerator<Buffer> {
   const chunk = Buffer.allocUnsafe(CHUNK)
