@@ -1,4 +1,4 @@
-import '#shared/files/few-buffers.ts'
+import './few-buffers.ts'
 import zlib, { constants } from 'node:zlib'
 import type { Transform } from 'node:stream'
 import type { Coding } from '#shared/domain/archive-type.ts'
