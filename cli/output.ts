@@ -1,4 +1,3 @@
-import type { Writable } from 'node:stream'
 import { stringify } from 'yaml'
 import { visible } from '#shared/domain/visible.ts'
 import type { Format } from './args.ts'
@@ -93,10 +92,6 @@ const names = <T>(things: readonly T[], [first]: readonly Column<T>[]): string =
 
 const yaml = (value: unknown): string =>
   stringify(value, { lineWidth: 0, aliasDuplicateObjects: false })
-
-export const printJson = (ctx: { stdout: Writable }, value: unknown): void => {
-  ctx.stdout.write(`${json(value)}\n`)
-}
 
 const indent = ' '.repeat(4)
 
