@@ -17,6 +17,7 @@ export async function countWrites(
   bench: Bench,
   there: Installation,
 ): Promise<() => Promise<Writes>> {
+  await mustBeOne(there)
   const nameOf = (operation: string) => `${there.namespace}-${operation.toLowerCase()}`
   for (const operation of operations) await addPolicy(bench, there, nameOf(operation), operation)
   const read = async (): Promise<Writes> => {
@@ -25,6 +26,18 @@ export async function countWrites(
   }
   await untilCounting(there, read)
   return read
+}
+
+/** Each API server counts what itself is asked, and one of them tells. */
+async function mustBeOne({ kubectl }: Installation): Promise<void> {
+  const selector = 'kubernetes.io/service-name=kubernetes'
+  const path = 'jsonpath={.items[*].endpoints[*].addresses[0]}'
+  const all = ['get', 'endpointslices', '-n', 'default', '-l', selector, '-o', path]
+  const servers = new Set((await kubectl(...all)).split(' '))
+  if (servers.size > 1)
+    throw new Error(
+      `writes are counted where there is one API server; here are ${servers.size}: ${[...servers].join(', ')}`,
+    )
 }
 
 async function addPolicy(

@@ -52,7 +52,9 @@ export default {
       histories.push(...chain)
       for (const [step, { runId }] of chain.entries()) {
         const maker = chain[step - 1]?.runId ?? from
-        ways.push(deliveries(all, { from: maker, planId: planIds[step] ?? '', runId }))
+        const way = deliveries(all, { from: maker, planId: planIds[step] ?? '', runId })
+        if (way.length === 0) throw new Error(`no event was seen on the way to ${runId}`)
+        ways.push(way)
       }
     }
     const cold = await fromZero(bench, there, async () => (await pushOne()).chain[0])

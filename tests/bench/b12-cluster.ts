@@ -42,7 +42,7 @@ export default {
     const scene: Scene = {
       there,
       followed: await followWorkers(bench, there),
-      bare: bareClient(bench, there),
+      bare: await bareClient(bench, there),
       node: await fakeNode(bench, there),
       readWrites: await countWrites(bench, there),
       volumes: await pushAll(bench, there, Math.round(Math.cbrt(bench.options.runs ?? 216))),

@@ -35,7 +35,7 @@ export default {
   async run(bench) {
     const there = await installation(bench)
     const followed = await followWorkers(bench, there)
-    const bare = bareClient(bench, there)
+    const bare = await bareClient(bench, there)
     const push = await pusher(bench, there)
     const tag = 'bench-steps'
     const first = volumeOf((await push(`${tag}:bare`)).knitId)

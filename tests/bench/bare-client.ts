@@ -10,7 +10,7 @@ import { jobOf } from '#shared/adapters/kubernetes-cluster/job.ts'
 import type { Api } from '#shared/adapters/kubernetes-cluster/api.ts'
 import type { WorkerSpec } from '#shared/domain/worker.ts'
 import { waitingFor, type Bench } from './harness.ts'
-import type { Installation } from './installation.ts'
+import { make, type Installation } from './installation.ts'
 
 /** Whoever wants Jobs and nothing else: the client of Kubernetes, asked directly, with the Jobs and claims that we make. */
 export type BareClient = {
@@ -34,13 +34,23 @@ export const bareName = (what: string): string => `${prefix}${what}-${randomUUID
 
 const prefix = 'bench-'
 
-export function bareClient(
-  bench: Bench,
-  { kubernetes: { batch, core }, settings }: Installation,
-): BareClient {
+export async function bareClient(bench: Bench, there: Installation): Promise<BareClient> {
+  const { kubernetes, settings } = there
+  const { batch, core } = kubernetes
   const { namespace, volumes } = settings
   if (volumes.layout !== 'per-data')
     throw new Error('a bare client makes claims, one for each Data')
+  // Where a network keeps to policies, who keeps the log would otherwise ask in vain, and be slow.
+  await make(bench, there, {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: { name: nobody },
+    spec: {
+      podSelector: { matchLabels: { [managedBy]: nobody } },
+      policyTypes: ['Egress'],
+      egress: [{}],
+    },
+  })
   const client: BareClient = {
     makeClaim(name) {
       const claim = claimOf({ name, labels: {} }, volumes)

@@ -24,7 +24,7 @@ const rounds = 5
 export async function coldPush(bench: Bench, there: Installation): Promise<Finding> {
   const followed = await followWorkers(bench, there)
   const push = await pusher(bench, there)
-  const bare = bareClient(bench, there)
+  const bare = await bareClient(bench, there)
   const tag = 'bench:cold'
   const planId = await applyNothing(there, { inputs: [{ path: '/in', tags: [tag] }], log: {} })
   let pushes = 0

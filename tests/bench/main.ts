@@ -43,15 +43,18 @@ async function bench(
   const runs = values.runs === undefined ? undefined : Number(values.runs)
   if (runs !== undefined && !(Number.isInteger(runs) && runs > 0))
     throw new Misused(`--runs takes a number of Runs, not ${values.runs}`)
-  const { findings, skipped } = await runAll(chosen, runs === undefined ? {} : { runs })
-  if (values.json) writeFileSync(values.json, `${JSON.stringify(findings, null, 2)}\n`)
-  for (const [table, shown] of scale === 1 ? tablesOf(ids, runs) : []) {
-    const rows = findings.filter((row) => shown.some(({ id }) => id === idOf(row)))
-    if (rows.length > 0) await writeReport(table, rows)
-  }
+  // What was found is kept whatever becomes of what all of them share.
+  const { skipped, broken } = await withBench(async (outer) => {
+    const outcome = await runAll(chosen, runs === undefined ? {} : { runs }, outer)
+    if (values.json) writeFileSync(values.json, `${JSON.stringify(outcome.findings, null, 2)}\n`)
+    for (const [table, shown] of scale === 1 ? tablesOf(ids, runs) : []) {
+      const rows = outcome.findings.filter((row) => shown.some(({ id }) => id === idOf(row)))
+      if (rows.length > 0) await writeReport(table, rows)
+    }
+    return outcome
+  })
   // A target that is missed is a result; only a benchmark that breaks is a failure, or one that was asked for by name and cannot be.
-  const left = ids.length === 0 ? skipped : 0
-  return new Set(findings.map(idOf)).size + left < chosen.length ? 1 : 0
+  return broken + (ids.length === 0 ? 0 : skipped) > 0 ? 1 : 0
 }
 
 /** Of the benchmark that a finding is of. */
@@ -71,39 +74,47 @@ function tablesOf(
   return tables.filter(([, shown]) => ids.length === 0 || shown.every(({ id }) => ids.includes(id)))
 }
 
-type Outcome = { findings: Finding[]; skipped: number }
+type Outcome = { findings: Finding[]; skipped: number; broken: number }
 
-async function runAll(chosen: readonly Benchmark[], options: BenchOptions): Promise<Outcome> {
-  return withBench(async (outer) => {
-    const outcome: Outcome = { findings: [], skipped: 0 }
-    for (const benchmark of chosen) {
-      const { id, what } = benchmark
-      console.log(`${id}: ${what}`)
-      const why = benchmark.missing?.()
-      if (why === undefined) outcome.findings.push(...(await runOne(benchmark, options, outer)))
-      else {
-        console.log(`  not run: ${why}`)
-        outcome.skipped += 1
-      }
+async function runAll(
+  chosen: readonly Benchmark[],
+  options: BenchOptions,
+  outer: Bench,
+): Promise<Outcome> {
+  const outcome: Outcome = { findings: [], skipped: 0, broken: 0 }
+  for (const benchmark of chosen) {
+    console.log(`${benchmark.id}: ${benchmark.what}`)
+    const why = benchmark.missing?.()
+    if (why === undefined) {
+      const { findings, broke } = await runOne(benchmark, options, outer)
+      outcome.findings.push(...findings)
+      if (broke) outcome.broken += 1
+    } else {
+      console.log(`  not run: ${why}`)
+      outcome.skipped += 1
     }
-    return outcome
-  })
+  }
+  return outcome
 }
 
-/** What was found; nothing when it broke, which is no reason not to run the others. */
+/** What was found, which is nothing when it broke before; that is no reason not to run the others. */
 async function runOne(
   benchmark: Benchmark,
   options: BenchOptions,
   outer: Bench,
-): Promise<Finding[]> {
+): Promise<{ findings: readonly Finding[]; broke: boolean }> {
   const start = performance.now()
-  try {
-    const findings = await withBench((bench) => benchmark.run(bench), options, outer)
+  let findings: readonly Finding[] = []
+  const measure = async (bench: Bench) => {
+    findings = await benchmark.run(bench)
     findings.forEach(printFinding)
-    return findings
+  }
+  try {
+    await withBench(measure, options, outer)
+    return { findings, broke: false }
   } catch (error) {
     console.error(`  ${benchmark.id} broke:`, error)
-    return []
+    return { findings, broke: true }
   } finally {
     console.log(`  took ${Math.round((performance.now() - start) / 1000)} s`)
   }

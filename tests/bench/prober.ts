@@ -41,6 +41,8 @@ createServer((incoming, outgoing) => {
     outgoing.writeHead(202).end()
   }
 }).listen(port)
+// Process 1 ends at no signal of which it has not said so.
+process.once('SIGTERM', () => process.exit())
 
 function arrived(headers: IncomingHttpHeaders): void {
   const of = (name: string) => String(headers[`ce-${name}`] ?? '')

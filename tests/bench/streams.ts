@@ -13,6 +13,7 @@ import {
   median,
   ratioOf,
   timed,
+  type Bench,
   type Benchmark,
 } from './harness.ts'
 import { blackBox } from './home.ts'
@@ -48,9 +49,9 @@ export default {
       rmSync(target, { recursive: true })
       return took
     }
-    const watch = watchMemory(there)
+    const watch = watchMemory(bench, there)
     const samples = await alternate(rounds, { ours: through(there.api), home: through(box.api) })
-    const most = await watch.stop()
+    const most = await watch.end()
     const largest = Math.max(...most.values())
     return [
       finding(
@@ -80,8 +81,8 @@ type Stats = {
   pods: { podRef: { name: string; namespace: string }; memory?: { rssBytes?: number } }[]
 }
 
-/** The most that was seen of each part, in MiB, as kubelets say it. */
-function watchMemory({ kubectl, namespace }: Installation) {
+/** Looks for the most memory of each part, in MiB, until its end; rejects then when a look failed, or a part was never seen. */
+function watchMemory(bench: Bench, { kubectl, namespace }: Installation) {
   const most = new Map<string, number>()
   const stopped = new AbortController()
   const look = async () => {
@@ -103,10 +104,15 @@ function watchMemory({ kubectl, namespace }: Installation) {
       await pause(between)
     }
   })()
+  // Told at the end, when there is somebody to hear of it.
+  watching.catch(() => {})
+  bench.onEnd(() => stopped.abort())
   return {
-    async stop() {
+    async end(): Promise<ReadonlyMap<string, number>> {
       stopped.abort()
       await watching
+      const unseen = parts.filter((part) => !most.get(part))
+      if (unseen.length > 0) throw new Error(`no kubelet told the memory of ${unseen.join(', ')}`)
       return most
     },
   }

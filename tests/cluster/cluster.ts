@@ -99,14 +99,16 @@ const kubectlOf = ({ file, context }: Choice, words: string[]): Promise<string> 
 export async function ownCluster(): Promise<Cluster> {
   const wasThere = await ownRuns()
   mustBeRoot()
-  // The one waits much of the time in which the other computes. Neither is left behind when the other fails.
-  const made = [raise(), phase('our image is built', buildImage)]
-  for (const one of await Promise.allSettled(made)) if (one.status === 'rejected') throw one.reason
+  const lower = wasThere ? leaveOwn : lowerOwn
+  const knitfab = await raiseWithImage().catch(async (error: unknown) => {
+    await lower()
+    throw error
+  })
   return {
     env: ownEnv,
     namespacePrefix,
     images: {
-      knitfab: await phase('our image is loaded', giveImage),
+      knitfab,
       postgres: 'registry.local:5000/postgres:latest',
       node: 'registry.local:5000/node:latest',
       tools: 'registry.local:5000/busybox:latest',
@@ -114,8 +116,16 @@ export async function ownCluster(): Promise<Cluster> {
     mayEnforcePolicies: false,
     ownNode: true,
     host: '10.98.0.2',
-    lower: wasThere ? leaveOwn : lowerOwn,
+    lower,
   }
+}
+
+/** Raises a cluster that has our image; gives back its name. */
+async function raiseWithImage(): Promise<string> {
+  // The one waits much of the time in which the other computes. Neither is left behind when the other fails.
+  const made = [raise(), phase('our image is built', buildImage)]
+  for (const one of await Promise.allSettled(made)) if (one.status === 'rejected') throw one.reason
+  return phase('our image is loaded', giveImage)
 }
 
 /** Whether the node of this machine's own cluster runs. */

@@ -105,7 +105,7 @@ async function explain({ env }: Cluster, namespace: string): Promise<void> {
 async function remove(env: NodeJS.ProcessEnv, namespace: string): Promise<void> {
   await run(['helm', 'uninstall', release, '--ignore-not-found', '--namespace', namespace], env)
   await run(['kubectl', '-n', namespace, 'delete', 'pod', '--all', '--force'], env)
-  const patience = ['--ignore-not-found', '--timeout', '120s']
+  const patience = ['--ignore-not-found', '--timeout', '300s']
   const code = await show(['kubectl', 'delete', 'namespace', namespace, ...patience], env)
-  if (code !== 0) throw new Failed(`The namespace ${namespace} did not go within two minutes.`)
+  if (code !== 0) throw new Failed(`The namespace ${namespace} did not go within five minutes.`)
 }
