@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 import { parseTag } from '#shared/domain/tag.ts'
 import { makeData } from '#tests/support/makers.ts'
 import { test, type TestWorld } from '#tests/support/world.ts'
-import { beginUpload } from './data.ts'
+import { beginUpload } from './uploads.ts'
 import { findDataIds } from './data-view.ts'
 import { connect } from './sql.ts'
 

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import { Problem } from '#shared/contracts/problems.ts'
-import { beginDownload, endDownload, renewDownload } from '#shared/database/data.ts'
+import { beginDownload, endDownload, renewDownload } from '#shared/database/downloads.ts'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
 import type { Context } from './context.ts'
 

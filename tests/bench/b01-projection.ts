@@ -1,4 +1,4 @@
-import { beginUpload, completeUpload } from '#shared/database/data.ts'
+import { beginUpload, completeUpload } from '#shared/database/uploads.ts'
 import { registerPlan } from '#shared/database/plans.ts'
 import { begin, type Sql, type TransactionOptions } from '#shared/database/sql.ts'
 import { definePlan } from '#shared/domain/plan.ts'

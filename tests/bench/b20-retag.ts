@@ -1,4 +1,5 @@
-import { beginUpload, changeTags, completeUpload } from '#shared/database/data.ts'
+import { changeTags } from '#shared/database/data.ts'
+import { beginUpload, completeUpload } from '#shared/database/uploads.ts'
 import { begin, type Sql } from '#shared/database/sql.ts'
 import matchData from '../../functions/steps/match-data/function.ts'
 import projectRuns from '../../functions/steps/project-runs/function.ts'

@@ -1,5 +1,5 @@
 import { ArchiveError } from '#shared/archive/archive-error.ts'
-import { beginUpload } from '#shared/database/data.ts'
+import { beginUpload } from '#shared/database/uploads.ts'
 import { setPlanActive } from '#shared/database/plans.ts'
 import { begin } from '#shared/database/sql.ts'
 import { stopRun } from '#shared/database/user-moves.ts'

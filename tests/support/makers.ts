@@ -1,6 +1,6 @@
 import { definePlan, type PlanSpec } from '#shared/domain/plan.ts'
 import { parseTag } from '#shared/domain/tag.ts'
-import { beginUpload, completeUpload } from '#shared/database/data.ts'
+import { beginUpload, completeUpload } from '#shared/database/uploads.ts'
 import { registerPlan } from '#shared/database/plans.ts'
 import type { World } from '#shared/runtime/context.ts'
 

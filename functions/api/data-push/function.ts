@@ -15,7 +15,7 @@ import {
   renewUpload,
   takeOverUpload,
   type Upload,
-} from '#shared/database/data.ts'
+} from '#shared/database/uploads.ts'
 import type { Tx } from '#shared/database/sql.ts'
 import type { Received } from '#shared/ports/cluster.ts'
 import type { Config } from '#shared/runtime/config.ts'

@@ -1,5 +1,5 @@
 import { Problem } from '#shared/contracts/problems.ts'
-import { findFate, type Upload } from '#shared/database/data.ts'
+import { findFate, type Upload } from '#shared/database/uploads.ts'
 import type { Queryable } from '#shared/database/sql.ts'
 
 /** Why an upload is no more that of whom it was, as its caller is told. */

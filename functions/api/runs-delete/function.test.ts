@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { expect } from 'vitest'
 import type { RunDetail } from '#shared/domain/run.ts'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
-import { beginUpload, completeUpload } from '#shared/database/data.ts'
+import { beginUpload, completeUpload } from '#shared/database/uploads.ts'
 import { answer, refusal, test } from '#tests/support/api.ts'
 import { makeData } from '#tests/support/makers.ts'
 import {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { expect } from 'vitest'
-import { beginUpload, changeTags, discardUpload } from '#shared/database/data.ts'
+import { changeTags } from '#shared/database/data.ts'
+import { beginUpload, discardUpload } from '#shared/database/uploads.ts'
 import type { MilestoneName, RunHistory } from '#shared/domain/run-history.ts'
 import { parseTag } from '#shared/domain/tag.ts'
 import { answer, refusal } from '#tests/support/api.ts'

@@ -1,6 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { expect } from 'vitest'
-import { beginUpload, completeUpload, discardUpload, renewUpload } from '#shared/database/data.ts'
+import {
+  beginUpload,
+  completeUpload,
+  discardUpload,
+  renewUpload,
+} from '#shared/database/uploads.ts'
 import { beginImport } from '#shared/database/imports.ts'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
 import { historyOf, makeRun, measured, passTime, readRun } from '#tests/support/runs.ts'

@@ -1,4 +1,5 @@
-import { discardLostUpload, dropIdleAgents, findLostUploads } from '#shared/database/data.ts'
+import { dropIdleAgents } from '#shared/database/downloads.ts'
+import { discardLostUpload, findLostUploads } from '#shared/database/uploads.ts'
 import { forgetServed } from '#shared/database/dead-letters.ts'
 import { dropRemade } from '#shared/database/garbage.ts'
 import { forgetHistory, forgetOld } from '#shared/database/retention.ts'

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { expect } from 'vitest'
-import { beginUpload, changeTags } from '#shared/database/data.ts'
+import { changeTags } from '#shared/database/data.ts'
+import { beginUpload } from '#shared/database/uploads.ts'
 import { findDue } from '#shared/database/due.ts'
 import { showPlans } from '#shared/database/plan-view.ts'
 import { matchPlan } from '#shared/database/matching.ts'

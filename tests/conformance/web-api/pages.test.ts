@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { makeData, makePlan } from '#tests/support/makers.ts'
 import { makeRun } from '#tests/support/runs.ts'
-import { beginUpload } from '#shared/database/data.ts'
+import { beginUpload } from '#shared/database/uploads.ts'
 import type { TestWorld } from '#tests/support/world.ts'
 import { expectError, nobody, test, type Ask } from './wire.ts'
 
