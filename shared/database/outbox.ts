@@ -36,19 +36,16 @@ type OutboxRow = {
   created_at: Date
 }
 
-// Ids begin with their time, so the index leads there. Longer than a transaction takes that tells something.
-const recentSeconds = 60
-
 // Longer than publishing a batch takes. After a crash in between, the sweep finds its events when this has passed.
 const leaseSeconds = 30
 
 export type DrainOptions = {
   batch?: number
   /**
-   * Looks for what was recorded within the last minute alone. Where an old transaction keeps the server from forgetting rows,
-   * a look at everything passes by all events there have been since.
+   * Looks for what was recorded within so many last seconds alone. Where an old transaction keeps the server from forgetting rows,
+   * a look passes by all events there have been in its time.
    */
-  recent?: boolean
+  seconds?: number
 }
 
 /**
@@ -58,10 +55,10 @@ export type DrainOptions = {
 export async function drainOutbox(
   sql: Sql,
   publish: (events: KnitEvent[]) => Promise<void>,
-  { batch = 100, recent = false }: DrainOptions = {},
+  { batch = 100, seconds }: DrainOptions = {},
 ): Promise<number> {
   for (let total = 0; ;) {
-    const events = await leaseEvents(sql, batch, recent)
+    const events = await leaseEvents(sql, batch, seconds)
     const ids = events.map(({ id }) => id)
     if (events.length > 0) {
       try {
@@ -79,13 +76,17 @@ export async function drainOutbox(
 
 // These need not wait for the disk: losing their commit publishes an event twice, which is allowed.
 
-async function leaseEvents(sql: Sql, batch: number, recent: boolean): Promise<KnitEvent[]> {
+async function leaseEvents(
+  sql: Sql,
+  batch: number,
+  seconds: number | undefined,
+): Promise<KnitEvent[]> {
   const rows = await sql<OutboxRow[]>`
     with relaxed as materialized (${relax(sql)}), next as materialized (
       select id
         from outbox, relaxed
        where (leased_until is null or leased_until < now())
-             ${recent ? sql`and id >= ${firstIdOfRecent(sql)}` : sql``}
+             ${seconds === undefined ? sql`` : sql`and id >= ${firstIdOf(sql, seconds)}`}
        order by id
        limit ${batch}
          for update of outbox skip locked
@@ -107,9 +108,9 @@ async function leaseEvents(sql: Sql, batch: number, recent: boolean): Promise<Kn
   }))
 }
 
-/** No id of the last minute is smaller: its first 48 bits are the milliseconds since 1970. */
-const firstIdOfRecent = (sql: Sql): Fragment => sql`
-  rpad(lpad(to_hex((extract(epoch from now() - ${recentSeconds} * interval '1 s') * 1000)::bigint), 12, '0'), 32, '0')::uuid`
+/** No id of so many last seconds is smaller, and the index leads there: the first 48 bits are the milliseconds since 1970. */
+const firstIdOf = (sql: Sql, seconds: number): Fragment => sql`
+  rpad(lpad(to_hex((extract(epoch from now() - ${seconds} * interval '1 s') * 1000)::bigint), 12, '0'), 32, '0')::uuid`
 
 async function returnEvents(sql: Sql, ids: readonly string[]): Promise<void> {
   await sql`update outbox set leased_until = null where id = any (${[...ids]}::uuid[])`

@@ -100,14 +100,16 @@ function underSpan(world: World, actor: string, span: Span): UnderSpan {
     },
     async begin(work, options) {
       span.need()
+      const began = performance.now()
       const result = await begin(world.sql, work, options)
-      world.relay.wake()
+      world.relay.wake(began)
       return result
     },
     async execute(statement) {
       span.need()
+      const began = performance.now()
       const result = await persistently(() => statement(world.sql))
-      world.relay.wake()
+      world.relay.wake(began)
       return result
     },
   }

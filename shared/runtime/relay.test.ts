@@ -134,6 +134,26 @@ test('what has waited long is published by the first wake, and by the first afte
   expect(told).toEqual(['before the start', 'long before', 'while it was away'])
 })
 
+test('what a transaction has recorded that took long is published when it says so, however long it took', async ({
+  ctx,
+}) => {
+  const told: string[] = []
+  const publish = async (events: readonly KnitEvent[]) =>
+    void told.push(...events.map(({ subject }) => subject))
+  const relay = createRelay(ctx.sql, { publish }, ctx.log)
+  const wake = async (began?: number) => {
+    relay.wake(began)
+    await relay.settled()
+  }
+  await wake()
+  await record(ctx, 'a')
+  await ctx.sql`update outbox set id = uuidv7(interval '-90 s')`
+  await wake()
+  expect(told).toEqual([])
+  await wake(performance.now() - 90_000)
+  expect(told).toEqual(['a'])
+})
+
 test('after three looks in vain a look waits for what else commits, until there is something again', async ({
   ctx,
 }) => {

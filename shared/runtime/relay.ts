@@ -6,8 +6,11 @@ import type { Log } from '#shared/ports/log.ts'
 
 /** Takes events from the outbox to the bus. */
 export interface Relay {
-  /** Says that there may be something to publish. Returns at once; many calls at a time are one. */
-  wake(): void
+  /**
+   * Says that there may be something to publish, of a transaction that began then, by `performance.now()`; just now, unless given.
+   * Returns at once; many calls at a time are one.
+   */
+  wake(began?: number): void
   /** Publishes now; gives back how many events, and rejects when that did not work. */
   drain(): Promise<number>
   /** Resolves when nothing is being published. */
@@ -17,6 +20,8 @@ export interface Relay {
 // Steps that commit a lot and tell nothing wake the relay as often as others do. After so many looks in vain, one right after
 // the other, a look waits for so many milliseconds, and serves all commits until then.
 const vainLooks = 3
+// Seconds that a look goes back at least: what somebody else has recorded, and could not say so, may be found as well.
+const leastSeconds = 5
 const breath = 5
 
 /** What cannot be published stays in the outbox: the next wake, or the sweep, tries again. */
@@ -28,7 +33,10 @@ export function createRelay(
 ): Relay {
   // At first, and when the bus did not take something, events of any age may wait.
   let olderWait = true
-  const publish = (recent: boolean) => drainOutbox(sql, (events) => bus.publish(events), { recent })
+  const publish = (seconds?: number) =>
+    drainOutbox(sql, (events) => bus.publish(events), seconds === undefined ? {} : { seconds })
+  // When the first of the transactions began that the next look is for.
+  let first = Infinity
   let again = false
   let running: Promise<void> | undefined
 
@@ -42,8 +50,10 @@ export function createRelay(
   }
 
   async function look(): Promise<number> {
+    const seconds = leastSeconds + Math.max(0, performance.now() - first) / 1000
+    first = Infinity
     try {
-      const count = await publish(!olderWait)
+      const count = await publish(olderWait ? undefined : seconds)
       olderWait = false
       return count
     } catch (error) {
@@ -54,11 +64,12 @@ export function createRelay(
   }
 
   return {
-    wake() {
+    wake(began = performance.now()) {
+      first = Math.min(first, began)
       again = true
       running ??= run()
     },
-    drain: () => publish(false),
+    drain: () => publish(),
     settled: async () => running,
   }
 }
