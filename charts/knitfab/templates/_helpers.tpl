@@ -347,6 +347,7 @@ enableServiceLinks: false
 securityContext:
   {{- include "knitfab.podSecurity" . | nindent 2 }}
 {{- $placement := pick .Values.defaults "nodeSelector" "tolerations" "affinity" "priorityClassName" }}
+{{- with .Values.jobs.priorityClassName }}{{ $placement = set $placement "priorityClassName" . }}{{ end }}
 {{- range $name, $value := $placement }}
 {{- with $value }}
 {{ dict $name . | toYaml }}
@@ -364,7 +365,7 @@ image: {{ include "knitfab.image" . }}
 {{ . }}
 {{- end }}
 resources:
-  {{- toYaml .Values.defaults.resources | nindent 2 }}
+  {{- .Values.jobs.resources | default .Values.defaults.resources | toYaml | nindent 2 }}
 securityContext:
   {{- include "knitfab.containerSecurity" . | nindent 2 }}
 {{- end }}

@@ -317,6 +317,10 @@ The namespace {{ $ns }} has the claim data-postgres-0 with a database, but no Se
 {{- end }}
 {{- include "knitfab.missing" (list "workers.priorityClass" "scheduling.k8s.io/v1" "PriorityClass" "" .workers.priorityClass) }}
 {{- include "knitfab.missing" (list "defaults.priorityClassName" "scheduling.k8s.io/v1" "PriorityClass" "" .defaults.priorityClassName) }}
+{{- include "knitfab.missing" (list "jobs.priorityClassName" "scheduling.k8s.io/v1" "PriorityClass" "" .jobs.priorityClassName) }}
+{{- if .postgres.enabled }}
+{{- include "knitfab.missing" (list "postgres.priorityClassName" "scheduling.k8s.io/v1" "PriorityClass" "" .postgres.priorityClassName) }}
+{{- end }}
 {{- range $service, $own := .functions }}
 {{- include "knitfab.missing" (list (printf "functions.%s.priorityClassName" $service) "scheduling.k8s.io/v1" "PriorityClass" "" $own.priorityClassName) }}
 {{- end }}

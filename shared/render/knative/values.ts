@@ -82,6 +82,7 @@ export const valuesOf = (functions: readonly Deployed[]) =>
         [sharedAgent]: z.strictObject(everywhere).partial(),
       })
       .partial(),
+    jobs: z.strictObject({ resources, priorityClassName: text }),
     knative: z.strictObject({
       clusterDomain: text.min(1),
       zeroInitialScale: z.boolean(),
@@ -129,6 +130,7 @@ export const valuesOf = (functions: readonly Deployed[]) =>
       settings: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
       resources,
       ...scheduling,
+      priorityClassName: text,
     }),
     volumes: z.strictObject({
       layout: z.enum(['per-data', 'shared']),

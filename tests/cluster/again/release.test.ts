@@ -18,9 +18,11 @@ import {
   untilReady,
   without,
 } from '../lifecycle.ts'
+import { run } from '../phase.ts'
 import { lasting, uninstall } from '../uninstall.ts'
 import { isRunning, outputOf } from '../work.ts'
 import { commandsOf, deskIn } from './desk.ts'
+import { beginAndInterrupt } from './interrupt.ts'
 
 const { core } = kubernetes()
 
@@ -72,6 +74,27 @@ function certificateFor(host: string, folder: string): { cert: string; key: stri
   })
   return { cert, key: readFileSync(file, 'utf8') }
 }
+
+test('an upgrade that was interrupted lets no other begin until it is taken back by what the README says', async ({
+  there,
+  folder,
+  api,
+}) => {
+  const { namespace } = there
+  const before = await everything(api)
+  const reusing = ['--reuse-values', '--namespace', namespace, '--wait', '--timeout', '5m']
+  const upgrade = ['helm', 'upgrade', 'knitfab', 'charts/knitfab', ...samePort(there), ...reusing]
+  await beginAndInterrupt(upgrade, namespace)
+  const told = run(['bash', '-c', '"$0" "$@" 2>&1', ...upgrade])
+  await expect(told).rejects.toThrow(/another operation .* is in progress/)
+
+  const [, takeBack = ''] = commandsOf('Upgrade', namespace)
+  const type = deskIn(folder, '{}')
+  expect(await type(takeBack)).toMatch(/\bpending-upgrade\b.*\n.*\bdeployed\b.*$/)
+  await run(upgrade)
+  await untilReady(namespace)
+  expect(await asked(() => everything(api))).toEqual(before)
+})
 
 test('when the release is uninstalled programs end as when they are stopped and all data stays; a new one in its place finds all of it, with the same token, and executes once more what did not come to its end', async ({
   there,

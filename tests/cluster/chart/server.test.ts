@@ -46,6 +46,19 @@ describe('the API server takes', () => {
     const file = `${chart}/examples/nfs-storage-class.yaml`
     expect(there.must(['apply', '--dry-run=server', '--filename', file])).toContain('knitfab-nfs')
   })
+
+  test('the priority class of the README, and the quota of those that have it', ({ there }) => {
+    const file = `${chart}/examples/programs-make-room.yaml`
+    const text = readFileSync(file, 'utf8').replace(
+      'namespace: knitfab',
+      `namespace: ${there.namespace}`,
+    )
+    const made = there.must(['apply', '--dry-run=server', '--filename', '-'], text)
+    expect(linesOf(made)).toEqual([
+      expect.stringContaining('priorityclass.scheduling.k8s.io/knitfab-programs created'),
+      expect.stringContaining('resourcequota/knitfab-programs created'),
+    ])
+  })
 })
 
 /** A Pod as somebody would make it by hand: a namespace refuses that, and of what makes Pods it only warns. */
@@ -147,7 +160,8 @@ describe('before anything is made helm says', () => {
     const { code, err } = there.tryInstall({
       image: { pullSecrets: [{ name: 'no-registry' }] },
       volumes: { storageClass: 'no-storage' },
-      postgres: { storageClass: 'no-disk' },
+      postgres: { storageClass: 'no-disk', priorityClassName: 'no-rank' },
+      jobs: { priorityClassName: 'no-turn' },
       workers: {
         priorityClass: 'no-priority',
         serviceAccounts: ['nobody'],
@@ -174,6 +188,8 @@ describe('before anything is made helm says', () => {
       ['workers.serviceAccounts', 'ServiceAccount nobody'],
       ['workers.imagePullSecrets', 'Secret no-secret'],
       ['defaults.priorityClassName', 'PriorityClass no-hurry'],
+      ['jobs.priorityClassName', 'PriorityClass no-turn'],
+      ['postgres.priorityClassName', 'PriorityClass no-rank'],
       ['tracing.headersSecret', 'Secret no-headers'],
       ['secrets.signingKey', 'Secret no-key'],
       ['secrets.token', 'Secret no-token'],

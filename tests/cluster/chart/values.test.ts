@@ -123,14 +123,28 @@ test('what is said of agents is found in what functions make them with, and in t
   expect(foundOf(shared, 'Deployment/agent')).toEqual(ownOf('agent'))
 })
 
+test('what is said of Jobs is found in those that Helm runs and in the expander, and what is not is as in all functions', () => {
+  const whatIsOurs = ['Job/migrate', 'Job/uninstall', 'Deployment/expander']
+  const { topologySpreadConstraints: _ofMany, ...all } = ownOf('all')
+  const { resources, priorityClassName } = ownOf('jobs')
+  const volumes = { expander: { enabled: true } }
+  const usual = render({ volumes, defaults: ownOf('all') })
+  const own = render({ volumes, defaults: ownOf('all'), jobs: { resources, priorityClassName } })
+  for (const name of whatIsOurs) {
+    expect(foundOf(usual, name), name).toEqual({ ...all, topologySpreadConstraints: undefined })
+    expect(foundOf(own, name), name).toMatchObject({ ...all, resources, priorityClassName })
+  }
+})
+
 test('what is said of Postgres is found in it', () => {
-  const { resources, nodeSelector, tolerations, affinity } = ownOf('postgres')
+  const { resources, nodeSelector, tolerations, affinity, priorityClassName } = ownOf('postgres')
   const manifests = render({
     postgres: {
       resources,
       nodeSelector,
       tolerations,
       affinity,
+      priorityClassName,
       storageClass: 'fast',
       size: '5Gi',
       user: 70,
@@ -143,6 +157,7 @@ test('what is said of Postgres is found in it', () => {
     nodeSelector,
     tolerations,
     affinity,
+    priorityClassName,
   })
   const pod = podsOf(manifests).get('StatefulSet/postgres')?.spec
   expect(pod?.securityContext).toMatchObject({ runAsUser: 70, fsGroup: 70 })
