@@ -13,7 +13,7 @@ test('no statement is put together from texts: what is not a parameter is in a f
       .map((line) => `${path}: ${line.trim()}`),
   )
   expect(raw).toEqual([
-    'shared/database/migrate.ts: await tx.unsafe(runMovesGuard()).simple()',
+    'shared/database/migrate.ts: await inTurn((tx) => tx.unsafe(runMovesGuard()).simple())',
     'shared/database/migrate.ts: await tx.unsafe(text).simple()',
   ])
 })

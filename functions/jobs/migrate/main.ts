@@ -41,7 +41,11 @@ async function bring(sql: Sql): Promise<number> {
       return refuse(
         `${placeOf(sql)}: ${successor}: install that release, or restore a dump of before.`,
       )
-    const applied = await migrate(sql)
+    const applied = await migrate(sql, undefined, () =>
+      console.error(
+        'A table is in use, by a statement that takes long or a transaction that nobody ends: it is tried again.',
+      ),
+    )
     console.log(
       applied.length === 0 ? 'The schema is up to date.' : `Applied ${applied.join(', ')}.`,
     )
