@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connectApi } from '#shared/client/connect.ts'
-import type { Installed } from './installation.ts'
+import { layoutNamed, type Installed } from './installation.ts'
 import { run } from './phase.ts'
 import { readyRelease, type Release } from './release.ts'
 import { makeMaterial } from './work.ts'
@@ -28,7 +28,8 @@ export async function installAnother(
   const set = Object.entries(all).flatMap(([name, value]) => ['--set', `${name}=${value}`])
   const where = ['--namespace', namespace, '--values', values, '--wait', '--timeout', '5m']
   await run(['helm', 'install', 'knitfab', 'charts/knitfab', ...where, ...set])
-  const there = { ...first, ...(await readyRelease({}, namespace)) }
+  const { 'volumes.layout': layout = first.layout } = changes
+  const there = { ...first, ...(await readyRelease({}, namespace)), layout: layoutNamed(layout) }
   await makeMaterial(connectApi(there), folder)
   rmSync(folder, { recursive: true })
   return { ...there, kubectl: (...words) => run(['kubectl', '-n', namespace, ...words]) }

@@ -1,4 +1,6 @@
 import { CoreV1Api, KubernetesObjectApi } from '@kubernetes/client-node'
+import { Misused } from '#shared/runtime/command-line.ts'
+import type { Layout } from '#tests/support/account-rights.ts'
 import { testConfig } from '#tests/support/kubernetes.ts'
 import type { Images } from './cluster.ts'
 
@@ -13,8 +15,17 @@ export type Installed = {
   mayEnforcePolicies: boolean
   /** Whether its node is one of this machine, with processes that tests may stop. */
   ownNode: boolean
-  /** Where Data is, unless each has a claim. */
-  layout?: 'shared'
+  /** Where Data is: a claim for each, or one for all. */
+  layout: Layout
+}
+
+export const layouts: readonly Layout[] = ['per-data', 'shared']
+
+/** Throws where there is none of that name. */
+export function layoutNamed(name: string): Layout {
+  const layout = layouts.find((one) => one === name)
+  if (!layout) throw new Misused(`There is no layout ${name}: take ${layouts.join(' or ')}.`)
+  return layout
 }
 
 export const installed = (): Installed => {

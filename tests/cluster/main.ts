@@ -1,12 +1,14 @@
 import { startVitest, type Vitest } from 'vitest/node'
 import { runProgram } from '#shared/runtime/command-line.ts'
+import type { Layout } from '../support/account-rights.ts'
 import ClosingLine from '../support/closing-line.ts'
 import { findCluster, type Cluster } from './cluster.ts'
-import type { Installed } from './installation.ts'
+import { layoutNamed, type Installed } from './installation.ts'
 import { phase } from './phase.ts'
 import { install, type Release } from './release.ts'
+import { testValues } from './values.ts'
 
-const usage = `Usage: npm run test:cluster -- [--all] [--keep] [TEST…]
+const usage = `Usage: npm run test:cluster -- [--all] [--keep] [--layout LAYOUT] [TEST…]
 
 Installs the chart in a real cluster with Knative and tests it there: in that of KNIT_TEST_KUBECONFIG (with the context
 KNIT_TEST_KUBECTX, in namespaces that begin with KNIT_TEST_NAMESPACE, and our image by the name KNIT_TEST_IMAGE), or else in one of
@@ -15,6 +17,7 @@ one node that is raised on this machine, as root, and lowered again unless it wa
   --all        also what takes hours: faults of every kind under load, an upgrade, 300 data on a node, releases that go and come
                back, the layout of volumes in which Data share one
   --keep       leave the cluster and the installation as they are
+  --layout     how the installation keeps Data: per-data, or shared, for tests of \`fire/\`
   --help       show this
 `
 
@@ -23,9 +26,11 @@ process.exitCode = await runProgram({
   options: {
     all: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
+    layout: { type: 'string', default: 'per-data' },
   },
   takesWords: true,
-  async run({ all, keep }, tests) {
+  async run({ all, keep, layout: named }, tests) {
+    const layout = layoutNamed(named)
     const interruption = interruptible()
     const result = { closing: '0 passed, 1 failed', good: false }
     const reporter = new ClosingLine({
@@ -33,8 +38,8 @@ process.exitCode = await runProgram({
         Object.assign(result, { closing, good: /^[1-9]\d* passed, 0 failed/.test(closing) }),
     })
     try {
-      await inCluster(keep, (cluster, release) =>
-        testIn(cluster, release, { all, tests, reporter, interruption }),
+      await inCluster({ keep, layout }, (cluster, release) =>
+        testIn(cluster, release, { all, layout, tests, reporter, interruption }),
       )
     } catch (error) {
       result.good = false
@@ -60,12 +65,13 @@ function interruptible(): AbortSignal {
 
 /** Finds a cluster and installs the chart there for some work; both are left again, unless they are kept. */
 async function inCluster(
-  keep: boolean,
+  { keep, layout }: { keep: boolean; layout: Layout },
   work: (cluster: Cluster, release: Release) => Promise<void>,
 ): Promise<void> {
   const cluster = await findCluster()
   try {
-    const release = await phase('the chart is installed', () => install(cluster))
+    const values = (namespace: string) => ({ ...testValues(namespace), 'volumes.layout': layout })
+    const release = await phase('the chart is installed', () => install(cluster, values))
     try {
       await work(cluster, release)
     } finally {
@@ -76,16 +82,22 @@ async function inCluster(
   }
 }
 
-type Chosen = { all: boolean; tests: string[]; reporter: ClosingLine; interruption: AbortSignal }
+type Chosen = {
+  all: boolean
+  layout: Layout
+  tests: string[]
+  reporter: ClosingLine
+  interruption: AbortSignal
+}
 
 async function testIn(
   { env, images, namespacePrefix, mayEnforcePolicies, ownNode }: Cluster,
   { namespace, apiRoot, token, values }: Release,
-  { all, tests, reporter, interruption }: Chosen,
+  { all, layout, tests, reporter, interruption }: Chosen,
 ): Promise<void> {
   interruption.throwIfAborted()
   const release = { namespace, apiRoot, token, values }
-  const installed: Installed = { ...release, images, mayEnforcePolicies, ownNode }
+  const installed: Installed = { ...release, images, mayEnforcePolicies, ownNode, layout }
   console.log(`${apiRoot} in the namespace ${namespace}, with the token ${token}`)
   Object.assign(process.env, env, {
     KNIT_TEST_KUBECONFIG: env.KUBECONFIG,

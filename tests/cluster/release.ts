@@ -36,12 +36,23 @@ export async function bring(
   more: Record<string, string> = {},
 ): Promise<Release> {
   try {
+    await takeBack(cluster.env, namespace)
     await upgrade(cluster, namespace, more)
     return await readyRelease(cluster.env, namespace)
   } catch (error) {
     await explain(cluster, namespace)
     throw error
   }
+}
+
+/** What somebody has interrupted takes no upgrade. */
+async function takeBack(env: NodeJS.ProcessEnv, namespace: string): Promise<void> {
+  const at = ['--namespace', namespace]
+  const list = ['helm', 'list', '--pending', '--filter', `^${release}$`, ...at, '--output', 'json']
+  const [pending] = JSON.parse(await run(list, env)) as { status: string }[]
+  if (!pending) return
+  if (pending.status !== 'pending-install') await run(['helm', 'rollback', release, ...at], env)
+  else await run(['helm', 'uninstall', release, '--no-hooks', ...at], env)
 }
 
 async function upgrade(
@@ -102,7 +113,7 @@ async function explain({ env }: Cluster, namespace: string): Promise<void> {
 }
 
 /** Takes everything away, Data too. A Pod of Knative may take minutes to go, and has nothing to lose. */
-async function remove(env: NodeJS.ProcessEnv, namespace: string): Promise<void> {
+export async function remove(env: NodeJS.ProcessEnv, namespace: string): Promise<void> {
   await run(['helm', 'uninstall', release, '--ignore-not-found', '--namespace', namespace], env)
   await run(['kubectl', '-n', namespace, 'delete', 'pod', '--all', '--force'], env)
   const patience = ['--ignore-not-found', '--timeout', '300s']

@@ -36,8 +36,9 @@ test('a broker that is killed with events inside loses no run', async ({
   cluster: { core },
 }) => {
   const load = await fire.load(5)
-  for (const part of brokerParts) await killBroker(core, part)
-  await fire.recovered('the broker killed', load)
+  await fire.strike('the broker killed', load, async () => {
+    for (const part of brokerParts) await killBroker(core, part)
+  })
   expect(statusesOf(await fire.expectOnce(load))).toEqual(['done'])
 })
 
@@ -48,9 +49,10 @@ test('PostgreSQL that is killed loses nothing that was acknowledged', async ({
 }) => {
   const load = await fire.load(5)
   const before = await pods.list(postgres)
-  await pods.kill(postgres)
-  await pods.replaced(postgres, before)
-  await fire.recovered('PostgreSQL killed', load)
+  await fire.strike('PostgreSQL killed', load, async () => {
+    expect(await pods.kill(postgres)).toBe(1)
+    await pods.replaced(postgres, before)
+  })
   expect(await api.call(plans.show, { planId: load.planId })).toMatchObject({
     planId: load.planId,
   })
@@ -73,8 +75,9 @@ test('while the API server of Kubernetes stands still people read and register, 
       return all.find(({ reason }) => reason?.includes('API server'))
     })
     expect(await knit('run', 'show', '--output', 'table', waiting.runId)).toContain('API server')
+    const since = performance.now()
     await node.thaw('kube-apiserver')
-    await fire.recovered('the API server frozen', other)
+    await fire.recovered('the API server frozen', other, since)
     expect(statusesOf(await fire.expectOnce(other))).toEqual(['done'])
   } finally {
     await node.thaw('kube-apiserver')

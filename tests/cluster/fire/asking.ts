@@ -1,8 +1,12 @@
 import { request } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
+import { expect } from 'vitest'
 import type { Installed } from '../installation.ts'
 
-/** How often each was answered, in words: `200`, `503 with Retry-After`, `ECONNRESET`. */
+/** A request of the API; one that changes something may be sent as often as one likes. */
+export type Question = { path: string; method?: 'PUT'; body?: object }
+
+/** How often each was answered, in words: `200`, `503 with Retry-After`, `PUT 200`, `ECONNRESET`. */
 export type Answers = ReadonlyMap<string, number>
 
 /** Somebody who asks again and again, each time by a line of its own, and never twice the same. */
@@ -12,13 +16,16 @@ const longest = 65_000
 // Ten a second at most: what is tested is not how much it takes.
 const between = 100
 
-/** Asks paths of the API in turn, until it is stopped. */
-export function keepAsking(there: Installed, paths: readonly string[]): Asker {
+/** Asks in turn, until it is stopped. */
+export function keepAsking(there: Installed, questions: readonly Question[]): Asker {
   const answers = new Map<string, number>()
   const stopped = new AbortController()
   const asking = (async () => {
     for (let n = 0; !stopped.signal.aborted; n += 1) {
-      const answer = await answerTo(there, paths[n % paths.length] ?? '')
+      const question = questions[n % questions.length]
+      if (!question) return
+      const { method } = question
+      const answer = [...(method ? [method] : []), await answerTo(there, question)].join(' ')
       answers.set(answer, (answers.get(answer) ?? 0) + 1)
       await pause(between)
     }
@@ -32,13 +39,10 @@ export function keepAsking(there: Installed, paths: readonly string[]): Asker {
   }
 }
 
-const answerTo = ({ apiRoot, token }: Installed, path: string): Promise<string> =>
-  new Promise((resolve) => {
-    const asked = request(`${apiRoot}${path}`, {
-      agent: false,
-      headers: { authorization: `Bearer ${token}` },
-      timeout: longest,
-    })
+const answerTo = ({ apiRoot, token }: Installed, { path, method, body }: Question) =>
+  new Promise<string>((resolve) => {
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+    const asked = request(`${apiRoot}${path}`, { method, agent: false, headers, timeout: longest })
     asked.once('timeout', () => asked.destroy(new Error('no answer')))
     asked.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
     asked.once('response', (answer) => {
@@ -47,12 +51,19 @@ const answerTo = ({ apiRoot, token }: Installed, path: string): Promise<string> 
       answer.once('end', () => resolve(`${answer.statusCode}${patience}`))
       answer.resume()
     })
-    asked.end()
+    asked.end(body && JSON.stringify(body))
   })
 
 /** What people read all the time. */
-export const reads = ['/runs?limit=1', '/data?limit=1', '/plans?limit=1'] as const
+export const reads: readonly Question[] = [
+  { path: '/runs?limit=1' },
+  { path: '/data?limit=1' },
+  { path: '/plans?limit=1' },
+]
 
-/** Answers that nobody may get, whatever happens: neither what was asked for, nor to come back. */
-export const bad = (answers: Answers): [string, number][] =>
-  [...answers].filter(([answer]) => !/^200$|^503 with Retry-After$/.test(answer))
+/** That somebody was answered, and never but with what was asked for or to come back. */
+export function expectServed(answers: Answers): void {
+  expect(answers.get('200')).toBeGreaterThan(0)
+  const all = [...answers]
+  expect(all.filter(([answer]) => !/^(PUT )?(200|503 with Retry-After)$/.test(answer))).toEqual([])
+}

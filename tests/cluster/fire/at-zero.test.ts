@@ -26,12 +26,14 @@ test('a release whose Deployments and database are scaled to zero, and back, goe
   const load = await fire.load(25)
   await untilRunning(load)
   await scale(0)
-  await asked(async () => {
-    const left = await kubectl('get', 'endpoints', 'gateway', '-o', 'jsonpath={.subsets}')
-    return left === '' || undefined
-  })
+  for (const service of ['gateway', 'postgres'])
+    await asked(async () => {
+      const left = await kubectl('get', 'endpoints', service, '-o', 'jsonpath={.subsets}')
+      return left === '' || undefined
+    })
   await expect(api.call(runs.find, {})).rejects.toThrow()
+  const since = performance.now()
   await scale(1)
-  await fire.recovered('scaled to zero', load)
+  await fire.recovered('scaled to zero', load, since)
   expect(statusesOf(await fire.expectOnce(load))).toEqual(['done'])
 })

@@ -3,6 +3,7 @@ import { admin } from '#shared/contracts/admin.ts'
 import { asked } from '../asked.ts'
 import { brokerParts, killBroker, scaleBroker } from './broker.ts'
 import { test, untilEnded } from './fire.ts'
+import type { Load } from './load.ts'
 import { statusesOf } from './verdict.ts'
 
 test('the Pods of the broker are killed again and again, with events inside, and no run is lost', async ({
@@ -10,12 +11,13 @@ test('the Pods of the broker are killed again and again, with events inside, and
   node: _own,
   cluster: { core },
 }) => {
-  const load = await fire.load(25)
+  const loads: Load[] = []
   for (const part of [...brokerParts, ...brokerParts]) {
-    await killBroker(core, part)
-    await fire.recovered(`${part} killed`, load)
+    const load = await fire.load(5)
+    loads.push(load)
+    await fire.strike(`${part} killed`, load, () => killBroker(core, part))
   }
-  expect(statusesOf(await fire.expectOnce(load))).toEqual(['done'])
+  for (const load of loads) expect(statusesOf(await fire.expectOnce(load))).toEqual(['done'])
 })
 
 test('without a broker events wait and runs go on, and what has waited is told when it is back', async ({

@@ -1,23 +1,26 @@
 import { expect } from 'vitest'
-import { bad, keepAsking, reads } from './asking.ts'
+import { expectServed, reads } from './asking.ts'
 import { test, untilRunning } from './fire.ts'
+import type { Load } from './load.ts'
 import { postgres } from './pods.ts'
 import { statusesOf } from './verdict.ts'
 
-test('PostgreSQL is killed three times during 25 runs: who asks meanwhile is told to come back, and each run is done once', async ({
+test('PostgreSQL is killed three times while runs are on their way: who asks meanwhile is told to come back, and each run is done once', async ({
   fire,
   pods,
-  there,
 }) => {
-  const load = await fire.load(25)
-  await untilRunning(load)
-  const asker = keepAsking(there, reads)
-  for (const time of ['once', 'twice', 'thrice']) {
+  const asker = fire.ask(reads)
+  const loads: Load[] = []
+  for (const size of [25, 5, 5] as const) {
+    const load = await fire.load(size)
+    loads.push(load)
+    await untilRunning(load)
     const before = await pods.list(postgres)
-    await pods.kill(postgres)
-    await pods.replaced(postgres, before)
-    await fire.recovered(`PostgreSQL killed ${time}`, load)
+    await fire.strike('PostgreSQL killed', load, async () => {
+      expect(await pods.kill(postgres)).toBe(1)
+      await pods.replaced(postgres, before)
+    })
   }
-  expect(bad(await asker.stop())).toEqual([])
-  expect(statusesOf(await fire.expectOnce(load))).toEqual(['done'])
+  expectServed(await asker.stop())
+  for (const load of loads) expect(statusesOf(await fire.expectOnce(load))).toEqual(['done'])
 })

@@ -1,8 +1,10 @@
+import { expect } from 'vitest'
 import type { RunDetail } from '#shared/domain/run.ts'
 import { asked } from '../asked.ts'
 import { installed } from '../installation.ts'
 import { test as base } from '../installed.ts'
 import { lookOften } from '../look-often.ts'
+import { keepAsking, type Asker, type Question } from './asking.ts'
 import { startLoad, type Load, type Size } from './load.ts'
 import { ownNode, type Node } from './node.ts'
 import { podsIn, type Pods } from './pods.ts'
@@ -12,8 +14,12 @@ import { followReleased } from './workers.ts'
 type Fire = {
   /** Runs that are on their way from now on. */
   load(...how: [size: Size, options?: Parameters<typeof startLoad>[2]]): Promise<Load>
-  /** Waits until the API answers and runs end again, and tells how long that took from now. */
-  recovered(from: string, load: Load): Promise<void>
+  /** Somebody who asks until he is stopped, or the test is over. */
+  ask(questions: readonly Question[]): Asker
+  /** Breaks something while runs of a load are on their way, and waits until it has recovered from that. */
+  strike(what: string, load: Load, fault: () => Promise<unknown>): Promise<void>
+  /** Waits until the API answers and runs end again, and tells how long that took since some time: since now, unless given. */
+  recovered(from: string, load: Load, since?: number): Promise<void>
   /** Tells of a time that somebody else has measured. */
   tell(what: string, seconds: number): void
   /** What holds of a load that is over; answers its runs. */
@@ -43,31 +49,44 @@ const looking = base.extend<{ $file: Look }>({
 export const test = looking.extend<{ fire: Fire; pods: Pods; node: Node }>({
   fire: async ({ api, there, folder, knit, cluster, task }, use) => {
     const released = await followReleased(there)
-    const tell = (what: string, seconds: number) => {
-      const line = `${what}: ${seconds.toFixed(1)} s`
-      task.meta.recovered = [...(task.meta.recovered ?? []), line]
-      console.log(line)
-    }
-    await use({
+    const askers: Asker[] = []
+    const fire: Fire = {
       load: (size, options) => startLoad({ api, there, folder }, size, options),
-      tell,
-      async recovered(from, load) {
+      ask(questions) {
+        const asker = keepAsking(there, questions)
+        askers.push(asker)
+        return asker
+      },
+      tell(what, seconds) {
+        const line = `${what}: ${seconds.toFixed(1)} s`
+        task.meta.recovered = [...(task.meta.recovered ?? []), line]
+        console.log(line)
+      },
+      async strike(what, load, fault) {
+        const open = await asked(() => load.open())
+        expect(open.length, `runs on their way before ${what}`).toBeGreaterThan(0)
         const since = performance.now()
+        await fault()
+        await fire.recovered(what, load, since)
+      },
+      async recovered(from, load, since = performance.now()) {
         const seconds = () => (performance.now() - since) / 1000
         const open = await asked(() => load.open())
-        tell(`${from}, until the API answers`, seconds())
+        fire.tell(`${from}, until the API answers`, seconds())
         await asked(async () => {
           const left = (await load.open()).length
           return left === 0 || left < open.length || undefined
         })
-        tell(`${from}, until a run ends`, seconds())
+        fire.tell(`${from}, until a run ends`, seconds())
       },
       async expectOnce(load) {
         const all = await expectOnce({ there, cluster, knit }, load, released)
         console.log(`${all.length} runs in ${attemptsOf(all)} attempts`)
         return all
       },
-    })
+    }
+    await use(fire)
+    for (const asker of askers) await asker.stop()
     await released.stop()
   },
   pods: async ({ there: { namespace } }, use) => use(podsIn(namespace)),

@@ -7,14 +7,16 @@ import { outputOf } from '../work.ts'
 import { test } from './fire.ts'
 import { expectInOrder } from './verdict.ts'
 
-test('a run whose claim is full fails and says so, and leaves nothing when it is deleted', async ({
+test('a run whose claim is full fails and says so in its log, and leaves nothing when it is deleted', async ({
   node,
   work,
   knit,
-  there: { namespace },
+  there: { namespace, layout },
   cluster: { core },
   onTestFinished,
+  skip,
 }) => {
+  skip(layout === 'shared', 'it fills the claim of one data')
   const place = { key: 'knit.test/place', value: randomUUID() }
   const line = 'dd if=/dev/zero of=/out/zeros bs=1M count=8'
   const runId = await work.start(line, { on_node: { must: [`${place.key}=${place.value}`] } })
@@ -27,7 +29,12 @@ test('a run whose claim is full fails and says so, and leaves nothing when it is
   })
   const mode = ['-o', 'size=4m,mode=777']
   await node.inside('mount', '-t', 'tmpfs', ...mode, 'tmpfs', folder)
-  onTestFinished(async () => void (await node.inside('umount', '--lazy', folder)))
+  let isMounted = true
+  const unmount = async () => {
+    if (isMounted) await node.inside('umount', '--lazy', folder)
+    isMounted = false
+  }
+  onTestFinished(unmount)
 
   const label = (value: string | null) =>
     core.patchNode(
@@ -39,5 +46,13 @@ test('a run whose claim is full fails and says so, and leaves nothing when it is
   const run = await work.end(runId)
   expect(run).toMatchObject({ status: 'failed', attempt: 1 })
   expect(await knit('run', 'show', '--log', runId)).toMatch(/No space left on device/)
+  await expectInOrder(knit)
+
+  await unmount()
+  await knit('run', 'rm', runId)
+  await asked(async () => {
+    const { items } = await core.listNamespacedPersistentVolumeClaim({ namespace })
+    return !items.some(({ metadata }) => metadata?.name === name)
+  })
   await expectInOrder(knit)
 })

@@ -23,11 +23,14 @@ export type Load = {
   written(): Promise<string[]>
 }
 
+/** What loads read has this tag. */
+export const materialTag = 'fire:ten'
+
 /** How many runs, and of how many data, read at how many places. */
 const sizes = {
   5: { tag: 'fire:five', count: 5, places: ['/in'] },
   25: { tag: 'fire:five', count: 5, places: ['/in', '/in2'] },
-  100: { tag: 'fire:ten', count: 10, places: ['/in', '/in2'] },
+  100: { tag: materialTag, count: 10, places: ['/in', '/in2'] },
 } as const
 export type Size = keyof typeof sizes
 
@@ -78,11 +81,11 @@ const idOf = ({ knitId }: { knitId: string }): string => knitId
 
 /** So many data for all loads, of which the first five are for the smaller ones as well. */
 async function makeMaterial(api: KnitApi, folder: string, count: number): Promise<void> {
-  const { length: there } = await api.call(data.find, { tag: [sizes[100].tag] })
+  const { length: there } = await api.call(data.find, { tag: [materialTag] })
   const missing = Array.from({ length: Math.max(0, count - there) }, (_, index) => there + index)
   await Promise.all(
     missing.map((n) => {
-      const tags = [sizes[100].tag, ...(n < sizes[5].count ? [sizes[5].tag] : [])]
+      const tags = [materialTag, ...(n < sizes[5].count ? [sizes[5].tag] : [])]
       return pushText(api, join(folder, `material-${n}`), `material ${n}\n`, ...tags)
     }),
   )

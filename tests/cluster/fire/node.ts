@@ -15,7 +15,7 @@ export type Node = {
   /** Lets a server stand still, until it may go on. */
   freeze(server: Server): Promise<void>
   thaw(server: Server): Promise<void>
-  /** Ends a server. */
+  /** Ends a server; it is gone then. */
   kill(server: Server): Promise<void>
   /** Starts whatever does not run. */
   start(): Promise<void>
@@ -28,10 +28,9 @@ export type Node = {
 export async function ownNode(): Promise<Node> {
   const { core } = kubernetes()
   const inside = (...words: string[]) => run([`${scripts}/shell`, ...words])
-  const signal = async (server: Server, name: string) => {
-    const pid = join(store, 'state/servers', server)
-    await inside('bash', '-c', `kill -${name} "$(cat "$0")"`, pid)
-  }
+  const pidOf = (server: Server) => join(store, 'state/servers', server)
+  const signal = async (server: Server, name: string) =>
+    void (await inside('bash', '-c', `kill -${name} "$(cat "$0")"`, pidOf(server)))
   const { items } = await core.listNode()
   // Benchmarks make nodes that are none.
   const name = items.find(({ spec }) => !spec?.unschedulable)?.metadata?.name ?? ''
@@ -39,7 +38,10 @@ export async function ownNode(): Promise<Node> {
     name,
     freeze: (server) => signal(server, 'STOP'),
     thaw: (server) => signal(server, 'CONT'),
-    kill: (server) => signal(server, 'KILL'),
+    async kill(server) {
+      await signal(server, 'KILL')
+      await inside('bash', '-c', 'tail --follow --pid="$(cat "$0")" /dev/null', pidOf(server))
+    },
     start: async () => void (await inside(`${scripts}/servers`)),
     isReady: async () => isReady((await core.readNode({ name })) as KubernetesObject),
     inside,

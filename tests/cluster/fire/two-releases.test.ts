@@ -4,6 +4,8 @@ import { runs } from '#shared/contracts/runs.ts'
 import { installAnother } from '../another-release.ts'
 import { knitIn } from '../installed.ts'
 import { run } from '../phase.ts'
+import { remove } from '../release.ts'
+import { reads } from './asking.ts'
 import { test } from './fire.ts'
 import { startLoad } from './load.ts'
 import { podsIn, postgres } from './pods.ts'
@@ -20,29 +22,27 @@ test('two releases in two namespaces of one cluster do their work side by side, 
   onTestFinished,
 }) => {
   const namespace = `${there.namespace}-two`
-  const kubectl = (...words: string[]) => run(['kubectl', ...words])
-  await kubectl('create', 'namespace', namespace)
-  onTestFinished(async () => {
-    await run(['helm', 'uninstall', 'knitfab', '--ignore-not-found', '--namespace', namespace])
-    await kubectl('-n', namespace, 'delete', 'pod', '--all', '--force')
-    await kubectl('delete', 'namespace', namespace, '--timeout=180s')
-  })
-  const other = await installAnother(there, namespace)
+  await run(['kubectl', 'create', 'namespace', namespace])
+  onTestFinished(() => remove({}, namespace), 10 * 60_000)
+  const other = await installAnother(there, namespace, { 'settings.lookInterval': '30' })
   const released = await followReleased(other)
+  onTestFinished(() => released.stop())
   const theirs = connectApi(other)
   const one = await fire.load(25)
-  const two = await startLoad({ api: theirs, there: other, folder }, 5)
+  const two = await startLoad({ api: theirs, there: other, folder }, 5, { seconds: 10 })
+  const asker = fire.ask(reads)
   const pods = podsIn(namespace)
   const before = await pods.list(postgres)
-  await pods.kill(postgres)
-  await pods.replaced(postgres, before)
-  await fire.recovered('PostgreSQL of another release killed', one)
+  await fire.strike('PostgreSQL of another release killed', two, async () => {
+    expect(await pods.kill(postgres)).toBe(1)
+    await pods.replaced(postgres, before)
+  })
+  expect([...(await asker.stop()).keys()]).toEqual(['200'])
 
   expect(statusesOf(await fire.expectOnce(one))).toEqual(['done'])
   const knit = await knitIn(folder, other, signal)
   const all = await expectOnce({ there: other, cluster, knit }, two, released)
   expect(statusesOf(all)).toEqual(['done'])
-  await released.stop()
   const plansOf = async (asked: typeof api) =>
     new Set((await asked.call(runs.find, {})).map(({ plan }) => plan.planId))
   expect((await plansOf(theirs)).has(one.planId)).toBe(false)

@@ -7,6 +7,7 @@ import { installAnother, type AnotherRelease } from '../another-release.ts'
 import { installed, kubernetes, type Installed } from '../installation.ts'
 import { test as base } from '../installed.ts'
 import { run as execute } from '../phase.ts'
+import { remove } from '../release.ts'
 import { allowedTo, expectedRights, wordsOf } from '../rights.ts'
 import { accounts } from '../values.ts'
 import { isRunning, outputOf, type Work } from '../work.ts'
@@ -34,12 +35,12 @@ beforeAll(async () => {
     ...theirs.values,
   }
   there = await installAnother(first, namespace, changes)
-})
+}, 15 * 60_000)
 
 afterAll(async () => {
-  await (there as AnotherRelease | undefined)?.remove()
+  await remove({}, namespace)
   await database?.remove()
-})
+}, 10 * 60_000)
 
 const test = base.extend<{ there: Installed }>({
   there: async ({}, use) => use(there),

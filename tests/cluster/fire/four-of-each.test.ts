@@ -2,6 +2,7 @@ import { expect } from 'vitest'
 import { stepFunctions } from '../../../functions/functions.generated.ts'
 import { run } from '../phase.ts'
 import { test } from './fire.ts'
+import { functionNamed, isReadyPod } from './pods.ts'
 import { statusesOf } from './verdict.ts'
 
 /** What is by itself all there may be of it says so; of all others there may be any number. */
@@ -11,6 +12,7 @@ const many = stepFunctions
 
 test('four of each step at work at the same time start no worker twice', async ({
   fire,
+  pods,
   there: { namespace },
   onTestFinished,
 }) => {
@@ -26,6 +28,10 @@ test('four of each step at work at the same time start no worker twice', async (
   expect(many).toEqual(expect.arrayContaining(['step-start-run', 'step-sweep']))
   onTestFinished(() => scale(1))
   await scale(4)
+  for (const service of many) {
+    const ready = (await pods.list(functionNamed(service))).filter(isReadyPod)
+    expect(ready.length, service).toBeGreaterThanOrEqual(4)
+  }
   const load = await fire.load(100)
   expect(statusesOf(await fire.expectOnce(load))).toEqual(['done'])
 })
