@@ -35,11 +35,17 @@ export function missingCluster(): string | undefined {
   return 'it needs a cluster: one in KNIT_TEST_KUBECONFIG, or root on Linux, to raise one'
 }
 
+const clusterOf = (bench: Bench): Promise<Cluster> =>
+  bench.shared('cluster', async (bench) => {
+    const cluster = await findCluster()
+    bench.onEnd(() => phase('the cluster is left', cluster.lower))
+    return cluster
+  })
+
 /** The installation that all benchmarks of a run share, made at its first use, as tests of a cluster make theirs. */
 export const installation = (bench: Bench): Promise<Installation> =>
   bench.shared('installation', async (bench) => {
-    const cluster = await findCluster()
-    bench.onEnd(() => phase('the cluster is left', cluster.lower))
+    const cluster = await clusterOf(bench)
     const release = await phase('the chart is installed', () => install(cluster, asItIs))
     bench.onEnd(() => phase('the release is removed', release.remove))
     const { namespace, apiRoot, token } = release
@@ -71,6 +77,19 @@ export const installation = (bench: Bench): Promise<Installation> =>
 
 /** The chart without what tests ask for, such as hooks. */
 const asItIs = () => ({})
+
+/** Another release in the same cluster, for one benchmark, whose Data share a claim. */
+export async function installShared(
+  bench: Bench,
+): Promise<Pick<Installation, 'namespace' | 'api'>> {
+  const cluster = await clusterOf(bench)
+  const shared = () => ({ 'volumes.layout': 'shared' })
+  const release = await phase('another is installed, whose Data share a claim', () =>
+    install(cluster, shared),
+  )
+  bench.onEnd(() => phase('the other release is removed', release.remove))
+  return { namespace: release.namespace, api: connectApi(release) }
+}
 
 function kubeConfigOf({ env }: Cluster): KubeConfig {
   const config = new KubeConfig()

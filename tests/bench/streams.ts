@@ -17,7 +17,7 @@ import {
   type Benchmark,
 } from './harness.ts'
 import { blackBox } from './home.ts'
-import { installation, missingCluster, type Installation } from './installation.ts'
+import { installation, installShared, missingCluster, type Installation } from './installation.ts'
 import { scale } from './population.ts'
 
 const rounds = 5
@@ -33,6 +33,7 @@ export default {
   missing: missingCluster,
   async run(bench) {
     const there = await installation(bench)
+    const shared = await installShared(bench)
     const box = await blackBox(bench)
     const folder = await bench.folder('streams')
     const source = join(folder, 'source')
@@ -49,21 +50,27 @@ export default {
       rmSync(target, { recursive: true })
       return took
     }
-    const watch = watchMemory(bench, there)
-    const samples = await alternate(rounds, { ours: through(there.api), home: through(box.api) })
+    const watch = watchMemory(bench, there, [there.namespace, shared.namespace])
+    const samples = await alternate(rounds, {
+      ours: through(there.api),
+      shared: through(shared.api),
+      home: through(box.api),
+    })
     const most = await watch.end()
     const largest = Math.max(...most.values())
-    return [
+    const rateOf = (id: string, layout: string, times: readonly number[]) =>
       finding(
-        { id: 'streams', what: `${size} MiB there and back: a local home / a cluster`, unit: '×' },
-        ratioOf(samples.home, samples.ours),
+        { id, what: `${size} MiB there and back, ${layout}: a local home / a cluster`, unit: '×' },
+        ratioOf(samples.home, times),
         atLeast(0.6),
         {
-          'in the cluster, s': median(samples.ours) / 1000,
+          'in the cluster, s': median(times) / 1000,
           'at home, s': median(samples.home) / 1000,
-          layout: 'a claim for each Data',
         },
-      ),
+      )
+    return [
+      rateOf('streams', 'a claim for each Data', samples.ours),
+      rateOf('streams.shared', 'one claim for all', samples.shared),
       finding(
         { id: 'streams.memory', what: 'most memory (RSS) of a Pod meanwhile', unit: 'MiB' },
         { ratio: largest, min: largest, max: largest },
@@ -74,15 +81,18 @@ export default {
   },
 } satisfies Benchmark
 
-/** Who passes on bytes, or keeps them, by its part of the names of Pods. */
-const parts = ['gateway', 'api-data-push', 'api-data-pull', 'data-knitid'] as const
+/** Who passes on bytes, or keeps them, by its part of the names of Pods: an agent for each Data, or one for all. */
+const parts = ['gateway', 'api-data-push', 'api-data-pull', 'data-knitid', 'agent'] as const
 
 type Stats = {
   pods: { podRef: { name: string; namespace: string }; memory?: { rssBytes?: number } }[]
 }
 
-/** Looks for the most memory of each part, in MiB, until its end; rejects then when a look failed, or a part was never seen. */
-function watchMemory(bench: Bench, { kubectl, namespace }: Installation) {
+/**
+ * Looks for the most memory of each part in any of these namespaces, in MiB, until its end; rejects then when a look failed, or a part
+ * was never seen.
+ */
+function watchMemory(bench: Bench, { kubectl }: Installation, namespaces: readonly string[]) {
   const most = new Map<string, number>()
   const stopped = new AbortController()
   const look = async () => {
@@ -92,7 +102,7 @@ function watchMemory(bench: Bench, { kubectl, namespace }: Installation) {
       const { pods } = JSON.parse(await kubectl('get', '--raw', path)) as Stats
       for (const { podRef, memory } of pods) {
         const part = parts.find((name) => podRef.name.includes(name))
-        if (!part || podRef.namespace !== namespace) continue
+        if (!part || !namespaces.includes(podRef.namespace)) continue
         const now = (memory?.rssBytes ?? 0) / mebibyte
         most.set(part, Math.max(now, most.get(part) ?? 0))
       }
