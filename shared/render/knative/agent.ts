@@ -5,7 +5,7 @@ import {
   restrictedPod,
   volumeFor,
 } from '#shared/adapters/kubernetes-cluster/pod-parts.ts'
-import { filled, filledKeys, type Manifest } from './helm.ts'
+import { filled, filledBlock, filledKeys, type Manifest } from './helm.ts'
 import { isShared } from './layout.ts'
 import { livenessProbe, readinessProbe } from './probes.ts'
 
@@ -57,7 +57,9 @@ const pod = (): Record<string, unknown> => ({
       image: filled('include "knitfab.image" $'),
       ...filledKeys('include "knitfab.pullPolicy" $'),
       args: ['job-agent'],
-      envFrom: [{ secretRef: { name: filled('include "knitfab.secret" (list $ "signing-key")') } }],
+      env: filledBlock(
+        'include "knitfab.secretVariable" (list $ "signing-key" "KNIT_SIGNING_KEY")',
+      ),
       ports: [{ containerPort: agentPort }],
       readinessProbe: readinessProbe(health),
       livenessProbe: livenessProbe(health),

@@ -247,23 +247,30 @@ test('secrets for registries are used by every Pod', () => {
     })
 })
 
-test('the gateway alone knows the token, and nobody more of a secret than they need', () => {
-  const secrets = { signingKey: 'ours', token: 'ours', database: 'ours' }
-  const pods = podsOf(render({ secrets }))
-  const known = [...pods].flatMap(([name, { spec }]) =>
-    spec.containers.flatMap(({ env = [], envFrom = [] }) => [
-      ...env.filter(({ valueFrom }) => valueFrom?.secretKeyRef).map((one) => [name, one.name]),
-      ...envFrom.filter(({ secretRef }) => secretRef).map(() => [name, 'all']),
-    ]),
-  )
-  const whoKnows = (secret: string) =>
-    known.filter(([, what]) => what === secret).map(([who]) => who)
-  expect(whoKnows('all')).toEqual([])
-  expect(whoKnows('KNIT_TOKEN')).toEqual(['Deployment/gateway'])
-  expect(whoKnows('POSTGRES_PASSWORD')).toEqual(['StatefulSet/postgres'])
-  expect(whoKnows('KNIT_SIGNING_KEY')).toHaveLength(functions.length)
-  expect(whoKnows('KNIT_DATABASE_URL')).toHaveLength(functions.length + 1)
-})
+test.each([
+  ['each Data has a claim', 'per-data', []],
+  ['all Data share a claim', 'shared', ['Deployment/agent']],
+])(
+  'where %s the gateway alone knows the token, and nobody more of a secret than they need',
+  (_, layout, agents) => {
+    const secrets = { signingKey: 'ours', token: 'ours', database: 'ours' }
+    const pods = podsOf(render({ secrets, volumes: { layout } }))
+    const known = [...pods].flatMap(([name, { spec }]) =>
+      spec.containers.flatMap(({ env = [], envFrom = [] }) => [
+        ...env.filter(({ valueFrom }) => valueFrom?.secretKeyRef).map((one) => [name, one.name]),
+        ...envFrom.filter(({ secretRef }) => secretRef).map(() => [name, 'all']),
+      ]),
+    )
+    const whoKnows = (secret: string) =>
+      known.filter(([, what]) => what === secret).map(([who]) => who)
+    const all = functions.map(objectOf)
+    expect(whoKnows('all')).toEqual([])
+    expect(whoKnows('KNIT_TOKEN')).toEqual(['Deployment/gateway'])
+    expect(whoKnows('POSTGRES_PASSWORD')).toEqual(['StatefulSet/postgres'])
+    expect(whoKnows('KNIT_SIGNING_KEY').toSorted()).toEqual([...all, ...agents].toSorted())
+    expect(whoKnows('KNIT_DATABASE_URL').toSorted()).toEqual([...all, 'Job/migrate'].toSorted())
+  },
+)
 
 test('of the functions that Runs and readers wait for a Pod is always there, and of no others', () => {
   const template = (manifest: Manifest) => manifest.spec?.template?.metadata?.annotations
