@@ -27,6 +27,25 @@
 {{- include "knitfab.value" . | trimAll "\"" -}}
 {{- end }}
 
+{{/* How many Pods of a function there are at most, where somebody says so: else what Knative is configured with. Takes: top, service, name, and what the function asked for, or 0. */}}
+{{- define "knitfab.maxScale" -}}
+{{- if include "knitfab.isAsked" . -}}
+autoscaling.knative.dev/max-scale: {{ include "knitfab.value" . }}
+{{- end -}}
+{{- end }}
+
+{{/* The same of how many requests a Pod serves at a time. */}}
+{{- define "knitfab.concurrency" -}}
+{{- if include "knitfab.isAsked" . -}}
+containerConcurrency: {{ include "knitfab.number" . }}
+{{- end -}}
+{{- end }}
+
+{{/* Knative may be told to refuse a 0, which is any number: it is not written for nobody. */}}
+{{- define "knitfab.isAsked" -}}
+{{- if or (index . 3) (hasKey (index (index . 0).Values.functions (index . 1) | default dict) (index . 2)) }}yes{{ end -}}
+{{- end }}
+
 {{/* A value of one function, else that of all functions, as YAML with its key, or nothing. Takes: top, service, name. */}}
 {{- define "knitfab.own" -}}
 {{- $top := index . 0 -}}

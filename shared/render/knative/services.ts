@@ -38,13 +38,17 @@ function knativeService(fn: Deployed): Manifest {
           labels: labels(fn),
           annotations: {
             'autoscaling.knative.dev/min-scale': textOf(fn, 'minScale', minScale),
-            'autoscaling.knative.dev/max-scale': textOf(fn, 'maxScale', maxScale),
+            ...filledKeys(
+              `include "knitfab.maxScale" (list $ "${fn.service}" "maxScale" ${maxScale})`,
+            ),
             ...filledKeys(`include "knitfab.zeroScale" (list $ "${fn.service}" ${minScale})`),
             ...filledKeys(annotationsOf(fn)),
           },
         },
         spec: {
-          containerConcurrency: valueOf(fn, 'concurrency', concurrency),
+          ...filledKeys(
+            `include "knitfab.concurrency" (list $ "${fn.service}" "concurrency" ${concurrency})`,
+          ),
           timeoutSeconds: valueOf(fn, 'timeout', fn.deploy.timeout ?? timeout),
           ...podSpec(fn, 'knative'),
         },

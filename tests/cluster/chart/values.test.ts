@@ -4,7 +4,7 @@ import { configFrom, variableOf } from '#shared/runtime/config.ts'
 import { routeFunctions, stepFunctions } from '../../../functions/functions.generated.ts'
 import gateway from '../../../functions/gateway/function.ts'
 import { deployed, isDeployment } from '#shared/render/knative/deployed.ts'
-import { chart, find, podsOf, render, type Manifest } from './helm.ts'
+import { chart, find, podsOf, render, type Manifest, type Values } from './helm.ts'
 
 const functions = deployed([...routeFunctions, ...stepFunctions, gateway])
 
@@ -72,6 +72,26 @@ test('every value of every function is found in what runs it', () => {
         },
       })
   }
+})
+
+test('how many Pods there are at most, and requests at a time, Knative is told where somebody says so, and else not', () => {
+  const functionsOf = (values: Values = {}) =>
+    render(values).filter(({ apiVersion }) => apiVersion === 'serving.knative.dev/v1')
+  const toldOf = ({ spec }: Manifest) => {
+    const { metadata, spec: pod } = spec?.template ?? {}
+    const { containerConcurrency } = pod as { containerConcurrency?: number }
+    return [metadata?.annotations?.['autoscaling.knative.dev/max-scale'], containerConcurrency]
+  }
+  const usual = functionsOf()
+  for (const fn of functions.filter((one) => !isDeployment(one))) {
+    const { maxScale, concurrency } = fn.deploy
+    expect(toldOf(find(usual, objectOf(fn))), fn.service).toEqual([
+      maxScale && String(maxScale),
+      concurrency,
+    ])
+  }
+  const any = functionsOf({ functions: { 'api-data-show': { maxScale: 0, concurrency: 0 } } })
+  expect(toldOf(find(any, 'Service/api-data-show'))).toEqual(['0', 0])
 })
 
 test('what is said of all functions is found in each, unless it says otherwise itself', () => {
