@@ -37,3 +37,19 @@ test('a value of no function, of another kind of function, or of no setting is r
   // How often a cluster sweeps, `clock.sweep` says.
   expect(mistakesIn(values({}, { sweepInterval: 10 }))).toHaveLength(1)
 })
+
+test('a quantity is one that Kubernetes takes, and what has room has some', () => {
+  const volumes = (size: unknown) =>
+    mistakesIn({ ...defaults, volumes: { ...defaults.volumes, size } })
+  for (const size of ['512Ki', '1k', '10Gi', '1.5T', '0.5Gi', '1073741824', 1_073_741_824])
+    expect(volumes(size), String(size)).toEqual([])
+  for (const size of ['512ki', '512K', '10 Gi', '100m', '0', '0.0Gi', '-1Gi', '', 0, -1])
+    expect(volumes(size), String(size)).toHaveLength(1)
+  const cpu = (request: unknown) =>
+    mistakesIn({ ...defaults, defaults: { resources: { requests: { cpu: request } } } }).filter(
+      (mistake) => mistake.includes('resources'),
+    )
+  for (const request of ['100m', '0', 0, 0.5, 2]) expect(cpu(request), String(request)).toEqual([])
+  for (const request of ['-1', -1, '1 core', '512ki'])
+    expect(cpu(request), String(request)).toHaveLength(1)
+})

@@ -5,7 +5,15 @@ import type { Deployed } from './deployed.ts'
 
 const text = z.string()
 const count = z.int().min(0)
-const quantity = z.union([z.string().regex(/^\d+(\.\d+)?([kMGTPE]i?|m)?$/), z.number()])
+const quantity = z.union([
+  z.string().regex(/^\d+(\.\d+)?(m|k|[KMGTPE]i|[MGTPE])?$/),
+  z.number().min(0),
+])
+/** Of what has room: bytes, and more than none. */
+const size = z.union([
+  z.string().regex(/^(\d*[1-9]\d*(\.\d+)?|\d+\.\d*[1-9]\d*)(k|[KMGTPE]i|[MGTPE])?$/),
+  z.number().min(1),
+])
 const anything = z.record(z.string(), z.unknown())
 const duration = z.string().regex(/^PT(\d+H)?(\d+M)?(\d+(\.\d+)?S)?$/)
 
@@ -125,7 +133,7 @@ export const valuesOf = (functions: readonly Deployed[]) =>
       enabled: z.boolean(),
       image: text.min(1),
       user: count,
-      size: quantity,
+      size,
       storageClass: text,
       settings: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
       resources,
@@ -136,13 +144,13 @@ export const valuesOf = (functions: readonly Deployed[]) =>
       layout: z.enum(['per-data', 'shared']),
       storageClass: text,
       accessMode: z.enum(['ReadWriteMany', 'ReadWriteOnce']),
-      size: quantity,
+      size,
       expander: z.strictObject({
         enabled: z.boolean(),
         interval: z.int().min(1),
-        margin: quantity,
-        delta: quantity,
-        most: z.union([z.literal(''), quantity]),
+        margin: size,
+        delta: size,
+        most: z.union([z.literal(''), size]),
       }),
     }),
     workers: z.strictObject({

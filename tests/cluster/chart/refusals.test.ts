@@ -15,6 +15,8 @@ test.each([
   ['a setting of another type', { settings: { grace: 'long' } }, '/settings/grace'],
   ['a setting that the chart makes', { settings: { databaseUrl: 'postgres://x' } }, 'databaseUrl'],
   ['a quantity that is none', { volumes: { size: '10 GB' } }, '/volumes/size'],
+  ['a unit that Kubernetes does not know', { postgres: { size: '512ki' } }, '/postgres/size'],
+  ['a claim of no size', { volumes: { size: 0 } }, '/volumes/size'],
   ['a layout that is none', { volumes: { layout: 'one' } }, '/volumes/layout'],
   ['a digest that is none', { image: { digest: 'sha256:1' } }, '/image/digest'],
   [
