@@ -117,15 +117,20 @@ knitfab.dev/kind: function
 {{- compact $all | join "\n" -}}
 {{- end }}
 
-{{/* What a function may take of a node: what the values say of it, else what it asked for itself, and what they say of all. Takes: top, service, and limits that it asked for. */}}
+{{/* What a function may take of a node: what the values say of it; else what they say of all, with the limits raised that are less than it asked for. Takes: top, service, and limits that it asked for. */}}
 {{- define "knitfab.resources" -}}
 {{- $top := index . 0 -}}
 {{- $own := index $top.Values.functions (index . 1) | default dict -}}
-{{- $resources := $top.Values.defaults.resources | default dict -}}
+{{- $resources := deepCopy ($top.Values.defaults.resources | default dict) -}}
 {{- if hasKey $own "resources" -}}
 {{- $resources = $own.resources -}}
 {{- else if gt (len .) 2 -}}
-{{- $resources = mergeOverwrite (deepCopy $resources) (dict "limits" (index . 2)) -}}
+{{- range $name, $least := index . 2 -}}
+{{- $limit := dig "limits" $name "" $resources -}}
+{{- if and $limit (lt (include "knitfab.amount" $limit | float64) (include "knitfab.amount" $least | float64)) -}}
+{{- $_ := set $resources.limits $name $least -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{ dict "resources" $resources | toYaml }}
 {{- end }}

@@ -1,6 +1,7 @@
 {{/* What stands against this release, a line each: what is wrong, with which value, what to do. */}}
 {{- define "knitfab.mistakes" -}}
 {{ include "knitfab.contradictions" . }}
+{{ include "knitfab.overMaxScale" . }}
 {{ include "knitfab.missingKnative" . }}
 {{ include "knitfab.missingOperator" . }}
 {{- if .Values.preflight }}
@@ -69,9 +70,44 @@ tracing.headersSecret is given while tracing.endpoint is empty: say where traces
 {{- if and .gateway.ingress.enabled (not .gateway.ingress.host) }}
 gateway.ingress.host is empty while gateway.ingress.enabled is true: say by which name people reach the API.
 {{- end }}
+{{- include "knitfab.overLimits" (list "defaults" .defaults) }}
+{{- include "knitfab.overLimits" (list "postgres" .postgres) }}
+{{- range $service, $own := .functions }}
+{{- include "knitfab.overLimits" (list (printf "functions.%s" $service) $own) }}
+{{- end }}
+{{- with .knative.window }}
+{{- $seconds := mul (regexFind "^[0-9]+" . | int) (get (dict "s" 1 "m" 60 "h" 3600) (regexFind "[smh]$" .)) }}
+{{- if or (lt $seconds 6) (gt $seconds 3600) }}
+knative.window is {{ . }}, and Knative takes 6s to 1h.
+{{- end }}
+{{- end }}
 {{- with .monitoring }}
 {{- if and .enabled (has (int .port) (list 8008 8012 8013 8022 8080 8112 9090 9091)) }}
 monitoring.port is {{ .port }}, at which a function listens, or what Knative puts beside it: take another, such as 9464.
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* More Pods at any time than there are at most. */}}
+{{- define "knitfab.overMaxScale" -}}
+{{- range $service, $asked := include "knitfab.asked" . | fromJson }}
+{{- $least := include "knitfab.number" (list $ $service "minScale" $asked.minScale) | int }}
+{{- $most := include "knitfab.number" (list $ $service "maxScale" $asked.maxScale) | int }}
+{{- if and $most (gt $least $most) }}
+functions.{{ $service }}.minScale is {{ $least }}, and of this function there {{ eq $most 1 | ternary "is" "are" }} {{ $most }} at most: say less, or more in functions.{{ $service }}.maxScale.
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Takes: name of a value, and what it is. */}}
+{{- define "knitfab.overLimits" -}}
+{{- $value := index . 0 }}
+{{- $resources := (index . 1 | default dict).resources | default dict }}
+{{- range $name, $request := $resources.requests }}
+{{- with dig "limits" $name "" $resources }}
+{{- if gt (include "knitfab.amount" $request | float64) (include "knitfab.amount" . | float64) }}
+{{ $value }}.resources.requests.{{ $name }} is {{ $request }}, more than {{ $value }}.resources.limits.{{ $name }}, which is {{ . }}: raise that as well.
 {{- end }}
 {{- end }}
 {{- end }}
@@ -241,15 +277,20 @@ The namespace {{ $ns }} has a {{ index . 1 }} {{ index . 2 }} of {{ with $owner 
 {{- end }}
 {{- end }}
 
-{{/* A quantity, for it may be written in many ways. */}}
+{{/* A quantity of bytes. */}}
 {{- define "knitfab.bytes" -}}
+{{- printf "%.0f" (include "knitfab.amount" . | float64) }}
+{{- end }}
+
+{{/* A quantity, for it may be written in many ways. */}}
+{{- define "knitfab.amount" -}}
 {{- $text := include "knitfab.text" . }}
 {{- $unit := regexFind "[A-Za-z]*$" $text }}
-{{- $bytes := trimSuffix $unit $text | float64 }}
+{{- $amount := trimSuffix $unit $text | float64 }}
 {{- range until (get (dict "k" 1 "K" 1 "M" 2 "G" 3 "T" 4 "P" 5 "E" 6) (trunc 1 $unit) | default 0 | int) }}
-{{- $bytes = mulf $bytes (hasSuffix "i" $unit | ternary 1024 1000) }}
+{{- $amount = mulf $amount (hasSuffix "i" $unit | ternary 1024 1000) }}
 {{- end }}
-{{- printf "%.0f" $bytes }}
+{{- printf "%.3f" (eq $unit "m" | ternary (divf $amount 1000) $amount) }}
 {{- end }}
 
 {{/* That of the release, or of the Data that one has left. */}}

@@ -4,7 +4,7 @@ import { livenessProbe, readinessProbe } from './probes.ts'
 
 const port = 8080
 // What answers has an answer by then; what streams is a Deployment, and may go on.
-const timeout = 60
+const usualTimeout = 60
 
 /** What runs a function: a Knative Service, or for what streams bytes a Deployment with a Service. */
 export const services = (functions: readonly Deployed[]): Manifest[] =>
@@ -26,8 +26,16 @@ const limitsOf = ({ deploy: { limits } }: Deployed): string =>
         .join(' ')})`
     : ''
 
+/** What a Service of Knative asks for itself, each a value of the chart: 0 of what it leaves to others. */
+export const askedBy = ({ deploy }: Deployed) => ({
+  minScale: deploy.minScale ?? 0,
+  maxScale: deploy.maxScale ?? 0,
+  concurrency: deploy.concurrency ?? 0,
+  timeout: deploy.timeout ?? usualTimeout,
+})
+
 function knativeService(fn: Deployed): Manifest {
-  const { minScale = 0, maxScale = 0, concurrency = 0 } = fn.deploy
+  const { minScale, maxScale, concurrency, timeout } = askedBy(fn)
   return {
     apiVersion: 'serving.knative.dev/v1',
     kind: 'Service',
@@ -49,7 +57,7 @@ function knativeService(fn: Deployed): Manifest {
           ...filledKeys(
             `include "knitfab.concurrency" (list $ "${fn.service}" "concurrency" ${concurrency})`,
           ),
-          timeoutSeconds: valueOf(fn, 'timeout', fn.deploy.timeout ?? timeout),
+          timeoutSeconds: valueOf(fn, 'timeout', timeout),
           ...podSpec(fn, 'knative'),
         },
       },

@@ -100,6 +100,23 @@ test.each([
     /tracing\.headersSecret is given .* say where traces are sent, or leave it empty/,
   ],
   [
+    'more Pods at any time than there are at most',
+    { functions: { 'step-start-run': { minScale: 3 } } },
+    /functions\.step-start-run\.minScale is 3, .* there are 2 at most: say less, or more in functions\.step-start-run\.maxScale/,
+  ],
+  [
+    'a request beyond its limit',
+    { defaults: { resources: { requests: { memory: '512Mi' } } } },
+    /defaults\.resources\.requests\.memory is 512Mi, more than defaults\.resources\.limits\.memory, which is 256Mi: raise that/,
+  ],
+  [
+    'the same of one function',
+    { functions: { gateway: { resources: { requests: { cpu: 2 }, limits: { cpu: '1500m' } } } } },
+    /functions\.gateway\.resources\.requests\.cpu is 2, more than .* which is 1500m: raise that/,
+  ],
+  ['too short a window', { knative: { window: '5s' } }, /knative\.window is 5s, .* takes 6s to 1h/],
+  ['too long a window', { knative: { window: '61m' } }, /knative\.window is 61m/],
+  [
     'an Ingress for any name',
     { gateway: { ingress: { enabled: true } } },
     /gateway\.ingress\.host is empty .* say by which name/,
@@ -118,6 +135,16 @@ test('all mistakes are said at once, a line each', () => {
   expect(said).toMatch(
     /Nothing was changed, for:\n\n- broker\.url[^\n]*\n\n- gateway\.ingress\.host[^\n]*\n/,
   )
+})
+
+test('what is at the edge of what is taken is taken', () => {
+  const functions = { 'step-start-run': { minScale: 3, maxScale: 3 } }
+  const resources = {
+    requests: { memory: '1Gi', cpu: 1 },
+    limits: { memory: '1024Mi', cpu: '1000m' },
+  }
+  for (const window of ['6s', '1h', '3600s'])
+    expect(render({ functions, defaults: { resources }, knative: { window } })).not.toEqual([])
 })
 
 test('a release that events cannot be known by is refused', () => {

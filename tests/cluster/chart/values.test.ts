@@ -108,11 +108,24 @@ test('what is said of all functions is found in each, unless it says otherwise i
   }
 })
 
-/** What a function asks for itself is more than what is said of all. */
+/** One function asks for more memory than is said of all here. */
 function withLimits(all: ReturnType<typeof ownOf>, { deploy }: (typeof functions)[number]) {
   const { requests, limits } = all.resources
   return { ...all, resources: { requests, limits: { ...limits, ...deploy.limits } } }
 }
+
+test('what a function needs more than others is the least that it may take, and not the most', () => {
+  const [greedy, ...others] = functions.filter(({ deploy }) => deploy.limits?.memory)
+  expect([greedy?.deploy.limits, others]).toEqual([{ memory: '512Mi' }, []])
+  const limitsWith = (limits: object) => {
+    const manifests = render({ defaults: { resources: { limits } } })
+    return foundOf(manifests, `Service/${greedy?.service}`).resources?.limits
+  }
+  expect(limitsWith({ memory: '511Mi', cpu: '1' })).toEqual({ memory: '512Mi', cpu: '1' })
+  expect(limitsWith({ memory: '2Gi' })).toEqual({ memory: '2Gi' })
+  // Without a limit it may take what there is.
+  expect(limitsWith({ memory: null })).toEqual({})
+})
 
 test('whatever may be without a Pod, by itself or by a value, has none before its time and loses it after a while', () => {
   const manifests = render({
