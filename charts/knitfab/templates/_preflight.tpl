@@ -20,6 +20,7 @@
 {{ include "knitfab.missingBroker" . }}
 {{ include "knitfab.oldKnative" . }}
 {{ include "knitfab.missingFeatures" . }}
+{{ include "knitfab.beyondKnative" (list . (lookup "v1" "ConfigMap" "knative-serving" "config-autoscaler") (lookup "v1" "ConfigMap" "knative-serving" "config-defaults")) }}
 {{ include "knitfab.otherIngress" (list . (lookup "v1" "ConfigMap" "knative-serving" "config-network")) }}
 {{- end }}
 {{- end }}
@@ -440,6 +441,25 @@ broker.config is a {{ .kind }} of {{ .apiVersion }}, which this cluster does not
 {{- end }}
 {{- with $where }}
 {{- include "knitfab.missingFeature" (list (first .) "config-features" (printf "kubernetes.podspec-%s" (lower $name)) "enabled") }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* What is asked for beyond what Knative is set to allow. Takes: top, and the ConfigMaps of the autoscaler and of defaults. */}}
+{{- define "knitfab.beyondKnative" -}}
+{{- $top := index . 0 }}
+{{- $autoscaler := dig "data" dict (index . 1) }}
+{{- $defaults := dig "data" dict (index . 2) }}
+{{- $bounds := list
+  (dict "name" "maxScale" "map" "config-autoscaler" "key" "max-scale-limit" "most" (get $autoscaler "max-scale-limit" | default "0" | int))
+  (dict "name" "concurrency" "map" "config-defaults" "key" "container-concurrency-max-limit" "most" (get $defaults "container-concurrency-max-limit" | default "1000" | int))
+  (dict "name" "timeout" "map" "config-defaults" "key" "max-revision-timeout-seconds" "most" (get $defaults "max-revision-timeout-seconds" | default "600" | int)) }}
+{{- range $service, $asked := include "knitfab.asked" $top | fromJson }}
+{{- range $bounds }}
+{{- $is := include "knitfab.number" (list $top $service .name (get $asked .name)) | int }}
+{{- if and .most (gt $is .most) }}
+functions.{{ $service }}.{{ .name }} is {{ $is }}, and Knative allows {{ .most }} at most here: say less, or kubectl -n knative-serving patch configmap {{ .map }} --type merge -p '{"data":{"{{ .key }}":"{{ $is }}"}}'.
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -90,6 +90,10 @@ export function included(name: string, argument: string, values: Values = {}): s
   }
 }
 
+/** What a cluster would answer, as an argument of a template. */
+export const asArgument = (object: object): string =>
+  `(fromJson ${JSON.stringify(JSON.stringify(object))})`
+
 export const nameOf = ({ kind, metadata }: Manifest): string => `${kind}/${metadata.name}`
 
 export const find = (manifests: readonly Manifest[], name: string): Manifest => {

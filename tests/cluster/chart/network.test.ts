@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { labelsFor } from '#shared/adapters/kubernetes-cluster/labels.ts'
-import { included, podsOf, render, type Manifest, type Values } from './helm.ts'
+import { asArgument, included, podsOf, render, type Manifest, type Values } from './helm.ts'
 import { mayTalk, policiesOf, type Party } from './network.ts'
 
 const namespace = 'there'
@@ -148,12 +148,7 @@ test('from outside nobody is reached but the gateway', () => {
 
 test('where the API server is not named, it is where the cluster says', () => {
   const there = (service: object, slice: object): unknown =>
-    parse(
-      included(
-        'knitfab.apiServerAt',
-        `list ${[service, slice].map((one) => `(fromJson ${JSON.stringify(JSON.stringify(one))})`).join(' ')}`,
-      ),
-    )
+    parse(included('knitfab.apiServerAt', `list ${[service, slice].map(asArgument).join(' ')}`))
   const service = { spec: { clusterIPs: ['10.96.0.1', 'fd00::1'], ports: [{ port: 443 }] } }
   const slice = {
     endpoints: [{ addresses: ['192.0.2.1'] }, { addresses: ['192.0.2.2'] }],

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { included, refusal, render } from './helm.ts'
+import { asArgument, included, refusal, render } from './helm.ts'
 
 test.each([
   [
@@ -211,19 +211,17 @@ test('a database of our own that comes after the install is refused, with what t
 
 /** The claim of all Data as it is there, as an argument of a template. */
 const claimThere = (storage: string) =>
-  `fromJson ${JSON.stringify(
-    JSON.stringify({
-      spec: {
-        storageClassName: 'nfs',
-        accessModes: ['ReadWriteMany'],
-        resources: { requests: { storage } },
-      },
-    }),
-  )}`
+  asArgument({
+    spec: {
+      storageClassName: 'nfs',
+      accessModes: ['ReadWriteMany'],
+      resources: { requests: { storage } },
+    },
+  })
 
 test('the claim of all Data is never asked to be smaller than somebody has made it', () => {
   const asked = (size: string, claim: string) =>
-    included('knitfab.sizeOfClaim', `list ${size} (${claim})`).trim()
+    included('knitfab.sizeOfClaim', `list ${size} ${claim}`).trim()
   expect(asked('"10Gi"', 'dict')).toBe('10Gi')
   expect(asked('"10Gi"', claimThere('16106127360'))).toBe('16106127360')
   expect(asked('"10Gi"', claimThere('10240Mi'))).toBe('10Gi')
@@ -233,7 +231,7 @@ test('the claim of all Data is never asked to be smaller than somebody has made 
 
 test('what cannot be changed of the claim of all Data is refused, with what it is', () => {
   const said = (volumes: object, claim = claimThere('1Gi')) =>
-    included('knitfab.fixedClaim', `list . (${claim})`, { volumes }).trim()
+    included('knitfab.fixedClaim', `list . ${claim}`, { volumes }).trim()
   expect(said({ storageClass: 'fast', accessMode: 'ReadWriteOnce' })).toMatch(
     /^volumes\.storageClass is fast, and cannot be changed from nfs any more: set it back; .*\nvolumes\.accessMode is ReadWriteOnce, and cannot be changed from ReadWriteMany any more: set it back; /,
   )
@@ -242,15 +240,39 @@ test('what cannot be changed of the claim of all Data is refused, with what it i
   expect(said({ storageClass: 'fast', accessMode: 'ReadWriteOnce' }, 'dict')).toBe('')
 })
 
+test('what Knative is set not to allow of a function is refused, also what the function asks for itself', () => {
+  const said = (autoscaler: object, defaults: object, functions: object = {}) =>
+    included(
+      'knitfab.beyondKnative',
+      `list . ${[autoscaler, defaults].map((data) => asArgument({ data })).join(' ')}`,
+      { functions },
+    )
+      .trim()
+      .split('\n')
+  expect(said({}, {})).toEqual([''])
+  const own = { timeout: 601, concurrency: 1001, maxScale: 9 }
+  expect(said({}, {}, { 'api-data-show': own })).toEqual([
+    expect.stringMatching(/^functions\.api-data-show\.concurrency is 1001, .* allows 1000 at most/),
+    expect.stringMatching(/^functions\.api-data-show\.timeout is 601, .* allows 600 at most here:/),
+  ])
+  const more = {
+    'container-concurrency-max-limit': '2000',
+    'max-revision-timeout-seconds': '900',
+  }
+  expect(said({ 'max-scale-limit': '9' }, more, { 'api-data-show': own })).toEqual([''])
+  expect(said({ 'max-scale-limit': '1' }, {})).toContainEqual(
+    `functions.step-start-run.maxScale is 2, and Knative allows 1 at most here: say less, or kubectl -n knative-serving patch configmap config-autoscaler --type merge -p '{"data":{"max-scale-limit":"2"}}'.`,
+  )
+  expect(said({}, { 'max-revision-timeout-seconds': '120' })).toContainEqual(
+    expect.stringMatching(/^functions\.api-admin-check\.timeout is 300, .* allows 120 at most/),
+  )
+})
+
 test('policies that would keep away the ingress of Knative are refused', () => {
   const said = (network: object, networkPolicies: object = {}) =>
-    included(
-      'knitfab.otherIngress',
-      `list . (fromJson ${JSON.stringify(JSON.stringify(network))})`,
-      {
-        networkPolicies,
-      },
-    ).trim()
+    included('knitfab.otherIngress', `list . ${asArgument(network)}`, {
+      networkPolicies,
+    }).trim()
   const of = (word: string) => ({
     data: { 'ingress-class': `${word}.ingress.networking.knative.dev` },
   })
