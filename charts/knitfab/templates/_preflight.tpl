@@ -212,6 +212,7 @@ The namespace {{ $ns }} has a {{ index . 1 }} {{ index . 2 }} of {{ with $owner 
 {{- if eq .Values.volumes.layout "shared" }}
 {{ include "knitfab.fixedClaim" (list . (lookup "v1" "PersistentVolumeClaim" .Release.Namespace "knitfab-data")) }}
 {{- end }}
+{{ include "knitfab.fixedBalancer" (list . (lookup "v1" "Service" .Release.Namespace "gateway")) }}
 {{- $never := "set it back; Data of one layout are not seen in the other, which takes another namespace" }}
 {{- include "knitfab.fixed" (list "volumes.layout" .Values.volumes.layout (include "knitfab.layoutThere" .) $never) }}
 {{- end }}
@@ -275,6 +276,18 @@ The namespace {{ $ns }} has a {{ index . 1 }} {{ index . 2 }} of {{ with $owner 
 {{- include "knitfab.fixed" (list "volumes.storageClass" .storageClass (dig "spec" "storageClassName" "" $claim) $move) }}
 {{- end }}
 {{- include "knitfab.fixed" (list "volumes.accessMode" .accessMode (dig "spec" "accessModes" list $claim | join ", ") $move) }}
+{{- end }}
+{{- end }}
+
+{{/* Whoever makes the load balancer stays. Some write their class into a Service that names none. Takes: top, Service of the gateway. */}}
+{{- define "knitfab.fixedBalancer" -}}
+{{- $there := index . 1 }}
+{{- $release := (index . 0).Release }}
+{{- with (index . 0).Values.gateway.service }}
+{{- if and .loadBalancerClass (eq .type "LoadBalancer") (eq (dig "spec" "type" "" $there) "LoadBalancer") }}
+{{- $anew := printf "set it back, or delete the Service before you upgrade (kubectl --namespace %s delete service gateway), of which the next may have another address" $release.Namespace }}
+{{- include "knitfab.fixed" (list "gateway.service.loadBalancerClass" .loadBalancerClass (dig "spec" "loadBalancerClass" "the class of the cluster" $there) $anew) }}
+{{- end }}
 {{- end }}
 {{- end }}
 

@@ -240,6 +240,26 @@ test('what cannot be changed of the claim of all Data is refused, with what it i
   expect(said({ storageClass: 'fast', accessMode: 'ReadWriteOnce' }, 'dict')).toBe('')
 })
 
+test('another who makes the load balancer is refused while the one before has it, with what to do', () => {
+  const said = (there: object, loadBalancerClass: string, type = 'LoadBalancer') =>
+    included('knitfab.fixedBalancer', `list . ${asArgument(there)}`, {
+      gateway: { service: { type, loadBalancerClass } },
+    }).trim()
+  const balancer = (loadBalancerClass?: string) => ({
+    spec: { type: 'LoadBalancer', loadBalancerClass },
+  })
+  expect(said(balancer('theirs'), 'ours')).toMatch(
+    /^gateway\.service\.loadBalancerClass is ours, and cannot be changed from theirs any more: set it back, or delete the Service before you upgrade \(kubectl --namespace \S+ delete service gateway\)/,
+  )
+  expect(said(balancer(), 'ours')).toMatch(
+    /cannot be changed from the class of the cluster any more/,
+  )
+  expect(said(balancer('ours'), 'ours')).toBe('')
+  expect(said(balancer('theirs'), '')).toBe('')
+  expect(said({ spec: { type: 'NodePort' } }, 'ours')).toBe('')
+  expect(said({}, 'ours')).toBe('')
+})
+
 test('what Knative is set not to allow of a function is refused, also what the function asks for itself', () => {
   const said = (autoscaler: object, defaults: object, functions: object = {}) =>
     included(
