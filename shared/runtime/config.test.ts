@@ -52,6 +52,12 @@ test('every mistake is named at once, by its variable, and no secret is shown', 
   expect(read).toThrow('  KNIT_PORT: expected at most 65535\n')
 })
 
+test('what Kubernetes counts in whole seconds is given in whole seconds', () => {
+  const read = (grace: string) => configFrom({ ...needed, KNIT_WORKER_GRACE: grace })
+  expect(read('45')).toMatchObject({ workerGrace: 45 })
+  expect(() => read('2.5')).toThrow('KNIT_WORKER_GRACE: ')
+})
+
 test.for([
   'ftp://x',
   'my-service',

@@ -253,7 +253,8 @@ export const Config = z.object({
     .transform(parsed)
     .pipe(AgentPod)
     .describe('Where agents run and what they may take, as JSON with the words of Kubernetes.'),
-  workerGrace: seconds(30).describe(
+  // Kubernetes counts them whole.
+  workerGrace: count(30).describe(
     'Seconds a program may take to end by itself when it is stopped; in a local home 2, unless set.',
   ),
   logFormat: z
