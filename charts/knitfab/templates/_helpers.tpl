@@ -440,6 +440,13 @@ securityContext:
 {{- end -}}
 {{- end }}
 
+{{/* Namespaces as peers of a rule. Takes: their selectors. */}}
+{{- define "knitfab.namespaces" -}}
+{{- $peers := list -}}
+{{- range . -}}{{- $peers = append $peers (dict "namespaceSelector" .) -}}{{- end -}}
+{{- toYaml $peers -}}
+{{- end }}
+
 {{/* Takes: addresses, ports. */}}
 {{- define "knitfab.rule" -}}
 {{- $to := list -}}

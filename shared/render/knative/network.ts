@@ -8,8 +8,8 @@ type Selector = { matchLabels?: Record<string, string>; matchExpressions?: unkno
 
 /** Pods of the namespace, by the name of their policy; `when` is the condition under which there are any. */
 type Pods = { name: string; podSelector: Selector; when?: string }
-/** Who is outside of it, as the peer of a rule. */
-type Outside = { peer: unknown }
+/** Who is outside of it, as the peers of a rule: everybody, unless given. */
+type Outside = { peers?: unknown }
 
 /** A connection that may be opened, at these ports of who is called or at any. */
 type Line = { from: Pods | Outside; to: Pods | Outside; ports?: readonly number[] }
@@ -51,9 +51,9 @@ const brokers = pods('brokers', {
   matchExpressions: [{ key: 'eventing.knative.dev/broker', operator: 'Exists' }],
 })
 
-const anybody: Outside = { peer: undefined }
+const anybody: Outside = {}
 const knative: Outside = {
-  peer: { namespaceSelector: filledBlock('toYaml .Values.networkPolicies.knative') },
+  peers: filledBlock('include "knitfab.namespaces" .Values.networkPolicies.knative'),
 }
 
 const http = [8080]
@@ -165,8 +165,8 @@ function policyOf(party: Pods, all: readonly Line[]): Manifest {
 }
 
 function peers(side: 'from' | 'to', party: Pods | Outside) {
-  const peer = isHere(party) ? { podSelector: party.podSelector } : party.peer
-  return peer === undefined ? {} : { [side]: [peer] }
+  if (isHere(party)) return { [side]: [{ podSelector: party.podSelector }] }
+  return party.peers === undefined ? {} : { [side]: party.peers }
 }
 
 const portsOf = ({ ports }: Line) =>

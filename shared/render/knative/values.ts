@@ -22,6 +22,18 @@ const rules = z.array(
   z.strictObject({ to: z.array(anything).min(1), ports: z.array(anything) }).partial(),
 )
 
+/** By their labels: Helm would add a map to that of the chart, and puts a list in its place. None at all would be all there are. */
+const namespaces = z
+  .array(
+    z
+      .strictObject({
+        matchLabels: z.record(z.string(), z.string()),
+        matchExpressions: z.array(anything),
+      })
+      .partial(),
+  )
+  .min(1)
+
 const annotations = z.record(z.string(), z.string())
 
 const scheduling = {
@@ -163,7 +175,7 @@ export const valuesOf = (functions: readonly Deployed[]) =>
       enabled: z.boolean(),
       // Functions are not root.
       port: z.int().min(1024).max(65_535),
-      from: anything,
+      from: namespaces,
       operator: z.boolean(),
       annotations: z.boolean(),
       labels: z.record(z.string(), z.string()),
@@ -177,7 +189,7 @@ export const valuesOf = (functions: readonly Deployed[]) =>
     }),
     networkPolicies: z.strictObject({
       enabled: z.boolean(),
-      knative: anything,
+      knative: namespaces,
       dns: rules,
       apiServer: rules,
       database: rules,

@@ -80,6 +80,17 @@ test('only who watches may ask for metrics, and for nothing else', () => {
   expect(mayTalk({ namespace: 'there', policies }, from('monitoring'), pod, 9999)).toBe(false)
 })
 
+test('who watches is who the values say, and nobody besides', () => {
+  const from = [{ matchLabels: { team: 'ops' } }]
+  const manifests = render({ monitoring: { ...monitoring, from } })
+  expect(find(manifests, 'NetworkPolicy/metrics').spec?.['ingress']).toEqual([
+    {
+      from: [{ namespaceSelector: { matchLabels: { team: 'ops' } } }],
+      ports: [{ protocol: 'TCP', port: 9999 }],
+    },
+  ])
+})
+
 test('rules and dashboard are brought as they are', () => {
   const rules = readFileSync(`${chart}/monitoring/rules.yaml`, 'utf8')
   expect(find(watched, 'PrometheusRule/knitfab').spec).toEqual(parse(rules))

@@ -196,6 +196,14 @@ test('what the values allow is reached: database, hooks, what programs need, whe
   ])
 })
 
+test('namespaces that the values name are in the place of those of the chart', () => {
+  const called = (name: string) => [{ matchLabels: { 'kubernetes.io/metadata.name': name } }]
+  const networkPolicies = { ...narrow.networkPolicies, knative: called('theirs') }
+  const reached = openings({ networkPolicies })
+  expect(reached.filter((line) => /Knative’s .* → a step that does not/.test(line))).toEqual([])
+  expect(reached).toContain('a neighbour → a step that does not: 8012 8013 8112 9090')
+})
+
 test('an admin who has other means does without', () => {
   const kinds = render({ networkPolicies: { enabled: false } }).map(({ kind }) => kind)
   expect(kinds).not.toContain('NetworkPolicy')

@@ -30,6 +30,11 @@ test.each([
     '/networkPolicies/programs/0/to',
   ],
   [
+    'no namespace of Knative, which would be every namespace',
+    { networkPolicies: { knative: [] } },
+    '/networkPolicies/knative',
+  ],
+  [
     'a port for metrics at which only root may listen',
     { monitoring: { port: 80 } },
     '/monitoring/port',
@@ -304,8 +309,8 @@ test('policies that would keep away the ingress of Knative are refused', () => {
   expect(said(of('kourier'))).toBe('')
   expect(said({})).toBe('')
   expect(said(of('istio'), { enabled: false })).toBe('')
-  const knative = { matchLabels: { 'kubernetes.io/metadata.name': 'istio-system' } }
-  expect(said(of('istio'), { knative: { ...knative, matchExpressions: [] } })).toBe('')
+  const knative = [{ matchLabels: { 'kubernetes.io/metadata.name': 'istio-system' } }]
+  expect(said(of('istio'), { knative })).toBe('')
 })
 
 test('a cluster without the Prometheus operator is refused where its kinds are asked for', () => {
