@@ -60,7 +60,7 @@ containerConcurrency: {{ include "knitfab.number" . }}
 {{- define "knitfab.labels" -}}
 {{- $top := index . 0 -}}
 app.kubernetes.io/name: {{ $top.Chart.Name }}
-app.kubernetes.io/instance: {{ $top.Release.Name }}
+app.kubernetes.io/instance: {{ $top.Release.Name | quote }}
 app.kubernetes.io/version: {{ $top.Chart.AppVersion | quote }}
 app.kubernetes.io/component: {{ index . 1 }}
 app.kubernetes.io/part-of: knit
@@ -144,7 +144,7 @@ knitfab.dev/kind: function
 - name: OTEL_EXPORTER_OTLP_HEADERS
   valueFrom:
     secretKeyRef:
-      name: {{ . }}
+      name: {{ . | quote }}
       key: OTEL_EXPORTER_OTLP_HEADERS
 {{- end }}
 {{- if eq (index . 1) "gateway" }}
@@ -166,7 +166,7 @@ knitfab.dev/kind: function
 - name: {{ index . 2 }}
   valueFrom:
     secretKeyRef:
-      name: {{ include "knitfab.secret" . }}
+      name: {{ include "knitfab.secret" . | quote }}
       key: {{ index . 2 }}
 {{- end }}
 
@@ -329,7 +329,7 @@ volumeMounts:
 volumes:
   - name: tls
     secret:
-      secretName: {{ . }}
+      secretName: {{ . | quote }}
 {{- end }}
 {{- end }}
 
@@ -400,7 +400,7 @@ securityContext:
   name: knit-worker
 {{- range .Values.workers.serviceAccounts }}
 - kind: ServiceAccount
-  name: {{ . }}
+  name: {{ . | quote }}
 {{- end }}
 {{- end }}
 

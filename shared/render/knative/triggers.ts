@@ -12,7 +12,7 @@ const sinkOf = (service: string) => ({
 const broker = {
   apiVersion: 'eventing.knative.dev/v1',
   kind: 'Broker',
-  name: filled('.Values.broker.name'),
+  name: filled('.Values.broker.name | quote'),
 }
 
 const updated = `${workerChangePrefix}ref.update`
@@ -39,7 +39,7 @@ export const eventTriggers = (): Manifest[] =>
     kind: 'Trigger',
     metadata: { name: `step-${step}`, labels },
     spec: {
-      broker: filled('.Values.broker.name'),
+      broker: filled('.Values.broker.name | quote'),
       filters: [
         {
           any: [

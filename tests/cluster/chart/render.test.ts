@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { parse } from 'yaml'
+import { parse, parseAllDocuments } from 'yaml'
 import {
   chart,
   find,
@@ -89,6 +89,35 @@ test('nothing has a name or a label that is too long, however long those are tha
     objects.filter(({ metadata }) => (metadata.namespace ?? long.namespace) !== long.namespace),
   ).toEqual([])
 })
+
+test.each(['1e3', 'on'])(
+  'a name is one also where YAML would take it for something else: %s',
+  (word) => {
+    const shapeOf = (name: string) => {
+      const secrets = { signingKey: name, token: name, database: name }
+      const values = {
+        secrets,
+        broker: { name, class: name, url: 'http://events.test' },
+        gateway: {
+          tlsSecret: name,
+          ingress: { enabled: true, className: name, host: 'knit.test', tlsSecret: name },
+        },
+        postgres: { storageClass: name },
+        volumes: { layout: 'shared', storageClass: name, expander: { enabled: true } },
+        workers: { priorityClass: name, serviceAccounts: [name], imagePullSecrets: [name] },
+        tracing: { endpoint: 'http://192.0.2.6:4318', headersSecret: name },
+        networkPolicies: { enabled: false },
+        uninstall: { deleteData: true },
+      }
+      const text = renderText(values, [], { release: name, namespace: name })
+      const objects = parseAllDocuments(text, { version: '1.1' }).map((document) => document.toJS())
+      const kinds = (_: string, value: unknown) =>
+        value && typeof value === 'object' ? value : typeof value
+      return JSON.stringify(objects, kinds, 1)
+    }
+    expect(shapeOf(word)).toBe(shapeOf('plain'))
+  },
+)
 
 test('all that is made has the labels by which it is found, and deleted', () => {
   const without = render().filter(
