@@ -3,6 +3,7 @@ import {
   chmodSync,
   copyFileSync,
   cpSync,
+  existsSync,
   lutimesSync,
   mkdirSync,
   readdirSync,
@@ -10,7 +11,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 
 const here = import.meta.dirname
 
@@ -33,7 +34,9 @@ export function makeContext({ dist, folder }: { dist: string; folder: string }):
 
   // What V8 has compiled is taken by this very Node alone.
   copyInto(rootfs, process.execPath, '/usr/local/bin/node')
-  for (const library of librariesOf(process.execPath)) copyInto(rootfs, library, library)
+  const libraries = librariesOf(process.execPath)
+  for (const library of [...libraries, ...resolversBeside(libraries)])
+    copyInto(rootfs, library, library)
   for (const [path, text] of Object.entries(accounts)) {
     mkdirSync(dirname(join(rootfs, path)), { recursive: true })
     writeFileSync(join(rootfs, path), text)
@@ -53,6 +56,15 @@ function copyInto(rootfs: string, from: string, to: string): void {
 function librariesOf(program: string): string[] {
   const lines = execFileSync('ldd', [program], { encoding: 'utf8' }).split('\n')
   return lines.flatMap((line) => /(?:=> |^\s*)(\/\S+) \(0x/.exec(line)?.[1] ?? [])
+}
+
+/** What glibc resolves names with: before 2.34 it loads that when a name is asked for, and no program tells that it needs it. */
+function resolversBeside(libraries: readonly string[]): string[] {
+  const glibc = libraries.find((path) => basename(path) === 'libc.so.6')
+  if (!glibc) return []
+  return ['libnss_files.so.2', 'libnss_dns.so.2', 'libresolv.so.2']
+    .map((name) => join(dirname(glibc), name))
+    .filter((path) => existsSync(path))
 }
 
 /** The same times and modes everywhere, whoever copied what and when. */

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { hash, randomUUID } from 'node:crypto'
 import { cpSync, lstatSync, readdirSync, readFileSync } from 'node:fs'
-import { basename, join, relative } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { onTestFinished, test as base, expect } from 'vitest'
 import { confinement, type Engine } from '#shared/adapters/local-cluster/engine.ts'
 import { functionFolders } from '#shared/render/functions.ts'
@@ -169,6 +169,20 @@ test('the image has no folder of packages: what functions need is in their bundl
   expect(files.filter((path) => basename(path) === 'node_modules')).toEqual([])
 })
 
+test('the image has what names are resolved with, also where that is loaded by its name alone', ({
+  contexts: [context],
+}) => {
+  const rootfs = join(context, 'rootfs')
+  const resolvers = /^lib(nss_files|nss_dns|resolv)\.so\.2$/
+  const inImage = readdirSync(rootfs, { recursive: true, encoding: 'utf8' })
+  const glibc = inImage.find((path) => basename(path) === 'libc.so.6')
+  // Without glibc a program has all that it needs in itself, or names it.
+  const here = glibc ? readdirSync(join('/', dirname(glibc))) : []
+  expect(inImage.map((path) => basename(path)).filter((name) => resolvers.test(name))).toEqual(
+    expect.arrayContaining(here.filter((name) => resolvers.test(name))),
+  )
+})
+
 const engines = await enginesHere()
 
 if (engines.length === 0)
@@ -176,7 +190,7 @@ if (engines.length === 0)
 
 for (const engine of engines)
   test(
-    `the image that ${engine.name} builds is the same each time, starts every function with Node 24 as nobody in particular, and has no shell`,
+    `the image that ${engine.name} builds is the same each time, starts what it is asked for with Node 24 as nobody in particular, resolves names, and has no shell`,
     building,
     ({ contexts: [one, other] }) => {
       const tag = `knit.local/test-${randomUUID()}:1`
@@ -201,6 +215,12 @@ for (const engine of engines)
         expect(start('--entrypoint=/usr/local/bin/node', tag, '--version')).toMatchObject({
           status: 0,
           stdout: expect.stringMatching(/^v24\./),
+        })
+        const lookUp =
+          "dns.promises.lookup('localhost').then(({ address }) => console.log(address))"
+        expect(start('--entrypoint=/usr/local/bin/node', tag, '--eval', lookUp)).toMatchObject({
+          status: 0,
+          stdout: expect.stringMatching(/^(127\.0\.0\.1|::1)\n$/),
         })
         expect(start(tag, 'gateway')).toMatchObject({
           status: 1,
