@@ -2,6 +2,9 @@ import { isDeployment, type Deployed } from './deployed.ts'
 import { filled, filledBlock, filledKeys, type Manifest } from './helm.ts'
 import { livenessProbe, readinessProbe } from './probes.ts'
 
+/** What the container of a function is called. */
+export const container = 'function'
+
 const port = 8080
 // What answers has an answer by then; what streams is a Deployment, and may go on.
 const usualTimeout = 60
@@ -132,7 +135,7 @@ function podSpec(fn: Deployed, form: 'knative' | 'deployment'): Record<string, u
     }),
     containers: [
       {
-        name: 'function',
+        name: container,
         image: filled('include "knitfab.image" $'),
         ...filledKeys('include "knitfab.pullPolicy" $'),
         args: [fn.service],

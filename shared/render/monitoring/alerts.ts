@@ -1,4 +1,5 @@
 import { stringify } from 'yaml'
+import { container } from '../knative/services.ts'
 import { increase, most, rate } from './series.ts'
 
 /** Something an admin should hear of. In the words, `{{ … }}` is filled in by Prometheus. */
@@ -69,7 +70,7 @@ export const alerts: Record<string, Alert> = {
     for: '10m',
     severity: 'warning',
     what: 'The step {{ $labels.step }} fails at {{ $value | humanizePercentage }} of its events.',
-    todo: 'Read why in its log: `kubectl -n {{ $labels.namespace }} logs -l app.kubernetes.io/component=step-{{ $labels.step }} -c user-container`. What it gives up is in `knit admin events --dead`.',
+    todo: `Read why in its log: \`kubectl -n {{ $labels.namespace }} logs -l app.kubernetes.io/component=step-{{ $labels.step }} -c ${container}\`. What it gives up is in \`knit admin events --dead\`.`,
   },
   KnitRunsPostponed: {
     expr: `${increase('namespace, step, cause', '15m', 'knit_runs_postponed_total')} > 10`,
