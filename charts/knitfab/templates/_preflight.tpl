@@ -258,12 +258,16 @@ The namespace {{ $ns }} has a {{ index . 1 }} {{ index . 2 }} of {{ with $owner 
 {{- end }}
 {{- end }}
 
-{{/* An upgrade would wait for the database, to migrate it, before it made it. Takes: top, settings of the release, Service and StatefulSet of the database. */}}
+{{/* An upgrade migrates the database before it makes anything, and would wait for one that is not there. Takes: top, settings of the release, Service and StatefulSet of the database. */}}
 {{- define "knitfab.latePostgres" -}}
-{{- if and (index . 1) (not (or (index . 2) (index . 3))) }}
 {{- $release := (index . 0).Release }}
-{{- $again := printf "set it back, or uninstall (helm uninstall %s --namespace %s, which leaves Data and secrets unless told otherwise), install again with it, and restore a dump of the other database (README.md, Backup)" $release.Name $release.Namespace }}
+{{- $settings := index . 1 }}
+{{- $uninstall := printf "uninstall (helm uninstall %s --namespace %s, which leaves Data, database and secrets unless told otherwise)" $release.Name $release.Namespace }}
+{{- if eq (dig "metadata" "annotations" "knitfab.dev/own-postgres" "" $settings) "false" }}
+{{- $again := printf "set it back, or %s, install again with it, and restore a dump of the other database (README.md, Backup)" $uninstall }}
 {{- include "knitfab.fixed" (list "postgres.enabled" "true" "false" $again) }}
+{{- else if and $settings (not (or (index . 2) (index . 3))) }}
+The namespace {{ $release.Namespace }} has no database of the release, as after an install that was broken off before it made one, and an upgrade would wait for it: {{ $uninstall }}, and install again.
 {{- end }}
 {{- end }}
 

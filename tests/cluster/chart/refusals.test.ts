@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { asArgument, included, refusal, render } from './helm.ts'
+import { asArgument, find, included, refusal, render, type Values } from './helm.ts'
 
 test.each([
   [
@@ -202,16 +202,40 @@ test('a quantity is what it comes to, however it is written', () => {
   expect(bytes('1048576.0')).toBe('1048576')
 })
 
-test('a database of our own that comes after the install is refused, with what to do', () => {
-  const said = (...there: string[]) =>
-    included('knitfab.latePostgres', `list . ${there.join(' ')}`).trim()
-  expect(said('(dict "data" 1)', 'dict', 'dict')).toMatch(
-    /^postgres\.enabled is true, and cannot be changed from false any more: set it back, or uninstall .*, install again with it, and restore a dump/,
+/** The settings of a release with these values, a Service and a StatefulSet of its database, as far as they are there. */
+const latePostgres = (settings = {}, service = {}, statefulSet = {}) =>
+  included(
+    'knitfab.latePostgres',
+    `list . ${[settings, service, statefulSet].map(asArgument).join(' ')}`,
   )
+    .trim()
+    .split('\n')
+const settingsWith = (values: Values) => find(render(values), 'ConfigMap/knitfab-settings')
+const something = { spec: {} }
+
+test('a database of our own that comes after the install is refused, with what to do', () => {
+  const theirs = settingsWith({ ...external, networkPolicies: { enabled: false } })
+  const refused = [
+    expect.stringMatching(
+      /^postgres\.enabled is true, and cannot be changed from false any more: set it back, or uninstall .*, install again with it, and restore a dump/,
+    ),
+  ]
+  expect(latePostgres(theirs)).toEqual(refused)
+  // Somebody has a Service of that name.
+  expect(latePostgres(theirs, something)).toEqual(refused)
+})
+
+test('an upgrade that would wait for a database which an install has not come to make is refused as that', () => {
+  const ours = settingsWith({})
+  expect(latePostgres(ours)).toEqual([
+    expect.stringMatching(
+      /^The namespace \S+ has no database .* broken off .*: uninstall .*, and install again\.$/,
+    ),
+  ])
   // Nothing was installed; it is there; its StatefulSet alone was deleted, to be made larger.
-  expect(said('dict', 'dict', 'dict')).toBe('')
-  expect(said('(dict "data" 1)', '(dict "spec" 1)', '(dict "spec" 1)')).toBe('')
-  expect(said('(dict "data" 1)', '(dict "spec" 1)', 'dict')).toBe('')
+  expect(latePostgres()).toEqual([''])
+  expect(latePostgres(ours, something, something)).toEqual([''])
+  expect(latePostgres(ours, something)).toEqual([''])
 })
 
 /** The claim of all Data as it is there, as an argument of a template. */
