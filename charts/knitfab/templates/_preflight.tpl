@@ -18,6 +18,8 @@
 {{ include "knitfab.missingClasses" . }}
 {{ include "knitfab.missingAccounts" . }}
 {{ include "knitfab.missingBroker" . }}
+{{ include "knitfab.noPrograms" (list . (lookup "v1" "Namespace" "" .Release.Namespace)) }}
+{{ include "knitfab.missingDefaults" (list . (lookup "v1" "ResourceQuota" .Release.Namespace "") (lookup "v1" "LimitRange" .Release.Namespace "")) }}
 {{ include "knitfab.oldKnative" . }}
 {{ include "knitfab.missingFeatures" . }}
 {{ include "knitfab.beyondKnative" (list . (lookup "v1" "ConfigMap" "knative-serving" "config-autoscaler") (lookup "v1" "ConfigMap" "knative-serving" "config-defaults")) }}
@@ -442,6 +444,38 @@ broker.config is a {{ .kind }} of {{ .apiVersion }}, which this cluster does not
 {{- $name := index . 4 }}
 {{- if and $name (not (lookup (index . 1) (index . 2) (index . 3) $name)) }}
 {{ index . 0 }} names the {{ index . 2 }} {{ $name }}, which {{ with index . 3 }}the namespace {{ . }}{{ else }}this cluster{{ end }} does not have: make it first, or name another.
+{{- end }}
+{{- end }}
+
+{{/* What a namespace enforces that takes no program as the values want them. Takes: top, namespace. */}}
+{{- define "knitfab.noPrograms" -}}
+{{- $profile := dig "metadata" "labels" "pod-security.kubernetes.io/enforce" "" (index . 1) }}
+{{- $ns := (index . 0).Release.Namespace }}
+{{- if and (eq $profile "restricted") (eq (index . 0).Values.workers.profile "baseline") }}
+workers.profile is baseline, while the namespace {{ $ns }} enforces the restricted profile of Pod Security, and would take no program: set workers.profile to restricted, or kubectl label --overwrite namespace {{ $ns }} pod-security.kubernetes.io/enforce=baseline.
+{{- end }}
+{{- end }}
+
+{{/*
+Limits that a quota wants every container to have: not all of ours have them, nor those of Knative. A quota for some Pods may be for none
+of those. Takes: top, ResourceQuotas and LimitRanges of the namespace.
+*/}}
+{{- define "knitfab.missingDefaults" -}}
+{{- $ns := (index . 0).Release.Namespace }}
+{{- $defaults := dict }}
+{{- range (index . 2).items }}
+{{- range dig "spec" "limits" list . }}
+{{- if eq .type "Container" }}{{ $defaults = merge $defaults (.default | default dict) }}{{ end }}
+{{- end }}
+{{- end }}
+{{- range $quota := (index . 1).items }}
+{{- if not (or $quota.spec.scopes $quota.spec.scopeSelector) }}
+{{- range $name := list "cpu" "memory" }}
+{{- if and (hasKey ($quota.spec.hard | default dict) (printf "limits.%s" $name)) (not (hasKey $defaults $name)) }}
+The namespace {{ $ns }} has the ResourceQuota {{ $quota.metadata.name }} of limits.{{ $name }}, with which it takes no Pod with a container that names no such limit, and some name none: make a LimitRange there that gives them one (spec: {limits: [{type: Container, default: { {{- $name }}: {{ eq $name "cpu" | ternary "1" "512Mi" -}} }}]}).
+{{- end }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- end }}
 

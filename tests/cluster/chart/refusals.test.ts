@@ -289,6 +289,46 @@ test('another who makes the load balancer is refused while the one before has it
   expect(said({}, 'ours')).toBe('')
 })
 
+test('a namespace that would take no program is refused, with what to do', () => {
+  const said = (enforce: string, profile: string) => {
+    const namespace = { metadata: { labels: { 'pod-security.kubernetes.io/enforce': enforce } } }
+    const values = { workers: { profile } }
+    return included('knitfab.noPrograms', `list . ${asArgument(namespace)}`, values).trim()
+  }
+  expect(said('restricted', 'baseline')).toMatch(
+    /^workers\.profile is baseline, while the namespace \S+ enforces the restricted .*: set workers\.profile to restricted, or kubectl label --overwrite namespace/,
+  )
+  expect(said('restricted', 'restricted')).toBe('')
+  expect(said('baseline', 'baseline')).toBe('')
+  expect(included('knitfab.noPrograms', 'list . dict').trim()).toBe('')
+})
+
+test('a quota of limits is refused where nothing gives containers one that name none', () => {
+  const quota = (hard: object, more: object = {}) => ({
+    items: [{ metadata: { name: 'theirs' }, spec: { hard, ...more } }],
+  })
+  const range = (type: string, defaults: object) => ({
+    items: [{ spec: { limits: [{ type, default: defaults }] } }],
+  })
+  const said = (quotas: object, ranges: object = {}) =>
+    included('knitfab.missingDefaults', `list . ${[quotas, ranges].map(asArgument).join(' ')}`)
+      .trim()
+      .split('\n')
+  const both = quota({ 'limits.cpu': '8', 'limits.memory': '8Gi', 'requests.cpu': '4', pods: '9' })
+  expect(said(both)).toEqual([
+    expect.stringMatching(
+      /^The namespace \S+ has the ResourceQuota theirs of limits\.cpu, .*: make a LimitRange .*default: \{cpu: 1\}\}\]\}\)\.$/,
+    ),
+    expect.stringMatching(/limits\.memory, .*default: \{memory: 512Mi\}\}\]\}\)\.$/),
+  ])
+  expect(said(both, range('Container', { cpu: '1', memory: '1Gi' }))).toEqual([''])
+  expect(said(both, range('Container', { cpu: '1' }))).toHaveLength(1)
+  expect(said(both, range('Pod', { cpu: '1', memory: '1Gi' }))).toHaveLength(2)
+  expect(said(quota({ 'requests.cpu': '4', pods: '9' }))).toEqual([''])
+  expect(said(quota({ 'limits.cpu': '8' }, { scopes: ['BestEffort'] }))).toEqual([''])
+  expect(said({})).toEqual([''])
+})
+
 test('what Knative is set not to allow of a function is refused, also what the function asks for itself', () => {
   const said = (autoscaler: object, defaults: object, functions: object = {}) =>
     included(
