@@ -15,6 +15,7 @@ export type Manifest = {
   kind: string
   metadata: V1ObjectMeta
   data?: Record<string, string>
+  automountServiceAccountToken?: boolean
   spec?: Record<string, unknown> & { template?: Template }
 }
 

@@ -38,6 +38,12 @@ function inside(manifests: readonly Manifest[]): Record<string, Party> {
     ...(podsOf(manifests).has('StatefulSet/postgres') && {
       'our Postgres': labelsOf(manifests, 'StatefulSet/postgres'),
     }),
+    ...(podsOf(manifests).has('Deployment/agent') && {
+      'the agent of all Data': labelsOf(manifests, 'Deployment/agent'),
+    }),
+    ...(podsOf(manifests).has('Deployment/expander') && {
+      'the expander': labelsOf(manifests, 'Deployment/expander'),
+    }),
   }
   return Object.fromEntries(
     Object.entries(labels).map(([name, own], index) => [
@@ -139,9 +145,67 @@ test('everybody reaches what their work asks for, and nothing else', () => {
   `)
 })
 
-test('from outside nobody is reached but the gateway', () => {
-  const parties = inside(render(narrow))
-  const reached = openings(narrow).filter((line) => /^(the internet|a neighbour) →/.test(line))
+/** What is reached with these values, and is not without them. */
+const moreWith = (values: Values): string[] => {
+  const usual = openings(narrow)
+  const all = openings({ ...narrow, ...values })
+  expect(all).toEqual(expect.arrayContaining(usual))
+  return all.filter((line) => !usual.includes(line))
+}
+const sharing = { volumes: { layout: 'shared' } }
+
+test('where all Data share a claim, its agent is reached by those who have something to do with Data, and reaches nobody', () => {
+  expect(moreWith(sharing)).toEqual([
+    'what moves bytes → the agent of all Data: 8080',
+    'a step that calls Kubernetes → the agent of all Data: 8080',
+    'the agent of all Data → DNS: 53',
+  ])
+})
+
+test('of functions these reach it, and no others', () => {
+  const manifests = render({ ...narrow, ...sharing })
+  const policies = policiesOf(manifests)
+  const agent = { ip: '10.0.0.1', namespace, labels: labelsOf(manifests, 'Deployment/agent') }
+  const callers = [...podsOf(manifests)].filter(([, { metadata }]) =>
+    mayTalk(
+      { namespace, policies },
+      { ip: '10.0.0.2', namespace, labels: metadata?.labels ?? {} },
+      agent,
+      8080,
+    ),
+  )
+  expect(callers.map(([name]) => name).toSorted()).toMatchInlineSnapshot(`
+    [
+      "Deployment/api-data-cat",
+      "Deployment/api-data-pull",
+      "Deployment/api-data-push",
+      "Deployment/api-runs-log",
+      "Service/api-admin-check",
+      "Service/api-data-ls",
+      "Service/api-imports-end",
+      "Service/step-clean-up",
+      "Service/step-collect-garbage",
+      "Service/step-finish-run",
+      "Service/step-initialize-run",
+      "Service/step-start-run",
+    ]
+  `)
+})
+
+test('what makes claims larger reaches the API server, and is reached by nobody', () => {
+  expect(moreWith({ volumes: { expander: { enabled: true } } })).toEqual([
+    'the expander → the API server: 6443',
+    'the expander → DNS: 53',
+  ])
+})
+
+test.each([
+  ['each Data has a claim', {}],
+  ['all Data share a claim', sharing],
+])('from outside nobody is reached but the gateway, where %s', (_, values) => {
+  const all = { ...narrow, ...values }
+  const parties = inside(render(all))
+  const reached = openings(all).filter((line) => /^(the internet|a neighbour) →/.test(line))
   expect(Object.keys(parties)).toContain('our Postgres')
   expect(reached).toEqual(['the internet → the gateway: 8080', 'a neighbour → the gateway: 8080'])
 })

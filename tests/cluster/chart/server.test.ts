@@ -83,14 +83,19 @@ function admitted({ namespace, must }: There, profile: string, pods: readonly ob
   return linesOf(must(['apply', '--dry-run=server', '--filename', '-'], pods.map(podOf)))
 }
 
-test('a namespace with the restricted profile takes every Pod of the chart, and agents', ({
-  there,
-}) => {
-  const { agent } = madePods()
-  const own = [...podsOf(render({ uninstall: { deleteData: true } })).values()]
-  const all = [...own.map(({ spec }) => spec), ...(agent ? [agent] : [])]
-  expect(admitted(there, 'restricted', all)).toHaveLength(own.length + 1)
-})
+test.for([
+  ['each Data has a claim', 'per-data'],
+  ['all Data share a claim', 'shared'],
+])(
+  'where %s a namespace with the restricted profile takes every Pod of the chart, and agents',
+  ([, layout], { there }) => {
+    const { agent } = madePods()
+    const volumes = { layout, expander: { enabled: true } }
+    const own = [...podsOf(render({ uninstall: { deleteData: true }, volumes })).values()]
+    const all = [...own.map(({ spec }) => spec), ...(agent ? [agent] : [])]
+    expect(admitted(there, 'restricted', all)).toHaveLength(own.length + 1)
+  },
+)
 
 test('a namespace with the baseline profile takes programs', ({ there }) => {
   const { program } = madePods()

@@ -252,10 +252,13 @@ test('every class of brokers takes events where it says, and another where it is
   ])
 })
 
+// What has Pods of its own only where the values ask for it.
+const every = { volumes: { layout: 'shared', expander: { enabled: true } } }
+
 test('an image is called by its digest, else by its tag, else by the version of the chart', () => {
   const digest = `sha256:${'0'.repeat(64)}`
   const images = [{ digest, tag: 'theirs' }, { tag: 'theirs' }, {}].map((image) => {
-    const manifests = render({ image: { repository: 'registry.test/knitfab', ...image } })
+    const manifests = render({ image: { repository: 'registry.test/knitfab', ...image }, ...every })
     const pods = [...podsOf(manifests)].filter(([name]) => name !== 'StatefulSet/postgres')
     return [
       ...new Set([
@@ -272,7 +275,10 @@ test('an image is called by its digest, else by its tag, else by the version of 
 })
 
 test('secrets for registries are used by every Pod', () => {
-  const pods = podsOf(render({ image: { pullSecrets: [{ name: 'registry' }] } }))
+  const pods = podsOf(render({ image: { pullSecrets: [{ name: 'registry' }] }, ...every }))
+  expect([...pods.keys()]).toEqual(
+    expect.arrayContaining(['Deployment/agent', 'Deployment/expander']),
+  )
   for (const [name, { spec }] of pods)
     expect({ name, secrets: spec.imagePullSecrets }).toEqual({
       name,
