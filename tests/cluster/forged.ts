@@ -146,27 +146,32 @@ export function wakeUps(target: Target): Attempt[] {
   }))
 }
 
-/** The agent of a volume at an address, asked for what it has. */
+/** The agent of a volume at an address, asked for what it has; and by us, so that it is known to have been asked for that. */
 export async function callsOfAgent(address: string, target: Target): Promise<Attempt[]> {
   const { signingKey, running, done } = target
+  const volume = volumeOf(outputOf(done))
+  const callBy = (who: string, token: string | undefined, status: number) => (call: string) => {
+    const [method, part] = call.split(' ')
+    return {
+      what: `${call} of an agent by ${who}`,
+      method,
+      url: `http://${address}:${agentPort}/${volume}/${part}`,
+      headers: headersWith('authorization', token && `Bearer ${token}`),
+      expected: [status],
+    }
+  }
   const tokens = {
     nobody: undefined,
     'somebody who made it up': 'made.up.token',
-    'somebody with another key': await signCall(volumeOf(outputOf(done)), otherKey),
+    'somebody with another key': await signCall(volume, otherKey),
     'whoever may have another volume': await signCall(volumeOf(outputOf(running)), signingKey),
   }
-  return Object.entries(tokens).flatMap(([who, token]) =>
-    ['GET /content', 'GET /log', 'GET /measure', 'PUT /content'].map((call) => {
-      const [method, path] = call.split(' ')
-      return {
-        what: `${call} of an agent by ${who}`,
-        method,
-        url: `http://${address}:${agentPort}${path}`,
-        headers: headersWith('authorization', token && `Bearer ${token}`),
-        expected: [401],
-      }
-    }),
-  )
+  return [
+    ...Object.entries(tokens).flatMap(([who, token]) =>
+      ['GET content', 'GET log', 'GET measure', 'PUT content'].map(callBy(who, token, 401)),
+    ),
+    callBy('us', await signCall(volume, signingKey), 200)('GET content'),
+  ]
 }
 
 /** Events given to the broker, which takes all, and the ids by which the step that is served them knows them. */
