@@ -46,7 +46,14 @@ const projects: Record<string, Project> = {
     ],
     atATime: 2,
   },
-  late: { files: ['tests/cluster/idle.test.ts', 'tests/cluster/under-fire.test.ts'] },
+  // Pods of ours are killed, or replaced by those of an upgrade.
+  late: {
+    files: [
+      'tests/cluster/idle.test.ts',
+      'tests/cluster/under-fire.test.ts',
+      'tests/cluster/certificate.test.ts',
+    ],
+  },
   // What a cluster has to bear: for an hour and more, with --all.
   fire: { files: ['tests/cluster/fire/*.test.ts'], timeout: 1_800_000 },
   // The release goes, and comes back.
