@@ -1,6 +1,8 @@
+import { expect } from 'vitest'
 import { installed, type Installed } from '../installation.ts'
 import { test as base, tokenOf } from '../lifecycle.ts'
 import { lasting, uninstall } from '../uninstall.ts'
+import { accounts } from '../values.ts'
 import { isRunning, workIn, type Work } from '../work.ts'
 
 const test = base.extend<{ there: Installed; work: Work }>({
@@ -15,6 +17,26 @@ const test = base.extend<{ there: Installed; work: Work }>({
 
 test('everything that must always hold holds after all that', async ({ knit }) => {
   await knit('admin', 'check')
+})
+
+test('an upgrade that asks the cluster first finds nothing wrong with what the release has made, and refuses what is not there', async ({
+  helm,
+}) => {
+  const upgrade = (...values: string[]) => {
+    const set = values.flatMap((value) => ['--set', value])
+    return helm(
+      'upgrade',
+      'knitfab',
+      'charts/knitfab',
+      '--dry-run=server',
+      '--reuse-values',
+      ...set,
+    )
+  }
+  const there = `workers.serviceAccounts={${accounts.guest}}`
+  expect(await upgrade('preflight=true', there)).toContain('name: knitfab-settings')
+  // Of the accounts that the tests name one is not there.
+  await expect(upgrade('preflight=true')).rejects.toThrow('ended with 1')
 })
 
 test('when the release is uninstalled programs end as when they are stopped, and all data stays', async ({
