@@ -99,3 +99,12 @@ export function imageRemedy(complaint: string): string {
     return 'Check its name; if its registry asks who one is, an admin names a secret for it in the value workers.imagePullSecrets of the chart'
   return 'Check its name and tag'
 }
+
+/** What to do about an image that is there, and of which no container will ever be made; undefined where that may still be. */
+export function containerRemedy(complaint: string): string | undefined {
+  if (/has runAsNonRoot and image/.test(complaint))
+    return 'Programs may not be root here (workers.profile of the chart): give the image a USER that is a number other than 0'
+  if (/no command specified/i.test(complaint))
+    return 'It has no command of its own: give the plan an entrypoint'
+  return undefined
+}

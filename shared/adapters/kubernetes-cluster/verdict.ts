@@ -12,7 +12,7 @@ import {
 } from '#shared/domain/container-trouble.ts'
 import type { FailureCause } from '#shared/ports/cluster.ts'
 import { inWords } from './pending-reason.ts'
-import { imageRemedy } from './remedies.ts'
+import { containerRemedy, imageRemedy } from './remedies.ts'
 
 /** Why a worker counts as failed; its exit code where there is one that tells. */
 export type Verdict = { cause: FailureCause; message: string; exitCode?: number }
@@ -116,12 +116,16 @@ function ofCheck(check: V1ContainerStatus | undefined): Verdict | undefined {
 
 const isUnusable = /^(InvalidImageName|ErrImageNeverPull)$/
 const isUnpulled = /^(ErrImagePull|ImagePullBackOff)$/
+const isUnmade = /^CreateContainer(Config)?Error$/
 
-/** What is pending and for ever will be: an image that will not be there tomorrow either. */
+/** What is pending and for ever will be: an image that will not be there, or of any use, tomorrow either. */
 function neverBegins({ spec }: V1Pod, main: V1ContainerStatus | undefined): Verdict | undefined {
   const { reason = '', message = '' } = main?.state?.waiting ?? {}
-  const isFinal = isUnpulled.test(reason) && imageIsUnavailable.test(message)
-  if (!isFinal && !isUnusable.test(reason)) return undefined
   const image = spec?.containers[0]?.image ?? main?.image ?? ''
-  return { cause: 'plan', message: `${unpullable(image, message)}. ${imageRemedy(message)}` }
+  const isFinal = isUnpulled.test(reason) && imageIsUnavailable.test(message)
+  if (isFinal || isUnusable.test(reason))
+    return { cause: 'plan', message: `${unpullable(image, message)}. ${imageRemedy(message)}` }
+  const next = isUnmade.test(reason) && containerRemedy(message)
+  if (!next) return undefined
+  return { cause: 'plan', message: `the image ${image} cannot be executed: ${message}. ${next}` }
 }

@@ -475,6 +475,37 @@ test.each<[what: string, end: [code: number, cause: string, says: RegExp], found
     [255, 'plan', /cannot be pulled: couldn't parse/],
     { pods: [pod('Pending', { main: waiting('InvalidImageName', "couldn't parse image name") })] },
   ],
+  ...[
+    'image will run as root',
+    'image has non-numeric user (node), cannot verify user is non-root',
+  ].map((words): [string, [number, string, RegExp], Partial<Found>] => [
+    `may not be root, of whose container is said that its ${words},`,
+    [255, 'plan', /program:1 cannot be executed: .*\. Programs may not be root here .* a number/],
+    {
+      pods: [
+        pod('Pending', {
+          main: waiting(
+            'CreateContainerConfigError',
+            `container has runAsNonRoot and ${words} (pod: "worker-run-r-1_knit(0a1b)", container: main)`,
+          ),
+        }),
+      ],
+    },
+  ]),
+  [
+    'nobody has named, neither plan nor image,',
+    [255, 'plan', /program:1 cannot be executed: .* It has no command .* give the plan an entry/],
+    {
+      pods: [
+        pod('Pending', {
+          main: waiting(
+            'CreateContainerError',
+            'failed to generate container "0a1b" spec: failed to generate spec: no command specified',
+          ),
+        }),
+      ],
+    },
+  ],
   ['fails and nothing says why', [255, 'machine', /nothing says why/], { pods: [pod('Failed')] }],
 ])(
   'a program that %s has failed, with code, cause and reason',
