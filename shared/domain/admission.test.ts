@@ -1,5 +1,7 @@
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { admit, type PlanDemand } from './admission.ts'
+import { admit, turns, type PlanDemand } from './admission.ts'
+import { sum } from './room.ts'
 
 const room = (cpu: number, more: Record<string, number> = {}) =>
   new Map(Object.entries({ cpu, memory: 100, ...more }))
@@ -39,6 +41,34 @@ test('no more runs are live than may be, whatever the room', () => {
   expect(admit(demands, room(99), 10, 4).admitted).toEqual(['b1', 'b2'])
   expect(admit(demands, room(99), 10, 2).admitted).toEqual([])
   expect(admit(demands, room(99), 10, 1).admitted).toEqual([])
+})
+
+test('a plan alone has three quarters of the runs that may be live, and the rest are for others', () => {
+  const many = Array.from({ length: 9 }, (_, index) => `m${index}`)
+  const alone = demand(many)
+  expect(admit([alone], room(99), 10, 8).admitted).toHaveLength(6)
+  const others = [demand(many, { live: 6 }), demand(['o1', 'o2', 'o3'])]
+  expect(admit(others, room(99), 10, 8).admitted).toEqual(['o1', 'o2'])
+})
+
+test('who comes next goes on, however many runs of those before never end, and no more are live than may be', () => {
+  // With the number of plans that one after another take all they are given.
+  const limits = fc
+    .nat(5)
+    .chain((before) => fc.tuple(fc.constant(before), fc.integer({ min: 4 ** before, max: 2000 })))
+  fc.assert(
+    fc.property(limits, ([before, liveRuns]) => {
+      const live: number[] = []
+      const goOn = (waiting: number) => {
+        const queues = live.map((had) => ({ limits: {}, live: had, waiting: 0 }))
+        const own = { limits: {}, live: 0, waiting }
+        return [...turns([...queues, own], room(0), { liveRuns })].length
+      }
+      for (let plan = 0; plan < before; plan += 1) live.push(goOn(10 * liveRuns))
+      expect(goOn(1)).toBe(1)
+      expect(sum([...live, goOn(10 * liveRuns)])).toBeLessThanOrEqual(liveRuns)
+    }),
+  )
 })
 
 test('a large run whose turn it is, is not starved by small ones', () => {

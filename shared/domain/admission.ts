@@ -16,7 +16,7 @@ export type Queue = { limits: Limits; live: number; waiting: number }
 
 /**
  * Decides which waiting runs fit beside those that are live: turns go to the plan with the fewest live runs, within a plan
- * to the oldest. At most `liveRuns` are live at a time; 0 stands for any number.
+ * to the oldest. At most `liveRuns` are live at a time; 0 stands for any number. No plan has all of them, see `hasItsShare`.
  */
 export function admit(
   demands: readonly PlanDemand[],
@@ -40,6 +40,15 @@ export function admit(
   return admission
 }
 
+// A plan alone has three quarters, a second one three quarters of the rest, and so on.
+const share = 3
+
+/**
+ * Whether a plan with so many live runs has to leave those that may still begin, `free`, to others: what is live may never end, as where
+ * no node has what it asks for, and fairness between those who wait is of no use when nobody is admitted any more.
+ */
+export const hasItsShare = (live: number, free: number): boolean => live >= share * free
+
 /**
  * The index of the plan whose next run goes on, again and again. What a run whose turn it is needs is held for it when it does not fit
  * just now, so that large runs are not starved by small; others may have the rest.
@@ -52,15 +61,18 @@ export function* turns(
   const used = new Map<string, number>()
   for (const { limits, live } of queues) use(used, limits, live)
   const left = queues.map((queue, own) => ({ ...queue, own }))
-  const most = Math.min(limit, (liveRuns || Infinity) - sum(queues.map(({ live }) => live)))
-  for (let given = 0; given < most;) {
+  let free = (liveRuns || Infinity) - sum(queues.map(({ live }) => live))
+  for (let given = 0; given < limit;) {
     const waiting = left.filter((queue) => queue.waiting > 0)
     if (waiting.length === 0) return
     const next = waiting.reduce((least, queue) => (queue.live < least.live ? queue : least))
+    // And so have the others, who have more.
+    if (hasItsShare(next.live, free)) return
     if (fits(next.limits, used, capacity)) {
       next.live += 1
       next.waiting -= 1
       given += 1
+      free -= 1
       yield next.own
     } else next.waiting = 0
     use(used, next.limits, 1)

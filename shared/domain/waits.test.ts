@@ -54,6 +54,14 @@ test('a run that fits, but beside more others than may be live, waits for one of
   expect(one({ own: 0, before: 0 })).toBe('it waits for its turn; place 2 of 3')
 })
 
+test('a run whose plan has its share of those that may be live waits for one of its plan to end', () => {
+  const explain = explainWaits([queue(2, 6), queue(1, 0)], room(9), 8)
+  expect(explain({ own: 0, before: 0 })).toBe(
+    'it waits for the end of another run of its plan: of the 8 that may be live at a time (KNIT_LIVE_RUNS) 2 are left to other plans; place 2 of 3',
+  )
+  expect(explain({ own: 1, before: 0 })).toMatch(/^it is about to be admitted/)
+})
+
 test('a run that was put back waits for no room that there is', () => {
   const explain = explainWaits([queue(2, 0), queue(1, 0, { cpu: '8' })], room(4))
   expect(explain({ own: 0, before: 1, putBack: true })).toBeUndefined()

@@ -1,4 +1,4 @@
-import { turns } from './admission.ts'
+import { hasItsShare, turns } from './admission.ts'
 import { showAmount } from './quantity.ts'
 import { fits, needs, neverFits, sum, use, type Limits } from './room.ts'
 
@@ -45,15 +45,21 @@ export function explainWaits(
       index === own ? before : turnsBefore(plan.live + before, queue, index < own),
     )
     const place = `place ${1 + sum(ahead)} of ${places}`
-    const lack = lacking(plan, used, capacity) ?? (free > 0 ? undefined : turnOf(liveRuns))
+    const lack =
+      lacking(plan, used, capacity) ??
+      (hasItsShare(plan.live, free)
+        ? `the end of another run${limitOf(liveRuns, free)}`
+        : undefined)
     if (lack !== undefined) return `it waits for ${lack}; ${place}`
     if (before >= (goOn.get(own) ?? 0)) return `it waits for its turn; ${place}`
     return putBack ? undefined : `it is about to be admitted; ${place}`
   }
 }
 
-const turnOf = (liveRuns: number): string =>
-  `the end of another run: ${liveRuns} may be live at a time (KNIT_LIVE_RUNS)`
+const limitOf = (liveRuns: number, free: number): string =>
+  free > 0
+    ? ` of its plan: of the ${liveRuns} that may be live at a time (KNIT_LIVE_RUNS) ${free} are left to other plans`
+    : `: ${liveRuns} may be live at a time (KNIT_LIVE_RUNS)`
 
 /** How many waiting runs of a plan come before a turn. The turn of a run is how many runs of its plan are live by then. */
 const turnsBefore = (turn: number, { live, waiting }: PlanQueue, firstOfEquals: boolean): number =>

@@ -286,7 +286,7 @@ export const Config = z.object({
     .min(0)
     .default(1000)
     .describe(
-      'Runs that may be live at a time, from when their volumes are made until they have ended; the others wait. 0 for any number.',
+      'Runs that may be live at a time, from when their volumes are made until they have ended; a plan alone has three quarters of them. 0 for any number.',
     ),
   pendingPatience: seconds(900).describe(
     'Seconds the program of a run may take to begin (room, images) before the attempt counts as lost.',

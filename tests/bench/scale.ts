@@ -135,7 +135,7 @@ function nodes(): string[] {
   const longest = live / (peak * perSecond(1))
   const allowed = defaultOf('liveRuns')
   return [
-    `Nodes: nothing of ours is on each of them, and nothing asks about nodes, unless claims are to be made larger (volumes.expander). ${shown(size.nodes)} nodes that execute ${size.programs} programs each have ${shown(live)} live Runs, which at the peak last ${shown(longest)} s on average; KNIT_LIVE_RUNS, ${shown(allowed)} unless set, has to allow as many.`,
+    `Nodes: nothing of ours is on each of them, and nothing asks about nodes, unless claims are to be made larger (volumes.expander). ${shown(size.nodes)} nodes that execute ${size.programs} programs each have ${shown(live)} live Runs, which at the peak last ${shown(longest)} s on average; KNIT_LIVE_RUNS, ${shown(allowed)} unless set, has to allow as many, and a third more where one Plan has them all.`,
     `What lasts longer is looked at when Kubernetes tells of it. The sweep lists the names of all Jobs once a minute, in parts of 500: ${shown(live / 500 / 60)} requests a second.`,
     `History: seven rows for a Run, kept for KNIT_KEEP_HISTORY days: ${shown(7 * size.runs * defaultOf('keepHistory'))} rows with its default of ${defaultOf('keepHistory')} days. Lineage is kept for ever.`,
   ]
