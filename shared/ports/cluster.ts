@@ -73,7 +73,10 @@ export class Impossible extends Error {
   override readonly name = 'Impossible'
 }
 
-/** A volume is there, and nothing gets at what is in it; the message says what is in the way, and what to do. */
+/**
+ * A volume is not made, or nothing gets at what is in it; the message says what is in the way, and what to do. That is nobody's fault who
+ * asked: when an admin has seen to it, it goes on.
+ */
 export class Unreachable extends Error {
   override readonly name = 'Unreachable'
 }

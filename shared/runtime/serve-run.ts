@@ -3,7 +3,7 @@ import { runOfWorker } from '#shared/domain/worker-spec.ts'
 import type { RunStatus } from '#shared/domain/run-states.ts'
 import { claimRun, postponeRun, renewClaim, type Claimed } from '#shared/database/runs.ts'
 import { isHeld } from '#shared/database/sql.ts'
-import { Away, Impossible, NoRoomNow } from '#shared/ports/cluster.ts'
+import { Away, Impossible, NoRoomNow, Unreachable } from '#shared/ports/cluster.ts'
 import { HookFailed } from '#shared/adapters/hook-client.ts'
 import { withSpan, type Context } from './context.ts'
 import { isStorageFull } from './respond.ts'
@@ -102,9 +102,11 @@ async function postpone(ctx: Context, run: Claimed, error: unknown): Promise<voi
   await postponeRun(ctx.sql, run, { counted, most }, backoff(failures), reasonOf(ctx, error))
 }
 
-/** It goes on by itself when others are back, have ended, or have made room. */
+/** It goes on by itself when others are back, have ended, have made room, or have let us. */
 const isPassing = (error: unknown): boolean =>
-  error instanceof NoRoomNow || error instanceof Away || isStorageFull(error) || isHeld(error)
+  [NoRoomNow, Away, Unreachable].some((Kind) => error instanceof Kind) ||
+  isStorageFull(error) ||
+  isHeld(error)
 
 /** Seconds to wait after so many failures: 1, 2, 4, … up to a minute. */
 export const backoff = (failures: number): number => Math.min(2 ** failures, 60)

@@ -3,7 +3,7 @@ import { expect } from 'vitest'
 import { roomForAll } from '#shared/adapters/kubernetes-cluster/room-for-all.ts'
 import { setPlanActive } from '#shared/database/plans.ts'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
-import { Away, NoRoomNow } from '#shared/ports/cluster.ts'
+import { Away, NoRoomNow, Unreachable } from '#shared/ports/cluster.ts'
 import {
   historyOf,
   makeRun,
@@ -201,6 +201,7 @@ test('volumes that cannot be made are tried again later, and the reason is shown
 test.for([
   new NoRoomNow('exceeded quota: persistentvolumeclaims'),
   new Away('the API server cannot be asked'),
+  new Unreachable('the volume cannot be made: maximum storage usage per PersistentVolumeClaim'),
   Object.assign(new Error('EDQUOT: disk quota exceeded, mkdir'), { code: 'EDQUOT' }),
 ])(
   'a run whose volumes cannot be made now waits, however often it is tried: %s',

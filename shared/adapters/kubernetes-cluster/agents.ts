@@ -5,7 +5,7 @@ import { Away, NoSuchVolume, Unreachable } from '#shared/ports/cluster.ts'
 import { callAgent, Stranger, type AgentCall } from './agent-call.ts'
 import { aboutAgents, agentName, agentPod, type Mode } from './agent-pod.ts'
 import { agentPort } from './agent-variables.ts'
-import { ask, askForAll, askIfThere, unless, type Api } from './api.ts'
+import { ask, askForAll, askIfThere, orUnreachable, unless, type Api } from './api.ts'
 import { findClaim } from './find-claim.ts'
 import { selectorOf } from './labels.ts'
 import { eventsOf } from './events.ts'
@@ -123,7 +123,8 @@ async function startAgent(
   if (!claim) throw new NoSuchVolume(`there is no volume ${volume}`)
   const body = agentPod({ name: volume, uid: claim.metadata?.uid ?? '' }, mode, settings)
   const what = `the agent of ${volume} cannot be started`
-  return unless(409, ask(what, api.core.createNamespacedPod({ namespace, body })))
+  const starting = api.core.createNamespacedPod({ namespace, body })
+  return orUnreachable(unless(409, ask(what, starting)))
 }
 
 /** What an agent is to us; `foreign` is one with another key, such as that of a release before. */

@@ -10,7 +10,7 @@ import {
 } from '@kubernetes/client-node'
 import { STATUS_CODES } from 'node:http'
 import type { RequestOptions } from 'node:https'
-import { Away, NoRoomNow } from '#shared/ports/cluster.ts'
+import { Away, NoRoomNow, Unreachable } from '#shared/ports/cluster.ts'
 import { isOverQuota, isWithoutRight, withRemedy } from './remedies.ts'
 
 /** The parts of the API server we call, and how to call it where the client has no way to stream. */
@@ -119,6 +119,16 @@ export async function unless<T>(
   } catch (error) {
     if (error instanceof Refused && [status].flat().includes(error.status)) return undefined
     throw error
+  }
+}
+
+/** Of what is made for volumes, which is the same for everybody: that it is refused is for an admin to see to. */
+export async function orUnreachable<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error
+    throw new Unreachable(error.message, { cause: error })
   }
 }
 

@@ -1,11 +1,35 @@
 import type { V1PersistentVolumeClaim } from '@kubernetes/client-node'
 import { expect, test } from 'vitest'
+import { Unreachable } from '#shared/ports/cluster.ts'
 import type { Api } from './api.ts'
 import { claimsIn } from './claims.ts'
 import { selectorOf } from './labels.ts'
 import type { ClaimSettings, ClusterSettings } from './settings.ts'
 
 const settings = { namespace: 'n' } as ClusterSettings
+
+test.for([
+  [403, /is forbidden: maximum storage usage per Pers.*; an admin .* LimitRange .* volumes\.size/],
+  [422, /cannot be made: no size$/],
+] as const)(
+  'that a claim is refused with %i is the fault of nobody who asked for it: an admin sees to that',
+  async ([status, says]) => {
+    const message =
+      status === 422
+        ? 'no size'
+        : 'persistentvolumeclaims "v" is forbidden: maximum storage usage per PersistentVolumeClaim is 1Gi, but request is 10Gi'
+    const createNamespacedPersistentVolumeClaim = async () => {
+      throw Object.assign(new Error(), { code: status, body: { message } })
+    }
+    const api = { core: { createNamespacedPersistentVolumeClaim } } as unknown as Api
+    const making = claimsIn(api, settings, {} as ClaimSettings).ensureVolume({
+      name: 'v',
+      labels: {},
+    })
+    await expect(making).rejects.toThrow(Unreachable)
+    await expect(making).rejects.toThrow(says)
+  },
+)
 
 /** An API server that has one claim, and does to its labels as it is told. */
 function serverWith(phase: string, labels: Record<string, string> = {}) {

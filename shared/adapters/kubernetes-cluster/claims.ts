@@ -2,7 +2,15 @@ import { PatchStrategy, setHeaderOptions } from '@kubernetes/client-node'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Away, NoSuchVolume } from '#shared/ports/cluster.ts'
 import { agentsIn, removeAgents, removeEndedAgents, type CallVolume } from './agents.ts'
-import { ask, askInParts, askIfThere, onlyMetadata, unless, type Api } from './api.ts'
+import {
+  ask,
+  askIfThere,
+  askInParts,
+  onlyMetadata,
+  orUnreachable,
+  unless,
+  type Api,
+} from './api.ts'
 import { claimOf } from './claim.ts'
 import { findClaim } from './find-claim.ts'
 import { labelsFor, selectorOf } from './labels.ts'
@@ -49,10 +57,8 @@ export function claimsIn(api: Api, settings: ClusterSettings, claims: ClaimSetti
       const { name } = volume
       const body = claimOf(volume, claims)
       const what = `the volume ${name} cannot be made`
-      const made = await unless(
-        409,
-        ask(what, api.core.createNamespacedPersistentVolumeClaim({ namespace, body })),
-      )
+      const making = api.core.createNamespacedPersistentVolumeClaim({ namespace, body })
+      const made = await orUnreachable(unless(409, ask(what, making)))
       if (made || (await findClaim(api, namespace, name))) return
       throw new Away(`${what}: one of that name is just being deleted; try again when it is gone`)
     },

@@ -13,7 +13,7 @@ export const isQueued = (words: string): boolean => isOverQuota(words) || hasNoR
 
 type Remedy = { says: RegExp; next(plan?: string): string | undefined }
 
-/** What people can do about what Kubernetes says, of which it does not say it. */
+/** What people can do about what Kubernetes says, of which it does not say it. What is no program of a plan is a claim or an agent. */
 const remedies: readonly Remedy[] = [
   {
     // Before those of accounts that are not found: here that may be said of a Role.
@@ -42,10 +42,16 @@ const remedies: readonly Remedy[] = [
       'it begins when there is a node with the labels and taints that on_node of the plan names',
   },
   {
+    says: /usage per PersistentVolumeClaim/,
+    next: () =>
+      'an admin has to let a LimitRange allow that, or to say another size in the value volumes.size of the chart',
+  },
+  {
     says: /(maximum|minimum) \S+ usage per|limit to request ratio/,
     next: (plan) =>
-      plan &&
-      `an admin has set this in a LimitRange; to ask for another amount: ${askForLess(plan)}`,
+      plan
+        ? `an admin has set this in a LimitRange; to ask for another amount: ${askForLess(plan)}`
+        : 'an admin has to let a LimitRange allow that, or to say other amounts in the value functions.agent.resources of the chart',
   },
   {
     says: /service ?account .* not found/i,
@@ -53,8 +59,8 @@ const remedies: readonly Remedy[] = [
   },
   {
     says: /no PriorityClass with name/,
-    next: () =>
-      'an admin has to make it, or to name another in the value workers.priorityClass of the chart',
+    next: (plan) =>
+      `an admin has to make it, or to name another in the value ${plan ? 'workers.priorityClass' : 'functions.agent.priorityClassName'} of the chart`,
   },
   {
     says: /storageclass.* not found/,
