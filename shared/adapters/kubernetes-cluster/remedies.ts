@@ -31,6 +31,11 @@ const remedies: readonly Remedy[] = [
     next: () => 'it goes on when others have ended, or when an admin raises the quota',
   },
   {
+    says: /failed quota: .*must specify/,
+    next: () =>
+      'an admin has to give containers that name none a default, by a LimitRange in this namespace',
+  },
+  {
     says: hasNoRoom,
     next: (plan) =>
       plan && `it begins when a node has as much to give; to ask for less: ${askForLess(plan)}`,

@@ -136,6 +136,11 @@ test.each<[what: string, says: RegExp, found: Partial<Found>]>([
     },
   ],
   [
+    'that names no limit of what a quota counts',
+    /^FailedCreate: .*must specify limits\.cpu for: check,log; an admin .* default, by a LimitRange/,
+    refusedPod('failed quota: compute: must specify limits.cpu for: check,log'),
+  ],
+  [
     'that a namespace is too strict for',
     /^FailedCreate: .*violates PodSecurity .*; an admin .*enforce=baseline of this namespace, .* workers\.profile/,
     refusedPod(
