@@ -1,9 +1,18 @@
-import type { V1Pod } from '@kubernetes/client-node'
-import { expect, test } from 'vitest'
+import type { CoreV1Event, V1Pod } from '@kubernetes/client-node'
+import { expect, test, vi } from 'vitest'
 import { Unreachable } from '#shared/ports/cluster.ts'
 import { agentsIn } from './agents.ts'
 import type { Api } from './api.ts'
 import type { ClusterSettings } from './settings.ts'
+
+// Time passes when somebody waits for it.
+const clock = vi.hoisted(() => ({ now: 0 }))
+vi.mock('node:timers/promises', () => ({
+  setTimeout: async (milliseconds: number) => {
+    clock.now += milliseconds
+  },
+}))
+vi.spyOn(Date, 'now').mockImplementation(() => clock.now)
 
 const settings = {
   namespace: 'n',
@@ -44,3 +53,85 @@ test.for([
     await expect(calling).rejects.toThrow(says)
   },
 )
+
+const warning = (reason: string, message: string): CoreV1Event =>
+  ({ type: 'Warning', reason, message, lastTimestamp: new Date(1) }) as CoreV1Event
+const next = { type: 'Normal', lastTimestamp: new Date(2) } as CoreV1Event
+const pod = (message?: string): V1Pod => ({
+  status: {
+    phase: 'Pending',
+    ...(message && { conditions: [{ type: 'PodScheduled', status: 'False', message }] }),
+  },
+})
+const unplaced = (message: string) => ({
+  pod: pod(message),
+  events: [warning('FailedScheduling', message)],
+})
+const unmeant =
+  '0/3 nodes are available: 3 node(s) had untolerated taint {team: other}. preemption: none.'
+
+/** How many seconds somebody waits for an agent that does not begin, what he is told, and how often events were asked for. */
+async function wait(waiting: { pod: V1Pod; events: CoreV1Event[] }) {
+  const begun = clock.now
+  let asked = 0
+  const calling = call({
+    readNamespacedPod: async () => waiting.pod,
+    listNamespacedEvent: async () => {
+      asked += 1
+      return { items: waiting.events }
+    },
+  })
+  const error = await calling.then(
+    () => undefined,
+    (error: Error) => error,
+  )
+  return { error, seconds: (clock.now - begun) / 1000, asked }
+}
+
+test.for([
+  [
+    'no node is meant for it',
+    unplaced(unmeant),
+    /untolerated taint .*; an admin has to see to the nodes, .* functions\.agent/,
+  ],
+  [
+    'its volume cannot be mounted',
+    { pod: pod(), events: [warning('FailedMount', 'mount failed: exit status 32')] },
+    /FailedMount: mount failed: exit status 32; it begins when its volumes can be mounted/,
+  ],
+  [
+    'its volume cannot be attached',
+    { pod: pod(), events: [warning('FailedAttachVolume', 'no such disk')] },
+    /FailedAttachVolume: no such disk; it begins when its volumes can be mounted/,
+  ],
+] as const)('who waits for an agent hears in ten seconds that %s', async ([, waiting, says]) => {
+  const { error, seconds, asked } = await wait({ ...waiting, events: [...waiting.events] })
+  expect(error).toBeInstanceOf(Unreachable)
+  expect(error?.message).toMatch(says)
+  expect(seconds).toBeLessThan(11)
+  expect(asked).toBeLessThan(11)
+})
+
+test.for([
+  ['has no room yet', unplaced('0/3 nodes are available: 3 Insufficient memory.')],
+  [
+    'has a node that is back in a moment',
+    unplaced('0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/x: }.'),
+  ],
+  [
+    'has a node that is being emptied',
+    unplaced('0/1 nodes are available: 1 node(s) were unschedulable.'),
+  ],
+  [
+    'is given a node of its own',
+    { pod: pod(unmeant), events: [...unplaced(unmeant).events, { ...next, reason: 'Triggered' }] },
+  ],
+  [
+    'has its volume after all',
+    { pod: pod(), events: [warning('FailedMount', 'not yet'), { ...next, reason: 'Pulling' }] },
+  ],
+  ['is told nothing of', { pod: pod(), events: [] }],
+] as const)('an agent that %s is waited for', async ([, waiting]) => {
+  const { seconds } = await wait({ ...waiting, events: [...waiting.events] })
+  expect(seconds).toBeGreaterThan(120)
+})

@@ -9,7 +9,7 @@ import { ask, askForAll, askIfThere, orUnreachable, unless, type Api } from './a
 import { findClaim } from './find-claim.ts'
 import { selectorOf } from './labels.ts'
 import { eventsOf } from './events.ts'
-import { hindrance, pendingReason, waitsForClaims } from './pending-reason.ts'
+import { hindrance, pendingReason } from './pending-reason.ts'
 import type { ClusterSettings } from './settings.ts'
 
 /** Calls the agent of a volume, which is started unless it lives. */
@@ -17,8 +17,9 @@ export type CallVolume = (volume: string, mode: Mode, call: AgentCall) => Promis
 
 // Nodes that have our image start an agent in a second or two; others fetch it first.
 const patience = 120_000
-// What begins at all has mostly begun by then.
+// What begins at all has mostly begun by then. Who asks for events is shown all there are in the namespace, so it is not asked for ever so often.
 const soon = 2000
+const askAgain = 1000
 // What stands in the way for so long does not go by itself.
 const hindered = 8000
 // Nobody waits for one that has not begun by then.
@@ -75,6 +76,7 @@ async function readyAgent(
   const { namespace, signingKey } = settings
   const begun = Date.now()
   let freeAt = begun
+  let askedAt = begun
   for (;;) {
     const pod = await ensureAgent(api, settings, volume, mode)
     const host = pod?.status?.phase === 'Running' ? pod.status.podIP : undefined
@@ -83,7 +85,11 @@ async function readyAgent(
     if (answer === 'ready') return address as string
     if (pod && answer === 'foreign') await removeAgent(api, namespace, pod)
     const waited = Date.now() - begun
-    if (!pod || waited < soon || !(await isHindered(api, namespace, pod))) freeAt = Date.now()
+    if (!pod || waited < soon) freeAt = Date.now()
+    else if (Date.now() - askedAt >= askAgain) {
+      askedAt = Date.now()
+      if (!(await isHindered(api, namespace, pod))) freeAt = Date.now()
+    }
     if (Date.now() - freeAt > hindered || waited > patience)
       throw await neverReady(api, namespace, volume, pod)
     await pause(slower(waited))
@@ -141,8 +147,11 @@ async function answerOf(
 }
 
 /** Whether it is known of something that an agent waits for that it will not come. */
-const isHindered = async (api: Api, namespace: string, pod: V1Pod): Promise<boolean> =>
-  hindrance(pod, waitsForClaims(pod) ? await eventsOf(api, namespace, pod) : []) !== undefined
+async function isHindered(api: Api, namespace: string, pod: V1Pod): Promise<boolean> {
+  if (hindrance(pod, []) !== undefined) return true
+  if (pod.status?.phase !== 'Pending') return false
+  return hindrance(pod, await eventsOf(api, namespace, pod)) !== undefined
+}
 
 async function neverReady(
   api: Api,

@@ -1,6 +1,6 @@
 import type { CoreV1Event, V1ContainerStatus, V1Job, V1Pod } from '@kubernetes/client-node'
 import { containers } from './job.ts'
-import { withRemedy } from './remedies.ts'
+import { isQueued, withRemedy } from './remedies.ts'
 
 /** What Kubernetes says in a word, and in more. */
 export const inWords = (...words: (string | undefined)[]): string =>
@@ -23,11 +23,24 @@ export function pendingReason(
   )
 }
 
-/** What of that no waiting mends: an image that does not come, a program that does not stay up, a claim that nobody can fill. */
+/**
+ * What of that no waiting mends: an image that does not come, a program that does not stay up, a claim that nobody can fill or mount, nodes
+ * of which none is meant for it. Not a want of room, nor a node that is about to come or to be back.
+ */
 export function hindrance(pod: V1Pod, events: CoreV1Event[]): string | undefined {
-  const ofStorage = newest(events.filter(isOfClaim))
-  return troubled(pod) ?? (ofStorage?.type === 'Warning' ? ofEvent(ofStorage) : undefined)
+  const last = newest(events)
+  return troubled(pod) ?? (last && isFinal(last) ? ofEvent(last) : undefined)
 }
+
+function isFinal(event: CoreV1Event): boolean {
+  const { type, reason = '', message = '' } = event
+  if (type !== 'Warning') return false
+  if (isOfClaim(event) || /^Failed(Mount|AttachVolume)$/.test(reason)) return true
+  return reason === 'FailedScheduling' && !isQueued(message) && !isOfBadNode.test(message)
+}
+
+// What Kubernetes itself does to nodes that are not ready, or are emptied.
+const isOfBadNode = /\{node\.kubernetes\.io\/|were unschedulable/
 
 const isOfClaim = ({ involvedObject }: CoreV1Event): boolean =>
   involvedObject?.kind === 'PersistentVolumeClaim'

@@ -43,8 +43,9 @@ const remedies: readonly Remedy[] = [
   {
     says: /nodes are available: .*(affinity|taint)/s,
     next: (plan) =>
-      plan &&
-      'it begins when there is a node with the labels and taints that on_node of the plan names',
+      plan
+        ? 'it begins when there is a node with the labels and taints that on_node of the plan names'
+        : 'an admin has to see to the nodes, or to let it be on others by the value functions.agent of the chart',
   },
   {
     says: /usage per PersistentVolumeClaim/,
