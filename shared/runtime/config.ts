@@ -257,6 +257,9 @@ export const Config = z.object({
   workerGrace: count(30).describe(
     'Seconds a program may take to end by itself when it is stopped; in a local home 2, unless set.',
   ),
+  podGrace: count(600).describe(
+    'Seconds a program may take to end when its node is emptied or its place is needed, and, once it has ended, to measure what it wrote; in a cluster.',
+  ),
   logFormat: z
     .enum(['json', 'text'])
     .default('json')

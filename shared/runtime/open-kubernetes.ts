@@ -54,6 +54,7 @@ export function settingsOf(config: Config): ClusterSettings {
       serviceAccounts: config.workerServiceAccounts,
       pullSecrets: config.workerPullSecrets,
       grace: config.workerGrace,
+      podGrace: config.podGrace,
       profile: config.workerProfile,
     },
     agents: config.agentPod,

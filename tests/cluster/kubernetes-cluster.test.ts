@@ -196,6 +196,7 @@ describe('on a real Kubernetes', { skip: !there, concurrent: true }, () => {
     serviceAccounts: [],
     pullSecrets: [],
     grace: 2,
+    podGrace: 600,
     profile: 'baseline' as const,
   }
 

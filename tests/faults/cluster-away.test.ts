@@ -31,6 +31,7 @@ const workers: ClusterSettings['workers'] = {
   pullSecrets: [],
   profile: 'baseline',
   grace: 1,
+  podGrace: 1,
 }
 
 /** Kubernetes whose API server nobody reaches; of the agent that has all data mounted, nothing is away. */

@@ -93,6 +93,7 @@ export async function openNamespace(
       serviceAccounts: [],
       pullSecrets: [],
       grace: 2,
+      podGrace: 600,
       profile: 'baseline',
     },
     agents: {},

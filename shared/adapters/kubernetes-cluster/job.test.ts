@@ -13,6 +13,7 @@ const settings: ClusterSettings = {
     serviceAccounts: ['trainer'],
     pullSecrets: ['registry'],
     grace: 30,
+    podGrace: 600,
     profile: 'baseline',
   },
   agents: {},

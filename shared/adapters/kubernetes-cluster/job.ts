@@ -14,8 +14,6 @@ export const containers = { main: 'main', check: 'check', log: 'log' } as const
 /** Where the programs of ours beside a user's see the volumes, each by its name. */
 export const volumesPath = '/volumes'
 
-// After a program has ended its outputs are flushed and measured, however large they are. Who stops a worker says how long that may take.
-const generousGrace = 3600
 const accountPath = '/var/run/secrets/kubernetes.io/serviceaccount'
 
 /** A worker becomes a Job: suspended, with one Pod that is never tried again. */
@@ -46,14 +44,15 @@ export function jobOf(spec: WorkerSpec, settings: ClusterSettings): V1Job {
 }
 
 function podOf(spec: WorkerSpec, settings: ClusterSettings): V1PodSpec {
-  const { priorityClass, pullSecrets } = settings.workers
+  const { priorityClass, pullSecrets, podGrace } = settings.workers
   const written = writtenVolumes(spec)
   return {
     restartPolicy: 'Never',
     enableServiceLinks: false,
     serviceAccountName: spec.serviceAccount ?? workerAccount,
     automountServiceAccountToken: spec.serviceAccount !== undefined,
-    terminationGracePeriodSeconds: generousGrace,
+    // Once for the program, where somebody else ends it, and once for what flushes and measures its outputs: a Pod knows no other grace.
+    terminationGracePeriodSeconds: podGrace,
     securityContext: { seccompProfile: { type: 'RuntimeDefault' }, ...ofVolumes },
     ...(priorityClass && { priorityClassName: priorityClass }),
     ...secretsFor(pullSecrets),

@@ -39,6 +39,8 @@ export type ClusterSettings = {
     profile: 'baseline' | 'restricted'
     /** Seconds a program may take to end by itself when it is stopped. */
     grace: number
+    /** Seconds it may take when others end it than we, and what stands beside it when it has ended by itself. */
+    podGrace: number
   }
   agents: AgentSettings
   /** What signs calls of agents. */

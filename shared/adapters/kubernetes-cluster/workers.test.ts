@@ -60,6 +60,13 @@ test('a worker that has no Pod yet may have one in a moment, which is waited for
   expect(deleted).toEqual([{ name: 'w', propagationPolicy: 'Foreground' }])
 })
 
+test('a Pod that was made while its Job was deleted has no more time than one that was there before', async () => {
+  const made = pod('Pending', { ...going, deletionGracePeriodSeconds: 600 })
+  const { api, deleted } = serverWith(job(going), [made])
+  await workersIn(api, settings).deleteWorker('w')
+  expect(deleted).toEqual([{ name: 'w-1', gracePeriodSeconds: 2 }])
+})
+
 test('a worker that goes too slowly is forgotten by force', async () => {
   const { api, deleted } = serverWith(job(going), [pod('Running', going)])
   await workersIn(api, settings).deleteWorker('w', { force: true })

@@ -61,9 +61,11 @@ export function workersIn(api: Api, settings: ClusterSettings): Workers {
       const job = await jobs.read(name)
       if (!job) return
       const pods = await jobs.podsOf(job)
-      // Before the Job, whose Pods are given their own grace: a kubelet that has begun with that keeps to it.
-      const toEnd = pods.filter((pod) => isUp(pod) && (force || !isGoing(pod)))
-      for (const pod of toEnd) await jobs.endPod(pod, force ? 0 : settings.workers.grace)
+      const grace = force ? 0 : settings.workers.grace
+      // Before the Job, whose Pods are given their own grace: a kubelet that has begun with that keeps to it. One that has not, as while
+      // it still fetches an image, takes a shorter one.
+      const toEnd = pods.filter((pod) => isUp(pod) && (force || graceOf(pod) > grace))
+      for (const pod of toEnd) await jobs.endPod(pod, grace)
       // Where all has ended there is nobody to wait for. Without a Pod there may be one in a moment.
       const hasEnded = pods.length > 0 && !pods.some(isUp)
       if (force || hasEnded) await jobs.remove(job, 'Background')
@@ -94,7 +96,11 @@ function nameOf({ metadata }: V1Job): WorkerName {
 const isUp = ({ status }: V1Pod): boolean =>
   status?.phase !== 'Succeeded' && status?.phase !== 'Failed'
 
-const isGoing = ({ metadata }: V1Job | V1Pod): boolean => metadata?.deletionTimestamp !== undefined
+const isGoing = ({ metadata }: V1Job): boolean => metadata?.deletionTimestamp !== undefined
+
+/** The seconds that a Pod which goes was given for that. */
+const graceOf = ({ metadata }: V1Pod): number =>
+  metadata?.deletionTimestamp ? (metadata.deletionGracePeriodSeconds ?? 0) : Infinity
 
 // Pods that begin at all have mostly begun by then, or say themselves why not.
 const soon = 2000

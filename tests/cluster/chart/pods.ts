@@ -13,6 +13,7 @@ export const clusterSettings: ClusterSettings = {
     serviceAccounts: [],
     pullSecrets: [],
     grace: 30,
+    podGrace: 600,
     profile: 'baseline',
   },
   agents: {},
