@@ -66,8 +66,8 @@ test('where all Data is in one claim each container sees its own directories of 
       ['volumes/data-3', '/volumes/data-3', false],
     ],
     check: [
-      ['volumes/data-2', '/out', true],
-      ['volumes/data-3', '/volumes/log', true],
+      ['volumes/data-2', '/volumes/data-2', true],
+      ['volumes/data-3', '/volumes/data-3', true],
     ],
     main: [
       ['volumes/data-1', '/in/1', true],
@@ -76,6 +76,24 @@ test('where all Data is in one claim each container sees its own directories of 
     ],
   })
 })
+
+test.each(['/volumes', '/volumes/log', '/app', '/usr', '/out/$(HOME)'])(
+  'what stands beside a program sees its output %s where nothing of our image is, and calls it by its name',
+  (path) => {
+    const spec = { ...most, outputs: [{ volume: 'data-2', path }] }
+    const pod = jobOf(spec, settings).spec?.template.spec
+    const [log, check] = pod?.initContainers ?? []
+    for (const ours of [log, check])
+      expect(ours?.volumeMounts).toContainEqual(
+        expect.objectContaining({ name: 'data-2', mountPath: '/volumes/data-2' }),
+      )
+    // Kubernetes would take `$(HOME)` for a variable.
+    const name = path.replace('$(', '$$$(')
+    const itsLog = ['its log', '/volumes/data-3']
+    expect(check?.args).toEqual(['job-check-empty', name, '/volumes/data-2', ...itsLog])
+    expect(pod?.containers[0]?.volumeMounts).toContainEqual({ name: 'data-2', mountPath: path })
+  },
+)
 
 test('a worker that writes nothing has nothing of ours beside it', () => {
   const pod = jobOf(least, settings).spec?.template.spec

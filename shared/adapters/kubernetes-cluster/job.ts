@@ -13,6 +13,7 @@ export const containers = { main: 'main', check: 'check', log: 'log' } as const
 
 /** Where the programs of ours beside a user's see the volumes, each by its name. */
 export const volumesPath = '/volumes'
+const placeOf = (volume: string): string => `${volumesPath}/${volume}`
 
 const accountPath = '/var/run/secrets/kubernetes.io/serviceaccount'
 
@@ -109,17 +110,21 @@ function program(spec: WorkerSpec, settings: ClusterSettings): V1Container {
 export const quantityOf = (amount: number): string =>
   Number.isInteger(amount) ? String(BigInt(amount)) : amount.toFixed(9).replace(/\.?0+$/, '')
 
-/** Does not let a program begin that would mix what it writes with what is there. */
+/**
+ * Does not let a program begin that would mix what it writes with what is there. Outputs are not where a plan has them: there may be
+ * something of ours, as `/app`.
+ */
 function emptinessCheck(spec: WorkerSpec, settings: ClusterSettings): V1Container {
-  const mounts = [
+  const written = [
     ...spec.outputs,
-    ...(spec.logVolume ? [{ volume: spec.logVolume, path: `${volumesPath}/log` }] : []),
+    ...(spec.logVolume ? [{ volume: spec.logVolume, path: 'its log' }] : []),
   ]
+  const folders = written.flatMap(({ volume, path }) => [literal(path), placeOf(volume)])
   return {
     name: containers.check,
-    ...ownProgram(settings.image, 'check-empty', ...mounts.map(({ path }) => path)),
-    volumeMounts: mounts.map(({ volume, path }) =>
-      mountsIn(settings).mount(volume, path, { readOnly: true }),
+    ...ownProgram(settings.image, 'check-empty', ...folders),
+    volumeMounts: written.map(({ volume }) =>
+      mountsIn(settings).mount(volume, placeOf(volume), { readOnly: true }),
     ),
   }
 }
@@ -155,7 +160,7 @@ function logKeeper(spec: WorkerSpec, settings: ClusterSettings): V1Container {
         : []),
     ],
     volumeMounts: [
-      ...writtenVolumes(spec).map((volume) => mount(volume, `${volumesPath}/${volume}`)),
+      ...writtenVolumes(spec).map((volume) => mount(volume, placeOf(volume))),
       { name: token.name, mountPath: accountPath, readOnly: true },
     ],
   }
