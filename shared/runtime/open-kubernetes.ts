@@ -1,5 +1,6 @@
 import { sharedAgent } from '#shared/adapters/kubernetes-cluster/mounts.ts'
 import type { ClusterSettings } from '#shared/adapters/kubernetes-cluster/settings.ts'
+import { withNames } from '#shared/adapters/kubernetes-cluster/remedies.ts'
 import { roomForAll } from '#shared/adapters/kubernetes-cluster/room-for-all.ts'
 import type { Cluster, Transfers } from '#shared/ports/cluster.ts'
 import { BadSettings, type Config } from './config.ts'
@@ -26,9 +27,18 @@ export function openKubernetes(config: Config): Cluster & Transfers {
         : async (...args: unknown[]) => {
             const cluster = await loaded()
             const call = cluster[name] as (...args: unknown[]) => unknown
-            return call(...args)
+            try {
+              return await call(...args)
+            } catch (error) {
+              throw namedBy(config, error)
+            }
           },
   })
+}
+
+function namedBy({ release, namespace = '' }: Config, error: unknown): unknown {
+  if (error instanceof Error) error.message = withNames(error.message, { release, namespace })
+  return error
 }
 
 /** What the adapter has to know, from the settings. Throws `BadSettings`. */

@@ -75,7 +75,7 @@ test('whose account has lost its rights is to ask again, and says how it gets th
     api.core.readNamespacedPod({ namespace: 'a', name: 'b' }),
   )
   const advice =
-    'an admin has to give that account its rights back: helm upgrade RELEASE charts/knitfab --namespace NAMESPACE --reset-then-reuse-values'
+    'an admin has to give that account its rights back: helm upgrade $RELEASE charts/knitfab --namespace $NAMESPACE --reset-then-reuse-values'
   await expect(call).rejects.toThrow(new Away(`the worker cannot be made: ${message}; ${advice}`))
   await expect(call).rejects.toMatchObject({ cause: { status: 403 } })
   close()

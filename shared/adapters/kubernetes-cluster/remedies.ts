@@ -13,18 +13,24 @@ export const isQueued = (words: string): boolean => isOverQuota(words) || hasNoR
 
 type Remedy = { says: RegExp; next(plan?: string): string | undefined }
 
+/** Advice with the names of an installation, which who gives it does not know: what helps is a line to copy. */
+export const withNames = (
+  advice: string,
+  { release, namespace }: { release: string; namespace: string },
+): string => advice.replaceAll('$RELEASE', release).replaceAll('$NAMESPACE', namespace)
+
 /** What people can do about what Kubernetes says, of which it does not say it. What is no program of a plan is a claim or an agent. */
 const remedies: readonly Remedy[] = [
   {
     // Before those of accounts that are not found: here that may be said of a Role.
     says: /forbidden: User "system:serviceaccount:/,
     next: () =>
-      'an admin has to give that account its rights back: helm upgrade RELEASE charts/knitfab --namespace NAMESPACE --reset-then-reuse-values',
+      'an admin has to give that account its rights back: helm upgrade $RELEASE charts/knitfab --namespace $NAMESPACE --reset-then-reuse-values',
   },
   {
     says: /^Unauthorized$/,
     next: () =>
-      'an admin has to end the Pods whose account is not known any more: kubectl --namespace NAMESPACE delete pod --selector knitfab.dev/kind=function',
+      'an admin has to end the Pods whose account is not known any more: kubectl --namespace $NAMESPACE delete pod --selector knitfab.dev/kind=function',
   },
   {
     says: /exceeded quota/,
