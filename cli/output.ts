@@ -62,7 +62,9 @@ const indented = (text: string): string => text.replace(/^/gm, indent)
 
 /** Prints results one by one as they come, each a document of its own; a table is printed when all are there. */
 export class Printer<T> implements Disposable {
-  readonly #things: T[] = []
+  /** Those of a table. */
+  readonly #rows: T[] = []
+  #isFirst = true
   readonly #ctx: Context
   readonly #output: Output
   readonly #columns: readonly Column<T>[]
@@ -74,16 +76,15 @@ export class Printer<T> implements Disposable {
   }
 
   add(thing: T): void {
-    this.#things.push(thing)
     const { output } = this.#output
-    if (output === 'table') return
-    if (output === 'yaml' && this.#things.length > 1) this.#ctx.stdout.write('---\n')
+    if (output === 'table') return void this.#rows.push(thing)
+    if (output === 'yaml' && !this.#isFirst) this.#ctx.stdout.write('---\n')
+    this.#isFirst = false
     print(this.#ctx, thing, this.#output, this.#columns)
   }
 
   [Symbol.dispose](): void {
-    if (this.#output.output === 'table' && this.#things.length > 0)
-      print(this.#ctx, this.#things, this.#output, this.#columns)
+    if (this.#rows.length > 0) print(this.#ctx, this.#rows, this.#output, this.#columns)
   }
 }
 

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import { stripVTControlCharacters } from 'node:util'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { RunHistory } from '#shared/domain/run-history.ts'
+import type { RunDetail } from '#shared/domain/run.ts'
 import { knowsKeys, stubOfTheWire, type StubAnswer } from '#shared/client/stub-of-the-wire.ts'
 import { idOf, sampleRun } from '#shared/client/wire-samples.ts'
 import { withoutPauses } from '#shared/client/without-pauses.ts'
@@ -332,46 +333,100 @@ test('a run that cannot be deleted is told with what stands against it and what 
   )
 })
 
+/** Answers as a server that has these runs, or these once those before have not all ended, and so on. */
+function serving(...states: RunDetail[][]) {
+  return ({ url }: { url: string }): StubAnswer => {
+    const { searchParams } = new URL(url, 'http://h')
+    const statuses = searchParams.get('status')?.split(',') ?? []
+    const found = states[0]?.filter(({ status }) => statuses.includes(status)) ?? []
+    if (statuses.includes('running') && states.length > 1) states.shift()
+    return { json: found.slice(0, Number(searchParams.get('limit') ?? found.length)) }
+  }
+}
+
+const other = { ...running, runId: idOf('r2') }
+const third = { ...running, runId: idOf('r3') }
+
 test('run wait --planid waits until the plan has runs, and all of them have ended', async () => {
-  const other = { ...running, runId: idOf('r2') }
-  const found = [[], [running], [done, other], [done, { ...other, status: 'done' }]]
-  await using stub = await stubOfTheWire(() => ({ json: found.shift() }))
+  const all = [done, { ...other, status: 'done' as const }, { ...third, status: 'done' as const }]
+  const states = [[], [running], [done, other, third], all]
+  await using stub = await stubOfTheWire(serving(...states))
   const words = ['run', 'wait', '--planid', idOf('p1'), '--output', 'name']
   const { code, stdout, stderr } = await knit(words, projectFor(stub))
-  expect({ code, stdout }).toEqual({ code: 0, stdout: `${idOf('r1')}\n${idOf('r2')}\n` })
-  expect(stderr.match(/\d of \d runs have ended/g)).toEqual([
-    '0 of 0 runs have ended',
-    '0 of 1 runs have ended',
-    '1 of 2 runs have ended',
+  const printed = all.map(({ runId }) => `${runId}\n`).join('')
+  expect({ code, stdout }).toEqual({ code: 0, stdout: printed })
+  expect(stderr.match(/(?<=plan \S+: ).*$/gm)).toEqual([
+    'no run yet',
+    'runs still to end: 1',
+    'runs still to end: 2',
   ])
-  expect(stub.requests[0]?.url).toBe(`/api/runs?plan=${idOf('p1')}`)
+  const asked = stub.requests.map(({ url }) => new URL(url, 'http://h').searchParams)
+  expect(asked.map((query) => query.get('plan'))).toEqual(asked.map(() => idOf('p1')))
+  // Whether one has ended, as long as none has, and those that have not; then all that have.
+  expect(asked.map((query) => query.get('limit'))).toEqual([
+    '1',
+    '100',
+    '1',
+    '100',
+    '1',
+    '100',
+    '100',
+    null,
+  ])
 })
 
-test('run wait --planid fails when one of the runs has', async () => {
-  await using stub = await stubOfTheWire(() => ({ json: [done, lost] }))
+test('run wait --planid fails when some of the runs have, and names the first of them', async () => {
+  const many = Array.from({ length: 12 }, (_, at) => ({ ...lost, runId: idOf(`f${at}`) }))
+  await using stub = await stubOfTheWire(serving([done, ...many]))
   const words = ['run', 'wait', '-p', idOf('p1')]
   const { code, stderr } = await knit(words, projectFor(stub))
   expect(code).toBe(1)
-  expect(stderr).toContain(`run ${lost.runId}: failed: its worker vanished`)
+  expect(stderr).toContain(`run ${idOf('f0')}: failed: its worker vanished; run ${idOf('f1')}: `)
+  expect(stderr).toMatch(/its worker vanished; and 2 more\ntry: /)
+  expect(stderr).toContain(`try: knit run show --log ${idOf('f0')}\n`)
 })
 
+test('run wait --planid does not wait for what is left of a run that was deleted', async () => {
+  const deleted = { ...other, status: 'invalidated' as const }
+  await using stub = await stubOfTheWire(serving([deleted, done]))
+  const words = ['run', 'wait', '-p', idOf('p1'), '--output', 'name']
+  const { code, stdout } = await knit(words, projectFor(stub))
+  expect({ code, stdout }).toEqual({ code: 0, stdout: `${idOf('r1')}\n` })
+})
+
+test('run wait --planid reads no more of a long list than tells that it has to wait', async () => {
+  await using endless = await serverThat((_, response) => {
+    const one = Buffer.from(`${JSON.stringify(running)},`)
+    response.write('[')
+    Readable.from(repeated(one)).pipe(response)
+  })
+  const words = ['run', 'wait', '-p', idOf('p1'), '--timeout', '1s']
+  const { stderr } = await knit(words, projectFor(endless))
+  expect(stderr).toContain(`plan ${idOf('p1')}: runs still to end: 100 or more\n`)
+})
+
+function* repeated<T>(one: T): Generator<T> {
+  for (;;) yield one
+}
+
 test('run wait --in-knitid waits until a run reads the data, and all that do have ended', async () => {
-  const found = [[], [running], [done]]
-  await using stub = await stubOfTheWire(() => ({ json: found.shift() }))
+  await using stub = await stubOfTheWire(serving([], [running], [done]))
   const words = ['run', 'wait', '--in-knitid', idOf('d1'), '--output', 'name']
   const { code, stdout, stderr } = await knit(words, projectFor(stub))
   expect({ code, stdout }).toEqual({ code: 0, stdout: `${idOf('r1')}\n` })
-  expect(stderr.match(/data \S+: \d of \d runs have ended/g)).toEqual([
-    `data ${idOf('d1')}: 0 of 0 runs have ended`,
-    `data ${idOf('d1')}: 0 of 1 runs have ended`,
+  expect(stderr.match(/data \S+: .*$/gm)).toEqual([
+    `data ${idOf('d1')}: no run yet`,
+    `data ${idOf('d1')}: runs still to end: 1`,
   ])
-  expect(new Set(stub.requests.map(({ url }) => url))).toEqual(
-    new Set([`/api/runs?knitIdInput=${idOf('d1')}`]),
-  )
+  for (const { url } of stub.requests)
+    expect(url).toContain(`/api/runs?knitIdInput=${idOf('d1')}&status=`)
 })
 
 test('run wait prints a run once, however many ways lead to it', async () => {
-  await using stub = await stubOfTheWire(({ url }) => ({ json: url.includes('?') ? [done] : done }))
+  const list = serving([done])
+  await using stub = await stubOfTheWire((asked) =>
+    asked.url.includes('?') ? list(asked) : { json: done },
+  )
   const words = ['run', 'wait', idOf('r1'), '-p', idOf('p1'), '-i', idOf('d1'), '-i', idOf('d2')]
   const { stdout } = await knit([...words, '--output', 'name'], projectFor(stub))
   expect(stdout).toBe(`${idOf('r1')}\n`)
@@ -379,15 +434,16 @@ test('run wait prints a run once, however many ways lead to it', async () => {
 
 test('run wait --timeout fails in the end, with where each that is waited for stands', async () => {
   const waits = { ...running, status: 'waiting', reason: 'place 2 of 2' }
-  await using stub = await stubOfTheWire(({ url }) => {
-    if (url.includes('knitIdInput')) return { json: [] }
-    return { json: url.includes('plan=') ? [done] : waits }
+  const [none, list] = [serving([]), serving([done])]
+  await using stub = await stubOfTheWire((asked) => {
+    if (asked.url.includes('knitIdInput')) return none(asked)
+    return asked.url.includes('plan=') ? list(asked) : { json: waits }
   })
   const words = ['run', 'wait', idOf('r1'), '-p', idOf('p1'), '-i', idOf('d1'), '--timeout', '1s']
   const { code, stdout, stderr } = await knit(words, projectFor(stub))
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
   expect(stderr.split('\n').slice(-3)).toEqual([
-    `not over after 1.00 s: run ${idOf('r1')}: waiting: place 2 of 2; data ${idOf('d1')}: 0 of 0 runs have ended`,
+    `not over after 1.00 s: run ${idOf('r1')}: waiting: place 2 of 2; data ${idOf('d1')}: no run yet`,
     `try: knit run show ${idOf('r1')} --output table`,
     '',
   ])

@@ -1,11 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import * as z from 'zod'
 import { isAway } from '#shared/client/api-error.ts'
+import type { CallOptions } from '#shared/client/api.ts'
 import type { KnitApi } from '#shared/client/connect.ts'
 import { runs } from '#shared/contracts/runs.ts'
 import { KnitId, PlanId } from '#shared/domain/ids.ts'
 import type { RunDetail } from '#shared/domain/run.ts'
-import { isEnded } from '#shared/domain/run-states.ts'
+import { isEnded, runStatuses } from '#shared/domain/run-states.ts'
 import { api, onAway } from '../../api.ts'
 import { flag, outputArgs, positional } from '../../args.ts'
 import { runColumns } from '../../columns.ts'
@@ -18,6 +19,12 @@ import { whyOf } from '../../runs/why.ts'
 
 const shortest = 200
 const longest = 5000
+const mostCounted = 100
+const mostNamed = 10
+
+/** The statuses before the end, or at it; what is left of a run that was deleted is waited for by nobody. */
+const statuses = (atEnd: boolean): string =>
+  runStatuses.filter((status) => isEnded(status) === atEnd && status !== 'invalidated').join()
 
 export default command({
   about: 'Wait until runs have ended; fails when one of them did not succeed.',
@@ -54,42 +61,60 @@ export default command({
     const whenAway = onAway(ctx)
     const client = api(ctx, whenAway)
     const patient = { ...ctx, server: onceThere(whenAway) }
-    const ended = await inTime(args.timeout, patient, (vigil) => [
+    const over = await inTime(args.timeout, patient, (vigil) => [
       ...runIds.map((runId) => endOf(client, runId, vigil)),
       ...planIds.map((plan) => endOfAll(client, { plan }, vigil)),
       ...knitIds.map((knitIdInput) => endOfAll(client, { knitIdInput }, vigil)),
     ])
-    // One that was named and is of a plan that was named, too, is still one.
-    const each = [...new Map(ended.map((run) => [run.runId, run])).values()]
+    const failed: string[] = []
+    let [more, look] = [0, '']
     using printer = new Printer(ctx, args, runColumns)
-    for (const run of each) printer.add(run)
-    const failed = each.filter(({ status }) => status !== 'done')
-    const [first] = failed
-    if (first) throw new Failure(failed.map(standing).join('; '), whereToLook(first))
+    for await (const run of eachOf(over, ctx)) {
+      printer.add(run)
+      if (run.status === 'done') continue
+      look ||= whereToLook(run)
+      if (failed.length < mostNamed) failed.push(standing(run))
+      else more += 1
+    }
+    if (more > 0) failed.push(`and ${more} more`)
+    if (failed.length > 0) throw new Failure(failed.join('; '), look)
   },
 })
+
+/** What has ended, as it comes: there may be very many. */
+type Ended = (options: CallOptions) => Iterable<RunDetail> | AsyncIterable<RunDetail>
+
+/** One that was named and is of a plan that was named, too, is still one. */
+async function* eachOf(over: Ended[], ctx: Context): AsyncGenerator<RunDetail> {
+  const seen = new Set<string>()
+  for (const ended of over)
+    for await (const run of ended(ctx)) {
+      if (!seen.has(run.runId)) yield run
+      seen.add(run.runId)
+    }
+}
 
 type Patient = Context & { server: ReturnType<typeof onceThere> }
 
 /** What is waited for: where it stands, under the command that shows it. */
-type Vigil = Patient & { open: Map<string, string> }
+type Vigil = Patient & { standings: Map<string, string> }
 
 /** What all of them wait for, unless that takes longer than so many seconds; none waits on when another has failed. */
 async function inTime(
   seconds: number | undefined,
   ctx: Patient,
-  begin: (vigil: Vigil) => Promise<RunDetail[]>[],
-): Promise<RunDetail[]> {
+  begin: (vigil: Vigil) => Promise<Ended>[],
+): Promise<Ended[]> {
   const over = new AbortController()
   const deadline = seconds === undefined ? undefined : AbortSignal.timeout(seconds * 1000)
   const signal = AbortSignal.any([ctx.signal, over.signal, ...(deadline ? [deadline] : [])])
-  const open = new Map<string, string>()
+  const standings = new Map<string, string>()
   try {
-    return (await Promise.all(begin({ ...ctx, signal, open }))).flat()
+    return await Promise.all(begin({ ...ctx, signal, standings }))
   } catch (error) {
     if (!deadline?.aborted || ctx.signal.aborted) throw error
-    const [look = ''] = open.keys()
-    const stands = [...open.values()].join('; ')
+    const [look = ''] = standings.keys()
+    const stands = [...standings.values()].join('; ')
     throw new Failure(`not over after ${spanText((seconds ?? 0) * 1000)}: ${stands}`, look, {
       cause: error,
     })
@@ -99,35 +124,57 @@ async function inTime(
 }
 
 /** The run once it has ended. */
-function endOf(client: KnitApi, runId: string, vigil: Vigil): Promise<RunDetail[]> {
+function endOf(client: KnitApi, runId: string, vigil: Vigil): Promise<Ended> {
   const look = `knit run show ${runId} --output table`
   return polled({ name: `run ${runId}`, look }, vigil, async (isNews) => {
     const run = await client.call(runs.show, { runId }, vigil)
-    if (isEnded(run.status)) return [run]
+    if (isEnded(run.status)) return () => [run]
     isNews(run.status, standing(run))
     return undefined
   })
 }
 
-/** The runs of a plan, or those that read a data, once there are some and all have ended. */
+/**
+ * The runs of a plan, or those that read a data, once there are some and all have ended. Until then no more is asked for than shows that
+ * they have not: there may be very many.
+ */
 function endOfAll(
   client: KnitApi,
   query: { plan: string } | { knitIdInput: string },
   vigil: Vigil,
-): Promise<RunDetail[]> {
+): Promise<Ended> {
   const [name, filter] =
     'plan' in query
       ? [`plan ${query.plan}`, `--planid ${query.plan}`]
       : [`data ${query.knitIdInput}`, `--in-knitid ${query.knitIdInput}`]
   const look = `knit run find ${filter} --output table`
+  const [before, atEnd] = [statuses(false), statuses(true)]
+  const count = (status: string, limit: number): Promise<number> =>
+    countUpTo(limit, client.list(runs.find, { ...query, status, limit }, vigil))
+  let hasAny = false
   return polled({ name, look }, vigil, async (isNews) => {
-    const found = await client.call(runs.find, query, vigil)
-    const ended = found.filter(({ status }) => isEnded(status))
-    if (found.length > 0 && ended.length === found.length) return found
-    const told = `${name}: ${ended.length} of ${found.length} runs have ended`
-    isNews(told, told)
+    // Asked first: of several that begin in between, one might end before the others are looked for.
+    hasAny ||= (await count(atEnd, 1)) > 0
+    const left = await count(before, mostCounted)
+    if (hasAny && left === 0)
+      return (options) => client.list(runs.find, { ...query, status: atEnd }, options)
+    const told = left === 0 ? 'no run yet' : `runs still to end: ${countText(left)}`
+    isNews(told, `${name}: ${told}`)
     return undefined
   })
+}
+
+const countText = (count: number): string =>
+  count < mostCounted ? `${count}` : `${mostCounted} or more`
+
+/** Servers of the reference implementation know no limit. */
+async function countUpTo(limit: number, things: AsyncIterable<unknown>): Promise<number> {
+  let count = 0
+  for await (const _ of things) {
+    count += 1
+    if (count === limit) break
+  }
+  return count
 }
 
 /**
@@ -139,7 +186,7 @@ async function polled<T>(
   vigil: Vigil,
   ask: (isNews: (moved: string, told: string) => void) => Promise<T | undefined>,
 ): Promise<T> {
-  vigil.open.set(look, `${name}: the server has not answered yet`)
+  vigil.standings.set(look, `${name}: the server has not answered yet`)
   let seen = { moved: '', told: '' }
   for (let wait = shortest; ; wait = Math.min(wait * 1.5, longest)) {
     try {
@@ -147,16 +194,16 @@ async function polled<T>(
         if (told !== seen.told) note(vigil, told)
         if (moved !== seen.moved) wait = shortest
         seen = { moved, told }
-        vigil.open.set(look, told)
+        vigil.standings.set(look, told)
       })
       vigil.server.answers()
       if (found !== undefined) {
-        vigil.open.delete(look)
+        vigil.standings.delete(look)
         return found
       }
     } catch (error) {
       const why = vigil.server.isAway(error)
-      vigil.open.set(look, `${seen.told || name}; ${why}`)
+      vigil.standings.set(look, `${seen.told || name}; ${why}`)
     }
     await pause(wait, undefined, vigil)
   }
