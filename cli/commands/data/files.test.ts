@@ -1,3 +1,4 @@
+import { Writable } from 'node:stream'
 import { expect, test } from 'vitest'
 import { stubOfTheWire, type Seen, type StubAnswer } from '#shared/client/stub-of-the-wire.ts'
 import { idOf } from '#shared/client/wire-samples.ts'
@@ -54,6 +55,24 @@ test('ls asks for a list part by part, and for no archive', async () => {
     { path: 'd/e', type: 'directory' },
     { path: 'd/l', target: '../a' },
   ])
+})
+
+test('ls prints a part of the list before it asks for the next', async () => {
+  let printed = ''
+  const before: string[] = []
+  const parts = [{ files: [file('a')], after: 'a' }, { files: [file('b')] }]
+  await using stub = await stubOfTheWire(() => {
+    before.push(printed)
+    return { json: parts.shift() }
+  })
+  const stdout = new Writable({
+    write(chunk, _, done) {
+      printed += chunk
+      done()
+    },
+  })
+  await knit(['data', 'ls', knitId], projectFor(stub), { stdout })
+  expect([...before, printed]).toEqual(['', 'a\n', 'a\nb\n'])
 })
 
 test('ls says when there is nothing, and shows hostile names as text', async () => {

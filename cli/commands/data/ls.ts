@@ -9,7 +9,7 @@ import { flag, Format, formatHelp, positional } from '../../args.ts'
 import { command } from '../../command.ts'
 import type { Context } from '../../context.ts'
 import { Failure } from '../../failure.ts'
-import { print, type Column } from '../../output.ts'
+import { printEach, type Column } from '../../output.ts'
 import { counted } from '../../progress.ts'
 import { insidePath } from './inside-path.ts'
 
@@ -32,46 +32,47 @@ export default command({
     output: flag(Format.default('name').describe(formatHelp)),
   },
   async run({ knitId, path, ...args }, ctx) {
-    const within = insidePath(path)
-    const client = api(ctx)
-    const listed =
-      (await listedBy(client, knitId, within, ctx)) ??
-      (await lookedThrough(client, knitId, within, ctx))
-    if (within !== '' && listed.length === 0)
-      throw new Failure(`data ${knitId} has nothing at ${path}`, `knit data ls ${knitId}`)
-    print(ctx, listed, args, columns)
+    await printEach(ctx, entriesIn({ knitId, path: insidePath(path) }, ctx), args, columns)
   },
 })
 
-/** What the server lists; undefined where it has no such list. */
-async function listedBy(
-  client: KnitApi,
-  knitId: string,
-  path: string,
-  ctx: Context,
-): Promise<Listed[] | undefined> {
-  const listed: Listed[] = []
-  let after: string | undefined
+type Place = { knitId: string; path: string }
+
+/** What there is, as it comes: there may be very much. */
+async function* entriesIn({ knitId, path }: Place, ctx: Context): AsyncGenerator<Listed> {
+  let isEmpty = true
+  for await (const entry of listedBy(api(ctx), { knitId, path }, ctx)) {
+    yield entry
+    isEmpty = false
+  }
+  if (isEmpty && path !== '')
+    throw new Failure(`data ${knitId} has nothing at ${path}`, `knit data ls ${knitId}`)
+}
+
+/** What the server lists, or what is in the archive where it has no such list. */
+async function* listedBy(client: KnitApi, place: Place, ctx: Context): AsyncGenerator<Listed> {
   try {
-    do {
-      const asked = { knitId, limit: mostFiles, ...(path !== '' && { path }), after }
-      const part = await client.call(data.ls, asked, ctx)
-      listed.push(...part.files)
-      after = part.after
-    } while (after !== undefined)
-    return listed
+    for await (const files of partsOf(client, place, ctx)) yield* files
   } catch (error) {
-    if (isUnknownRoute(error)) return undefined
-    if (error instanceof ApiError && error.code === 'file-not-found') return []
-    throw error
+    if (isUnknownRoute(error)) yield* await lookedThrough(client, place, ctx)
+    else if (!(error instanceof ApiError) || error.code !== 'file-not-found') throw error
   }
 }
 
-/** What is in the archive of the data, which is looked through as it comes, and not kept. */
+async function* partsOf(client: KnitApi, { knitId, path }: Place, ctx: Context) {
+  let after: string | undefined
+  do {
+    const asked = { knitId, limit: mostFiles, ...(path !== '' && { path }), after }
+    const part = await client.call(data.ls, asked, ctx)
+    yield part.files
+    after = part.after
+  } while (after !== undefined)
+}
+
+/** The archive is looked through as it comes, and not kept; nothing is told of one that is not whole, or hostile. */
 async function lookedThrough(
   client: KnitApi,
-  knitId: string,
-  path: string,
+  { knitId, path }: Place,
   ctx: Context,
 ): Promise<Listed[]> {
   const archive = counted(await client.pull(knitId, { ...ctx, zstd: true }), knitId, ctx)
