@@ -1,12 +1,7 @@
-import type { ArgDef } from 'citty'
 import * as z from 'zod'
-
-/** One argument of a command: what citty needs for the help, and the schema that decides what is legal and read. */
-export type Arg<S extends z.ZodType = z.ZodType> = ArgDef & { schema: S; many: boolean }
-export type Args = Record<string, Arg>
-
-/** What a command gets for its arguments. */
-export type Values<A extends Args> = { [K in keyof A]: z.output<A[K]['schema']> }
+import { plainWords } from '#shared/domain/plain-words.ts'
+import type { Arg, Args } from './arg.ts'
+import { UsageError } from './failure.ts'
 
 type Look = {
   /** The one-letter form of the flag. */
@@ -15,44 +10,42 @@ type Look = {
   hint?: string
 }
 
-/** A flag with a value; an array schema makes it repeatable. */
-export function flag<S extends z.ZodType>(schema: S, { short, hint }: Look = {}): Arg<S> {
+/** A flag with a value, of which the schema decides what is legal and read; an array schema makes it repeatable. */
+export function flag<S extends z.ZodType>(schema: S, { short, hint }: Look = {}): Arg<z.output<S>> {
   const { item, many, shown } = shapeOf(schema)
-  const look = { alias: short, default: shown, required: isRequired(schema), schema, many }
+  const choices = choicesOf(item)
   const description = [schema.description, many && '(repeatable)'].filter(Boolean).join(' ')
-  if (item instanceof z.ZodEnum)
-    return { type: 'enum', options: item.options.map(String), description, ...look }
-  return { type: 'string', valueHint: hint, description, ...look }
+  const look = { description, alias: short, default: shown, required: isRequired(schema) }
+  const all = { ...look, many, choices, read: reading(schema) }
+  if (choices.length > 0) return { type: 'enum', options: choices, ...all }
+  return { type: 'string', valueHint: hint, ...all }
 }
 
-/** A flag without value. */
-export const toggle = (
-  description: string,
-  { short }: Look = {},
-): Arg<z.ZodDefault<z.ZodBoolean>> => ({
-  type: 'boolean',
-  description,
-  alias: short,
-  schema: z.boolean().default(false),
-  many: false,
-})
-
 /** An argument known by its place; an array schema takes all that are left. */
-export const positional = <S extends z.ZodType>(schema: S): Arg<S> => ({
-  type: 'positional',
-  description: schema.description,
-  required: isRequired(schema),
-  schema,
-  many: shapeOf(schema).many,
-})
+export function positional<S extends z.ZodType>(schema: S): Arg<z.output<S>> {
+  const { item, many } = shapeOf(schema)
+  return {
+    type: 'positional',
+    description: schema.description,
+    required: isRequired(schema),
+    many,
+    choices: choicesOf(item),
+    read: reading(schema),
+  }
+}
+
+const reading =
+  <S extends z.ZodType>(schema: S) =>
+  (given: unknown, name: string): z.output<S> => {
+    const result = schema.safeParse(given, { error: plainWords })
+    if (result.success) return result.data
+    throw new UsageError(`${name}: ${result.error.issues[0]?.message ?? result.error.message}`)
+  }
 
 const isRequired = (schema: z.ZodType): boolean => !schema.safeParse(undefined).success
 
-/** The values an argument can have, where they are few and known. */
-export function choicesOf({ schema }: Arg): string[] {
-  const { item } = shapeOf(schema)
-  return item instanceof z.ZodEnum ? item.options.map(String) : []
-}
+const choicesOf = (item: z.core.$ZodType): string[] =>
+  item instanceof z.ZodEnum ? item.options.map(String) : []
 
 type Shape = { item: z.core.$ZodType; many: boolean; shown?: string }
 
@@ -67,26 +60,6 @@ function shapeOf(schema: z.core.$ZodType): Shape {
   if (schema instanceof z.ZodArray) return { item: schema.element, many: true }
   return { item: schema, many: false }
 }
-
-export const globalArgs = {
-  profile: flag(
-    z.string().optional().describe('Name of the profile; else $KNIT_PROFILE, else .knitprofile.'),
-    { hint: 'PROFILE' },
-  ),
-  'profile-store': flag(
-    z
-      .string()
-      .optional()
-      .describe('File of the profiles; else $KNIT_PROFILE_STORE, else ~/.knit/profile.'),
-    { hint: 'FILE' },
-  ),
-  env: flag(
-    z.string().optional().describe('File of project defaults; else $KNIT_ENV, else knitenv.'),
-    { hint: 'FILE' },
-  ),
-  quiet: toggle('Say nothing but results and errors.', { short: 'q' }),
-  help: toggle('Show this help.', { short: 'h' }),
-} satisfies Args
 
 /** How results can be written. */
 export const Format = z.enum(['json', 'table', 'yaml', 'name'])

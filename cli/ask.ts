@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline/promises'
-import { toggle } from './args.ts'
+import { toggle } from './arg.ts'
 import type { Context } from './context.ts'
 import { Interrupted } from './failure.ts'
 import { note } from './output.ts'

@@ -1,5 +1,5 @@
 import { defineCommand, type CommandDef } from 'citty'
-import type { Args, Values } from './args.ts'
+import type { Args, Values } from './arg.ts'
 import type { Context } from './context.ts'
 
 type Definition<A extends Args> = {

@@ -1,4 +1,4 @@
-import { choicesOf, globalArgs, type Arg, type Args } from './args.ts'
+import { globalArgs, type Arg, type Args } from './arg.ts'
 import { listed, type Command } from './command.ts'
 import { placeholder } from './parse.ts'
 
@@ -101,7 +101,7 @@ function positionalAt(place: Place): [name: string, arg: Arg | undefined] {
 async function values(name: string, arg: Arg | undefined, ask: Ask): Promise<Completion> {
   if (!arg) return { candidates: [], files: false }
   const kind = arg.type === 'positional' ? placeholder(name) : (arg.valueHint ?? '')
-  const choices = choicesOf(arg).map((word) => ({ word }))
+  const choices = arg.choices.map((word) => ({ word }))
   return { candidates: choices.length > 0 ? choices : await ask(kind), files: isFiles(kind) }
 }
 

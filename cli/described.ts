@@ -1,4 +1,4 @@
-import { globalArgs, type Arg } from './args.ts'
+import { globalArgs, type Arg } from './arg.ts'
 import { listed, type Command } from './command.ts'
 import { placeholder } from './parse.ts'
 

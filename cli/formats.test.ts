@@ -42,8 +42,8 @@ test.each(['0', '2', '-2h', '2 hours', 'yesterday', '1y'])('since %s is no time'
 })
 
 test('a window may be days long', () => {
-  expect(windowArgs.duration.schema.parse('7d')).toBe(7 * 86_400_000)
-  expect(windowArgs.duration.schema.parse('1d12h')).toBe(36 * 3_600_000)
+  expect(windowArgs.duration.read('7d', '--duration')).toBe(7 * 86_400_000)
+  expect(windowArgs.duration.read('1d12h', '--duration')).toBe(36 * 3_600_000)
 })
 
 test.each([

@@ -125,7 +125,7 @@ test('the help of the other commands that stand alone', async () => {
 
     --
 
-    Show who you are signed in as, and what you may do. (knit whoami)
+    Show who you are to the system of this directory, and what you may do there. (knit whoami)
 
     USAGE knit whoami [OPTIONS]
 

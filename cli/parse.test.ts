@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import * as z from 'zod'
-import { flag, positional, toggle } from './args.ts'
+import { globalArgs, toggle } from './arg.ts'
+import { flag, positional } from './args.ts'
 import { firstPositional, parse, placeholder } from './parse.ts'
-import { globalArgs } from './args.ts'
 
 const args = {
   knitId: positional(z.string()),

@@ -1,7 +1,5 @@
 import { parseArgs } from 'node:util'
-import type * as z from 'zod'
-import { plainWords } from '#shared/domain/plain-words.ts'
-import type { Arg, Args, Values } from './args.ts'
+import type { Arg, Args, Values } from './arg.ts'
 import { didYouMean } from './did-you-mean.ts'
 import { UsageError } from './failure.ts'
 
@@ -71,10 +69,7 @@ function distribute(words: string[], args: Args, raw: Map<string, string[]>): vo
 function valueOf(name: string, arg: Arg, texts: string[] | undefined): unknown {
   const last = texts?.at(-1)
   const given = arg.type === 'boolean' ? readBoolean(name, last) : arg.many ? texts : last
-  const result = arg.schema.safeParse(given, { error: plainWords })
-  if (result.success) return result.data
-  const what = arg.type === 'positional' ? placeholder(name) : `--${name}`
-  throw new UsageError(`${what}: ${firstMessage(result.error)}`)
+  return arg.read(given, arg.type === 'positional' ? placeholder(name) : `--${name}`)
 }
 
 function readBoolean(name: string, text: string | undefined): boolean | undefined {
@@ -83,8 +78,6 @@ function readBoolean(name: string, text: string | undefined): boolean | undefine
   if (/^(false|no|off|0)$/i.test(text)) return false
   throw new UsageError(`--${name} is a switch: it is true or false, not "${text}"`)
 }
-
-const firstMessage = (error: z.core.$ZodError): string => error.issues[0]?.message ?? error.message
 
 function unknownFlag(rawName: string, args: Args): UsageError {
   const names = Object.keys(args).filter((name) => args[name]?.type !== 'positional')

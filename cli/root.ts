@@ -1,4 +1,3 @@
-import { access } from '#shared/contracts/access.ts'
 import { group, type Command } from './command.ts'
 
 const commands = group('Data and plans in, models and their lineage out.', {
@@ -23,7 +22,10 @@ const commands = group('Data and plans in, models and their lineage out.', {
   ],
   admin: () => import('./commands/admin/index.ts'),
   profile: () => import('./commands/profile/index.ts'),
-  whoami: [access.whoami.summary, () => import('./commands/whoami.ts')],
+  whoami: [
+    'Show who you are to the system of this directory, and what you may do there.',
+    () => import('./commands/whoami.ts'),
+  ],
   local: () => import('./commands/local/index.ts'),
   completion: [
     'Print what teaches a shell to complete commands, flags, ids and tags.',

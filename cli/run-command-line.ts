@@ -1,6 +1,6 @@
 import type { CommandContext } from 'citty'
 import { shellLine } from '#shared/domain/shell.ts'
-import { globalArgs } from './args.ts'
+import { globalArgs } from './arg.ts'
 import { inColour } from './colour.ts'
 import { listed, type Command } from './command.ts'
 import type { World } from './context.ts'

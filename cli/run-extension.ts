@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { globalArgs } from './args.ts'
+import { globalArgs } from './arg.ts'
 import type { World } from './context.ts'
 import type { Extension } from './extensions.ts'
 import { runInForeground } from './foreground.mjs'

@@ -43,14 +43,14 @@ test('a program that asks for the version waits for nothing else', () => {
 
 test('what needs no server loads next to nothing', () => {
   const { packages, own } = loadedBy('version')
-  expect(packages).toEqual(['citty', 'zod'])
-  expect(own).toBeLessThan(40)
+  expect(packages).toEqual(['citty'])
+  expect(own).toBeLessThan(25)
 })
 
-test('the help loads no command but those that have others below them', () => {
+test('the help loads no command but those that have others below them, and no schema', () => {
   const { packages, own } = loadedBy('--help')
-  expect(packages).toEqual(['citty', 'zod'])
-  expect(own).toBeLessThan(50)
+  expect(packages).toEqual(['citty'])
+  expect(own).toBeLessThan(35)
 })
 
 test('what asks a server loads neither database, cluster nor archives', () => {
@@ -80,10 +80,10 @@ test('what asks a server in the clear waits for neither TLS, checksums nor progr
     expect(loaded).not.toContain(late)
 })
 
-test('what is evaluated before a command is known is at most 150 KB of the bundle', async () => {
+test('what is evaluated before a command is known is at most 30 KB of the bundle', async () => {
   const { eager, later } = bundleSize(await bundle(tempDir()))
-  expect(eager).toBeGreaterThan(50_000)
-  expect(eager).toBeLessThanOrEqual(150_000)
+  expect(eager).toBeGreaterThan(10_000)
+  expect(eager).toBeLessThanOrEqual(30_000)
   expect(later).toBeGreaterThan(eager)
 })
 

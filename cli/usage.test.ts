@@ -21,7 +21,7 @@ test('the root says what there is', async () => {
          explain    Explain why data, or what a run has written, started a run of a plan, or why not.
            admin    Look after the system.
          profile    List, choose and forget the systems this machine knows.
-          whoami    Show who you are signed in as, and what you may do.
+          whoami    Show who you are to the system of this directory, and what you may do there.
            local    Run the whole system on this machine.
       completion    Print what teaches a shell to complete commands, flags, ids and tags.
          license    Print the licence of this program, and those of what it is made of.

@@ -1,6 +1,6 @@
 import { stripVTControlCharacters, styleText } from 'node:util'
 import { renderUsage, type CommandDef } from 'citty'
-import { globalArgs, type Args } from './args.ts'
+import { globalArgs, type Args } from './arg.ts'
 import { listed, type Command } from './command.ts'
 import { placeholder } from './parse.ts'
 

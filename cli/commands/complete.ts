@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { visible } from '#shared/domain/visible.ts'
-import { flag, globalArgs, positional } from '../args.ts'
+import { globalArgs } from '../arg.ts'
+import { flag, positional } from '../args.ts'
 import { readBashLine } from '../bash-line.ts'
 import { command } from '../command.ts'
 import { complete, type Candidate } from '../completion.ts'

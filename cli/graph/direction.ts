@@ -1,5 +1,6 @@
 import * as z from 'zod'
-import { flag, toggle } from '../args.ts'
+import { toggle } from '../arg.ts'
+import { flag } from '../args.ts'
 
 /** Which way to go from the start, and how many steps at most. */
 export type Reach = { upstream: boolean; downstream: boolean; depth: number }

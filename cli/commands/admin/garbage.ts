@@ -1,6 +1,7 @@
 import { admin } from '#shared/contracts/admin.ts'
 import { api } from '../../api.ts'
-import { flag, outputArgs, toggle } from '../../args.ts'
+import { toggle } from '../../arg.ts'
+import { flag, outputArgs } from '../../args.ts'
 import { garbageColumns } from '../../columns.ts'
 import { command } from '../../command.ts'
 import { print } from '../../output.ts'

@@ -1,6 +1,7 @@
 import { runs } from '#shared/contracts/runs.ts'
 import { api } from '../../api.ts'
-import { positional, toggle } from '../../args.ts'
+import { toggle } from '../../arg.ts'
+import { positional } from '../../args.ts'
 import { command } from '../../command.ts'
 import { note } from '../../output.ts'
 
