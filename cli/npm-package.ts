@@ -1,22 +1,15 @@
-import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { build } from 'esbuild'
 import manifest from '../package.json' with { type: 'json' }
 
 const here = import.meta.dirname
-const launcher = [
-  'knit.cjs',
-  'own-node.cjs',
-  'foreground.mjs',
-  'start-bundle.cjs',
-  'run-bundle.cjs',
-  'knit.1',
-]
 
 /** Makes the folder of an npm package that brings `knit`, a client, and depends on nothing. */
-export function makePackage({ dist, folder }: { dist: string; folder: string }): void {
+export async function makePackage({ dist, folder }: { dist: string; folder: string }) {
   rmSync(folder, { recursive: true, force: true })
   const files = [
-    ...launcher.map((name) => [join(here, name), `cli/${name}`]),
+    ...['foreground.mjs', 'knit.1'].map((name) => [join(here, name), `cli/${name}`]),
     ...['cli.cjs', 'licenses.txt'].map((name) => [join(dist, name), `dist/${name}`]),
     [join(here, 'README.md'), 'README.md'],
     [join(here, 'REFERENCE.md'), 'REFERENCE.md'],
@@ -26,7 +19,22 @@ export function makePackage({ dist, folder }: { dist: string; folder: string }):
     mkdirSync(dirname(join(folder, to)), { recursive: true })
     copyFileSync(from, join(folder, to))
   }
+  await makeLauncher(join(folder, 'cli/knit.cjs'))
   const { name, version, description, license, type, engines, bin } = manifest
   const own = { name, version, description, license, type, engines, bin, man: 'cli/knit.1' }
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(own, null, 2)}\n`)
+}
+
+/** One file: Node takes longer to find and to compile several than to run them. */
+async function makeLauncher(outfile: string): Promise<void> {
+  const external = ['./main.ts', './foreground.mjs']
+  await build({
+    entryPoints: [join(here, 'knit.cjs')],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    external,
+    logLevel: 'warning',
+  })
+  chmodSync(outfile, 0o755)
 }

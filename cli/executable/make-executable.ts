@@ -77,7 +77,7 @@ async function makeBlob(draft: string, { platform, dist, maker }: Parts): Promis
 /** What V8 compiles for a few command lines, as an installed package keeps it. */
 async function compiled(draft: string, { dist, maker }: Omit<Parts, 'platform'>) {
   const [folder, kept, store] = [join(draft, 'npm'), join(draft, 'compiled'), join(draft, 'store')]
-  makePackage({ dist, folder })
+  await makePackage({ dist, folder })
   const found = [sampleData('d1', sampleRun('u1', {}), [sampleRun('r1', {})], ['type:photo'])]
   await using server = await stubOfTheWire(() => ({ json: found }))
   await writeFile(store, `made:\n    apiRoot: ${server.apiRoot}\n    cert: {}\n`)

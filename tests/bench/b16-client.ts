@@ -97,7 +97,7 @@ async function build(dist: string) {
   const size = bundleSize(await bundle(dist, { sourcemap: true }))
   const folder = join(dist, 'executables')
   mkdirSync(folder)
-  makePackage({ dist, folder: join(dist, 'npm') })
+  await makePackage({ dist, folder: join(dist, 'npm') })
   const map = join(dist, 'cli.cjs.map')
   return {
     size,

@@ -23,7 +23,7 @@ const test = base.extend<{ $file: { installed: Installed } }>({
       ]
       for (const dir of [dist, home]) mkdirSync(dir)
       await bundle(dist)
-      makePackage({ dist, folder: own })
+      await makePackage({ dist, folder: own })
       const bin = join(home, 'node_modules/.bin')
       const env = {
         PATH: [bin, dirname(process.execPath), process.env['PATH']].join(delimiter),
@@ -68,9 +68,6 @@ test('the npm package holds the program, its launcher and its pages, and nothing
       "cli/foreground.mjs",
       "cli/knit.1",
       "cli/knit.cjs",
-      "cli/own-node.cjs",
-      "cli/run-bundle.cjs",
-      "cli/start-bundle.cjs",
       "dist/cli.cjs",
       "dist/licenses.txt",
       "package.json",
