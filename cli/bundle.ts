@@ -24,8 +24,8 @@ export async function bundle(dist: string, { sourcemap = false } = {}) {
     target: 'node24',
     format: 'cjs',
     define: { 'import.meta.dirname': '__dirname' },
+    // Without the names of functions, which would be put back one by one whenever it starts.
     minify: true,
-    keepNames: true,
     legalComments: 'none',
     logLevel: 'warning',
   })
