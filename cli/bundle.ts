@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { build } from 'esbuild'
+import { build, type Plugin } from 'esbuild'
+import yaml from 'yaml'
 import { licensesOf } from './licenses.ts'
 
 /**
@@ -24,6 +25,7 @@ export async function bundle(dist: string, { sourcemap = false } = {}) {
     target: 'node24',
     format: 'cjs',
     define: { 'import.meta.dirname': '__dirname' },
+    plugins: [lateYaml],
     // Without the names of functions, which would be put back one by one whenever it starts.
     minify: true,
     legalComments: 'none',
@@ -33,4 +35,22 @@ export async function bundle(dist: string, { sourcemap = false } = {}) {
   appendFileSync(file, `// ${digest}\n`)
   writeFileSync(join(dist, 'licenses.txt'), licensesOf(join(import.meta.dirname, '..')))
   return metafile
+}
+
+/** YAML is loaded when something of it is used, which few command lines do. */
+const lateYaml: Plugin = {
+  name: 'late-yaml',
+  setup({ onResolve, onLoad }) {
+    const [filter, namespace] = [/^yaml$/, 'late'] as const
+    onResolve({ filter }, ({ path, namespace: from }) =>
+      from === namespace ? undefined : { path, namespace },
+    )
+    const names = Object.keys(yaml).map(
+      (name) => `get ${name}() { return require('yaml').${name} }`,
+    )
+    onLoad({ filter, namespace }, () => ({
+      contents: `module.exports = { ${names} }`,
+      resolveDir: import.meta.dirname,
+    }))
+  },
 }

@@ -1,8 +1,11 @@
-import { spawnSync } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
+import { stubOfTheWire } from '#shared/client/stub-of-the-wire.ts'
+import { sampleData, sampleRun } from '#shared/client/wire-samples.ts'
 import { bundleSize } from '#tests/support/bundle-size.ts'
 import { bundle } from './bundle.ts'
 import { tempDir } from './testing.ts'
@@ -65,10 +68,12 @@ test('what asks for data waits for no schema of plans, of runs, or of a local ho
   for (const other of ['plan.ts', 'run.ts', 'local-start.ts']) expect(domain).not.toContain(other)
 })
 
+/** Tells which modules of Node are loaded in the end. */
+const tell = `process.on('exit', () => console.error(process.moduleLoadList.join()))`
+
 test('what asks a server in the clear waits for neither TLS, checksums nor programs of others', async () => {
   const dir = tempDir()
   await bundle(dir)
-  const tell = `process.on('exit', () => console.error(process.moduleLoadList.join()))`
   writeFileSync(join(dir, 'tell.cjs'), tell)
   const args = ['--require', join(dir, 'tell.cjs'), join(dir, 'cli.cjs'), 'run', 'find']
   const env = { HOME: dir, PATH: dir }
@@ -78,6 +83,25 @@ test('what asks a server in the clear waits for neither TLS, checksums nor progr
   expect(loaded).toContain('http')
   for (const late of ['tls', 'crypto', 'child_process', 'zlib', 'fs/promises'])
     expect(loaded).not.toContain(late)
+})
+
+test('what asks a server by a profile that knit has saved does not wait for what reads YAML', async () => {
+  const found = [sampleData('d1', sampleRun('u1', {}))]
+  await using stub = await stubOfTheWire(() => ({ json: found }))
+  const cwd = tempDir()
+  await bundle(cwd)
+  writeFileSync(join(cwd, 'given'), `apiRoot: ${stub.apiRoot}\n`)
+  writeFileSync(join(cwd, 'tell.cjs'), tell)
+  const knit = async (...words: string[]) => {
+    const args = ['--require', join(cwd, 'tell.cjs'), join(cwd, 'cli.cjs'), ...words]
+    const options = { cwd, env: { HOME: cwd } }
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, args, options)
+    // It loads the module of that name.
+    return { stdout, hasReadYaml: stderr.trimEnd().split(',').includes('NativeModule process') }
+  }
+  expect(await knit('init', 'given')).toEqual({ stdout: '', hasReadYaml: true })
+  const { stdout, hasReadYaml } = await knit('data', 'find')
+  expect({ found: JSON.parse(stdout), hasReadYaml }).toEqual({ found, hasReadYaml: false })
 })
 
 test('what is evaluated before a command is known is at most 30 KB of the bundle', async () => {

@@ -80,7 +80,7 @@ async function compiled(draft: string, { dist, maker }: Omit<Parts, 'platform'>)
   await makePackage({ dist, folder })
   const found = [sampleData('d1', sampleRun('u1', {}), [sampleRun('r1', {})], ['type:photo'])]
   await using server = await stubOfTheWire(() => ({ json: found }))
-  await writeFile(store, `made:\n    apiRoot: ${server.apiRoot}\n    cert: {}\n`)
+  await writeFile(store, JSON.stringify({ made: { apiRoot: server.apiRoot, cert: {} } }))
   const env = { KNIT_PROFILE: 'made', KNIT_PROFILE_STORE: store, NODE_COMPILE_CACHE: kept }
   for (const words of [['--version'], ['--help'], ['data', 'find']])
     await run(maker, [join(folder, 'cli/knit.cjs'), ...words], { cwd: draft, env })

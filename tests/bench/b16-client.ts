@@ -75,7 +75,9 @@ async function worldOf(bench: Bench): Promise<World> {
   bench.onEnd(() => stub[Symbol.asyncDispose]())
   const cwd = await bench.folder('client-world')
   writeFileSync(join(cwd, '.knitprofile'), 'bench')
-  writeFileSync(join(cwd, 'store'), `bench:\n    apiRoot: ${stub.apiRoot}\n    cert: {}\n`)
+  // As `knit init` writes it.
+  const store = { bench: { apiRoot: stub.apiRoot, cert: {} } }
+  writeFileSync(join(cwd, 'store'), `${JSON.stringify(store, null, 4)}\n`)
   const bareClient = join(cwd, 'bare.cjs')
   writeFileSync(
     bareClient,
