@@ -207,8 +207,12 @@ test.each<[row: string, lines: string[], asked: string]>([
     'GET /api/runs?status=done,failed',
   ],
   [
-    'run find --since --duration',
-    ['run find --since 2025-01-01Z --duration 24h', 'run find --duration=1d --since=2025-01-01Z'],
+    'run find --since --duration, or --until',
+    [
+      'run find --since 2025-01-01Z --duration 24h',
+      'run find --duration=1d --since=2025-01-01Z',
+      'run find --since 2025-01-01Z --until 2025-01-02Z',
+    ],
     'GET /api/runs?since=2025-01-01T00:00:00Z&duration=86400000000000ns',
   ],
   ['run show', ['run show R', 'run show -- R'], `GET /api/runs/${ids['R']}`],

@@ -75,6 +75,13 @@ test('a duration is sent without exponent, however long or short', () => {
 
 test('a window needs its beginning', () => {
   expect(() => windowOf({ duration: 1 })).toThrow('--duration needs --since')
+  const [since, until] = ['2025-01-01T00:00:00Z', '2025-01-02T00:00:00Z']
+  expect(() => windowOf({ since, until, duration: 1 })).toThrow('give one')
+  expect(() => windowOf({ since: until, until })).toThrow('--until is not behind --since')
+  expect(windowOf({ until })).toEqual({
+    since: '1970-01-01T00:00:00Z',
+    duration: `${Date.parse(until)}000000ns`,
+  })
 })
 
 test('the tags of the system cannot be put by users', () => {

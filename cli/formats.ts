@@ -101,6 +101,10 @@ export const windowArgs = {
       hint: 'TIME',
     },
   ),
+  until: flag(
+    SinceTime.optional().describe('Only what ended, or last changed, before this time.'),
+    { hint: 'TIME' },
+  ),
   duration: flag(
     z
       .string()
@@ -112,8 +116,21 @@ export const windowArgs = {
   ),
 }
 
-/** The query of a window. Throws `UsageError` for a length without a beginning. */
-export function windowOf({ since, duration }: { since?: string; duration?: number }) {
+type Window = { since?: string; until?: string; duration?: number }
+
+// Before there was anything; a duration can be as long as from here to the year 2262.
+const beginning = '1970-01-01T00:00:00Z'
+
+/** The query of a window. Throws `UsageError` for a length without a beginning, for two ends, and for one that is not behind it. */
+export function windowOf({ since, until, duration }: Window) {
+  if (until !== undefined) {
+    if (duration !== undefined)
+      throw new UsageError('--until and --duration both say where it ends: give one')
+    const from = since ?? beginning
+    const length = Date.parse(until) - Date.parse(from)
+    if (length <= 0) throw new UsageError('--until is not behind --since')
+    return { since: from, duration: durationText(length) }
+  }
   if (duration !== undefined && since === undefined)
     throw new UsageError('--duration needs --since, where it begins')
   return { since, duration: duration === undefined ? undefined : durationText(duration) }

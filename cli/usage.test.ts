@@ -82,6 +82,7 @@ test('find shows what its contract says of each filter', async () => {
            -o, --out-knitid=<KNIT_ID>    Ids of data written, any of them. (repeatable)
                 -s, --status=<STATUS>    Statuses, any of them. (repeatable)
                        --since=<TIME>    Only what ended, or last changed, at or after this time. Or so long ago: 2h.
+                       --until=<TIME>    Only what ended, or last changed, before this time.
                 --duration=<DURATION>    Length of the window from --since on, such as 90m, 24h or 7d.
                           --limit=<N>    At most so many, the newest first; without it there are all, the newest last.
       --output=<json|table|yaml|name>    json or yaml for programs, table for people, name for the first column of that alone. (Default: json)
