@@ -4,12 +4,13 @@ import type { DataDetail } from '#shared/domain/data.ts'
 import type { Garbage } from '#shared/domain/garbage.ts'
 import type { HookDelivery } from '#shared/domain/hook.ts'
 import type { PlanSummary } from '#shared/domain/plan-summary.ts'
-import type { PlanDetail } from '#shared/domain/plan.ts'
+import type { PlanDetail, PlanUsage } from '#shared/domain/plan.ts'
 import type { RecordedEvent } from '#shared/domain/recorded-event.ts'
 import type { RunDetail } from '#shared/domain/run.ts'
 import type { Token } from '#shared/domain/token.ts'
 import { between } from './formats.ts'
 import type { Column } from './output.ts'
+import { shownBytes } from './progress.ts'
 import { whyOf } from './runs/why.ts'
 import { endOf } from './width.ts'
 
@@ -33,6 +34,14 @@ export const planColumns: Column<PlanDetail>[] = [
   ['IMAGE', nameOf, endOf],
   ['INPUTS', (plan) => paths(plan.inputs)],
   ['OUTPUTS', (plan) => [paths(plan.outputs), plan.log && '(log)'].filter(Boolean).join(' ')],
+]
+
+export const usageColumns: Column<PlanUsage>[] = [
+  ['PLAN ID', ({ planId }) => planId],
+  ['RUNS', ({ runs }) => String(runs)],
+  ['DATA', ({ data }) => String(data)],
+  ['FILES', ({ files }) => String(files)],
+  ['SIZE', ({ bytes }) => shownBytes(bytes)],
 ]
 
 export const runColumns: Column<RunDetail>[] = [

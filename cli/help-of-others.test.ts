@@ -19,7 +19,25 @@ async function helpOfThose(named: RegExp): Promise<string> {
 
 test('the help of the other commands of data, plans and runs', async () => {
   expect(await helpOfThose(/^(data|plan|run) /)).toMatchInlineSnapshot(`
-    "List the files of data. (knit data ls)
+    "Show one data: its tags, what made it, what reads it, and the room it takes. (knit data show)
+
+    USAGE knit data show [OPTIONS] <KNIT_ID>
+
+    ARGUMENTS
+
+      KNIT_ID    Id of the data. (Required)
+
+    OPTIONS
+
+      --output=<json|table|yaml|name>    json or yaml for programs, table for people, name for the first column of that alone. (Default: json)
+
+    EXAMPLES
+
+      knit data show KNIT_ID --output yaml
+
+    --
+
+    List the files of data. (knit data ls)
 
     USAGE knit data ls [OPTIONS] <KNIT_ID> [PATH]
 
@@ -53,6 +71,24 @@ test('the help of the other commands of data, plans and runs', async () => {
     EXAMPLES
 
       knit data cat KNIT_ID report.txt
+
+    --
+
+    Show how much room it takes what runs of a plan have written. (knit plan usage)
+
+    USAGE knit plan usage [OPTIONS] <PLAN_ID>
+
+    ARGUMENTS
+
+      PLAN_ID    Id of the plan. (Required)
+
+    OPTIONS
+
+      --output=<json|table|yaml|name>    json or yaml for programs, table for people, name for the first column of that alone. (Default: json)
+
+    EXAMPLES
+
+      knit plan usage PLAN_ID --output table
 
     --
 
@@ -490,11 +526,12 @@ test('the help of a group says what is in it', async () => {
   expect((await Promise.all(helps)).join('\n--\n\n')).toMatchInlineSnapshot(`
     "Push, find, tag and pull data, look into them, and see where they come from. (knit data)
 
-    USAGE knit data find|push|pull|ls|cat|tag|lineage
+    USAGE knit data find|show|push|pull|ls|cat|tag|lineage
 
     COMMANDS
 
          find    Find data by tags and time.
+         show    Show one data: its tags, what made it, what reads it, and the room it takes.
          push    Upload a directory as data, with tags.
          pull    Download data, as an archive or unpacked.
            ls    List the files of data.

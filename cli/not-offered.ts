@@ -21,6 +21,10 @@ const lacks: Record<string, Lack> = {
     what: 'this server does not explain; what a plan asks for is in its inputs',
     next: 'knit plan show ID --output yaml',
   },
+  'plans.usage': {
+    what: 'this server does not count what runs have written',
+    next: 'knit run find --planid ID --output table',
+  },
   'runs.history': {
     what: 'this server keeps no history of runs',
     next: 'knit run show ID --output table',

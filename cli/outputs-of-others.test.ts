@@ -48,6 +48,7 @@ const answers: [asked: RegExp, answer: unknown][] = [
   [/^\w+ \/api\/data/, sampleData('d1', train, [], ['type:a', 'name:set'])],
   [/^POST \/api\/plans\?dryRun/, { ...samplePlan('p1'), dryRun }],
   [/^GET \/api\/plans(\?|$)/, [samplePlan('p1')]],
+  [/^GET .*\/usage/, { planId: plan, runs: 3, data: 6, files: 12, bytes: 3_000_000 }],
   [/^\w+ \/api\/plans/, samplePlan('p1')],
   [/^PUT .*\/(abort|tearoff)/, { ...train, status: 'completing' }],
   [/^(PUT .*\/retry|DELETE)/, undefined],
@@ -145,6 +146,7 @@ const printing = [
   'plan apply plan.yaml',
   'plan apply plan.yaml --dry-run',
   'plan find',
+  'plan usage P',
   'plan active yes P',
   'plan resource P --set cpu=1',
   'plan annotate P --add a=b',
@@ -186,6 +188,9 @@ test('what is printed for people', async () => {
     $ knit plan find
     PLAN ID                               ACTIVE  IMAGE           INPUTS  OUTPUTS
     00000000-0000-4000-8000-000000007031  yes     reg.test/p1:v1  /in     /out
+    $ knit plan usage P
+    PLAN ID                               RUNS  DATA  FILES  SIZE
+    00000000-0000-4000-8000-000000007031  3     6     12     2.9 MiB
     $ knit plan active yes P
     PLAN ID                               ACTIVE  IMAGE           INPUTS  OUTPUTS
     00000000-0000-4000-8000-000000007031  yes     reg.test/p1:v1  /in     /out
@@ -263,6 +268,8 @@ test('what is printed for other commands', async () => {
     00000000-0000-4000-8000-000000007031
     $ knit plan find
     00000000-0000-4000-8000-000000007031
+    $ knit plan usage P
+    00000000-0000-4000-8000-000000007031
     $ knit plan active yes P
     00000000-0000-4000-8000-000000007031
     $ knit plan resource P --set cpu=1
@@ -331,6 +338,7 @@ test('what is said besides', async () => {
     [knit plan apply] TIME nothing is registered; 2 runs would start now
     [knit plan apply] TIME no data fits /b
     $ knit plan find
+    $ knit plan usage P
     $ knit plan active yes P
     $ knit plan resource P --set cpu=1
     $ knit plan annotate P --add a=b

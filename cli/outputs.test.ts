@@ -71,6 +71,13 @@ test('data find', async () => {
   `)
 })
 
+test('data show', async () => {
+  const line = `data show ${data.knitId}`
+  const all = await printed('data find', [data])
+  expect(JSON.parse(await printed(line, [data]))).toEqual(JSON.parse(all)[0])
+  expect(await printed(`${line} --output name`, [data])).toBe(`${data.knitId}\n`)
+})
+
 test('plan show', async () => {
   const line = `plan show ${plan.planId}`
   expect(await printed(line, plan)).toMatchInlineSnapshot(`

@@ -109,7 +109,7 @@ test('a command that only has others below it, named alone, is misused and shows
 
     Write, register and look at plans. (knit plan)
 
-    USAGE knit plan template|apply|find|show|active|resource|annotate|serviceaccount|graph
+    USAGE knit plan template|apply|find|show|usage|active|resource|annotate|serviceaccount|graph
 
     COMMANDS
 
@@ -117,6 +117,7 @@ test('a command that only has others below it, named alone, is misused and shows
                apply    Register a plan.
                 find    Find plans.
                 show    Show one plan.
+               usage    Show how much room it takes what runs of a plan have written.
               active    Activate a plan (yes), or hold its runs back (no).
             resource    Change what each run of a plan may use, from the next one that begins on.
             annotate    Change the annotations of a plan.

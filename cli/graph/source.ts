@@ -1,9 +1,9 @@
 import { ApiError } from '#shared/client/api-error.ts'
 import type { CallOptions } from '#shared/client/api.ts'
 import type { KnitApi } from '#shared/client/connect.ts'
-import { data } from '#shared/contracts/data.ts'
 import { plans } from '#shared/contracts/plans.ts'
 import { runs } from '#shared/contracts/runs.ts'
+import { findData } from '../find-data.ts'
 import { bounded } from './bounded.ts'
 import type { LineageSource } from './lineage.ts'
 
@@ -12,10 +12,7 @@ const most = 8
 /** Looks data and runs up at the API, a few at a time. */
 export function lineageSource(api: KnitApi, options: CallOptions): LineageSource {
   return {
-    data: bounded(most, async (knitId: string) => {
-      const found = await api.call(data.find, { tag: [`knit#id:${knitId}`] }, options)
-      return found[0]
-    }),
+    data: bounded(most, (knitId: string) => findData(api, knitId, options)),
     run: bounded(most, (runId: string) => unlessGone(api.call(runs.show, { runId }, options))),
   }
 }

@@ -28,6 +28,7 @@ async function tried(line: string, server: Server) {
 const working = [
   'data find --tag type:a --since 2025-01-01Z --duration 24h',
   'data find --transient no --limit 1',
+  'data show D',
   'data push set --tag a:b',
   'data pull D',
   'data pull D out --extract',
@@ -62,6 +63,7 @@ const working = [
 const lacking = [
   'explain P --data D',
   'plan apply plan.yaml --dry-run',
+  'plan usage P',
   'run show R --history',
   'whoami',
   'login',
@@ -109,6 +111,9 @@ test('what such a server has not is told as that, with what to do instead', asyn
     $ knit plan apply plan.yaml --dry-run
     this server cannot try a plan out: it would register it
     try: knit plan apply plan.yaml
+    $ knit plan usage P
+    plan usage 00000000-0000-4000-8000-000000007031: this server does not count what runs have written (HTTP 404)
+    try: knit run find --planid 00000000-0000-4000-8000-000000007031 --output table
     $ knit run show R --history
     run show 00000000-0000-4000-8000-000000007431: this server keeps no history of runs (HTTP 404)
     try: knit run show 00000000-0000-4000-8000-000000007431 --output table

@@ -15,6 +15,7 @@ import { command } from '../../command.ts'
 import type { Context } from '../../context.ts'
 import { Failure, first, UsageError } from '../../failure.ts'
 import { FileBytes } from '../../file-bytes.ts'
+import { findData } from '../../find-data.ts'
 import { note } from '../../output.ts'
 import { counted, progress } from '../../progress.ts'
 
@@ -48,7 +49,7 @@ export default command({
 
 /** Bytes of all files of data, as far as the server says. */
 async function sizeOf(knitId: string, client: KnitApi, ctx: Context): Promise<number | undefined> {
-  const [found] = await client.call(data.find, { tag: [`knit#id:${knitId}`] }, ctx)
+  const found = await findData(client, knitId, ctx)
   return found?.content?.bytes
 }
 

@@ -5,6 +5,7 @@ export default group('Write, register and look at plans.', {
   apply: () => import('./apply.ts'),
   find: () => import('./find.ts'),
   show: () => import('./show.ts'),
+  usage: () => import('./usage.ts'),
   active: () => import('./active.ts'),
   resource: () => import('./resource.ts'),
   annotate: () => import('./annotate.ts'),
