@@ -83,7 +83,7 @@ describe('on a real Kubernetes', { skip: !there, concurrent: true }, () => {
   const specOf = (script: string, more: Partial<WorkerSpec> = {}): WorkerSpec =>
     workerThat({
       name: `worker-run-${randomUUID()}-1`,
-      labels: { run: 'r' },
+      labels: { run: 'r', plan: 'p' },
       image: tools,
       entrypoint: ['sh', '-c', script],
       ...more,
