@@ -75,6 +75,7 @@ gateway.ingress.host is empty while gateway.ingress.enabled is true: say by whic
 {{- end }}
 {{- include "knitfab.overLimits" (list "defaults" .defaults) }}
 {{- include "knitfab.overLimits" (list "postgres" .postgres) }}
+{{- include "knitfab.overLimits" (list "jobs" .jobs) }}
 {{- range $service, $own := .functions }}
 {{- include "knitfab.overLimits" (list (printf "functions.%s" $service) $own) }}
 {{- end }}

@@ -119,6 +119,11 @@ test.each([
     { functions: { gateway: { resources: { requests: { cpu: 2 }, limits: { cpu: '1500m' } } } } },
     /functions\.gateway\.resources\.requests\.cpu is 2, more than .* which is 1500m: raise that/,
   ],
+  [
+    'the same of the jobs',
+    { jobs: { resources: { requests: { memory: '1Gi' }, limits: { memory: '512Mi' } } } },
+    /jobs\.resources\.requests\.memory is 1Gi, more than .* which is 512Mi: raise that/,
+  ],
   ['too short a window', { knative: { window: '5s' } }, /knative\.window is 5s, .* takes 6s to 1h/],
   ['too long a window', { knative: { window: '61m' } }, /knative\.window is 61m/],
   [
