@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect } from 'vitest'
+import type { WorkerSpec } from '#shared/ports/cluster.ts'
 import {
   enginesHere,
   foreignImage,
@@ -11,7 +13,15 @@ import {
   type MadeImage,
 } from '#tests/support/engines.ts'
 import { parseProcess } from './processes.ts'
-import { endOf, eventually, start, startAndDie, test, workerSpec } from './test-home.ts'
+import {
+  endOf,
+  eventually,
+  start,
+  startAndDie,
+  test,
+  workerSpec,
+  type TestHome,
+} from './test-home.ts'
 
 const engines = await enginesHere()
 
@@ -44,6 +54,14 @@ for (const engine of engines)
       return run(engine, 'ps', '--all', ...format)
         .split('\n')
         .filter(Boolean)
+    }
+    /** Starts a worker, and kills its home and whoever watches over it once it has written `up`. */
+    const leaveUnwatched = async (home: TestHome, spec: WorkerSpec, output: string) => {
+      await startAndDie(home, spec, { engine }, () => readFileSync(home.file(output, 'up')))
+      const begun = join(home.folder, 'workers', spec.name, 'begun')
+      const supervisor = parseProcess(readFileSync(begun, 'utf8'))
+      process.kill(-(supervisor?.pid ?? 0), 'SIGKILL')
+      return begun
     }
     const appeared = (worker: string) =>
       eventually(() => expect(containersOf(worker)).toHaveLength(1))
@@ -185,11 +203,7 @@ for (const engine of engines)
         logVolume,
       })
       await first.close({ stopWorkers: false })
-      await startAndDie(home, spec, { engine }, () => readFileSync(home.file(output, 'up')))
-      const supervisor = parseProcess(
-        readFileSync(join(home.folder, 'workers', spec.name, 'begun'), 'utf8'),
-      )
-      process.kill(-(supervisor?.pid ?? 0), 'SIGKILL')
+      await leaveUnwatched(home, spec, output)
 
       const second = home.open({ engine: undefined, env })
       expect(await second.findWorker(spec.name)).toMatchObject({ state: { phase: 'running' } })
@@ -211,11 +225,7 @@ for (const engine of engines)
         outputs: [{ volume: output, path: '/out' }],
       })
       await first.close({ stopWorkers: false })
-      await startAndDie(home, spec, { engine }, () => readFileSync(home.file(output, 'up')))
-      const supervisor = parseProcess(
-        readFileSync(join(home.folder, 'workers', spec.name, 'begun'), 'utf8'),
-      )
-      process.kill(-(supervisor?.pid ?? 0), 'SIGKILL')
+      await leaveUnwatched(home, spec, output)
       await eventually(() => {
         expect(containersOf(spec.name)).toEqual([expect.stringMatching(/exited/i)])
       })
@@ -225,6 +235,42 @@ for (const engine of engines)
         exitCode: 4,
       })
     })
+
+    /** What becomes known of a container that ran when the machine was restarted; its file `begun` is of the boot before. */
+    const restarts: Record<string, (name: string, begun: string) => void> = {
+      'that it has ended well': (_, begun) => {
+        const { pid = 0, since = '' } = parseProcess(readFileSync(begun, 'utf8')) ?? {}
+        writeFileSync(begun, `${pid} ${since} ${randomUUID()}\n`)
+      },
+      'that it was never started': (name) => {
+        run(engine, 'rm', '--force', name)
+        run(engine, 'create', `--name=${name}`, image, 'sh', '-c', ':')
+      },
+    }
+    test.for(Object.entries(restarts))(
+      'that ran when the machine was restarted is lost, though its engine says %s',
+      async ([, restart], { home }) => {
+        const first = home.open({ engine, env })
+        const [input, output] = [await home.volume(first), await home.volume(first)]
+        const spec = workerSpec({
+          ...sh('touch /out/up; while [ ! -e /in/go ]; do sleep 0.05; done'),
+          inputs: [{ volume: input, path: '/in' }],
+          outputs: [{ volume: output, path: '/out' }],
+        })
+        await first.close({ stopWorkers: false })
+        const begun = await leaveUnwatched(home, spec, output)
+        writeFileSync(home.file(input, 'go'), '')
+        const [container = ''] = containersOf(spec.name)
+        restart(container.split(' ')[0] ?? '', begun)
+
+        expect(await endOf(home.open({ engine, env }), spec.name)).toMatchObject({
+          phase: 'failed',
+          cause: 'machine',
+          message: expect.stringContaining('the machine was restarted'),
+        })
+        expect(run(engine, 'ps', '--all', '--format', '{{.Names}}')).not.toContain(spec.name)
+      },
+    )
 
     test('that was removed from outside is lost, by no fault of its program', async ({ home }) => {
       const cluster = home.open({ engine, env })

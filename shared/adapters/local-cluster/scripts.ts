@@ -130,6 +130,9 @@ exit $?
 export const CONTAIN = `#!/bin/sh
 ${IDENTIFY}${LOOK_FOR_ROOM}
 if [ "$KNIT_AGAIN" ]; then
+  # Noted before we are the one who has begun: we may be killed too.
+  read -r _ _ before < begun
+  if [ "$before" != "$boot" ]; then echo vanished > stage; fi
   echo "$identity $boot" > begun.new && mv begun.new begun
 else
   # Whoever makes this file decides: we begin, or the home has given this worker up as lost.
@@ -151,16 +154,22 @@ finish() {
 
 fail() { call rm --force "$KNIT_NAME" > /dev/null 2>&1; finish 125 0; }
 
+gone() {
+  call rm --force "$KNIT_NAME" > /dev/null 2>&1
+  echo vanished > stage
+  finish 137 0
+}
+
 look() {
   tries=0
-  until state=$(call container inspect --format '{{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}}' "$KNIT_NAME" 2> looked); do
+  until state=$(call container inspect --format '{{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}} {{.State.FinishedAt}}' "$KNIT_NAME" 2> looked); do
     case $(cat looked) in *[Nn]'o such container'*) status=none; return ;; esac
     tries=$((tries + 1))
     if [ "$tries" -ge 30 ]; then mv looked trouble; echo silent > stage; finish 125 0; fi
     sleep 2
   done
-  status=\${state%% *} state=\${state#* }
-  code=\${state% *} oom=\${state#* }
+  set -- $state
+  status=$1 code=$2 oom=$3 ended=$4
 }
 
 get() {
@@ -185,9 +194,10 @@ open() {
 }
 
 look
+read -r stage 2> /dev/null < stage
+# What ran when the machine was restarted, or the user of podman logged out, is new to some engines, and has ended well for others.
+case "$stage $status" in 'vanished '* | 'run none' | 'run created') gone ;; esac
 if [ "$status" = none ]; then
-  read -r stage 2> /dev/null < stage
-  if [ "$stage" = run ]; then echo vanished > stage; finish 137 0; fi
   echo pull > stage
   get || fail
   call image inspect --format '{{.Architecture}} {{if .RepoDigests}}{{index .RepoDigests 0}}{{else}}{{.Id}}{{end}}' "$image" > image 2> trouble || fail
@@ -230,7 +240,8 @@ while :; do
   look
   case $status in running | paused | restarting | stopping | removing) sleep 1 ;; *) break ;; esac
 done
-if [ "$status" = none ]; then echo vanished > stage; finish 137 0; fi
+# The time of an end that the engine has not seen is none.
+case "$status $ended" in 'none '* | *' 0001-'*) gone ;; esac
 
 # Some versions of podman leave the mark of a container that ran out of memory where they were started: here.
 if [ "$oom" = true ] || [ -e oom ]; then kills=1; else kills=0; fi
