@@ -1,12 +1,22 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs'
 import { appendFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { expect, test as base } from 'vitest'
 import { entry, streamOf, tgz } from '#shared/archive/test-archives.ts'
 import type { ArchiveLimits } from '#shared/domain/archive-limits.ts'
 import { whole } from '#shared/domain/archive-part.ts'
+import { removeTree } from '#shared/files/trash.ts'
 import { folderVolumes, type VolumeFolders } from './folder-volumes.ts'
 
 const test = base.extend<{ folders: VolumeFolders; volume: string }>({
@@ -15,7 +25,7 @@ const test = base.extend<{ folders: VolumeFolders; volume: string }>({
     const folders = { volumes: join(storage, 'volumes'), trash: join(storage, 'trash') }
     for (const folder of Object.values(folders)) mkdirSync(folder)
     await use(folders)
-    rmSync(storage, { recursive: true })
+    await removeTree(storage)
   },
   volume: async ({}, use) => use(`data-knitid-${randomUUID()}`),
 })
@@ -66,6 +76,90 @@ test('a volume that many delete at once is deleted once for all of them', async 
   await first
   expect(existsSync(join(folders.volumes, volume))).toBe(false)
   expect(volumes.deleteVolume(volume)).not.toBe(first)
+})
+
+const nobody = 65534
+
+/** Does something as who is not root, who may read and remove everything. */
+async function asOrdinaryUser(folders: VolumeFolders, work: () => Promise<void>): Promise<void> {
+  if (process.geteuid?.() !== 0) return work()
+  const { volumes, trash } = folders
+  for (const folder of [dirname(volumes), volumes, trash]) chownSync(folder, nobody, nobody)
+  process.seteuid?.(nobody)
+  try {
+    await work()
+  } finally {
+    process.seteuid?.(0)
+  }
+}
+
+/** As a program leaves it that lets nobody read what it wrote. */
+function leaveShut(folder: string): void {
+  mkdirSync(folder)
+  writeFileSync(join(folder, 'file'), 'four', { mode: 0 })
+  chmodSync(folder, 0)
+}
+
+/** Folders in folders that nobody may write to; the path of the last is longer than the system takes. */
+function leaveDeep(folder: string): void {
+  mkdirSync(folder)
+  for (let depth = 0; depth < 25; depth += 1) {
+    const above = `${folder}.new`
+    const within = join(above, 'd'.repeat(200))
+    mkdirSync(above)
+    renameSync(folder, within)
+    chmodSync(within, 0o500)
+    renameSync(above, folder)
+  }
+}
+
+test('what nobody may read is measured and removed by whom it belongs to', async ({
+  folders,
+  volume,
+}) =>
+  asOrdinaryUser(folders, async () => {
+    const volumes = folderVolumes(folders)
+    await volumes.ensureVolume({ name: volume, labels: {} })
+    leaveShut(join(folders.volumes, volume, 'shut'))
+    expect(await volumes.measureVolume(volume)).toMatchObject({ bytes: 4, files: 1 })
+    leaveShut(join(folders.volumes, volume, 'other'))
+    await volumes.deleteVolume(volume)
+    expect(readdirSync(folders.trash)).toEqual([])
+  }))
+
+test('what lies too deep is told as that, beside what nobody may read too, and removed', async ({
+  folders,
+  volume,
+}) =>
+  asOrdinaryUser(folders, async () => {
+    const volumes = folderVolumes(folders)
+    await volumes.ensureVolume({ name: volume, labels: {} })
+    leaveShut(join(folders.volumes, volume, 'a'))
+    leaveDeep(join(folders.volumes, volume, 'b'))
+    await expect(volumes.measureVolume(volume)).rejects.toMatchObject({
+      code: 'bad-entry',
+      message: expect.stringMatching(/^"b\/d+…" lies too deep/),
+    })
+    await volumes.deleteVolume(volume)
+    expect(readdirSync(folders.trash)).toEqual([])
+  }))
+
+test('what may be read by somebody else alone is told with whose it is', async ({
+  folders,
+  volume,
+  skip,
+}) => {
+  if (process.geteuid?.() !== 0) skip('needs root, whose files others may not read: sudo npm test')
+  const volumes = folderVolumes(folders)
+  await volumes.ensureVolume({ name: volume, labels: {} })
+  const file = join(folders.volumes, volume, 'file')
+  writeFileSync(file, '', { mode: 0o600 })
+  await asOrdinaryUser(folders, async () => {
+    await expect(volumes.measureVolume(volume)).rejects.toMatchObject({
+      code: 'bad-entry',
+      message: expect.stringMatching(/^operation not permitted: .*\/file\. .* whom the program/),
+    })
+  })
 })
 
 test('of very many volumes the names come page by page', async ({ folders }) => {

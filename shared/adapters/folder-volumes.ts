@@ -2,17 +2,20 @@ import { chmodSync, existsSync, mkdirSync } from 'node:fs'
 import { access, opendir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
+import { ArchiveError } from '#shared/archive/archive-error.ts'
 import { flushFolder } from '#shared/archive/flush.ts'
 import { keep, lenient } from '#shared/archive/keep.ts'
 import { listFiles } from '#shared/archive/list-files.ts'
 import { openFile } from '#shared/archive/open-file.ts'
+import { openToAll } from '#shared/archive/open-to-all.ts'
 import { pack } from '#shared/archive/pack.ts'
 import { Receptions } from '#shared/archive/reception.ts'
 import { unpack } from '#shared/archive/unpack.ts'
 import { contentOf, walk } from '#shared/archive/walk.ts'
 import { whole } from '#shared/domain/archive-part.ts'
 import type { Measure } from '#shared/domain/worker.ts'
-import { isMissing } from '#shared/files/error-code.ts'
+import { isForbidden, isMissing } from '#shared/files/error-code.ts'
+import { plainMessage } from '#shared/files/plain-message.ts'
 import { discard, makeWhole, removeTree, type WithTrash } from '#shared/files/trash.ts'
 import { NoSuchVolume, type Cluster, type Transfers } from '#shared/ports/cluster.ts'
 
@@ -76,7 +79,7 @@ export function folderVolumes(
     async measureVolume(name) {
       const folder = volumeFolder(folders, name)
       if (!(await isThere(folder))) return undefined
-      const measured = await keep(folder)
+      const measured = await keepAsLeft(folder)
       await flushFolder(folders.volumes)
       return measured
     },
@@ -132,6 +135,26 @@ function makeVolume(folders: VolumeFolders, name: string, onMade: Handling['onMa
     onMade?.(draft)
   })
 }
+
+/** A program may let nobody read what it leaves; as far as that is ours we let ourselves. */
+async function keepAsLeft(folder: string): Promise<Measure> {
+  try {
+    return await keep(folder)
+  } catch (error) {
+    if (!isForbidden(error)) throw error
+  }
+  try {
+    await openToAll(folder)
+    return await keep(folder)
+  } catch (error) {
+    if (!isForbidden(error)) throw error
+    throw new ArchiveError('bad-entry', `${plainMessage(error)}. ${whose}.`, { cause: error })
+  }
+}
+
+/** Why something that a program has left is not ours: what opens it, or gives it to us, comes after the program. */
+export const whose =
+  'It belongs to whom the program ran as, and the worker was ended before it could be opened to others'
 
 /** By its own name, so that what could not be removed is met again by who tries again. */
 async function removeVolume(folders: VolumeFolders, name: string): Promise<void> {

@@ -12,9 +12,12 @@ const sticky = 0o1000
 
 /** Names are bytes: programs give them as they like. */
 async function open(path: Buffer, removable: boolean): Promise<void> {
-  const stats = await lstat(path)
+  const stats = await lstat(path).catch((error: NodeJS.ErrnoException) => {
+    // By such a path nobody gets there.
+    if (error.code !== 'ENAMETOOLONG') throw error
+  })
+  if (!stats?.isDirectory() && !stats?.isFile()) return
   const isFolder = stats.isDirectory()
-  if (!isFolder && !stats.isFile()) return
   const mode = stats.mode & 0o7777
   const readable = mode | 0o444 | (isFolder || mode & 0o100 ? 0o111 : 0)
   const wanted = isFolder && removable ? (readable | 0o222) & ~sticky : readable

@@ -122,7 +122,9 @@ function below(place: Place, bytes: string): Place {
 }
 
 async function lookAt(place: Place, options: WalkOptions): Promise<Seen> {
-  const stats = await lstat(place.location)
+  const stats = await lstat(place.location).catch((error: NodeJS.ErrnoException) => {
+    throw error.code === 'ENAMETOOLONG' ? unfit(place.path, 'lies too deep') : error
+  })
   if (stats.isDirectory()) return { kind: 'directory', ...place, stats }
   const isSpecial = !stats.isFile() && !stats.isSymbolicLink()
   if (isSpecial && options.skipSpecial) return { kind: 'special' }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { chmodSync, readdirSync, renameSync, rmSync } from 'node:fs'
-import { chmod, readdir, rm } from 'node:fs/promises'
+import { chmod, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { codeOf, isMissing } from './error-code.ts'
 
@@ -59,22 +59,35 @@ export function makeWhole(
   }
 }
 
-/** Removes a folder with all that is in it. Programs may leave folders that not even their owner may change. */
+/**
+ * Removes a folder with all that is in it. Programs may leave folders that not even their owner may change, and, as paths are shorter
+ * where they run, folders that lie deeper than a path may reach.
+ */
 export async function removeTree(folder: string): Promise<void> {
   try {
     await rm(folder, { recursive: true, force: true })
   } catch {
     // Somebody else may be removing it as well.
-    await makeRemovable(folder).catch((error: unknown) => {
+    await makeRemovable(Buffer.from(folder)).catch((error: unknown) => {
       if (!isMissing(error)) throw error
     })
     await rm(folder, { recursive: true, force: true })
   }
 }
 
-async function makeRemovable(folder: string): Promise<void> {
-  await chmod(folder, 0o700)
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    if (entry.isDirectory()) await makeRemovable(join(folder, entry.name))
+// With the longest name and any usual place of a home it is half of what Linux takes.
+const farDown = 1024
+
+/** What lies far down is moved up to the `top`. Names are bytes: programs give them as they like. */
+async function makeRemovable(found: Buffer, top = found): Promise<void> {
+  await chmod(found, 0o700)
+  const isFar = found.length - top.length > farDown
+  const folder = isFar ? inside(top, Buffer.from(randomUUID())) : found
+  if (isFar) await rename(found, folder)
+  for (const entry of await readdir(folder, { withFileTypes: true, encoding: 'buffer' })) {
+    if (entry.isDirectory()) await makeRemovable(inside(folder, entry.name), top)
   }
 }
+
+const inside = (folder: Buffer, name: Buffer): Buffer =>
+  Buffer.concat([folder, Buffer.from('/'), name])

@@ -26,7 +26,7 @@ function problemOf(runId: string, move: string, refusal: MoveRefusal): Problem {
     case 'unfinished':
       return new Problem(
         'run-not-finished',
-        `${run} is ${refusal.status}: it can be ${move} when it has ended. Wait for that, or abort it first.`,
+        `${run} is ${refusal.status}: it can be ${move} when it has ended. ${waitOrAbort(refusal.status)}`,
       )
     case 'held':
       return new Problem(
@@ -45,6 +45,9 @@ function problemOf(runId: string, move: string, refusal: MoveRefusal): Problem {
       )
   }
 }
+
+const waitOrAbort = (status: RunStatus): string =>
+  mayBeMovedByUser(status, 'aborting') ? 'Wait for that, or abort it first.' : 'Wait for that.'
 
 const notARun = (run: string, move: string): string =>
   `${run} is an upload or an import: it cannot be ${move}.`

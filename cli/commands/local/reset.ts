@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { shellLine } from '#shared/domain/shell.ts'
 import { homeMarker } from '#shared/files/home-folder.ts'
+import { removeTree } from '#shared/files/trash.ts'
 import { toggle } from '../../arg.ts'
 import { agreed, isSomebodyThere } from '../../ask.ts'
 import { command } from '../../command.ts'
@@ -33,7 +33,7 @@ export default command({
       throw new UsageError('there is nobody to ask', (line) => `${line} --yes`)
     if (!args.yes && !(await agreed(`Delete ${home} with all data in it?`, ctx)))
       return note(ctx, 'nothing was deleted')
-    await rm(home, { recursive: true, force: true })
+    await removeTree(home)
     note(ctx, `deleted ${home}`)
   },
 })

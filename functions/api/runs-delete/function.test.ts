@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { expect } from 'vitest'
+import { mayBeMovedByUser } from '#shared/domain/run-states.ts'
 import type { RunDetail } from '#shared/domain/run.ts'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
 import { beginUpload, completeUpload } from '#shared/database/uploads.ts'
@@ -93,11 +94,12 @@ test('an upload that is deleted takes the tombstones of its readers along, and l
 })
 
 test.for(['waiting', 'ready', 'starting', 'running', 'completing', 'aborting'] as const)(
-  'a run that is %s has not ended, and is not deleted',
+  'a run that is %s has not ended, and is not deleted; it is to be aborted first only where it can be',
   async (status, { ctx }) => {
     const { runId } = await makeRun(ctx, { status })
     const before = await ctx.sql`select * from run where id = ${runId}`
-    expect(await refusal(remove, ctx, at(runId), 'run-not-finished')).toContain('abort it first')
+    const advice = await refusal(remove, ctx, at(runId), 'run-not-finished')
+    expect(advice.includes('abort it first')).toBe(mayBeMovedByUser(status, 'aborting'))
     expect(await ctx.sql`select * from run where id = ${runId}`).toEqual(before)
   },
 )

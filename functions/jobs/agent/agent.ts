@@ -15,7 +15,7 @@ import { digestHeader } from '#shared/contracts/route.ts'
 import { parseRange } from '#shared/domain/byte-range.ts'
 import type { Sending } from '#shared/ports/cluster.ts'
 import { wantedCoding } from '#shared/runtime/preferred.ts'
-import { complaintOf, measured, removed } from './complaint.ts'
+import { complaintOf, removed } from './complaint.ts'
 
 export type AgentOptions = {
   folders: VolumeFolders
@@ -80,7 +80,8 @@ const callsOf = (volumes: FolderVolumes): Record<string, Call> => ({
   'GET /:volume': (name) => volumes.requireVolume(name),
   'PUT /:volume': (name) => volumes.ensureVolume({ name, labels: {} }),
   'DELETE /:volume': (name) => removed(volumes, name),
-  'GET /:volume/measure': (name) => measured(volumes, name),
+  'GET /:volume/measure': async (name) =>
+    (await volumes.measureVolume(name)) ?? (await volumes.requireVolume(name)),
   'GET /:volume/log': (name) => volumes.readLog(name),
   'GET /:volume/files': (name, _, query) => volumes.listFiles(name, filesAsked(query)),
   'GET /:volume/file': async (name, { headers }, query) => {

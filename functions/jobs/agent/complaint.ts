@@ -1,10 +1,9 @@
-import type { FolderVolumes } from '#shared/adapters/folder-volumes.ts'
+import { whose, type FolderVolumes } from '#shared/adapters/folder-volumes.ts'
 import type { Complaint } from '#shared/adapters/kubernetes-cluster/agent-call.ts'
 import { ArchiveError } from '#shared/archive/archive-error.ts'
 import { NoSuchBytes, NoSuchFile, NotAFile, Unreadable } from '#shared/archive/file-error.ts'
 import { NotKept, TakenOver, WrongOffset } from '#shared/archive/reception-error.ts'
-import type { Measure } from '#shared/domain/worker.ts'
-import { codeOf } from '#shared/files/error-code.ts'
+import { codeOf, isForbidden } from '#shared/files/error-code.ts'
 import { plainMessage } from '#shared/files/plain-message.ts'
 import { NoSuchVolume } from '#shared/ports/cluster.ts'
 
@@ -29,26 +28,10 @@ export function complaintOf(error: unknown): [status: number, complaint: Complai
   return [500, { message }]
 }
 
-/*
+/**
  * An agent has no rights but its own, and programs run as anybody. What they leave is opened to it by what stands beside them; so
- * it meets what only others may read or remove where a worker was ended before that could be done.
+ * it meets what only others may remove where a worker was ended before that could be done.
  */
-
-const isForbidden = (error: unknown): error is Error =>
-  ['EACCES', 'EPERM'].includes(codeOf(error) ?? '')
-
-const whose =
-  'It belongs to whom the program ran as, and the worker was ended before it could be opened to others'
-
-export async function measured(volumes: FolderVolumes, name: string): Promise<Measure | void> {
-  try {
-    return (await volumes.measureVolume(name)) ?? (await volumes.requireVolume(name))
-  } catch (error) {
-    if (!isForbidden(error)) throw error
-    throw new ArchiveError('bad-entry', `${plainMessage(error)}. ${whose}.`, { cause: error })
-  }
-}
-
 export async function removed(volumes: FolderVolumes, name: string): Promise<void> {
   try {
     await volumes.deleteVolume(name)

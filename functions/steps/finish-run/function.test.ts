@@ -467,6 +467,27 @@ test('volumes that cannot be measured are tried again later; the run is not done
   expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'done' })
 })
 
+test('outputs that can never be measured end a run with the reason, and keep it from no end', async ({
+  ctx,
+}) => {
+  const run = await makeRun(ctx, { status: 'completing' })
+  ctx.cluster.before = (operation) => {
+    if (operation === 'measureVolume') throw new Error('EIO: i/o error, read')
+  }
+  for (const status of ['completing', 'aborting'])
+    for (let failures = 0; failures < ctx.config.maxStepFailures; failures += 1) {
+      expect(await readRun(ctx, run.runId)).toMatchObject({ status, failures })
+      await finish(ctx, run)
+      await passTime(ctx)
+    }
+  expect(await readRun(ctx, run.runId)).toMatchObject({
+    status: 'failed',
+    attempt: 1,
+    exitCode: 255,
+    exitMessage: expect.stringMatching(/cannot be kept: i\/o error$/),
+  })
+})
+
 test('a run that succeeded but whose outputs cannot be kept has failed, and is not tried again', async ({
   ctx,
 }) => {

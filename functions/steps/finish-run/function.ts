@@ -15,12 +15,13 @@ import {
   type Execution,
   type Failure,
 } from '#shared/database/runs.ts'
+import { plainMessage } from '#shared/files/plain-message.ts'
 import type { Worker } from '#shared/ports/cluster.ts'
 import { loadWork } from '#shared/database/work.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineStep } from '#shared/runtime/define-step.ts'
 import { advance, askHooks } from '#shared/runtime/hooks.ts'
-import { runToldOf, serveRun } from '#shared/runtime/serve-run.ts'
+import { isHopeless, runToldOf, serveRun } from '#shared/runtime/serve-run.ts'
 import { traceProgram } from '#shared/runtime/trace-program.ts'
 
 /** Removes the worker of a run that is ending; when it is gone, the run has ended and its data are stamped. */
@@ -134,7 +135,7 @@ async function startOver(
 
 type Outputs = { measures: Map<string, Measure>; unfit?: string }
 
-/** What the outputs hold that is not known yet; `unfit` says what in them cannot be kept. */
+/** What the outputs hold that is not known yet; `unfit` says what cannot be kept, of whatever has failed too often as well. */
 async function measureOutputs(ctx: Context, run: Ending): Promise<Outputs> {
   const work = await loadWork(ctx.sql, run)
   const outputs: Outputs = { measures: new Map() }
@@ -145,8 +146,9 @@ async function measureOutputs(ctx: Context, run: Ending): Promise<Outputs> {
       const measure = await ctx.cluster.measureVolume(volumeOf(knitId))
       if (measure) outputs.measures.set(knitId, measure)
     } catch (error) {
-      if (!(error instanceof ArchiveError)) throw error
-      outputs.unfit = `what it wrote to ${path ?? 'its log'} cannot be kept: ${error.message}`
+      if (!(error instanceof ArchiveError) && !isHopeless(ctx, run, error)) throw error
+      const why = error instanceof Error ? plainMessage(error) : String(error)
+      outputs.unfit = `what it wrote to ${path ?? 'its log'} cannot be kept: ${why}`
     }
   }
   return outputs
