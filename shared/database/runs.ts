@@ -260,7 +260,7 @@ export async function recordEnd(
   return execution
 }
 
-/** Why an attempt failed, and how many attempts there were since the run was made, or a user asked for another. */
+/** Why an attempt failed, and how many machines have failed since the run was made, or a user asked for another attempt. */
 export type Failure = {
   cause: FailureCause
   exitCode: number | null
@@ -274,13 +274,19 @@ export async function findFailure(sql: Queryable, run: Claimed): Promise<Failure
     select cause,
            exit_code as "exitCode",
            coalesce(exit_message, '') as message,
-           number - (
-             select coalesce(max(attempt), 1)
-               from run_history
+           (
+             select count(*)::integer
+               from attempt
               where run_id = ${run.id}
-                and from_status in ('done', 'failed')
-                and status in ('waiting', 'deactivated')
-           ) + 1 as tries
+                and cause = 'machine'
+                and number >= (
+                  select coalesce(max(attempt), 1)
+                    from run_history
+                   where run_id = ${run.id}
+                     and from_status in ('done', 'failed')
+                     and status in ('waiting', 'deactivated')
+                )
+           ) as tries
       from attempt
      where run_id = ${run.id}
        and number = ${run.attempt}

@@ -6,9 +6,10 @@ import { LogPoint, Mountpoint } from './wire.ts'
 
 /**
  * What a failure is to be laid to: the user's `program`, which is never run again by itself; the `machine` (lost, evicted,
- * the program never began), which may be tried again; the `plan`, which can never succeed as it is written; or the `user`.
+ * the program never began), which may be tried again; the `plan`, which can never succeed as it is written; the `user`; or the local
+ * `home`, whose user stopped it with all that ran there: that is always tried again, and counts as no attempt.
  */
-export const failureCauses = ['program', 'machine', 'plan', 'user'] as const
+export const failureCauses = ['program', 'machine', 'plan', 'user', 'home'] as const
 export type FailureCause = (typeof failureCauses)[number]
 
 export const AttemptNumber = z.number().int().positive()

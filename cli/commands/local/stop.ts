@@ -13,7 +13,8 @@ const patience = 60_000
 const lookedEvery = 50
 
 export default command({
-  about: 'Stop the system of this machine; its data stay.',
+  about:
+    'Stop the system of this machine; its data stay, and programs that run begin again with its next start.',
   examples: ['knit local stop', 'knit local stop --home ./home'],
   args: homeArgs,
   async run(args, ctx) {

@@ -315,6 +315,27 @@ test('a worker that vanished is tried again with new data, and the third time th
   expect(await historyOf(ctx, run.runId)).toEqual(['waiting', 'waiting', 'waiting', 'failed'])
 })
 
+test('a program that ended with its local home is always tried again, and has the attempts left that it had', async ({
+  ctx,
+}) => {
+  const { runId } = await makeRun(ctx)
+  const causes = ['home', 'machine', 'home', 'home', 'home', 'machine', 'home', 'machine']
+  for (const [index, cause] of causes.entries()) {
+    const attempt = index + 1
+    for (const status of ['ready', 'starting', 'aborting'])
+      await ctx.sql`update run set status = ${status} where id = ${runId}`
+    await ctx.sql`
+      insert into attempt (run_id, number, cause, exit_code, exit_message)
+      values (${runId}, ${attempt}, ${cause}, 143, 'stopped')`
+    await finish(ctx, { runId, attempt })
+    expect(await readRun(ctx, runId)).toMatchObject(
+      attempt < causes.length
+        ? { status: 'waiting', attempt: attempt + 1 }
+        : { status: 'failed', attempt },
+    )
+  }
+})
+
 test('a run that is to be tried again is held when its plan is deactivated meanwhile', async ({
   ctx,
 }) => {

@@ -120,13 +120,17 @@ async function refuse(
   })
 }
 
-/** A failure of the machine is tried again, with new data and volumes, as often as the configuration says. */
+/**
+ * A failure of the machine is tried again, with new data and volumes, as often as the configuration says; so is, however often,
+ * what ended because its user stopped the local home.
+ */
 async function startOver(
   ctx: Context,
   run: Claimed<'aborting'>,
   { cause, tries, message }: Failure,
 ): Promise<boolean> {
-  if (cause !== 'machine' || tries >= ctx.config.maxAttempts) return false
+  const mayBegin = cause === 'home' || (cause === 'machine' && tries < ctx.config.maxAttempts)
+  if (!mayBegin) return false
   const reason = `attempt ${run.attempt} was lost: ${message}`
   const isAgain = await ctx.begin((tx) => tryAgain(tx, run, reason, ctx.by))
   if (isAgain) ctx.log.warn('run is tried again', { run: run.id, reason })

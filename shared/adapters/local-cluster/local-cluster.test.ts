@@ -96,7 +96,7 @@ describe.each(sandboxes)('a worker run with %s', (sandbox) => {
     process.kill(supervisorOf(home, name), 'SIGKILL')
     await closed
     expect(await cluster.findWorker(name)).toMatchObject({
-      state: { exitCode: 143, cause: 'machine', message: 'stopped with the local home' },
+      state: { exitCode: 143, cause: 'home', message: 'stopped with the local home' },
     })
   })
 
@@ -112,7 +112,7 @@ describe.each(sandboxes)('a worker run with %s', (sandbox) => {
     expect(await second.findWorker(name)).toMatchObject({
       state: {
         phase: 'failed',
-        cause: 'machine',
+        cause: 'home',
         exitCode: 143,
         message: 'stopped with the local home',
       },

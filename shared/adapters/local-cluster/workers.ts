@@ -233,7 +233,7 @@ export class Workers {
     const worker = folder.readWorker(this.#setting.home, name)
     if (!worker || !isUnderWay(this.#stateOf(worker))) return
     const message = 'stopped with the local home'
-    folder.writeVerdict(worker, { cause: 'machine', message, exitCode: 143 })
+    folder.writeVerdict(worker, { cause: 'home', message, exitCode: 143 })
     await this.#stop(worker)
     this.#setting.limits.remove(worker.uid)
   }
