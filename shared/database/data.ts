@@ -35,7 +35,7 @@ export async function changeTags(
       update data
          set tags = ${tags.toSorted((a, b) => a - b)}::integer[]
        where id = ${knitId}`
-    // What is being projected is left to that projection: it waits for this data, will find out, and deletes it itself.
+    // What somebody holds is left to them: a projection waits for this data, and sees whether it fits by then.
     await tx`
       delete from nomination
        where (input_id, knit_id) in (

@@ -125,16 +125,19 @@ test('taking a tag away waits for no projection; the projection under way finds 
   expect(await ctx.sql`select from nomination`).toHaveLength(0)
 })
 
-test('a partner that somebody else projects just now is left to that projection', async ({
+test('a partner that somebody else projects just now is left to that projection, and who left it out is told so', async ({
   ctx,
 }) => {
   const plan = await makePlan(ctx, { inputs: { '/a': ['a:1'] } })
-  const knitId = await makeData(ctx, 'a:1')
-  await ctx.sql.begin((tx) => matchData(tx, [knitId], by))
+  const knitIds = [await makeData(ctx, 'a:1'), await makeData(ctx, 'a:1')]
+  await ctx.sql.begin((tx) => matchData(tx, knitIds, by))
   await ctx.sql.begin(async (tx) => {
-    const triggers = await takeTriggers(tx, plan, 10)
-    await ctx.sql.begin((other) => dropNominations(other, triggers))
-    await dropNominations(tx, triggers)
+    const triggers = await takeTriggers(tx, plan, 1)
+    const all = knitIds.flatMap((knitId) => triggers.map((one) => ({ ...one, knitId })))
+    expect(await ctx.sql.begin((other) => dropNominations(other, all))).toBe(false)
+    expect(await ctx.sql.begin((other) => dropNominations(other, all.slice(1)))).toBe(true)
+    expect(await ctx.sql`select from nomination`).toHaveLength(1)
+    expect(await dropNominations(tx, triggers)).toBe(true)
   })
   expect(await ctx.sql`select from nomination`).toHaveLength(0)
 })

@@ -246,22 +246,35 @@ export async function createRuns(
   return made?.count ?? 0
 }
 
-/** Forgets nominations whose data no longer fits, but for those that somebody else projects just now and finds out about. */
-export async function dropNominations(tx: Tx, pairs: readonly Pair[]): Promise<void> {
-  if (pairs.length === 0) return
-  await tx`
-    delete from nomination
-     where (input_id, knit_id) in (
-       select input_id, knit_id
-         from nomination
-        where (input_id, knit_id) in (
-          select * from unnest(
-            ${pairs.map(({ inputId }) => inputId)}::integer[],
-            ${pairs.map(({ knitId }) => knitId)}::uuid[]
-          )
-        )
-          for update skip locked
-     )`
+/**
+ * Forgets nominations whose data no longer fits. False when somebody else holds one of them: it stays, and its data may fit again
+ * before they look. Who left it out may then settle nothing: of two nominations it is the projection that lists last which sees both,
+ * so it has to make what they have in common, forget the other one, or be due again.
+ */
+export async function dropNominations(tx: Tx, pairs: readonly Pair[]): Promise<boolean> {
+  if (pairs.length === 0) return true
+  const [left] = await tx<{ none: boolean }[]>`
+    with unfit as materialized (
+      select input_id, knit_id
+        from nomination
+       where (input_id, knit_id) in (
+         select * from unnest(
+           ${pairs.map(({ inputId }) => inputId)}::integer[],
+           ${pairs.map(({ knitId }) => knitId)}::uuid[]
+         )
+       )
+    ), dropped as (
+      delete from nomination
+       where (input_id, knit_id) in (
+         select input_id, knit_id
+           from nomination
+          where (input_id, knit_id) in (select input_id, knit_id from unfit)
+            for update skip locked
+       )
+      returning 1
+    )
+    select (select count(*) from unfit) = (select count(*) from dropped) as none`
+  return left?.none ?? true
 }
 
 /** Marks nominations of one input as projected. */

@@ -8,6 +8,8 @@ import { matchPlan } from '#shared/database/matching.ts'
 import { countNew } from '#shared/database/projection.ts'
 import { setPlanActive } from '#shared/database/plans.ts'
 import type { Sql } from '#shared/database/sql.ts'
+import type { Gate } from '#tests/support/gate/gate.ts'
+import { gatedSql } from '#tests/support/gate/gated-sql.ts'
 import { makeData, makePlan } from '#tests/support/makers.ts'
 import { historyOf } from '#tests/support/runs.ts'
 import { deliver, outbox, test, type TestWorld } from '#tests/support/world.ts'
@@ -199,6 +201,49 @@ test('a stale partner makes no run, and is deleted', async ({ ctx }) => {
   await project(ctx, plan)
   expect(await combinations(ctx, plan)).toEqual([`${a} ${good}`])
   expect(await ctx.sql`select from nomination where knit_id = ${stale}`).toHaveLength(0)
+})
+
+/** A projection that stands still before it holds its data, until it may go on. */
+async function projectHalf(ctx: TestWorld, planId: string) {
+  const reached = Promise.withResolvers<void>()
+  const mayGoOn = Promise.withResolvers<void>()
+  let hasListed = false
+  const gate: Gate = async (call, make) => {
+    hasListed ||= /^select from data where .* for share$/.test(call.what)
+    if (hasListed) {
+      reached.resolve()
+      await mayGoOn.promise
+    }
+    return make()
+  }
+  const slow = project({ ...ctx, sql: gatedSql(ctx.sql, gate) }, planId)
+  await reached.promise
+  return (): Promise<Response> => {
+    mayGoOn.resolve()
+    return slow
+  }
+}
+
+test('a combination is made though a tag went and came back while one of two projections stood still', async ({
+  ctx,
+}) => {
+  const plan = await makePlan(ctx, { inputs: { '/a': ['a:1'], '/b': ['b:1'] } })
+  const b = await makeData(ctx, 'b:1')
+  await match(ctx)
+  const goOn = await projectHalf(ctx, plan)
+  const tag = [{ key: 'b', value: '1' }]
+  await changeTags(ctx.sql, b, { remove: tag }, 100, by)
+  const a = await makeData(ctx, 'a:1')
+  await match(ctx)
+  // It leaves out a partner that it may not forget.
+  await project(ctx, plan)
+  await changeTags(ctx.sql, b, { add: tag }, 100, by)
+  await match(ctx)
+  expect((await goOn()).status).toBe(202)
+  expect(await dueNominations(ctx)).toBe(1)
+  await project(ctx, plan)
+  expect(await combinations(ctx, plan)).toEqual([`${a} ${b}`])
+  expect(await dueNominations(ctx)).toBe(0)
 })
 
 test('a combination whose run was deleted is never made again', async ({ ctx }) => {

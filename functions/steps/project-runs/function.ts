@@ -77,11 +77,17 @@ async function projectSome(
     combination.every((knitId, index) => fits({ inputId: inputs[index] ?? 0, knitId })),
   )
   const unfit = pairs.filter((pair) => !fits(pair))
-  await Promise.all([
+  const dropAndSettle = async (): Promise<boolean> => {
+    const isWhole = await dropNominations(tx, unfit)
+    if (isWhole) await settle(tx, triggers.filter(fits), chosen, beyond)
+    return isWhole
+  }
+  const [, isWhole] = await Promise.all([
     createRuns(tx, planId, inputs, fitting, plan.active, ctx.by),
-    dropNominations(tx, unfit),
-    settle(tx, triggers.filter(fits), chosen, beyond),
+    dropAndSettle(),
   ])
+  // What is due still is told of by the sweep: who holds the rest may do so for long.
+  if (!isWhole) return undefined
   if (!more && plan.allowed !== null) await endAllowance(tx, planId)
   return more ? 'together' : undefined
 }
