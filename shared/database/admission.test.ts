@@ -12,7 +12,7 @@ test('who uses the machine and who waits for it is counted by plan, the oldest f
   const late = await makeRun(ctx, plan)
   const postponed = await makeRun(ctx, plan)
   await steal(ctx, claimed.runId)
-  await ctx.sql`update run set due_at = now() + interval '1 h' where id = ${postponed.runId}`
+  await ctx.sql`update run set failures = 1, due_at = now() + interval '1 h' where id = ${postponed.runId}`
   for (const status of ['ready', 'starting', 'running', 'completing', 'aborting'] as const)
     await makeRun(ctx, { ...plan, status })
   for (const status of ['deactivated', 'done', 'failed', 'invalidated'] as const)
@@ -39,7 +39,7 @@ test('queues tell how many wait before a run, in the order in which admission ta
   // As those are that one projection has made.
   await ctx.sql`update run set created_at = now()`
   const postponed = await makeRun(ctx, plan)
-  await ctx.sql`update run set due_at = now() + interval '1 h' where id = ${postponed.runId}`
+  await ctx.sql`update run set failures = 1, due_at = now() + interval '1 h' where id = ${postponed.runId}`
   await makeRun(ctx, { ...busy, status: 'running' })
   await makeRun(ctx, { ...busy, status: 'done' })
 

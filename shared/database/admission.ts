@@ -1,5 +1,5 @@
 import type { PlanQueue } from '#shared/domain/waits.ts'
-import { isTakenOver, type Claimed } from './runs.ts'
+import { isLater, isPutBack, isTakenOver, type Claimed } from './runs.ts'
 import type { Fragment, Queryable, Tx } from './sql.ts'
 
 // Any number, the same in every release: admissions take turns, so that two cannot fill the same room.
@@ -23,13 +23,11 @@ const live = (sql: Queryable): Fragment => sql`
       or (status = 'waiting' and claimed_until > now())
    group by plan_id`
 
-const inQueue = (sql: Queryable): Fragment => sql`
+/** Of a run: it waits, and nobody serves it. What has never failed is due whatever the clock, which may have been set back. */
+export const inQueue = (sql: Queryable): Fragment => sql`
   status = 'waiting'
   and (claim is null or claimed_until < now())
-  and due_at <= now()`
-
-/** Of a run: a hook, or the step of its status, has failed for it. */
-export const isPutBack = (sql: Queryable): Fragment => sql`(run.failures + run.hook_failures > 0)`
+  and not (${isPutBack(sql)} and ${isLater(sql)})`
 
 /** Who uses the machine and who waits for it, just now. It is asked for when somebody waits for it, so that it may follow something else. */
 export const demandNow = (sql: Queryable, waitingPerPlan: number) => sql<Demand[]>`

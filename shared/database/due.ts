@@ -1,5 +1,7 @@
 import type { EventName } from '#shared/contracts/events.ts'
+import { inQueue } from './admission.ts'
 import { isHeldBack } from './hooks.ts'
+import { isLater } from './runs.ts'
 import type { Queryable } from './sql.ts'
 
 /** Work that is due and that nobody serves, as the event that wakes the step for it. */
@@ -25,7 +27,7 @@ export async function findDue(
              claimed_at::text as "servedAt"
         from run
        where status in ('ready', 'starting', 'running', 'completing', 'aborting')
-         and due_at <= now()
+         and not ${isLater(sql)}
          and (claim is null or claimed_until < now())
          and (status <> 'running' or plan_id in (select id from plan where name is null))
        order by due_at
@@ -35,9 +37,7 @@ export async function findDue(
     (
       select 'run.waiting', plan_id::text, jsonb_build_object('planId', plan_id), null
         from run
-       where status = 'waiting'
-         and due_at <= now()
-         and (claim is null or claimed_until < now())
+       where ${inQueue(sql)}
        limit 1
     )
     union all
@@ -76,7 +76,7 @@ export async function findDue(
     (
       select 'volume.dropped', 'garbage', '{}', volume
         from garbage
-       where due_at <= now()
+       where failures = 0 or due_at <= now()
        order by due_at
        limit 1
     )
@@ -86,7 +86,7 @@ export async function findDue(
         from hook_delivery as delivery
        where delivered_at is null
          and failures < ${maxHookFailures}
-         and due_at <= now()
+         and (failures = 0 or due_at <= now())
          and (claim is null or claimed_until < now())
          and not ${isHeldBack(sql, maxHookFailures)}
        order by due_at

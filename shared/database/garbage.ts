@@ -39,7 +39,7 @@ export async function dropRemade(
 /** Volumes nobody needs any more that are due to be deleted, the oldest first. */
 export async function findGarbage(sql: Queryable, limit: number): Promise<string[]> {
   const rows = await sql<{ volume: string }[]>`
-    select volume from garbage where due_at <= now() order by due_at limit ${limit}`
+    select volume from garbage where failures = 0 or due_at <= now() order by due_at limit ${limit}`
   return rows.map(({ volume }) => volume)
 }
 

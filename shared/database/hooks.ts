@@ -62,7 +62,7 @@ export async function claimDeliveries(
         from hook_delivery as delivery, relaxed
        where delivered_at is null
          and failures < ${maxFailures}
-         and due_at <= now()
+         and (failures = 0 or due_at <= now())
          and (claim is null or claimed_until < now())
          and not ${isHeldBack(sql, maxFailures)}
        order by due_at

@@ -28,6 +28,13 @@ export type Claimed<F extends RunStatus = RunStatus> = {
 export const isTakenOver = (sql: Queryable, table: 'run' | 'hook_delivery'): Fragment => sql`
   (select claim is not null from ${sql(table)} as before where before.id = ${sql(table)}.id)`
 
+/** Of a run: a hook, or the step of its status, has failed for it. */
+export const isPutBack = (sql: Queryable): Fragment => sql`(run.failures + run.hook_failures > 0)`
+
+/** Of a run: it is not to be looked at yet, by a clock that was not set back since it was served or moved, of which milliseconds are kept. */
+export const isLater = (sql: Queryable): Fragment => sql`
+  (run.due_at > now() and greatest(run.claimed_at, run.updated_at) < now() + interval '1 ms')`
+
 /**
  * Claims a run for a step, if it is in one of the statuses and nobody else serves it; undefined when there is nothing to do.
  * One that failed lately is left alone until it is due.
@@ -51,7 +58,7 @@ export async function claimRun<F extends RunStatus>(
      where id = ${runId}
        and status = any (${[...statuses]}::text[])
        and (claim is null or claimed_until < now())
-       and (failures = 0 and hook_failures = 0 or due_at <= now())
+       and not (${isPutBack(sql)} and ${isLater(sql)})
     returning id, plan_id as "planId", status, attempt, claim, failures, hook_failures as "hookFailures",
               traceparent,
               (select worker_uid from attempt where run_id = run.id and number = run.attempt) as "workerUid",

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { expect } from 'vitest'
 import { HookFailed } from '#shared/adapters/hook-client.ts'
 import { claimRun, moveRun, releaseRun, type Claimed } from '#shared/database/runs.ts'
+import { NoRoomNow } from '#shared/ports/cluster.ts'
 import { makeRun, passTime, readRun, steal } from '#tests/support/runs.ts'
 import { keptSpans } from '#tests/support/kept-spans.ts'
 import { counted } from '#tests/support/scrape.ts'
@@ -68,6 +69,18 @@ test('a failure is counted and told to users, not thrown; the run is due again a
   await passTime(ctx)
   await fail()
   expect(await readRun(ctx, runId)).toMatchObject({ failures: 2 })
+})
+
+test('a run that there is no room for is put off, also where few failures end one', async ({
+  ctx,
+}) => {
+  ctx.config.maxStepFailures = 2
+  const { runId } = await makeRun(ctx, { status: 'ready' })
+  for (let failure = 0; failure < 3; failure += 1)
+    await serveRun(contextOf(ctx), runId, ['ready'], async () => {
+      throw new NoRoomNow('the disk is full')
+    })
+  expect(await readRun(ctx, runId)).toMatchObject({ status: 'ready', failures: 1, later: true })
 })
 
 test('a look in vain forgets the failures before it', async ({ ctx }) => {

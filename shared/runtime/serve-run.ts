@@ -97,8 +97,8 @@ async function postpone(ctx: Context, run: Claimed, error: unknown): Promise<voi
       ? (['hook', run.hookFailures, 'hook_failures'] as const)
       : (['step', run.failures, 'failures'] as const)
   ctx.metrics.count('knit_runs_postponed_total', { step: ctx.by.actor, cause })
-  // However long that takes, what fails afterwards is tried again still.
-  const most = isPassing(error) ? Math.max(failures, ctx.config.maxStepFailures - 2) : undefined
+  // However long that takes, what fails afterwards is tried again still. What has not failed would not be put off.
+  const most = isPassing(error) ? Math.max(failures, ctx.config.maxStepFailures - 2, 1) : undefined
   await postponeRun(ctx.sql, run, { counted, most }, backoff(failures), reasonOf(ctx, error))
 }
 

@@ -73,7 +73,8 @@ test('facts to be matched, nominations to be projected and garbage are told of',
   const { planId, tag } = await makeSimplePlan(ctx)
   const knitId = await makeData(ctx, tag)
   await ctx.sql`insert into garbage (volume) values ('v')`
-  await ctx.sql`insert into garbage (volume, due_at) values ('later', now() + interval '1 h')`
+  await ctx.sql`
+    insert into garbage (volume, failures, due_at) values ('later', 1, now() + interval '1 h')`
   const [input] = await ctx.sql<{ id: number }[]>`select id from input where plan_id = ${planId}`
   await ctx.sql`
     insert into nomination (input_id, knit_id, plan_id) values (${input?.id ?? 0}, ${knitId}, ${planId})`
@@ -230,7 +231,11 @@ test('a call of a hook that waits for an earlier one is nobody’s work before t
   const [first] = await ctx.sql<
     { id: string }[]
   >`select id from hook_delivery order by recorded limit 1`
-  await ctx.sql`update hook_delivery set due_at = now() + interval '1 h' where id = ${first?.id ?? ''}`
+  await ctx.sql`
+    update hook_delivery
+       set failures = 1,
+           due_at = now() + interval '1 h'
+     where id = ${first?.id ?? ''}`
   expect(await sweepNow(ctx)).toEqual([])
   await ctx.sql`update hook_delivery set delivered_at = now() where id = ${first?.id ?? ''}`
   expect(await sweepNow(ctx)).toEqual(['hook.recorded {}'])
