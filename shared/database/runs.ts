@@ -311,19 +311,24 @@ export async function holdPlanOf(tx: Tx, runId: string): Promise<boolean | undef
   return plan?.active
 }
 
+/** Where the next attempt of a run begins, which it stays until the transaction ends: it waits, or is held if its plan is inactive. */
+export const nextAttemptOf = async (tx: Tx, run: Claimed): Promise<'waiting' | 'deactivated'> =>
+  (await holdPlanOf(tx, run.id)) ? 'waiting' : 'deactivated'
+
 /**
- * Begins the next attempt of a run: it waits again, or is held if its plan is inactive by now, with new data for its outputs;
- * the volumes of the old ones become garbage. False when the claim is no longer ours.
+ * Begins the next attempt of a run, with new data for its outputs; the volumes of the old ones become garbage. Undefined when the
+ * claim is no longer ours.
  */
 export async function tryAgain(
   tx: Tx,
   run: Claimed<'aborting' | 'done' | 'failed'>,
   reason: string,
   by: By,
-): Promise<boolean> {
+): Promise<Claimed<'waiting' | 'deactivated'> | undefined> {
   // The plan first, as everybody locks it first.
-  const to = (await holdPlanOf(tx, run.id)) ? 'waiting' : 'deactivated'
-  if (!(await moveRun(tx, run, to, by, { reason, nextAttempt: true }))) return false
+  const to = await nextAttemptOf(tx, run)
+  const moved = await moveRun(tx, run, to, by, { reason, nextAttempt: true })
+  if (!moved) return undefined
   await dropOutputs(tx, run.id, by)
   await tx`
     insert into data (plan_id, run_id, output_id, tags)
@@ -331,7 +336,7 @@ export async function tryAgain(
       from run
       join output on output.plan_id = run.plan_id
      where run.id = ${run.id}`
-  return true
+  return moved
 }
 
 /** Of these workers, by run and attempt, those that no run has any more. */

@@ -84,10 +84,19 @@ export async function advance<F extends RunStatus, T extends Next<F>>(
     const moved = await moveRun(tx, run, to, ctx.by, options)
     if (!moved) return undefined
     await also?.(tx, moved)
-    const [detail] = hooksAfter.length > 0 ? await showRuns(tx, [run.id]) : []
-    if (detail) await addDeliveries(tx, moved, detail, hooksAfter, ctx.by)
+    await tellHooks(ctx, tx, moved)
     return moved
   })
+}
+
+/** Records a call of each after-hook with what a run is that has just moved. */
+export async function tellHooks(
+  { config: { hooksAfter }, by }: Context,
+  tx: Tx,
+  moved: Claimed,
+): Promise<void> {
+  const [detail] = hooksAfter.length > 0 ? await showRuns(tx, [moved.id]) : []
+  if (detail) await addDeliveries(tx, moved, detail, hooksAfter, by)
 }
 
 /**

@@ -237,7 +237,7 @@ export const stepScenarios: Record<Step, Scenario[]> = {
         return (world) => deliver(finishRun, world, 'run.aborting', told(run))
       },
     }),
-    {
+    hooked({
       of: 'a run whose machine failed, which is tried again',
       async arrange(world) {
         const run = await runIn(world, 'running')
@@ -245,7 +245,7 @@ export const stepScenarios: Record<Step, Scenario[]> = {
         await deliver(observeWorker, world, 'run.starting', told(run))
         return (world) => deliver(finishRun, world, 'run.aborting', told(run))
       },
-    },
+    }),
     {
       of: 'a run whose machine failed while its plan was made inactive',
       async arrange(world) {

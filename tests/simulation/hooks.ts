@@ -38,7 +38,6 @@ export class SimulatedHooks {
       select run_id as "runId", array_agg(status::text order by id) as moves
         from run_history
        where actor in ('initialize-run', 'start-run', 'observe-worker', 'finish-run')
-         and status not in ('waiting', 'deactivated')
        group by run_id
        order by run_id`
     return runs.flatMap(({ runId, moves }) => {

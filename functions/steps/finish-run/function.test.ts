@@ -16,6 +16,7 @@ import {
   steal,
   type MadeRun,
 } from '#tests/support/runs.ts'
+import { hookServer } from '#tests/support/hook-server.ts'
 import { keptSpans } from '#tests/support/kept-spans.ts'
 import { succeeded } from '#tests/support/scripted-cluster.ts'
 import { until } from '#tests/support/until.ts'
@@ -334,6 +335,48 @@ test('a program that ended with its local home is always tried again, and has th
         : { status: 'failed', attempt },
     )
   }
+})
+
+test('hooks are asked for the next attempt of a run, and told of it, as of any move of a step', async ({
+  ctx,
+}) => {
+  const run = await makeRun(ctx, { status: 'aborting' })
+  await endBy(ctx, run.runId, 'machine', 254, 'lost')
+  let agrees = false
+  const { url, calls } = await hookServer((_, response) => {
+    response.writeHead(agrees ? 200 : 409).end()
+  })
+  Object.assign(ctx.config, { hooksBefore: [url], hooksAfter: [url] })
+  await finish(ctx, run)
+  expect(await readRun(ctx, run.runId)).toMatchObject({
+    status: 'aborting',
+    attempt: 1,
+    reason: expect.stringContaining('keeps the run from being waiting'),
+  })
+  agrees = true
+  await passTime(ctx)
+  await finish(ctx, run)
+  expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'waiting', attempt: 2 })
+  const asked = calls.map(({ headers }) => headers['knit-hook'])
+  expect(asked).toEqual(['before waiting', 'before waiting'])
+  const told = await ctx.sql`
+    select status, attempt, body ->> 'status' as body from hook_delivery where run_id = ${run.runId}`
+  expect(told).toEqual([{ status: 'waiting', attempt: 2, body: 'waiting' }])
+})
+
+test('hooks that agreed to a next attempt are asked again when its plan was deactivated meanwhile', async ({
+  ctx,
+}) => {
+  const run = await makeRun(ctx, { status: 'aborting' })
+  await endBy(ctx, run.runId, 'machine', 254, 'lost')
+  const { url, calls } = await hookServer((_, response) => {
+    void setPlanActive(ctx.sql, run.planId, false, { actor: 'test' }).then(() => response.end())
+  })
+  ctx.config.hooksBefore = [url]
+  await finish(ctx, run)
+  expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'deactivated', attempt: 2 })
+  const asked = calls.map(({ headers }) => headers['knit-hook'])
+  expect(asked).toEqual(['before waiting', 'before deactivated'])
 })
 
 test('a run that is to be tried again is held when its plan is deactivated meanwhile', async ({

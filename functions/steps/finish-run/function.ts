@@ -7,6 +7,7 @@ import type { Measure } from '#shared/domain/worker.ts'
 import { findMeasured, stampData, type Stamp } from '#shared/database/data.ts'
 import {
   findFailure,
+  nextAttemptOf,
   recordEnd,
   releaseRun,
   secondsInStatus,
@@ -20,7 +21,7 @@ import type { Worker } from '#shared/ports/cluster.ts'
 import { loadWork } from '#shared/database/work.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineStep } from '#shared/runtime/define-step.ts'
-import { advance, askHooks } from '#shared/runtime/hooks.ts'
+import { advance, askHooks, tellHooks } from '#shared/runtime/hooks.ts'
 import { isHopeless, runToldOf, serveRun } from '#shared/runtime/serve-run.ts'
 import { traceProgram } from '#shared/runtime/trace-program.ts'
 
@@ -132,9 +133,24 @@ async function startOver(
   const mayBegin = cause === 'home' || (cause === 'machine' && tries < ctx.config.maxAttempts)
   if (!mayBegin) return false
   const reason = `attempt ${run.attempt} was lost: ${message}`
-  const isAgain = await ctx.begin((tx) => tryAgain(tx, run, reason, ctx.by))
-  if (isAgain) ctx.log.warn('run is tried again', { run: run.id, reason })
-  return isAgain
+  const again = await beginAnew(ctx, run, reason)
+  if (again) ctx.log.warn('run is tried again', { run: run.id, reason })
+  return again !== undefined
+}
+
+async function beginAnew(ctx: Context, run: Claimed<'aborting'>, reason: string) {
+  for (;;) {
+    const to = await ctx.begin((tx) => nextAttemptOf(tx, run))
+    await askHooks(ctx, run, to)
+    const again = await ctx.begin(async (tx) => {
+      // A plan may be turned on or off meanwhile, and then hooks have agreed to another move.
+      if ((await nextAttemptOf(tx, run)) !== to) return 'elsewhere'
+      const moved = await tryAgain(tx, run, reason, ctx.by)
+      if (moved) await tellHooks(ctx, tx, moved)
+      return moved
+    })
+    if (again !== 'elsewhere') return again
+  }
 }
 
 type Outputs = { measures: Map<string, Measure>; unfit?: string }
