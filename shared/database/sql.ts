@@ -37,9 +37,24 @@ export function connect(url: string, options: SqlOptions = {}): Sql {
       types: arrayTypes,
       ...hooks,
       ...options,
-      connection: { application_name: 'knitfab', TimeZone: 'UTC', ...options.connection },
+      connection: {
+        application_name: 'knitfab',
+        TimeZone: 'UTC',
+        ...attended,
+        ...options.connection,
+      },
     }),
   )
+}
+
+// A process that stands still in the middle of a transaction, or is cut off there, keeps from others what it holds only as long as
+// a claim lasts unless set. In milliseconds, or seconds as the name begins with tcp_keepalives.
+const attended = {
+  idle_in_transaction_session_timeout: 30_000,
+  tcp_user_timeout: 30_000,
+  tcp_keepalives_idle: 15,
+  tcp_keepalives_interval: 5,
+  tcp_keepalives_count: 3,
 }
 
 /** What is thrown for a URL that is none has all of it with it, which would be printed, and a password is in that. */
@@ -146,8 +161,8 @@ export const isHeld = (error: unknown): boolean => sqlState(error) === '55P03'
 /** True when the database is away, full, out of connections or read-only: what a caller may try again later. */
 export function isUnavailable(error: unknown): boolean {
   const state = sqlState(error)
-  // Classes 08 connection, 53 resources, 57P operator intervention, 58 system; 25006 read-only.
-  if (state) return /^(08|53|57P|58|25006)/.test(state)
+  // Classes 08 connection, 53 resources, 57P operator intervention, 58 system; 25006 read-only; 25P03 silent in a transaction.
+  if (state) return /^(08|53|57P|58|25006|25P03)/.test(state)
   if (!(error instanceof Error) || !('code' in error)) return false
   const code = String(error.code)
   return (

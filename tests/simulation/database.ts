@@ -134,6 +134,8 @@ export async function makeSimulated(sql: Sql): Promise<void> {
 export const simulatedSession = {
   search_path: 'sim, pg_catalog, public',
   deadlock_timeout: '1h',
+  // Whoever stands still does so by another clock.
+  idle_in_transaction_session_timeout: 0,
   max_parallel_workers_per_gather: '0',
   // A plan that is kept is of the day it was made, which depends on what a connection was used for before.
   plan_cache_mode: 'force_custom_plan',
