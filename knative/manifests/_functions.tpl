@@ -38,7 +38,7 @@
 "api-tokens-create": {"minScale":0,"maxScale":0,"concurrency":0,"timeout":60},
 "api-tokens-list": {"minScale":0,"maxScale":0,"concurrency":0,"timeout":60},
 "api-tokens-revoke": {"minScale":0,"maxScale":0,"concurrency":0,"timeout":60},
-"step-call-hooks": {"minScale":0,"maxScale":2,"concurrency":1,"timeout":60},
+"step-call-hooks": {"minScale":0,"maxScale":1,"concurrency":16,"timeout":60},
 "step-clean-up": {"minScale":0,"maxScale":1,"concurrency":0,"timeout":60},
 "step-collect-garbage": {"minScale":0,"maxScale":1,"concurrency":1,"timeout":60},
 "step-finish-run": {"minScale":1,"maxScale":2,"concurrency":8,"timeout":60},

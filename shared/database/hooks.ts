@@ -49,9 +49,24 @@ export const isHeldBack = (sql: Queryable, maxFailures: number): Fragment => sql
        and earlier.failures < ${maxFailures}
   )`
 
-/** Claims deliveries that are due, the oldest first; of one run and hook only the oldest that is still to be made. */
+/** The hooks for which there are calls that they did not take, due or not. */
+export async function findHooks(sql: Sql): Promise<string[]> {
+  const rows = await sql<{ url: string }[]>`
+    with recursive hook (url) as (
+      select min(url) from hook_delivery where delivered_at is null
+      union all
+      select (select min(url) from hook_delivery where delivered_at is null and url > hook.url)
+        from hook
+       where url is not null
+    )
+    select url from hook where url is not null`
+  return rows.map(({ url }) => url)
+}
+
+/** Claims deliveries to a hook that are due, the oldest first; of one run only the oldest that is still to be made. */
 export async function claimDeliveries(
   sql: Sql,
+  url: string,
   limit: number,
   maxFailures: number,
   leaseSeconds: number,
@@ -60,7 +75,8 @@ export async function claimDeliveries(
     with relaxed as materialized (${relax(sql)}), next as materialized (
       select id
         from hook_delivery as delivery, relaxed
-       where delivered_at is null
+       where url = ${url}
+         and delivered_at is null
          and failures < ${maxFailures}
          and (failures = 0 or due_at <= now())
          and (claim is null or claimed_until < now())

@@ -8,8 +8,12 @@ export function faultOfUrl(text: string): string | undefined {
     return 'leads to the metadata of a machine'
   if (url.username !== '' || url.password !== '')
     return 'has a name or password in its URL, which would be shown to people and kept in the log'
+  if (text.length > longest) return `has more than ${longest} characters`
   return undefined
 }
+
+// An index of the database has to hold it.
+const longest = 2000
 
 /** A text that may be a URL, to be shown: without a name and password. */
 export const withoutUser = (text: string): string => text.replace(/\/\/[^/\s]*@/g, '//…@')

@@ -69,6 +69,22 @@ test('after-hooks that are silent, drip, fail, flood or lead in a circle keep no
   expect(await home.stop()).toBe(0)
 })
 
+test('an after-hook that never answers holds back no call to another', async ({
+  folder,
+  start,
+}) => {
+  const { url, calls } = await hookServer(({ path }, response) => tricks[path.slice(1)]?.(response))
+  const hooks = `${url}/silent ${url}/good`
+  const home = await start({ env: { KNIT_HOOK_TIMEOUT: '3600', KNIT_HOOKS_AFTER: hooks } })
+  const plan = await shellPlan(home.api, 'type:raw', copy, 'type:copy')
+  await pushText(home.api, folder, 'kept', 'type:raw')
+  const toldTo = (name: string) =>
+    calls.filter(({ path }) => path === `/${name}`).map(({ body }) => body['status'])
+  await until(() => toldTo('good').includes('done'))
+  expect(await until(() => ended(home.api, plan))).toMatchObject({ status: 'done' })
+  expect(toldTo('silent')).toHaveLength(1)
+})
+
 test('a before-hook that does the same keeps a run where it is, with the reason, until it is mended, and all else is served', async ({
   folder,
   start,

@@ -177,7 +177,7 @@ describe.each(Object.entries(brokers))('with %s', (_, broker) => {
     if (detail)
       await world.sql.begin((tx) => addDeliveries(tx, moved, detail, [hooksAt], { actor: 'test' }))
     const { hookTimeout, claimLease, maxHookFailures } = world.config
-    await claimDeliveries(world.sql, 1, maxHookFailures, hookTimeout + claimLease)
+    await claimDeliveries(world.sql, hooksAt, 1, maxHookFailures, hookTimeout + claimLease)
     broker(world)
     const undo = answerHooks(() => new Response())
     const isTold = async () =>

@@ -1,6 +1,8 @@
+import type { ServerResponse } from 'node:http'
 import { expect } from 'vitest'
 import { hookServer } from '#tests/support/hook-server.ts'
 import { makeRun, type MadeRun } from '#tests/support/runs.ts'
+import { until } from '#tests/support/until.ts'
 import { deliver, outbox, test, tick, type TestWorld } from '#tests/support/world.ts'
 import startRun from '../start-run/function.ts'
 import finishRun from '../finish-run/function.ts'
@@ -77,6 +79,40 @@ test('a hook that fails holds no other back, and is called again later, as the s
     .filter(({ path }) => path === '/bad')
     .map(({ headers }) => headers['knit-delivery'])
   expect(new Set(ids).size).toBe(1)
+})
+
+test('a hook that does not answer keeps no call to another waiting, however many wait for it, and gets so many at a time', async ({
+  ctx,
+}) => {
+  const open: ServerResponse[] = []
+  const { url, calls } = await hookServer(({ path }, response) =>
+    path === '/silent' ? open.push(response) : response.end(),
+  )
+  const toldTo = (path: string) => calls.filter((one) => one.path === path).length
+  const startSome = async (count: number) => {
+    for (let run = 0; run < count; run += 1) await started(ctx, `${url}/silent`, `${url}/good`)
+  }
+  await startSome(20)
+  const first = call(ctx)
+  await until(() => toldTo('/good') === 20)
+  await until(() => toldTo('/silent') === 16)
+
+  await startSome(1)
+  await call(ctx)
+  await until(() => toldTo('/good') === 21)
+  expect(toldTo('/silent')).toBe(16)
+
+  // Whoever has answered is told of the next.
+  open.pop()?.end()
+  await until(() => toldTo('/silent') === 17)
+  await until(() => {
+    for (const response of open.splice(0)) response.end()
+    return toldTo('/silent') === 21 && open.length === 0
+  })
+  expect((await first).status).toBe(202)
+  expect(await deliveries(ctx)).toEqual(
+    Array.from({ length: 42 }, () => expect.objectContaining({ delivered: true })),
+  )
 })
 
 test('a hook learns what happens to a run in its order, also when clocks are set back meanwhile', async ({

@@ -1,30 +1,67 @@
 import {
   claimDeliveries,
+  findHooks,
   postponeDelivery,
   settleDelivery,
   type Delivery,
 } from '#shared/database/hooks.ts'
+import type { Sql } from '#shared/database/sql.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineStep } from '#shared/runtime/define-step.ts'
 import { tellHook } from '#shared/runtime/hooks.ts'
 import { jsonText } from '#shared/runtime/respond.ts'
 
+// To each hook.
 const callsAtOnce = 16
 
-/** Calls after-hooks, until nothing is due. One that fails is called again later and holds no other back. */
+/** Who calls hooks in this process: by the URL of each, what tells that there may be more for it. */
+type Callers = Map<string, () => void>
+const callers = new WeakMap<Sql, Callers>()
+
+/**
+ * Calls after-hooks, each by itself, until nothing is due for it. One that fails is called again later, and neither it nor one that is
+ * silent holds another back.
+ */
 export default defineStep(
   'call-hooks',
   async (_event, ctx) => {
-    const { maxHookFailures, hookTimeout, claimLease } = ctx.config
-    for (;;) {
-      const lease = hookTimeout + claimLease
-      const due = await claimDeliveries(ctx.sql, callsAtOnce, maxHookFailures, lease)
-      if (due.length === 0) return
-      await Promise.all(due.map((delivery) => deliver(ctx, delivery)))
-    }
+    const here = callers.get(ctx.sql) ?? new Map<string, () => void>()
+    callers.set(ctx.sql, here)
+    const hooks = await findHooks(ctx.sql)
+    await Promise.all(hooks.map((url) => tellOrServe(ctx, url, here)))
   },
-  { concurrency: 1 },
+  // One event at most stays with each hook; the others are there to hear of more.
+  { maxScale: 1, concurrency: 16 },
 )
+
+async function tellOrServe(ctx: Context, url: string, here: Callers): Promise<void> {
+  const tell = here.get(url)
+  if (tell) return tell()
+  return serve(ctx, url, here).finally(() => here.delete(url))
+}
+
+async function serve(ctx: Context, url: string, here: Callers): Promise<void> {
+  const { maxHookFailures, hookTimeout, claimLease } = ctx.config
+  const lease = hookTimeout + claimLease
+  const calls = new Set<Promise<void>>()
+  for (;;) {
+    let isMore = false
+    const more = new Promise<void>((resolve) =>
+      here.set(url, () => {
+        isMore = true
+        resolve()
+      }),
+    )
+    const room = callsAtOnce - calls.size
+    const due = room > 0 ? await claimDeliveries(ctx.sql, url, room, maxHookFailures, lease) : []
+    for (const delivery of due) {
+      const call = deliver(ctx, delivery).finally(() => calls.delete(call))
+      calls.add(call)
+    }
+    if (calls.size === 0 && !isMore) return
+    await Promise.race([more, ...calls])
+  }
+}
 
 async function deliver(ctx: Context, delivery: Delivery): Promise<void> {
   const { id, url, runId, status, isTakenOver } = delivery
