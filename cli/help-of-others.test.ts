@@ -397,6 +397,7 @@ test('the help of the commands of a local home', async () => {
                               --port=<PORT>    Port to listen on; 0 takes any free one.
       --engine=<auto|docker|podman|sandbox>    What runs the containers.
                            --database=<URL>    A Postgres to use instead of the one inside; its password better from $PGPASSWORD.
+                                    --adopt    Take a --database over from another home that is gone for good, with its files.
                                      --auth    Ask for a token, also of this machine; it is in the file of the profile.
                                    --detach    Start it in the background, and return once it answers.
 

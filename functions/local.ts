@@ -10,7 +10,14 @@ import { welcome } from './local/welcome.ts'
 
 const text = { type: 'string' } as const
 const engines = localStart.engine.unwrap().options.join('|')
-const hints = { home: ' DIR', port: ' PORT', engine: ` ${engines}`, database: ' URL', auth: '' }
+const hints = {
+  home: ' DIR',
+  port: ' PORT',
+  engine: ` ${engines}`,
+  database: ' URL',
+  adopt: '',
+  auth: '',
+}
 const flags = Object.entries(hints).map(([name, hint]) => `--${name}${hint}`)
 const abouts = Object.values(localStart).map(({ description = '' }) => description)
 const width = Math.max(...flags.map(({ length }) => length))
@@ -23,7 +30,14 @@ Every function in one process: starts the system on this machine, and ends it wi
 ${flags.map((flag, index) => `  ${flag.padEnd(width)}  ${abouts[index]}\n`).join('')}\
   ${'--help'.padEnd(width)}  Show this.
 `,
-  options: { home: text, port: text, engine: text, database: text, auth: { type: 'boolean' } },
+  options: {
+    home: text,
+    port: text,
+    engine: text,
+    database: text,
+    adopt: { type: 'boolean' },
+    auth: { type: 'boolean' },
+  },
   async run(values) {
     const stop = new AbortController()
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)

@@ -5,12 +5,14 @@ import {
   type RunningPostgres,
 } from '#shared/adapters/embedded-postgres/start-postgres.ts'
 import { freeAll } from '#shared/database/held.ts'
+import { rememberOwner } from '#shared/database/home.ts'
 import { migrate } from '#shared/database/migrate.ts'
 import { findSuccessor } from '#shared/database/schema.ts'
 import { connect, readingFor, waitingFor, type Sql, type SqlOptions } from '#shared/database/sql.ts'
 import type { Log } from '#shared/ports/log.ts'
 import type { Config } from '#shared/runtime/config.ts'
 import { CannotStart } from './home.ts'
+import { own, type Ownership } from './ownership.ts'
 
 /** `reads` is for those who only read, so that they keep no connection from others, and none for long. */
 export type Database = { sql: Sql; reads: Sql; close(): Promise<void> }
@@ -101,13 +103,23 @@ async function startAgain(
   return undefined
 }
 
-/** A Postgres of somebody else. */
-export async function openExternal(url: string, settings: Settings): Promise<Database> {
+/** A Postgres of somebody else, which one home has at a time. */
+export async function openExternal(
+  url: string,
+  settings: Settings,
+  ownership: Ownership,
+): Promise<Database> {
   let pools: Pick<Database, 'sql' | 'reads'> | undefined
-  const close = async () => pools && endOf(pools)
+  let letGo: (() => Promise<void>) | undefined
+  const close = async () => {
+    if (pools) await endOf(pools)
+    await letGo?.()
+  }
   try {
     pools = poolsOf(url, settings)
+    letGo = await own(url, ownership)
     await bring(pools.sql, 'The database of --database')
+    await rememberOwner(pools.sql, ownership.own)
     return { ...pools, close }
   } catch (error) {
     await close()

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
-import { homedir } from 'node:os'
+import { homedir, hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { isAlive, ownProcess } from '#shared/adapters/local-cluster/processes.ts'
+import type { Owner } from '#shared/database/home.ts'
 import { prepareHome, usable } from '#shared/files/home-folder.ts'
 import { takeLock } from '#shared/files/lock.ts'
 import { replaceFile } from '#shared/files/replace-file.ts'
@@ -49,7 +50,15 @@ export function openHome(folder: string): Home {
  * A secret of this home, made once, readable only by its owner. What is signed with the key lives for a minute, and a token is
  * read from the profile, so one that a crash or a full disk has spoiled is made again.
  */
-export function secretOf(home: Home, name: string): string {
+export const secretOf = (home: Home, name: string): string => madeOnce(home, name)
+
+/** What tells this home from any other, wherever its folder is moved to; no secret. */
+export const ownerOf = (home: Home): Owner => ({
+  id: madeOnce(home, 'id'),
+  place: `${home.folder} on ${hostname()}`,
+})
+
+function madeOnce(home: Home, name: string): string {
   const path = home.path(name)
   const found = existsSync(path) ? readFileSync(path, 'utf8') : ''
   if (found.length >= 32) return found

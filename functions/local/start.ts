@@ -17,7 +17,7 @@ import { openTracer } from '#shared/runtime/open-tracer.ts'
 import { createRelay } from '#shared/runtime/relay.ts'
 import { endsWithin } from '#shared/runtime/within.ts'
 import { isOpenToAll } from '../gateway/authenticate.ts'
-import { CannotStart, homeFolder, openHome, secretOf, type Home } from './home.ts'
+import { CannotStart, homeFolder, openHome, ownerOf, secretOf, type Home } from './home.ts'
 import { chooseEngine } from './choose-engine.ts'
 import { openEmbedded, openExternal } from './database.ts'
 import { openDoor } from './door.ts'
@@ -53,7 +53,13 @@ export async function startLocalHome(
   started.defer(async () => void (await endsWithin(5, tracer.close())))
 
   const database = options.database
-    ? await openExternal(options.database, config)
+    ? await openExternal(options.database, config, {
+        own: ownerOf(home),
+        adopts: options.adopt === true,
+        log,
+        // As if it were asked to stop.
+        onTaken: () => void process.kill(process.pid, 'SIGTERM'),
+      })
     : await openEmbedded(home.path(databaseFolder), log, config)
   started.defer(() => database.close())
   stop?.throwIfAborted()

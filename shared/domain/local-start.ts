@@ -20,6 +20,10 @@ export const localStart = {
     .regex(/^postgres(ql)?:\/\//, 'expected postgres://USER:PASSWORD@HOST/DATABASE')
     .optional()
     .describe('A Postgres to use instead of the one inside; its password better from $PGPASSWORD.'),
+  adopt: z
+    .boolean()
+    .optional()
+    .describe('Take a --database over from another home that is gone for good, with its files.'),
   auth: z
     .boolean()
     .optional()

@@ -25,14 +25,15 @@ export default command({
   args: {
     ...homeArgs,
     ...passedOn,
+    adopt: toggle(localStart.adopt.description ?? ''),
     auth: toggle(localStart.auth.description ?? ''),
     detach: toggle('Start it in the background, and return once it answers.'),
   },
   async run(args, ctx) {
     const home = localHome(ctx, args.home)
     const running = findRunning(home)
-    const { port, engine, database, auth } = args
-    if (running) requireSame(running, { port, engine, database, auth })
+    const { port, engine, database, adopt, auth } = args
+    if (running) requireSame(running, { port, engine, database, adopt, auth })
     if (running && args.detach) return tell(running, ctx)
     if (running)
       throw new Failure(
@@ -43,7 +44,10 @@ export default command({
     const flags = given.flatMap(([name, value]) =>
       value === undefined ? [] : [`--${name}`, value],
     )
-    const words = [...requireProgram(ctx), 'start', ...flags, ...(auth ? ['--auth'] : [])]
+    const toggles = Object.entries({ adopt, auth }).flatMap(([name, is]) =>
+      is ? [`--${name}`] : [],
+    )
+    const words = [...requireProgram(ctx), 'start', ...flags, ...toggles]
     if (!args.detach) return runInForeground(words)
     tell(await startDetached(words, home, ctx), ctx)
   },
@@ -58,6 +62,7 @@ function requireSame(
     port: ['0', new URL(apiRoot).port].includes(asked.port ?? '0'),
     engine: ['auto', engine].includes(asked.engine ?? 'auto'),
     database: asked.database === undefined,
+    adopt: !asked.adopt,
     auth: auth || !asked.auth,
   }
   const others = Object.entries(isSo).flatMap(([name, same]) => (same ? [] : [`--${name}`]))
