@@ -1,12 +1,14 @@
 import { recordAudit } from '#shared/database/audit.ts'
 import type { RunStatus } from '#shared/domain/run-states.ts'
 import { volumeOf, workerOf } from '#shared/domain/worker-spec.ts'
+import { beginUpload } from '#shared/database/uploads.ts'
 import { setPlanActive } from '#shared/database/plans.ts'
-import type { Sql } from '#shared/database/sql.ts'
+import { begin, type Sql } from '#shared/database/sql.ts'
+import { stopRun } from '#shared/database/user-moves.ts'
 import type { ClusterCall } from '#shared/ports/cluster.ts'
 import type { World } from '#shared/runtime/context.ts'
 import { makeData, makePlan } from '#tests/support/makers.ts'
-import { measured } from '#tests/support/runs.ts'
+import { makeReader, measured } from '#tests/support/runs.ts'
 import { failed, succeeded } from '#tests/support/scripted-cluster.ts'
 import { deliver } from '#tests/support/functions.ts'
 import finishRun from '../../functions/steps/finish-run/function.ts'
@@ -109,6 +111,29 @@ export async function runIn(world: QuietWorld, status: keyof typeof ways): Promi
   world.cluster.calls.length = 0
   return run
 }
+
+/** One that is done, and another downstream of it of which only a tombstone is left. */
+export async function runAboveTombstone(world: QuietWorld): Promise<Told> {
+  const run = await runIn(world, 'done')
+  const made = await world.sql<{ id: string }[]>`select id from data where run_id = ${run.runId}`
+  await makeReader(world, { outputs: made.map(({ id }) => id) }, 'invalidated')
+  return run
+}
+
+/** An upload that its handler is at; gives back its run. */
+export const beginOne = async ({ sql }: World): Promise<string> =>
+  (await beginUpload(sql, [], 60, { actor: 'test' })).run.id
+
+/** The user ends the upload that was begun last, unless one was ended before. */
+export async function endUpload({ sql }: Pick<World, 'sql'>): Promise<void> {
+  if (await hasEndedUpload({ sql })) return
+  const [upload] = await sql<{ id: string }[]>`
+    select id from run where status = 'running' order by id desc limit 1`
+  await begin(sql, (tx) => stopRun(tx, upload?.id ?? '', 'aborting', { actor: 'ann' }))
+}
+
+export const hasEndedUpload = async ({ sql }: Pick<World, 'sql'>): Promise<boolean> =>
+  (await sql`select from run where status in ('aborting', 'failed')`).length > 0
 
 /** The state of a run's worker, as if it had come to that. */
 export const setWorker = (

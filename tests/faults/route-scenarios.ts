@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { ArchiveError } from '#shared/archive/archive-error.ts'
 import { idempotencyHeader, uploadHeaders } from '#shared/contracts/route.ts'
 import { keepDeadLetter } from '#shared/database/dead-letters.ts'
 import { setPlanActive } from '#shared/database/plans.ts'
@@ -9,7 +10,17 @@ import { makePlan } from '#tests/support/makers.ts'
 import { call, deliver } from '#tests/support/functions.ts'
 import { routeFunctions } from '../../functions/functions.generated.ts'
 import projectRuns from '../../functions/steps/project-runs/function.ts'
-import { match, pausedPlan, push, runIn } from './arrange.ts'
+import {
+  beginOne,
+  endUpload,
+  failAt,
+  hasEndedUpload,
+  match,
+  pausedPlan,
+  push,
+  runAboveTombstone,
+  runIn,
+} from './arrange.ts'
 import type { QuietWorld } from './quiet-world.ts'
 import type { Scenario } from './scenario.ts'
 
@@ -70,6 +81,8 @@ const ofRun = (
     },
   }))
 
+const abortOf = (runId: string): Request => ({ path: `/api/runs/${runId}/abort` })
+const deletionOf = (runId: string): Request => ({ path: `/api/runs/${runId}` })
 const retryOf = (runId: string): Request => ({ path: `/api/runs/${runId}/retry` })
 
 const onDead = (name: string, path: string): Scenario[] => [
@@ -120,6 +133,27 @@ export const routeScenarios: Record<string, Scenario[]> = {
           // What was given up is sent from its first byte.
           return rest.status === 404 ? send(world, archive.body, {}) : rest
         }
+      },
+    },
+    {
+      of: 'an archive that is refused',
+      status: 400,
+      async arrange(world) {
+        failAt(world, 'receive', new ArchiveError('bad-entry', 'as asked'))
+        return requestTo('data.push', { path: '/api/data?tag=kind:a', ...archive })
+      },
+    },
+    {
+      of: 'an upload that its user ends before it is whole',
+      status: 409,
+      async arrange({ sql, cluster }) {
+        cluster.before = async (operation) => {
+          if (operation === 'receive') await endUpload({ sql })
+        }
+        const ask = requestTo('data.push', { path: '/api/data?tag=kind:a', ...archive })
+        // Who has ended it wants it no more.
+        return async (world) =>
+          (await hasEndedUpload({ sql })) ? new Response(null, { status: 409 }) : ask(world)
       },
     },
   ],
@@ -259,16 +293,30 @@ export const routeScenarios: Record<string, Scenario[]> = {
   ],
   'plans.setaccount': ofAccount('plans.setaccount', { service_account: 'trainer' }),
   'plans.unsetaccount': ofAccount('plans.unsetaccount'),
-  'runs.abort': ofRun(
-    'runs.abort',
-    (runId) => ({ path: `/api/runs/${runId}/abort` }),
-    'deactivated',
-    'waiting',
-    'ready',
-    'starting',
-    'running',
-    'aborting',
-  ),
+  'runs.abort': [
+    ...ofRun(
+      'runs.abort',
+      abortOf,
+      'deactivated',
+      'waiting',
+      'ready',
+      'starting',
+      'running',
+      'aborting',
+    ),
+    {
+      of: 'an upload',
+      arrange: async (world) => requestTo('runs.abort', abortOf(await beginOne(world))),
+    },
+    {
+      of: 'an import',
+      async arrange(world) {
+        await makeImport(world)
+        const [run] = await world.sql<{ id: string }[]>`select id from run`
+        return requestTo('runs.abort', abortOf(run?.id ?? ''))
+      },
+    },
+  ],
   'runs.tearoff': ofRun(
     'runs.tearoff',
     (runId) => ({ path: `/api/runs/${runId}/tearoff` }),
@@ -286,13 +334,32 @@ export const routeScenarios: Record<string, Scenario[]> = {
         return requestTo('runs.retry', retryOf(runId))
       },
     })),
+    {
+      of: 'a run that is done, with a tombstone downstream',
+      async arrange(world) {
+        const { runId } = await runAboveTombstone(world)
+        return requestTo('runs.retry', retryOf(runId))
+      },
+    },
   ],
-  'runs.delete': ofRun(
-    'runs.delete',
-    (runId) => ({ path: `/api/runs/${runId}` }),
-    'done',
-    'failed',
-  ),
+  'runs.delete': [
+    ...ofRun('runs.delete', deletionOf, 'done', 'failed'),
+    {
+      of: 'a run that is done, with a tombstone downstream',
+      async arrange(world) {
+        const { runId } = await runAboveTombstone(world)
+        return requestTo('runs.delete', deletionOf(runId))
+      },
+    },
+    {
+      of: 'an upload that is done',
+      async arrange(world) {
+        await push(world, 'kind:a')
+        const [run] = await world.sql<{ id: string }[]>`select id from run`
+        return requestTo('runs.delete', deletionOf(run?.id ?? ''))
+      },
+    },
+  ],
   'tokens.create': [
     {
       of: 'a name that nobody has',

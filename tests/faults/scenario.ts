@@ -7,6 +7,8 @@ import type { QuietWorld } from './quiet-world.ts'
 export type Scenario<W extends World = QuietWorld> = {
   /** What it does, in words: 'a run that is ready'. */
   of: string
+  /** The answer that is right; any success, unless given. */
+  status?: number
   /** Where it takes long: the calls that are disturbed; all, unless given. */
   only?(call: Call): boolean
   /** Makes the world before, and gives back the call of the function, which may be made more than once. */

@@ -25,6 +25,8 @@ import projectRuns from '../../functions/steps/project-runs/function.ts'
 import startRun from '../../functions/steps/start-run/function.ts'
 import sweep from '../../functions/steps/sweep/function.ts'
 import {
+  beginOne,
+  endUpload,
   failAt,
   leaveOldRows,
   loseTags,
@@ -271,6 +273,14 @@ export const stepScenarios: Record<Step, Scenario[]> = {
         await begin(world.sql, (tx) => stopRun(tx, run.runId, 'completing', by))
         await neverGoes(world, run)
         return (world) => deliver(finishRun, world, 'run.completing', told(run))
+      },
+    },
+    {
+      of: 'an upload that its user has ended',
+      async arrange(world) {
+        const runId = await beginOne(world)
+        await endUpload(world)
+        return (world) => deliver(finishRun, world, 'run.aborting', { runId, attempt: 1 })
       },
     },
     ...(['completing', 'aborting'] as const).map((status) => ({

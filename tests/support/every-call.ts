@@ -10,6 +10,7 @@ import { keepDeadLetter } from '#shared/database/dead-letters.ts'
 import { tell } from '#shared/database/outbox.ts'
 import { showRuns } from '#shared/database/run-view.ts'
 import { begin } from '#shared/database/sql.ts'
+import { stopRun } from '#shared/database/user-moves.ts'
 import { workerOf } from '#shared/domain/worker-spec.ts'
 import type { EventData, EventName } from '#shared/contracts/events.ts'
 import { runStatuses, type RunStatus } from '#shared/domain/run-states.ts'
@@ -18,7 +19,7 @@ import { observedBus } from '#shared/runtime/observed-bus.ts'
 import { createRelay } from '#shared/runtime/relay.ts'
 import { tellMetrics } from '#shared/runtime/tell-metrics.ts'
 import { routeFunctions, stepFunctions } from '../../functions/functions.generated.ts'
-import { makeImport } from './imports.ts'
+import { beginTestImport, makeImport } from './imports.ts'
 import { makeData, makePlan } from './makers.ts'
 import { makeReader, makeRun, makeRunsDue, makeSimplePlan, passTime, type MadeRun } from './runs.ts'
 import { failed, succeeded } from './scripted-cluster.ts'
@@ -48,6 +49,8 @@ type Scene = {
   world: TestWorld
   /** Calls a route by its folder; what it answers must be a success. */
   ask(folder: string, path: string, options?: CallOptions): Promise<Response>
+  /** The same where that status is the right one. */
+  refuse(folder: string, path: string, status: number, options?: CallOptions): Promise<void>
   /** The same for a route whose answer never ends: so many pieces of it are heard. */
   listen(folder: string, path: string, pieces: number): Promise<void>
   /** Gives an event to a step. */
@@ -72,11 +75,18 @@ function sceneOf(world: TestWorld, watch: Observer): Scene {
     if (!fn) throw new Error(`there is no function ${name}`)
     return fn
   }
-  const succeed = async (by: string, answer: () => Promise<Response>): Promise<Response> => {
+  const expectThat = async (
+    isRight: (response: Response) => boolean,
+    by: string,
+    answer: () => Promise<Response>,
+  ): Promise<Response> => {
     const response = await watch.during(by, answer)
-    if (!response.ok) throw new Error(`${by} answered ${response.status}: ${await response.text()}`)
+    if (!isRight(response))
+      throw new Error(`${by} answered ${response.status}: ${await response.text()}`)
     return response
   }
+  const succeed = (by: string, answer: () => Promise<Response>) =>
+    expectThat(({ ok }) => ok, by, answer)
   return {
     world,
     ask: (folder, path, options) =>
@@ -85,6 +95,12 @@ function sceneOf(world: TestWorld, watch: Observer): Scene {
         // What is streamed goes on after the answer has begun.
         return new Response((await response.text()) || null, response)
       }),
+    refuse: async (folder, path, status, options) =>
+      void (await expectThat(
+        (response) => response.status === status,
+        `${found(routes, folder).name} ${path}`,
+        () => call(found(routes, folder), world, path, options),
+      )),
     listen: async (folder, path, pieces) =>
       void (await succeed(`${found(routes, folder).name} ${path}`, async () => {
         const gone = new AbortController()
@@ -137,7 +153,7 @@ async function askForData({ world, ask }: Scene): Promise<void> {
 
 const withKey = () => ({ headers: { 'idempotency-key': randomUUID() } })
 
-async function changeData({ world, ask }: Scene): Promise<void> {
+async function changeData({ world, ask, refuse }: Scene): Promise<void> {
   const knitId = await makeData(world, 'change:one', 'change:two')
   const body = { add: ['change:three'], remove: ['change:one'], remove_key: ['change:two'] }
   await ask('data-tag', `/api/data/${knitId}`, { body, ...withKey() })
@@ -152,6 +168,18 @@ async function changeData({ world, ask }: Scene): Promise<void> {
   const part = { ...goesOn, 'upload-complete': '?0' }
   await ask('data-push', path, { body: 'an arc', headers: part })
   await ask('data-push', path, { body: 'hive', headers: { ...goesOn, 'upload-offset': '6' } })
+  const archive = () => ({ body: 'an archive', headers: { ...headers, ...withKey().headers } })
+  const { cluster, sql } = world
+  cluster.failing.set('receive', { error: new ArchiveError('bad-entry', 'as asked'), left: 1 })
+  await refuse('data-push', path, 400, archive())
+  cluster.before = async (operation) => {
+    if (operation !== 'receive') return
+    const [upload] = await sql<{ id: string }[]>`
+      select id from run where status = 'running' order by id desc limit 1`
+    await begin(sql, (tx) => stopRun(tx, upload?.id ?? '', 'aborting', by))
+  }
+  await refuse('data-push', path, 409, archive())
+  cluster.before = () => {}
 }
 
 async function askForPlans({ world, ask }: Scene): Promise<void> {
@@ -232,7 +260,7 @@ async function watchRuns({ world, listen }: Scene): Promise<void> {
   await listen('events-watch', `/api/events?after=${first?.id}`, 2)
 }
 
-async function moveRuns({ world, ask }: Scene): Promise<void> {
+async function moveRuns({ world, ask, wake }: Scene): Promise<void> {
   const move = async (folder: string, status: MadeRun | 'running' | 'done', verb = '') => {
     const run = typeof status === 'string' ? await makeRun(world, { status }) : status
     await ask(folder, `/api/runs/${run.runId}${verb}`, withKey())
@@ -240,11 +268,26 @@ async function moveRuns({ world, ask }: Scene): Promise<void> {
   }
   const aborted = await move('runs-abort', 'running', '/abort')
   await move('runs-abort', aborted, '/abort')
+  const upload = await beginUpload(world.sql, [], 60, by)
+  await ask('runs-abort', `/api/runs/${upload.run.id}/abort`, withKey())
+  await wake('finish-run', 'run.aborting', { runId: upload.run.id, attempt: 1 })
+  const { knitId } = await beginTestImport(world)
+  const [imported] = await world.sql<{ runId: string }[]>`
+    select run_id as "runId" from data where id = ${knitId}`
+  await ask('runs-abort', `/api/runs/${imported?.runId}/abort`, withKey())
+  const pushed = await makeData(world, 'deleted:soon')
+  const [whole] = await world.sql<{ runId: string }[]>`
+    select run_id as "runId" from data where id = ${pushed}`
+  await ask('runs-delete', `/api/runs/${whole?.runId}`, withKey())
   await move('runs-tearoff', 'running', '/tearoff')
   await move('runs-retry', 'done', '/retry')
-  const read = await makeRun(world, { status: 'done' })
-  await makeReader(world, read, 'invalidated')
-  await move('runs-delete', read)
+  const read = async () => {
+    const run = await makeRun(world, { status: 'done' })
+    await makeReader(world, run, 'invalidated')
+    return run
+  }
+  await move('runs-retry', await read(), '/retry')
+  await move('runs-delete', await read())
 }
 
 async function operate({ world, ask }: Scene): Promise<void> {

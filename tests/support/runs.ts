@@ -159,7 +159,7 @@ export async function historyOf(world: TestWorld, runId: string): Promise<string
 /** A run of another plan that reads what a run has written first, in a status. */
 export async function makeReader(
   world: TestWorld,
-  { outputs }: MadeRun,
+  { outputs }: Pick<MadeRun, 'outputs'>,
   status: RunStatus,
 ): Promise<string> {
   const planId = await makePlan(world, { inputs: { '/in': ['any:thing'] } })
