@@ -58,6 +58,12 @@ test('what Kubernetes counts in whole seconds is given in whole seconds', () => 
   expect(() => read('2.5')).toThrow('KNIT_WORKER_GRACE: ')
 })
 
+test('a time that is longer than any timer is refused, as it would be none', () => {
+  expect(() => configFrom({ ...needed, KNIT_SWEEP_INTERVAL: '2147484' })).toThrow(
+    '  KNIT_SWEEP_INTERVAL: expected at most 2000000',
+  )
+})
+
 test.for([
   'ftp://x',
   'my-service',

@@ -6,8 +6,11 @@ import { plainWords } from '#shared/domain/plain-words.ts'
 import { SecureUrl } from '#shared/domain/secure-url.ts'
 
 const count = (fallback: number) => z.coerce.number().int().positive().default(fallback)
-const seconds = (fallback: number) => z.coerce.number().positive().default(fallback)
-const days = seconds
+// A timer that is to wait for longer does not wait at all.
+const longestSeconds = 2_000_000
+const seconds = (fallback: number) =>
+  z.coerce.number().positive().max(longestSeconds).default(fallback)
+const days = (fallback: number) => z.coerce.number().positive().default(fallback)
 /** URLs with spaces between them. */
 const urls = () =>
   z
