@@ -7,7 +7,9 @@ import { Readable } from 'node:stream'
 import { setImmediate as soon } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import { expect } from 'vitest'
+import { ArchiveError } from '#shared/archive/archive-error.ts'
 import { END, entry, tgz } from '#shared/archive/test-archives.ts'
+import { discardLostUpload } from '#shared/database/uploads.ts'
 import type { DataDetail } from '#shared/domain/data.ts'
 import type { RunHistory } from '#shared/domain/run-history.ts'
 import type { Part } from '#shared/ports/cluster.ts'
@@ -536,6 +538,32 @@ test('a failure nobody planned says nothing of its inside, and leaves nothing', 
   expect(reply.text).not.toContain('secret')
   expect(front.world.lines.some((line) => line.includes('/secret/path'))).toBe(true)
   await expectOnlyHistory(front, before, /secret/)
+})
+
+test('what is wrong with an archive is told, also when the database is away by then', async ({
+  front,
+}) => {
+  const { sql, transfers } = front.world
+  let isAway = false
+  const receive = () => {
+    isAway = true
+    return Promise.reject(new ArchiveError('bad-entry', 'as asked'))
+  }
+  const away = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' })
+  const get = (pool: typeof sql, name: keyof typeof sql) =>
+    name === 'begin' && isAway ? () => Promise.reject(away) : Reflect.get(pool, name)
+  front.world.sql = new Proxy(sql, { get: get as never })
+  front.world.transfers = { ...front.volumes, receive } as never
+  const reply = await upload(front, archive).finally(() =>
+    Object.assign(front.world, { sql, transfers }),
+  )
+  expect(reply.status).toBe(400)
+  const lost = front.world.lines.findLast((line) => line.includes('could not be given up')) ?? ''
+  expect(lost).toContain('ECONNREFUSED')
+  // As its lease passes.
+  const { runId } = JSON.parse(lost) as { runId: string }
+  await sql`update agent set lease_until = now() where knit_id in (select id from data where run_id = ${runId})`
+  expect(await discardLostUpload(sql, runId, 'test', { actor: 'test' })).toBe(true)
 })
 
 test('a volume that cannot be made leaves nothing', async ({ front }) => {

@@ -58,7 +58,10 @@ export default defineRoute(
         : await pause(ctx, upload, received)
     } catch (error) {
       if (part.keep > 0 && mayGoOn(error)) await renewUpload(ctx.sql, upload, lease).catch(() => {})
-      else await discard(ctx, upload, String(error))
+      else
+        await discard(ctx, upload, String(error)).catch((failure: unknown) =>
+          leave(ctx, upload, failure),
+        )
       throw error
     }
   },
@@ -99,6 +102,10 @@ async function discard(ctx: Context, upload: Upload, reason: string): Promise<vo
   await ctx.begin((tx) => discardUpload(tx, upload, reason, ctx.by))
   ctx.log.info('an upload was given up', { runId: upload.run.id, reason })
 }
+
+/** Its lease passes, and then it is taken back. */
+const leave = ({ log }: Context, { run }: Upload, error: unknown): void =>
+  log.warn('an upload could not be given up at once', { runId: run.id, error })
 
 async function complete(
   tx: Tx,
