@@ -10,6 +10,7 @@ import { contextFor, type Context, type World } from './context.ts'
 import type { Deploy } from './define-route.ts'
 import { fromCloudEvent } from '#shared/adapters/cloud-event.ts'
 import { fromDeadLetter, type DeadLetter } from '#shared/adapters/dead-letter.ts'
+import { eachInTurn } from './each-in-turn.ts'
 import { readText, type NodeBindings } from './read-request.ts'
 import { toProblem } from './respond.ts'
 import { traceId } from './trace.ts'
@@ -80,9 +81,7 @@ export function defineClockStep(
 ): StepFunction {
   return stepFunction(name, { maxScale: 1, ...deploy }, async ({ begin }) => {
     const ctx = begin()
-    const errors: unknown[] = []
-    for (const part of parts) await part(ctx).catch((error: unknown) => errors.push(error))
-    if (errors.length > 0) throw errors[0]
+    await eachInTurn(parts, (part) => part(ctx))
   })
 }
 

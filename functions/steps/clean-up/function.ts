@@ -6,6 +6,7 @@ import { forgetHistory, forgetOld } from '#shared/database/retention.ts'
 import type { Claimed } from '#shared/database/runs.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineClockStep } from '#shared/runtime/define-step.ts'
+import { eachInTurn } from '#shared/runtime/each-in-turn.ts'
 import { advance, askHooks } from '#shared/runtime/hooks.ts'
 import { nowAndThen } from '#shared/runtime/now-and-then.ts'
 import { serveRun } from '#shared/runtime/serve-run.ts'
@@ -36,10 +37,9 @@ async function removeLeases({ sql }: Context): Promise<void> {
 }
 
 async function endLost(ctx: Context): Promise<void> {
-  for (const { runId, isImport } of await findLostUploads(ctx.sql, uploadsAtOnce)) {
-    if (isImport) await serveRun(ctx, runId, ['running'], abortImport)
-    else await takeBack(ctx, runId)
-  }
+  await eachInTurn(await findLostUploads(ctx.sql, uploadsAtOnce), async ({ runId, isImport }) =>
+    isImport ? serveRun(ctx, runId, ['running'], abortImport) : takeBack(ctx, runId),
+  )
 }
 
 async function tidyTransfers({ transfers }: Context): Promise<void> {

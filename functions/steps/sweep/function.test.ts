@@ -126,6 +126,21 @@ test('stale workers are removed; those of living attempts, and of others, are no
   expect([...ctx.cluster.workers.keys()].toSorted()).toEqual([...kept, 'somebody-elses'].toSorted())
 })
 
+test('a stale worker that cannot be deleted keeps no other from being removed', async ({ ctx }) => {
+  const runs = [
+    await makeRun(ctx, { status: 'running' }),
+    await makeRun(ctx, { status: 'running' }),
+    await makeRun(ctx, { status: 'running' }),
+  ]
+  await ctx.sql`update run set attempt = 2 where status = 'running'`
+  const stuck = runs[1]?.worker ?? ''
+  ctx.cluster.before = (operation, name) => {
+    if (operation === 'deleteWorker' && name === stuck) throw new Error('as asked')
+  }
+  await tick(sweep, ctx)
+  expect([...ctx.cluster.workers.keys()]).toEqual([stuck])
+})
+
 function specOf(ctx: TestWorld) {
   const [worker] = ctx.cluster.workers.values()
   if (!worker) throw new Error('there is no worker')

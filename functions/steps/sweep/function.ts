@@ -7,6 +7,7 @@ import { findStaleWorkers } from '#shared/database/runs.ts'
 import type { KnitEvent } from '#shared/ports/event-bus.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineClockStep } from '#shared/runtime/define-step.ts'
+import { eachInTurn } from '#shared/runtime/each-in-turn.ts'
 import { nowAndThen } from '#shared/runtime/now-and-then.ts'
 
 const dueAtOnce = 500
@@ -91,9 +92,9 @@ async function removeStaleWorkers(ctx: Context): Promise<void> {
     return run ? [{ name, ...run }] : []
   })
   if (workers.length === 0) return
-  for (const { name } of await findStaleWorkers(ctx.sql, workers)) {
+  await eachInTurn(await findStaleWorkers(ctx.sql, workers), async ({ name }) => {
     ctx.log.warn('a worker was removed: its run does not need it', { worker: name })
     ctx.metrics.count('knit_sweep_found_total', { what: 'stale-worker' })
     await ctx.cluster.deleteWorker(name)
-  }
+  })
 }
