@@ -24,6 +24,7 @@ const growing = new Set([
   'match_task',
   'nomination',
   'outbox',
+  'removed_volume',
   'request',
   'run',
   'run_history',
