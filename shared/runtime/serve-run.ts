@@ -1,4 +1,5 @@
 import type { EventData } from '#shared/contracts/events.ts'
+import type { FailureCause } from '#shared/domain/run.ts'
 import { runOfWorker } from '#shared/domain/worker-spec.ts'
 import type { RunStatus } from '#shared/domain/run-states.ts'
 import { claimRun, postponeRun, renewClaim, type Claimed } from '#shared/database/runs.ts'
@@ -115,6 +116,10 @@ export const backoff = (failures: number): number => Math.min(2 ** failures, 60)
 export const isHopeless = (ctx: Context, run: Claimed, error: unknown): boolean =>
   error instanceof Impossible ||
   (!isPassing(error) && run.failures + 1 >= ctx.config.maxStepFailures)
+
+/** Whom it is laid to that nothing helped: what nobody foresaw is none of the plan's. */
+export const blameOf = (error: unknown): FailureCause =>
+  error instanceof Impossible ? 'plan' : 'machine'
 
 function reasonOf(ctx: Context, error: unknown): string {
   const cause = error instanceof Error ? error.message : String(error)

@@ -233,6 +233,7 @@ test('a run whose volumes can never be made ends with the reason', async ({ ctx 
   }
   expect(await readRun(ctx, run.runId)).toMatchObject({
     status: 'aborting',
+    cause: 'machine',
     exitCode: 255,
     exitMessage: expect.stringMatching(/the storage is away/),
   })

@@ -1,4 +1,5 @@
 import { admit } from '#shared/domain/admission.ts'
+import type { FailureCause } from '#shared/domain/run.ts'
 import { unstartableCode } from '#shared/domain/run-exits.ts'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
 import { claimWaiting, readDemand } from '#shared/database/admission.ts'
@@ -8,7 +9,7 @@ import { loadWork } from '#shared/database/work.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineStep } from '#shared/runtime/define-step.ts'
 import { advance, askHooks } from '#shared/runtime/hooks.ts'
-import { isHopeless, serveClaimed } from '#shared/runtime/serve-run.ts'
+import { blameOf, isHopeless, serveClaimed } from '#shared/runtime/serve-run.ts'
 
 const runsAtOnce = 16
 
@@ -22,7 +23,7 @@ export default defineStep(
       await Promise.all([
         ...admitted.map((run) => serveClaimed(ctx, run, makeVolumes)),
         ...impossible.map(({ run, reason }) =>
-          serveClaimed(ctx, run, (_, own) => refuse(own, run, reason)),
+          serveClaimed(ctx, run, (_, own) => refuse(own, run, reason, 'plan')),
         ),
       ])
     }
@@ -70,14 +71,20 @@ async function makeVolumes(run: Claimed<'waiting'>, ctx: Context): Promise<void>
     )
   } catch (error) {
     if (!isHopeless(ctx, run, error)) throw error
-    return refuse(ctx, run, `its volumes cannot be made: ${(error as Error).message}`)
+    const reason = `its volumes cannot be made: ${(error as Error).message}`
+    return refuse(ctx, run, reason, blameOf(error))
   }
   await advance(ctx, run, 'ready')
 }
 
-async function refuse(ctx: Context, run: Claimed<'waiting'>, reason: string): Promise<void> {
+async function refuse(
+  ctx: Context,
+  run: Claimed<'waiting'>,
+  reason: string,
+  cause: FailureCause,
+): Promise<void> {
   const exit = { code: unstartableCode, message: reason }
-  const end = { exit, cause: 'plan' } as const
+  const end = { exit, cause }
   await askHooks(ctx, run, 'aborting')
   await advance(ctx, run, 'aborting', { reason, also: (tx, moved) => recordEnd(tx, moved, end) })
 }

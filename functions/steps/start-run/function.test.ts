@@ -231,7 +231,9 @@ test('a run whose worker cannot be as it is asked for ends at once', async ({ ct
   })
 })
 
-test('a run whose worker can never be created ends with the reason', async ({ ctx }) => {
+test('a run whose worker can never be created ends with the reason, and nobody says that it is the plan', async ({
+  ctx,
+}) => {
   const run = await makeRun(ctx, { status: 'ready' })
   ctx.cluster.before = () => {
     throw new Error(`rejected: ${'why '.repeat(1000)}`)
@@ -243,6 +245,7 @@ test('a run whose worker can never be created ends with the reason', async ({ ct
   }
   expect(await readRun(ctx, run.runId)).toMatchObject({
     status: 'aborting',
+    cause: 'machine',
     exitCode: 255,
     exitMessage: expect.stringMatching(/^its worker cannot be created: rejected: why/),
   })

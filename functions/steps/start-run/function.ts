@@ -5,7 +5,7 @@ import { loadWork } from '#shared/database/work.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineStep } from '#shared/runtime/define-step.ts'
 import { advance, askHooks } from '#shared/runtime/hooks.ts'
-import { isHopeless, serveRun } from '#shared/runtime/serve-run.ts'
+import { blameOf, isHopeless, serveRun } from '#shared/runtime/serve-run.ts'
 
 /** Creates the worker of a run, suspended, and releases it once the run is known to be starting. */
 export default defineStep(
@@ -29,7 +29,7 @@ async function startWorker(ctx: Context, run: Claimed<'ready'>): Promise<void> {
     )
   } catch (error) {
     if (!isHopeless(ctx, run, error)) throw error
-    return giveUp(ctx, run, `its worker cannot be created: ${(error as Error).message}`)
+    return giveUp(ctx, run, error)
   }
   const { name, uid } = worker
   const start = { worker: name, workerUid: uid, image: work.image }
@@ -51,9 +51,10 @@ async function environmentOf(ctx: Context, run: Claimed<'ready'>): Promise<Recor
   return env
 }
 
-async function giveUp(ctx: Context, run: Claimed<'ready'>, reason: string): Promise<void> {
+async function giveUp(ctx: Context, run: Claimed<'ready'>, error: unknown): Promise<void> {
+  const reason = `its worker cannot be created: ${(error as Error).message}`
   const exit = { code: unstartableCode, message: reason }
-  const end = { exit, cause: 'plan' } as const
+  const end = { exit, cause: blameOf(error) }
   await askHooks(ctx, run, 'aborting')
   await advance(ctx, run, 'aborting', { reason, also: (tx, moved) => recordEnd(tx, moved, end) })
 }
