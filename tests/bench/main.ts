@@ -49,12 +49,13 @@ async function bench(
     if (values.json) writeFileSync(values.json, `${JSON.stringify(outcome.findings, null, 2)}\n`)
     for (const [table, shown] of scale === 1 ? tablesOf(ids, runs) : []) {
       const rows = outcome.findings.filter((row) => shown.some(({ id }) => id === idOf(row)))
-      if (rows.length > 0) await writeReport(table, rows)
+      const broken = shown.flatMap(({ id }) => (outcome.broken.includes(id) ? [id] : []))
+      if (rows.length > 0) await writeReport(table, rows, broken)
     }
     return outcome
   })
   // A target that is missed is a result; only a benchmark that breaks is a failure, or one that was asked for by name and cannot be.
-  return broken + (ids.length === 0 ? 0 : skipped) > 0 ? 1 : 0
+  return broken.length + (ids.length === 0 ? 0 : skipped) > 0 ? 1 : 0
 }
 
 /** Of the benchmark that a finding is of. */
@@ -74,21 +75,21 @@ function tablesOf(
   return tables.filter(([, shown]) => ids.length === 0 || shown.every(({ id }) => ids.includes(id)))
 }
 
-type Outcome = { findings: Finding[]; skipped: number; broken: number }
+type Outcome = { findings: Finding[]; skipped: number; broken: string[] }
 
 async function runAll(
   chosen: readonly Benchmark[],
   options: BenchOptions,
   outer: Bench,
 ): Promise<Outcome> {
-  const outcome: Outcome = { findings: [], skipped: 0, broken: 0 }
+  const outcome: Outcome = { findings: [], skipped: 0, broken: [] }
   for (const benchmark of chosen) {
     console.log(`${benchmark.id}: ${benchmark.what}`)
     const why = benchmark.missing?.()
     if (why === undefined) {
       const { findings, broke } = await runOne(benchmark, options, outer)
       outcome.findings.push(...findings)
-      if (broke) outcome.broken += 1
+      if (broke) outcome.broken.push(benchmark.id)
     } else {
       console.log(`  not run: ${why}`)
       outcome.skipped += 1

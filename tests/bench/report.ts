@@ -22,8 +22,12 @@ export function printFinding(finding: Finding): void {
   for (const [name, value] of Object.entries(facts)) console.log(`      ${name}: ${shown(value)}`)
 }
 
-/** Puts findings between the markers of a table of the README. */
-export async function writeReport(table: Table, findings: readonly Finding[]): Promise<void> {
+/** Puts findings between the markers of a table of the README, and says which benchmarks broke. */
+export async function writeReport(
+  table: Table,
+  findings: readonly Finding[],
+  broken: readonly string[],
+): Promise<void> {
   const begin = `<!-- ${table}: written by \`${commands[table]}\` -->`
   const end = `<!-- end of ${table} -->`
   const text = readFileSync(readme, 'utf8')
@@ -32,11 +36,11 @@ export async function writeReport(table: Table, findings: readonly Finding[]): P
   if (before === undefined || after === undefined)
     throw new Error(`tests/bench/README.md has lost the markers of its ${table}`)
   const style = await resolveConfig(fileURLToPath(readme))
-  const written = `${before}${begin}\n\n${report(findings)}\n${end}${after}`
+  const written = `${before}${begin}\n\n${report(findings, broken)}\n${end}${after}`
   writeFileSync(readme, await format(written, { ...style, parser: 'markdown' }))
 }
 
-function report(findings: readonly Finding[]): string {
+function report(findings: readonly Finding[], broken: readonly string[]): string {
   const rows = findings.map(
     ({ id, what, ratio, min, max, unit, target, holds }) =>
       `| ${id} | ${cell(what)} | ${ratio} | ${min}–${max} | ${unit} | ${target} | ${holds ? 'yes' : '**no**'} |`,
@@ -54,6 +58,7 @@ function report(findings: readonly Finding[]): string {
     '| --- | --- | --- | --- | --- | --- | --- |',
     ...rows,
     '',
+    ...(broken.length > 0 ? [`**Broke: ${broken.join(', ')}.**`, ''] : []),
     'What was measured beside them:',
     '',
     ...facts,
