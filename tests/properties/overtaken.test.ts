@@ -31,10 +31,8 @@ function standingStill(calls: number): { gate: Gate; stands: Promise<void>; letG
 
 /** Until some work is done, or waits for what others hold. */
 async function doneOrHeld(sql: Sql, work: Promise<unknown>): Promise<void> {
-  let isDone = false
-  void work.finally(() => (isDone = true))
-  while (!isDone) {
-    await turn()
+  const done = work.then(() => true)
+  while (!(await Promise.race([done, turn(false)]))) {
     const held = await sql`
       select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
     if (held.length > 0) return
