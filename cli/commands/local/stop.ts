@@ -13,8 +13,7 @@ const patience = 60_000
 const lookedEvery = 50
 
 export default command({
-  about:
-    'Stop the system of this machine; its data stay, and programs that run begin again with its next start.',
+  about: 'Stop the system of this machine; its data stay.',
   examples: ['knit local stop', 'knit local stop --home ./home'],
   args: homeArgs,
   async run(args, ctx) {
@@ -30,6 +29,6 @@ export default command({
         )
       await pause(lookedEvery, undefined, ctx)
     }
-    note(ctx, `stopped in ${home}`)
+    note(ctx, `stopped in ${home}; programs that ran begin again with its next start`)
   },
 })
