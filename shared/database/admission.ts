@@ -1,9 +1,7 @@
 import type { PlanQueue } from '#shared/domain/waits.ts'
 import { isLater, isPutBack, isTakenOver, type Claimed } from './runs.ts'
 import type { Fragment, Queryable, Tx } from './sql.ts'
-
-// Any number, the same in every release: admissions take turns, so that two cannot fill the same room.
-const turn = 4_127_090_817
+import { turns } from './turns.ts'
 
 /** Plans with runs that use the machine now or wait for it. */
 export type Demand = {
@@ -56,7 +54,7 @@ export const demandNow = (sql: Queryable, waitingPerPlan: number) => sql<Demand[
 
 /** The same, until the transaction ends unchanged by other admissions. */
 export async function readDemand(tx: Tx, waitingPerPlan: number): Promise<Demand[]> {
-  const isOurs = tx`select pg_advisory_xact_lock(${turn})`
+  const isOurs = tx`select pg_advisory_xact_lock(${turns.admitting})`
   return (await Promise.all([isOurs, demandNow(tx, waitingPerPlan)]))[1]
 }
 

@@ -1,21 +1,19 @@
 import { sqlState, type Queryable, type Sql } from './sql.ts'
+import { turns } from './turns.ts'
 
 /** A local home as a database that is not inside it knows it: `place` is for people. */
 export type Owner = { id: string; place: string }
 
-// Any number, the same in every release: one at a time has its turn.
-const turn = 4_127_090_816
-
 /** Makes the session of a pool with one line that of the only home at work; false when another one is. */
 export async function tryHold(sql: Sql): Promise<boolean> {
   const [row] = await sql<{ isHeld: boolean }[]>`
-    select pg_try_advisory_lock(${turn}) as "isHeld"`
+    select pg_try_advisory_lock(${turns.home}) as "isHeld"`
   return row?.isHeld === true
 }
 
 /** The same, however long another is. */
 export async function hold(sql: Sql): Promise<void> {
-  await sql`select pg_advisory_lock(${turn})`
+  await sql`select pg_advisory_lock(${turns.home})`
 }
 
 /** The home that has the files of a database; undefined for one that no home has ever had. */

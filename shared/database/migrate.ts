@@ -2,11 +2,10 @@ import { readdir, readFile } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { runMovesGuard } from './run-moves.ts'
 import { begin, isHeld, type Sql, type Tx } from './sql.ts'
+import { turns } from './turns.ts'
 
 /** The folder of this release's migrations. */
 export const migrations = new URL('./migrations/', import.meta.url)
-// Any number, the same in every release: two migrators take turns.
-const turn = 4_127_090_815
 // Milliseconds that a migration waits for a table somebody uses: behind it everybody waits, also who would only read. Then all of them pass.
 const waitFor = 1000
 const letPass = 1000
@@ -65,7 +64,7 @@ async function takeTurns<T>(
   for (;;) {
     try {
       return await begin(sql, async (tx) => {
-        await tx`select pg_advisory_xact_lock(${turn})`
+        await tx`select pg_advisory_xact_lock(${turns.migrating})`
         await tx`select set_config('lock_timeout', ${`${waitFor}ms`}, true)`
         return work(tx)
       })

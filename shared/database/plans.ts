@@ -14,12 +14,10 @@ import { internTags } from './tags.ts'
 import { tell, type By } from './outbox.ts'
 import { allowRuns } from './projection.ts'
 import { begin, type Queryable, type Tx } from './sql.ts'
+import { turns } from './turns.ts'
 
 /** How registering a plan ended; a refusal names the plans it collides with. */
 export type Registration = { planId: string } | { equivalent: string } | { cycle: string[] }
-
-// Any number, the same in every release: registrations take turns, so that two cannot collide unseen.
-const turn = 4_127_090_816
 
 /** Registers a plan, with the task to match it, unless an equivalent one exists or it would feed itself. */
 export async function registerPlan(
@@ -29,7 +27,7 @@ export async function registerPlan(
 ): Promise<Registration> {
   const tagIds = await internMounts(sql, plan)
   return begin(sql, async (tx): Promise<Registration> => {
-    await tx`select pg_advisory_xact_lock(${turn})`
+    await tx`select pg_advisory_xact_lock(${turns.registering})`
     const canonical = canonicalPlan(plan)
     const [equivalent] = await tx<{ id: string }[]>`
       select id from plan where hash = sha256(convert_to(${canonical}, 'UTF8'))`
