@@ -37,29 +37,34 @@ export default defineStep(
 async function tellOrServe(ctx: Context, url: string, here: Callers): Promise<void> {
   const tell = here.get(url)
   if (tell) return tell()
-  return serve(ctx, url, here).finally(() => here.delete(url))
+  return serve(ctx, url, here)
 }
 
 async function serve(ctx: Context, url: string, here: Callers): Promise<void> {
   const { maxHookFailures, hookTimeout, claimLease } = ctx.config
   const lease = hookTimeout + claimLease
   const calls = new Set<Promise<void>>()
-  for (;;) {
-    let isMore = false
-    const more = new Promise<void>((resolve) =>
-      here.set(url, () => {
-        isMore = true
-        resolve()
-      }),
-    )
-    const room = callsAtOnce - calls.size
-    const due = room > 0 ? await claimDeliveries(ctx.sql, url, room, maxHookFailures, lease) : []
-    for (const delivery of due) {
-      const call = deliver(ctx, delivery).finally(() => calls.delete(call))
-      calls.add(call)
+  try {
+    for (;;) {
+      let isMore = false
+      const more = new Promise<void>((resolve) =>
+        here.set(url, () => {
+          isMore = true
+          resolve()
+        }),
+      )
+      const room = callsAtOnce - calls.size
+      const due = room > 0 ? await claimDeliveries(ctx.sql, url, room, maxHookFailures, lease) : []
+      for (const delivery of due) {
+        const call = deliver(ctx, delivery).finally(() => calls.delete(call))
+        calls.add(call)
+      }
+      if (calls.size === 0 && !isMore) return
+      await Promise.race([more, ...calls])
     }
-    if (calls.size === 0 && !isMore) return
-    await Promise.race([more, ...calls])
+  } finally {
+    // Before anybody else can look: who tells one that has ended is not heard.
+    here.delete(url)
   }
 }
 
