@@ -14,6 +14,11 @@ test.for([
     /^its program ended with exit code 137: \(container main\) OOMKilled; .* knit plan resource /,
   ],
   [
+    'a program that was killed',
+    { code: 137, message: '(container main) Error' },
+    /^its program ended with exit code 137: \(container main\) Error; .* if for the memory .* knit plan resource /,
+  ],
+  [
     'a program of which nothing is known but the code',
     { code: 7, message: '' },
     /^its program ended with exit code 7$/,

@@ -46,16 +46,21 @@ export function reasonOf({
 export const inOneLine = (...parts: (string | false | undefined)[]): string | undefined =>
   parts.filter(Boolean).join('; ') || undefined
 
-const adviceOn = (message: string): string =>
-  message.endsWith('OOMKilled')
-    ? '; it took more memory than its plan asks for, which knit plan resource changes'
+/** Kubernetes does not always notice what for a program was killed. */
+function adviceOn({ code, message }: RunExit): string {
+  if (message.endsWith('OOMKilled'))
+    return '; it took more memory than its plan asks for, which knit plan resource changes'
+  return code === 137
+    ? '; it was killed: if for the memory it took, knit plan resource gives it more'
     : ''
+}
 
-function explainExit({ code, message }: RunExit): string {
+function explainExit(exit: RunExit): string {
+  const { code, message } = exit
   if (code === systemExits.lost.code && message === systemExits.lost.message)
     return 'its worker vanished: somebody deleted it, or its machine went away'
   // How the system tells of containers; all else it says in words.
   if (message === '' || message.startsWith('(container '))
-    return `its program ended with exit code ${code}${message && `: ${message}`}${adviceOn(message)}`
+    return `its program ended with exit code ${code}${message && `: ${message}`}${adviceOn(exit)}`
   return message
 }
