@@ -98,9 +98,12 @@ function send({ url, headers, body }: Way): Promise<void> {
       .once('timeout', () => sent.destroy(new Error(`${where} did not answer`)))
       .once('response', (answer) => {
         const { statusCode = 0 } = answer
-        answer.resume().once('end', () => {
-          if (statusCode >= 200 && statusCode <= 299) resolve()
-          else reject(new Error(`${where} answered ${statusCode}`))
+        // What is broken off has no end.
+        answer.resume().once('close', () => {
+          if (statusCode < 200 || statusCode > 299)
+            reject(new Error(`${where} answered ${statusCode}`))
+          else if (answer.complete) resolve()
+          else reject(new Error(`${where} broke off its answer`))
         })
       })
       .once('error', reject)
