@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { json } from 'node:stream/consumers'
+import { answersAtAnyTime } from '#shared/render/knative/services.ts'
 import { waitingFor, type Bench, type Samples } from './harness.ts'
 import { make, type Installation } from './installation.ts'
 import type { Seen, Task, Way } from './prober.ts'
@@ -73,6 +74,7 @@ const serviceOf = (image: string) => ({
     template: {
       metadata: {
         annotations: {
+          ...answersAtAnyTime,
           'autoscaling.knative.dev/min-scale': '1',
           'autoscaling.knative.dev/max-scale': '1',
         },

@@ -9,6 +9,12 @@ const port = 8080
 // What answers has an answer by then; what streams is a Deployment, and may go on.
 const usualTimeout = 60
 
+/**
+ * What stands before a function would else now and then break off an answer to a request of which it has not yet seen the end: a refusal,
+ * or a quick one (Go issue 40747).
+ */
+export const answersAtAnyTime = { 'features.knative.dev/http-full-duplex': 'Enabled' }
+
 /** What runs a function: a Knative Service, or for what streams bytes a Deployment with a Service. */
 export const services = (functions: readonly Deployed[]): Manifest[] =>
   functions.flatMap((fn) => (isDeployment(fn) ? deployment(fn) : [knativeService(fn)]))
@@ -48,6 +54,7 @@ function knativeService(fn: Deployed): Manifest {
         metadata: {
           labels: labels(fn),
           annotations: {
+            ...answersAtAnyTime,
             'autoscaling.knative.dev/min-scale': textOf(fn, 'minScale', minScale),
             ...filledKeys(
               `include "knitfab.maxScale" (list $ "${fn.service}" "maxScale" ${maxScale})`,
