@@ -1,8 +1,6 @@
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { data } from '#shared/contracts/data.ts'
-import { knitOf } from '../demo/local-home.ts'
+import { clientOf, packageClient } from './client.ts'
 import {
   alternate,
   atMost,
@@ -25,17 +23,15 @@ const tag = 'bench:nothing'
 
 /** What all Pods of the release hold, and how long the client waits for an answer, when nothing has been asked for a while. */
 export async function atRest(bench: Bench, there: Installation): Promise<Finding[]> {
-  const folder = await bench.folder('client')
-  const { apiRoot, token, api } = there
-  writeFileSync(join(folder, 'knitprofile'), `apiRoot: ${apiRoot}\ntoken: ${token}\n`)
-  const home = { home: folder, apiRoot, wasRunning: true }
-  const knit = await knitOf(home, new AbortController().signal)
+  const { api } = there
+  const { knit } = await packageClient(await bench.folder('client'))
+  const client = clientOf(await bench.folder('client-world'), there)
   const held: Held[] = []
   const samples = await alternate(rounds, {
     find: async () => {
       await wait(pause)
       held.push(await heldBy(there))
-      return timed(() => knit('data', 'find', '--tag', tag))
+      return runFor(process.execPath, [knit, 'data', 'find', '--tag', tag], client)
     },
     request: () => timed(() => api.call(data.find, { tag: [tag] })),
     node: () => runFor(process.execPath, ['-e', '0']),

@@ -5,10 +5,9 @@ import { promisify } from 'node:util'
 import { stubOfTheWire } from '#shared/client/stub-of-the-wire.ts'
 import { sampleData, sampleRun } from '#shared/client/wire-samples.ts'
 import { bundleSize } from '#tests/support/bundle-size.ts'
-import { bundle } from '../../cli/bundle.ts'
 import { makeExecutable } from '../../cli/executable/make-executable.ts'
 import { here, whyNot } from '../../cli/executable/platform-node.ts'
-import { makePackage } from '../../cli/npm-package.ts'
+import { clientOf, packageClient } from './client.ts'
 import {
   alternate,
   atMost,
@@ -74,37 +73,25 @@ async function worldOf(bench: Bench): Promise<World> {
   const stub = await stubOfTheWire(() => ({ json: all }))
   bench.onEnd(() => stub[Symbol.asyncDispose]())
   const cwd = await bench.folder('client-world')
-  writeFileSync(join(cwd, '.knitprofile'), 'bench')
-  // As `knit init` writes it.
-  const store = { bench: { apiRoot: stub.apiRoot, cert: {} } }
-  writeFileSync(join(cwd, 'store'), `${JSON.stringify(store, null, 4)}\n`)
   const bareClient = join(cwd, 'bare.cjs')
   writeFileSync(
     bareClient,
     `require('node:http').get('${stub.apiRoot}/data', (answer) => answer.pipe(process.stdout))`,
   )
-  const env = {
-    PATH: process.env['PATH'],
-    HOME: cwd,
-    KNIT_PROFILE_STORE: join(cwd, 'store'),
-    NODE_COMPILE_CACHE: join(cwd, 'compiled'),
-  }
-  return { cwd, env, bareClient }
+  return { ...clientOf(cwd, stub), bareClient }
 }
 
 /** A form that `knit` comes in: the program that is started, with its first words. */
 type Form = { program: string; words: string[]; map: string }
 
 async function build(dist: string) {
-  const size = bundleSize(await bundle(dist, { sourcemap: true }))
+  const { built, knit, map } = await packageClient(dist)
   const folder = join(dist, 'executables')
   mkdirSync(folder)
-  await makePackage({ dist, folder: join(dist, 'npm') })
-  const map = join(dist, 'cli.cjs.map')
   return {
-    size,
+    size: bundleSize(built),
     executable: { program: await makeExecutable({ platform: here, dist, folder }), words: [], map },
-    package: { program: process.execPath, words: [join(dist, 'npm/cli/knit.cjs')], map },
+    package: { program: process.execPath, words: [knit], map },
   }
 }
 
