@@ -54,9 +54,15 @@ test.for([
   },
 )
 
-const warning = (reason: string, message: string): CoreV1Event =>
-  ({ type: 'Warning', reason, message, lastTimestamp: new Date(1) }) as CoreV1Event
-const next = { type: 'Normal', lastTimestamp: new Date(2) } as CoreV1Event
+const about = { metadata: {}, involvedObject: {} }
+const warning = (reason: string, message: string): CoreV1Event => ({
+  ...about,
+  type: 'Warning',
+  reason,
+  message,
+  lastTimestamp: new Date(1),
+})
+const next: CoreV1Event = { ...about, type: 'Normal', lastTimestamp: new Date(2) }
 const pod = (message?: string): V1Pod => ({
   status: {
     phase: 'Pending',

@@ -112,12 +112,13 @@ const soon = 2000
 export function stuck(job: V1Job, pods: readonly V1Pod[], now: number): V1Job | V1Pod | undefined {
   if (job.spec?.suspend) return undefined
   const [pod] = pods
+  const isLate = (since?: Date): boolean => now - (since?.getTime() ?? now) > soon
   // Who makes Pods says only afterwards that it has begun to.
-  if (!pod) return job.status?.startTime ? job : undefined
+  if (!pod) return isLate(job.status?.startTime) ? job : undefined
   const isPending = pods.every(({ status }) => status?.phase === 'Pending')
   const isExplained = pendingReason(pod, []) !== undefined && !waitsForClaims(pod)
   if (!isPending || isExplained) return undefined
-  return now - (pod.metadata?.creationTimestamp?.getTime() ?? 0) > soon ? pod : undefined
+  return isLate(pod.metadata?.creationTimestamp) ? pod : undefined
 }
 
 /** What we ask the API server about Jobs. */
