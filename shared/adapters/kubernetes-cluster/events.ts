@@ -24,6 +24,7 @@ const fieldSelector = ordinary.map((reason) => `reason!=${reason}`).join(',')
 const rest = 10
 
 type Told = { events: Promise<CoreV1Event[]>; until: number }
+// By client, each of which is for one namespace.
 const lastTold = new WeakMap<Api, Told>()
 
 /** What is told of something that does not begin; for a Pod that waits for claims, which itself does not know more, of the claims. */
