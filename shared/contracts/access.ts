@@ -4,7 +4,7 @@ import { resource, route } from './route.ts'
 
 /** Who is who. */
 export const access = resource('access', {
-  whoami: route({
+  whoami: route(() => ({
     method: 'get',
     path: '/api/whoami',
     summary: 'Show who you are signed in as, and what you may do.',
@@ -17,5 +17,5 @@ export const access = resource('access', {
       })
       .meta({ id: 'Principal' }),
     problems: [],
-  }),
+  })),
 })

@@ -17,7 +17,7 @@ const DeadEvents = z
 
 /** What operators look after. */
 export const admin = resource('admin', {
-  check: route({
+  check: route(() => ({
     method: 'get',
     path: '/api/admin/check',
     summary: 'Check that everything holds that must always hold.',
@@ -34,8 +34,8 @@ export const admin = resource('admin', {
     }),
     response: z.array(Check),
     problems: ['bad-request'],
-  }),
-  hooks: route({
+  })),
+  hooks: route(() => ({
     method: 'get',
     path: '/api/admin/hooks',
     summary: 'List calls of after-hooks, the newest first.',
@@ -50,8 +50,8 @@ export const admin = resource('admin', {
     }),
     response: z.array(HookDelivery),
     problems: ['bad-request'],
-  }),
-  garbage: route({
+  })),
+  garbage: route(() => ({
     method: 'get',
     path: '/api/admin/garbage',
     summary:
@@ -67,8 +67,8 @@ export const admin = resource('admin', {
     }),
     response: z.array(Garbage),
     problems: ['bad-request'],
-  }),
-  events: route({
+  })),
+  events: route(() => ({
     method: 'get',
     path: '/api/admin/events',
     summary:
@@ -84,8 +84,8 @@ export const admin = resource('admin', {
     }),
     response: z.array(RecordedEvent),
     problems: ['bad-request'],
-  }),
-  replay: route({
+  })),
+  replay: route(() => ({
     method: 'post',
     path: '/api/admin/events/replay',
     summary: 'Publish dead events again, all of them or none.',
@@ -95,8 +95,8 @@ export const admin = resource('admin', {
       .object({ replayed: z.int().describe('How many events were published again.') })
       .meta({ id: 'Replayed' }),
     problems: ['bad-request', 'too-large', 'event-not-found'],
-  }),
-  drop: route({
+  })),
+  drop: route(() => ({
     method: 'post',
     path: '/api/admin/events/drop',
     summary:
@@ -107,8 +107,8 @@ export const admin = resource('admin', {
       .object({ dropped: z.int().describe('How many events were forgotten.') })
       .meta({ id: 'Dropped' }),
     problems: ['bad-request', 'too-large', 'event-not-found'],
-  }),
-  audit: route({
+  })),
+  audit: route(() => ({
     method: 'get',
     path: '/api/admin/audit',
     summary: 'List who has changed what, and who was not allowed to, the newest first.',
@@ -122,5 +122,5 @@ export const admin = resource('admin', {
     }),
     response: z.array(AuditEntry),
     problems: ['bad-request'],
-  }),
+  })),
 })

@@ -4,7 +4,7 @@ import { resource, route } from './route.ts'
 
 /** How to sign in. */
 export const auth = resource('auth', {
-  show: route({
+  show: route(() => ({
     method: 'get',
     path: '/api/auth',
     summary: 'Say how to sign in here, besides with tokens of our own.',
@@ -14,5 +14,5 @@ export const auth = resource('auth', {
       .object({ oidc: OidcClient.optional().describe('With a provider of OpenID Connect.') })
       .meta({ id: 'SignIn' }),
     problems: [],
-  }),
+  })),
 })

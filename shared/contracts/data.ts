@@ -53,7 +53,7 @@ export const windowQuery = {
 }
 
 export const data = resource('data', {
-  find: route({
+  find: route(() => ({
     method: 'get',
     path: '/api/data',
     summary: 'Find data by tags and time.',
@@ -65,8 +65,8 @@ export const data = resource('data', {
     }),
     response: z.array(DataDetail),
     problems: ['bad-request'],
-  }),
-  push: route({
+  })),
+  push: route(() => ({
     method: 'post',
     path: '/api/data',
     summary: 'Upload a directory as data, with tags.',
@@ -102,8 +102,8 @@ export const data = resource('data', {
       'upload-lost',
       'storage-full',
     ],
-  }),
-  pull: route({
+  })),
+  pull: route(() => ({
     method: 'get',
     path: '/api/data/:knitId',
     summary: 'Download data as an archive.',
@@ -130,8 +130,8 @@ export const data = resource('data', {
       },
     },
     problems: ['data-not-found', 'data-changed', 'volume-unreachable', 'storage-full'],
-  }),
-  show: route({
+  })),
+  show: route(() => ({
     method: 'get',
     path: '/api/data/:knitId/metadata',
     summary: 'Show one data: its tags, what made it, what reads it, and the room it takes.',
@@ -139,8 +139,8 @@ export const data = resource('data', {
     params,
     response: DataDetail,
     problems: ['data-not-found'],
-  }),
-  ls: route({
+  })),
+  ls: route(() => ({
     method: 'get',
     path: '/api/data/:knitId/files',
     summary: 'List the files of data.',
@@ -167,8 +167,8 @@ export const data = resource('data', {
       'volume-unreachable',
       'storage-full',
     ],
-  }),
-  cat: route({
+  })),
+  cat: route(() => ({
     method: 'get',
     path: '/api/data/:knitId/file',
     summary: 'Read one file of data.',
@@ -206,8 +206,8 @@ export const data = resource('data', {
       'volume-unreachable',
       'storage-full',
     ],
-  }),
-  tag: route({
+  })),
+  tag: route(() => ({
     method: 'put',
     path: '/api/data/:knitId',
     summary: 'Change the tags of data.',
@@ -218,5 +218,5 @@ export const data = resource('data', {
     response: DataDetail,
     problems: ['bad-request', 'bad-tag-change', 'too-large', 'data-not-found'],
     reasons: { 'bad-request': 'format error', 'data-not-found': 'correspontind data is missing' },
-  }),
+  })),
 })

@@ -4,7 +4,7 @@ import { KnitId, PlanId, RunId } from '#shared/domain/ids.ts'
 import { resource, route } from './route.ts'
 
 export const explain = resource('explain', {
-  show: route({
+  show: route(() => ({
     method: 'get',
     path: '/api/explain',
     summary:
@@ -17,5 +17,5 @@ export const explain = resource('explain', {
     }),
     response: Explanation,
     problems: ['bad-request', 'plan-not-found', 'data-not-found', 'run-not-found'],
-  }),
+  })),
 })

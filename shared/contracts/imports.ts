@@ -3,7 +3,7 @@ import { resource, route } from './route.ts'
 
 /** Data whose volume somebody else makes. */
 export const imports = resource('imports', {
-  begin: route({
+  begin: route(() => ({
     method: 'post',
     path: '/api/backend/data/import/begin',
     summary:
@@ -11,8 +11,8 @@ export const imports = resource('imports', {
     role: 'user',
     response: 'application/jwt',
     problems: [],
-  }),
-  end: route({
+  })),
+  end: route(() => ({
     method: 'post',
     path: '/api/backend/data/import/end',
     summary: 'End an import, whose volume is there now, by its token: it becomes data.',
@@ -27,5 +27,5 @@ export const imports = resource('imports', {
       'import-missing',
       'import-over',
     ],
-  }),
+  })),
 })

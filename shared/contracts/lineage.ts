@@ -4,7 +4,7 @@ import { directions, Lineage } from '#shared/domain/lineage.ts'
 import { resource, route } from './route.ts'
 
 export const lineage = resource('lineage', {
-  show: route({
+  show: route(() => ({
     method: 'get',
     path: '/api/lineage/:id',
     summary: 'Show what a data or a run came from, and what came of it.',
@@ -35,5 +35,5 @@ export const lineage = resource('lineage', {
     response: Lineage,
     also: 'text/vnd.graphviz',
     problems: ['bad-request', 'thing-not-found'],
-  }),
+  })),
 })

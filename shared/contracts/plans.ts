@@ -15,7 +15,7 @@ import { resource, route } from './route.ts'
 const params = z.object({ planId: PlanId.describe('Id of the plan.') })
 
 export const plans = resource('plans', {
-  find: route({
+  find: route(() => ({
     method: 'get',
     path: '/api/plans',
     summary: 'Find plans.',
@@ -48,8 +48,8 @@ export const plans = resource('plans', {
     }),
     response: z.array(PlanDetail),
     problems: ['bad-request'],
-  }),
-  apply: route({
+  })),
+  apply: route(() => ({
     method: 'post',
     path: '/api/plans',
     summary: 'Register a plan.',
@@ -65,8 +65,8 @@ export const plans = resource('plans', {
     body: PlanSpec,
     response: PlanDetail,
     problems: ['bad-request', 'too-large', 'plan-equivalent', 'plan-cycle'],
-  }),
-  show: route({
+  })),
+  show: route(() => ({
     method: 'get',
     path: '/api/plans/:planId',
     summary: 'Show one plan.',
@@ -74,8 +74,8 @@ export const plans = resource('plans', {
     params,
     response: PlanDetail,
     problems: ['plan-not-found'],
-  }),
-  usage: route({
+  })),
+  usage: route(() => ({
     method: 'get',
     path: '/api/plans/:planId/usage',
     summary: 'Show how much room it takes what runs of a plan have written.',
@@ -83,8 +83,8 @@ export const plans = resource('plans', {
     params,
     response: PlanUsage,
     problems: ['plan-not-found'],
-  }),
-  activate: route({
+  })),
+  activate: route(() => ({
     method: 'put',
     path: '/api/plans/:planId/active',
     summary: 'Activate a plan: its held runs go on.',
@@ -101,8 +101,8 @@ export const plans = resource('plans', {
     }),
     response: PlanDetail,
     problems: ['bad-request', 'plan-not-found'],
-  }),
-  deactivate: route({
+  })),
+  deactivate: route(() => ({
     method: 'delete',
     path: '/api/plans/:planId/active',
     summary: 'Deactivate a plan: its waiting runs are held.',
@@ -110,8 +110,8 @@ export const plans = resource('plans', {
     params,
     response: PlanDetail,
     problems: ['plan-not-found'],
-  }),
-  resource: route({
+  })),
+  resource: route(() => ({
     method: 'put',
     path: '/api/plans/:planId/resources',
     summary: 'Change what each run of a plan may use, from the next one that begins on.',
@@ -120,8 +120,8 @@ export const plans = resource('plans', {
     body: ResourceLimitChange,
     response: PlanDetail,
     problems: ['bad-request', 'too-large', 'plan-not-found'],
-  }),
-  annotate: route({
+  })),
+  annotate: route(() => ({
     method: 'put',
     path: '/api/plans/:planId/annotations',
     summary: 'Change the annotations of a plan.',
@@ -130,8 +130,8 @@ export const plans = resource('plans', {
     body: AnnotationChange,
     response: PlanDetail,
     problems: ['bad-request', 'too-large', 'plan-not-found'],
-  }),
-  setaccount: route({
+  })),
+  setaccount: route(() => ({
     method: 'put',
     path: '/api/plans/:planId/serviceaccount',
     summary: 'Say which service account runs of a plan have, from the next one that begins on.',
@@ -140,8 +140,8 @@ export const plans = resource('plans', {
     body: SetServiceAccount,
     response: PlanDetail,
     problems: ['bad-request', 'too-large', 'plan-not-found'],
-  }),
-  unsetaccount: route({
+  })),
+  unsetaccount: route(() => ({
     method: 'delete',
     path: '/api/plans/:planId/serviceaccount',
     summary: 'Give runs of a plan the usual service account again.',
@@ -149,5 +149,5 @@ export const plans = resource('plans', {
     params,
     response: PlanDetail,
     problems: ['plan-not-found'],
-  }),
+  })),
 })

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import * as z from 'zod'
 import { data, windowQuery } from './data.ts'
 import { plans } from './plans.ts'
@@ -6,17 +6,30 @@ import { Problem, problems } from './problems.ts'
 import { commaList, resource, route, routeFolder } from './route.ts'
 import { runs } from './runs.ts'
 
+const show = route(() => ({
+  method: 'get',
+  path: '/api/things',
+  summary: '',
+  role: 'viewer',
+  response: z.string(),
+  problems: [],
+}))
+
 test('a route is called resource.verb, and its folder and service after that', () => {
-  const show = route({
-    method: 'get',
+  expect(resource('things', { show }).show).toMatchObject({
     path: '/api/things',
-    summary: '',
-    role: 'viewer',
-    response: z.string(),
-    problems: [],
+    name: 'things.show',
   })
-  expect(resource('things', { show }).show).toEqual({ ...show, name: 'things.show' })
   expect(routeFolder({ name: 'things.show' })).toBe('things-show')
+})
+
+test('a route is made once, and not before somebody asks for it', () => {
+  const spec = vi.fn(show)
+  const things = resource('things', { show: spec })
+  expect(Object.keys(things)).toEqual(['show'])
+  expect(spec).not.toHaveBeenCalled()
+  expect(things.show).toBe(things.show)
+  expect(spec).toHaveBeenCalledOnce()
 })
 
 test('a list separated by commas has every element, and an empty one is checked like others', () => {

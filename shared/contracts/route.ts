@@ -52,18 +52,19 @@ export type MediaType = `${string}/${string}`
 export type Route<S extends RouteSpec = RouteSpec> = S & { name: string }
 
 /** Keeps the exact type of a route while it is checked. */
-export const route = <const S extends RouteSpec>(spec: S): S => spec
+export const route = <const S extends RouteSpec>(spec: () => S): (() => S) => spec
 
-/** The routes of one resource, each with its name. */
-export function resource<const R extends Record<string, RouteSpec>>(
-  name: string,
-  specs: R,
-): { [K in keyof R]: Route<R[K]> } {
-  const named = Object.entries(specs).map(([verb, spec]) => [
-    verb,
-    { ...spec, name: `${name}.${verb}` },
-  ])
-  return Object.fromEntries(named) as { [K in keyof R]: Route<R[K]> }
+type Specs = Record<string, () => RouteSpec>
+type Routes<R extends Specs> = { readonly [K in keyof R]: Route<ReturnType<R[K]>> }
+
+/** The routes of one resource, each with its name. One is made when it is first asked for, as schemas take time to make. */
+export function resource<const R extends Specs>(name: string, specs: R): Routes<R> {
+  const routes = Object.entries(specs).map(([verb, spec]) => {
+    let made: Route | undefined
+    const get = () => (made ??= { ...spec(), name: `${name}.${verb}` })
+    return [verb, { get, enumerable: true }] as const
+  })
+  return Object.defineProperties({} as Routes<R>, Object.fromEntries(routes))
 }
 
 /** What a caller puts in a request that changes something, to ask again when the answer was lost: done once, answered alike. */

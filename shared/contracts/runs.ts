@@ -21,7 +21,7 @@ const againstDropping = [
 ] as const
 
 export const runs = resource('runs', {
-  find: route({
+  find: route(() => ({
     method: 'get',
     path: '/api/runs',
     summary: 'Find runs.',
@@ -47,8 +47,8 @@ export const runs = resource('runs', {
     }),
     response: z.array(RunDetail),
     problems: ['bad-request'],
-  }),
-  show: route({
+  })),
+  show: route(() => ({
     method: 'get',
     path: '/api/runs/:runId',
     summary: 'Show one run.',
@@ -56,8 +56,8 @@ export const runs = resource('runs', {
     params,
     response: RunDetail,
     problems: ['run-not-found'],
-  }),
-  history: route({
+  })),
+  history: route(() => ({
     method: 'get',
     path: '/api/runs/:runId/history',
     summary: 'Show everything that has happened to a run, and how long each part took.',
@@ -65,8 +65,8 @@ export const runs = resource('runs', {
     params,
     response: RunHistory,
     problems: ['run-not-found'],
-  }),
-  log: route({
+  })),
+  log: route(() => ({
     method: 'get',
     path: '/api/runs/:runId/log',
     summary: 'Read, or follow, the log of a run.',
@@ -87,8 +87,8 @@ export const runs = resource('runs', {
       'volume-unreachable',
       'storage-full',
     ],
-  }),
-  abort: route({
+  })),
+  abort: route(() => ({
     method: 'put',
     path: '/api/runs/:runId/abort',
     summary: 'Stop a run; it fails.',
@@ -96,8 +96,8 @@ export const runs = resource('runs', {
     params,
     response: RunDetail,
     problems: ['run-not-found', 'move-prohibited'],
-  }),
-  tearoff: route({
+  })),
+  tearoff: route(() => ({
     method: 'put',
     path: '/api/runs/:runId/tearoff',
     summary: 'Stop a run; it is done with what it has written so far.',
@@ -105,8 +105,8 @@ export const runs = resource('runs', {
     params,
     response: RunDetail,
     problems: ['run-not-found', 'move-prohibited', 'abort-instead'],
-  }),
-  retry: route({
+  })),
+  retry: route(() => ({
     method: 'put',
     path: '/api/runs/:runId/retry',
     summary: 'Execute a finished run once more; what it had written is deleted.',
@@ -114,8 +114,8 @@ export const runs = resource('runs', {
     params,
     response: z.void(),
     problems: [...againstDropping, 'move-prohibited'],
-  }),
-  delete: route({
+  })),
+  delete: route(() => ({
     method: 'delete',
     path: '/api/runs/:runId',
     summary: 'Delete a finished run with what it has written; its inputs are never combined again.',
@@ -124,5 +124,5 @@ export const runs = resource('runs', {
     response: z.void(),
     status: 204,
     problems: againstDropping,
-  }),
+  })),
 })

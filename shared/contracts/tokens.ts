@@ -6,7 +6,7 @@ import { resource, route } from './route.ts'
 
 /** Tokens to sign in with. */
 export const tokens = resource('tokens', {
-  create: route({
+  create: route(() => ({
     method: 'post',
     path: '/api/admin/tokens',
     summary: 'Make a token to sign in with. Its secret is in the answer, and nowhere else.',
@@ -18,8 +18,8 @@ export const tokens = resource('tokens', {
       secret: z.string().describe('What is sent as `Authorization: Bearer SECRET`.'),
     }).meta({ id: 'NewToken' }),
     problems: ['bad-request', 'too-large', 'token-name-taken'],
-  }),
-  list: route({
+  })),
+  list: route(() => ({
     method: 'get',
     path: '/api/admin/tokens',
     summary: 'List tokens, the newest first, also those that cannot be used any more.',
@@ -27,8 +27,8 @@ export const tokens = resource('tokens', {
     query: z.object({ limit }),
     response: z.array(Token),
     problems: ['bad-request'],
-  }),
-  revoke: route({
+  })),
+  revoke: route(() => ({
     method: 'delete',
     path: '/api/admin/tokens/:name',
     summary: 'Revoke a token: within 5 seconds nobody signs in with it, for good.',
@@ -37,5 +37,5 @@ export const tokens = resource('tokens', {
     response: z.void(),
     status: 204,
     problems: ['token-not-found'],
-  }),
+  })),
 })

@@ -3,7 +3,7 @@ import { runStatuses } from '#shared/domain/run-states.ts'
 import { commaList, resource, route } from './route.ts'
 
 export const events = resource('events', {
-  watch: route({
+  watch: route(() => ({
     method: 'get',
     path: '/api/events',
     summary:
@@ -25,5 +25,5 @@ export const events = resource('events', {
     response: 'text/event-stream',
     answers: { 200: { headers: { 'Cache-Control': '`no-store`: it is never told again.' } } },
     problems: ['bad-request'],
-  }),
+  })),
 })

@@ -11,14 +11,14 @@ import { jsonText } from './respond.ts'
 type Thing = { id: string; text: string }
 
 const { find } = resource('things', {
-  find: route({
+  find: route(() => ({
     method: 'get',
     path: '/api/things',
     summary: 'Find things.',
     role: 'viewer',
     response: z.array(z.object({ id: z.string(), text: z.string() })),
     problems: [],
-  }),
+  })),
 })
 
 /** So many things, and who asks for them: `show` may leave some out, or fail; `pages` are those it was asked for. */
