@@ -6,9 +6,7 @@ export function bundleSize({ inputs, outputs }: Metafile): { eager: number; late
   for (const file of found)
     for (const { path, kind } of inputs[file]?.imports ?? [])
       if (kind !== 'dynamic-import') found.add(path)
-  const sizes = Object.entries(
-    Object.values(outputs).find(({ entryPoint }) => entryPoint)?.inputs ?? {},
-  )
+  const sizes = Object.values(outputs).flatMap((part) => Object.entries(part.inputs))
   const sum = (isEager: boolean) =>
     sizes
       .filter(([file]) => found.has(file) === isEager)
