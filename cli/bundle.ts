@@ -3,14 +3,16 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { build, transform, type OutputFile, type Plugin } from 'esbuild'
 import yaml from 'yaml'
+import type { Command } from './command.ts'
 import { licensesOf } from './licenses.ts'
+import { root } from './root.ts'
 
 /**
  * Makes the command line one file, `cli.cjs`, with the licences of all there is in it beside it; tells what it is made of.
  *
  * It is CommonJS: a module of Node is then loaded where it is first needed and not before all else, and an executable takes it.
  * Its parts, of which a command needs few, are functions: V8 compiles nothing of one that is not called, and keeps nothing of it. The
- * last line is the digest of all before: whoever keeps what was compiled of it knows by that what it was.
+ * last line is for whoever keeps what was compiled of it: which commands have others below them, and the digest of all before.
  */
 export async function bundle(dist: string, { sourcemap = false } = {}) {
   const { metafile, outputFiles } = await build({
@@ -35,10 +37,17 @@ export async function bundle(dist: string, { sourcemap = false } = {}) {
   const { text, map } = joined(parts)
   const digest = createHash('sha256').update(text).digest('hex')
   mkdirSync(dist, { recursive: true })
-  writeFileSync(join(dist, 'cli.cjs'), `${text}// ${digest}\n`)
+  writeFileSync(join(dist, 'cli.cjs'), `${text}// ${(await groupsOf(root)).join(' ')} ${digest}\n`)
   if (sourcemap) writeFileSync(join(dist, 'cli.cjs.map'), JSON.stringify(map))
   writeFileSync(join(dist, 'licenses.txt'), licensesOf(join(import.meta.dirname, '..')))
   return metafile
+}
+
+async function groupsOf({ subCommands = {} }: Command): Promise<string[]> {
+  const all = Object.entries(subCommands).map(async ([name, load]) =>
+    (await load()).subCommands ? [name] : [],
+  )
+  return (await Promise.all(all)).flat()
 }
 
 type Part = { name: string; code: string; map: string }

@@ -14,7 +14,7 @@ const closing = Buffer.from('\n})')
  * @param {(kind: string, compiled: Buffer) => void} [memory.keep]
  */
 exports.runBundle = ({ file, source }, { compiledFor, keep } = {}) => {
-  const kind = kindOf(process.argv.slice(2))
+  const kind = kindOf(process.argv.slice(2), groupsIn(source))
   const cachedData = compiledFor?.(kind)
   // Put together before: V8 would make another text of several.
   const program = new Script(Buffer.concat([opening, source, closing]).latin1Slice(), {
@@ -30,5 +30,26 @@ exports.runBundle = ({ file, source }, { compiledFor, keep } = {}) => {
   program.runInThisContext()(require, dirname(file))
 }
 
-/** Those that need about the same: help, or what begins with the same word. */
-const kindOf = (words) => words.find((word) => /^(--help|-h)$/.test(word)) ?? words[0] ?? '--help'
+/**
+ * Those that need about the same: help, or a command, which below a group is called by two words.
+ *
+ * @param {string[]} words
+ * @param {string[]} groups
+ */
+function kindOf(words, groups) {
+  const [help] = words.filter((word) => /^(--help|-h)$/.test(word))
+  const [first = '--help', second] = words
+  return help ?? (groups.includes(first) && second ? `${first} ${second}` : first)
+}
+
+/**
+ * The last line has the commands with others below them, and the digest of the rest.
+ *
+ * @param {Buffer} source
+ */
+const groupsIn = (source) =>
+  source
+    .subarray(source.lastIndexOf('\n', -2) + 1)
+    .latin1Slice()
+    .split(' ')
+    .slice(1, -1)

@@ -25,7 +25,7 @@ function installed(kept: string, program: string) {
   for (const name of ['knit.cjs', 'own-node.cjs', 'run-bundle.cjs', 'start-bundle.cjs'])
     copyFileSync(join(import.meta.dirname, name), join(dir, 'cli', name))
   const digest = createHash('sha256').update(program).digest('hex')
-  writeFileSync(join(dir, 'dist/cli.cjs'), `${program}// ${digest}\n`)
+  writeFileSync(join(dir, 'dist/cli.cjs'), `${program}// data run ${digest}\n`)
   const words = ['--import', witness, join(dir, 'cli/knit.cjs')]
   return (line: string, env = {}) => {
     const { stdout, stderr } = spawnSync(process.execPath, [...words, ...line.split(' ')], {
@@ -43,12 +43,14 @@ const filesIn = (kept: string): string[] =>
 
 const program = `console.log('one')\n`
 
-test('what V8 has compiled is kept for the next command line that begins so', () => {
+test('what V8 has compiled is kept for the next command line of the same command', () => {
   const kept = tempDir()
   const knit = installed(kept, program)
   expect(knit('data find')).toBe('one\nnone\n')
-  expect(knit('data push set')).toBe('one\ntaken\n')
-  expect(knit('run find')).toBe('one\nnone\n')
+  expect(knit('data find --tag a:b')).toBe('one\ntaken\n')
+  expect(knit('data push set')).toBe('one\nnone\n')
+  expect(knit('init profile')).toBe('one\nnone\n')
+  expect(knit('init another')).toBe('one\ntaken\n')
   expect(knit('data find --help')).toBe('one\nnone\n')
   expect(knit('run --help')).toBe('one\ntaken\n')
 })

@@ -111,10 +111,11 @@ test('what is evaluated before a command is known is at most 30 KB of the bundle
   expect(later).toBeGreaterThan(eager)
 })
 
-test('the last line of the bundle is the digest of the rest', async () => {
+test('the last line of the bundle has the groups of commands, and the digest of the rest', async () => {
   const dir = tempDir()
   await bundle(dir)
   const text = readFileSync(join(dir, 'cli.cjs'), 'utf8')
-  const [, rest = '', digest] = /^(.*\n)\/\/ (\w+)\n$/s.exec(text) ?? []
+  const [, rest = '', groups, digest] = /^(.*\n)\/\/ (.*) (\w+)\n$/s.exec(text) ?? []
+  expect(groups).toBe('data plan run admin profile local')
   expect(createHash('sha256').update(rest).digest('hex')).toBe(digest)
 })

@@ -9,6 +9,6 @@ const all = getAssetKeys()
 const bytesOf = (name) => (all.includes(name) ? Buffer.from(getRawAsset(name)) : undefined)
 
 // Most commands need what one does that asks a server.
-const compiledFor = (kind) => bytesOf(`compiled/${kind}`) ?? bytesOf('compiled/data')
+const compiledFor = (kind) => bytesOf(`compiled/${kind}`) ?? bytesOf('compiled/data find')
 
 runBundle({ file: join(__dirname, 'cli.cjs'), source: bytesOf('cli.cjs') }, { compiledFor })

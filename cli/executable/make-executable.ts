@@ -87,7 +87,9 @@ async function compiled(draft: string, { dist, maker }: Omit<Parts, 'platform'>)
   const files = await readdir(kept, { recursive: true })
   const assets = files.flatMap((file) => {
     const [, kind] = /knit-\w+-(.+)$/.exec(file) ?? []
-    return kind === undefined ? [] : [[`compiled/${kind}`, join(kept, file)] as const]
+    return kind === undefined
+      ? []
+      : [[`compiled/${decodeURIComponent(kind)}`, join(kept, file)] as const]
   })
   return Object.fromEntries(assets)
 }
