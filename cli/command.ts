@@ -1,6 +1,7 @@
-import { defineCommand, type CommandDef } from 'citty'
 import type { Args, Values } from './arg.ts'
 import type { Context } from './context.ts'
+
+type ExitCode = number | void
 
 type Definition<A extends Args> = {
   /** One sentence for the help, unless the group that lists it has one. */
@@ -9,12 +10,13 @@ type Definition<A extends Args> = {
   /** Command lines as people would type them. */
   examples?: readonly string[]
   /** Answers the exit code where that is another than 0. */
-  run(args: Values<A>, ctx: Context): Promise<number | void> | number | void
+  run(args: Values<A>, ctx: Context): Promise<ExitCode> | ExitCode
 }
 
-export type Command = Omit<CommandDef, 'args' | 'meta' | 'subCommands'> & {
+export type Command = {
   meta?: { description?: string }
   args?: Args
+  run?(args: Values<Args>, ctx: Context): Promise<ExitCode> | ExitCode
   examples?: readonly string[]
   /** The last line of its help. */
   footer?: string
@@ -23,14 +25,10 @@ export type Command = Omit<CommandDef, 'args' | 'meta' | 'subCommands'> & {
   abouts?: Record<string, string>
 }
 
-export const command = <A extends Args>({ about, args, examples, run }: Definition<A>): Command => {
-  const defined = defineCommand({
-    meta: { description: about },
-    args,
-    run: (given) => run(given.args as Values<A>, given.data as Context),
-  })
-  return { ...defined, examples } as Command
-}
+export const command = <A extends Args>({ about, ...defined }: Definition<A>): Command => ({
+  ...defined,
+  meta: { description: about },
+})
 
 type Load = () => Promise<{ default: Command }>
 type Loads = Record<string, Load | [about: string, load: Load]>

@@ -1,4 +1,3 @@
-import type { CommandContext } from 'citty'
 import { shellLine } from '#shared/domain/shell.ts'
 import { globalArgs } from './arg.ts'
 import { inColour } from './colour.ts'
@@ -9,7 +8,6 @@ import type { Doing } from './explain.ts'
 import type { Extension } from './extensions.ts'
 import { Interrupted, UsageError } from './failure.ts'
 import { asksForHelp, firstPositional, parse, positionalsOf } from './parse.ts'
-import { helpOf } from './usage.ts'
 
 /** A command, its full name, and the words behind that name; an extension stands for a command we do not have. */
 type Found = { command: Command; name: string; words: string[]; extension?: Extension }
@@ -90,15 +88,13 @@ async function runFound(found: Found, root: Command, world: World): Promise<numb
     await showHelp(found, world)
     return 2
   }
-  const ctx = { ...world, root, name, flags: args }
-  const given = { args, rawArgs: words, cmd: command, data: ctx } as unknown as CommandContext
-  return (await command.run?.(given)) ?? 0
+  return (await command.run?.(args, { ...world, root, name, flags: args })) ?? 0
 }
 
 /** The root tells of extensions, too. */
 async function showHelp({ command, name }: Found, world: World): Promise<void> {
   const colour = inColour(world.stderr, world.env)
-  const { asCalled } = await asRead()
+  const [{ helpOf }, { asCalled }] = await Promise.all([import('./usage.ts'), asRead()])
   const look = { colour, called: (line: string) => asCalled(line, world) }
   const write = async (shown: Command) => world.stderr.write(await helpOf(shown, name, look))
   if (name !== 'knit') return void (await write(command))
