@@ -1,4 +1,4 @@
-import { accessSync, constants, readdirSync } from 'node:fs'
+import { accessSync, constants, readdirSync, realpathSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 import type { Command } from './command.ts'
 import type { World } from './context.ts'
@@ -12,10 +12,23 @@ const pattern = /^knit-(.+?)(\.(exe|bat|cmd|com))?$/i
 /** Every extension there is; of one name the first on the PATH counts. */
 export function extensions({ env, cwd }: Pick<World, 'env' | 'cwd'>): Extension[] {
   const found = new Map<string, Extension>()
-  for (const dir of env['PATH']?.split(delimiter) ?? [])
-    for (const extension of extensionsIn(resolve(cwd, dir)))
+  const dirs = env['PATH']?.split(delimiter).map((dir) => resolve(cwd, dir)) ?? []
+  for (const dir of firstOfEach(dirs))
+    for (const extension of extensionsIn(dir))
       if (!found.has(extension.name)) found.set(extension.name, extension)
   return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+/** Directories without other names of them: `/bin` is mostly one of `/usr/bin`, and it takes a while to read the names of all programs. */
+const firstOfEach = (dirs: readonly string[]): string[] =>
+  [...Map.groupBy(dirs, realPath).values()].flatMap((same) => same.slice(0, 1))
+
+function realPath(dir: string): string {
+  try {
+    return realpathSync.native(dir)
+  } catch {
+    return dir
+  }
 }
 
 function extensionsIn(dir: string): Extension[] {
