@@ -151,13 +151,15 @@ test('the help of data lineage', async () => {
 
     OPTIONS
 
-              -u, --upstream    Only upstream: what it comes from.
-            -d, --downstream    Only downstream: what came of it.
-      -n, --numbers=<NUMBER>    How many steps to go, or "all". (Default: 3)
+                -u, --upstream    Only upstream: what it comes from.
+              -d, --downstream    Only downstream: what came of it.
+        -n, --numbers=<NUMBER>    How many steps to go, or "all". (Default: 3)
+      --output=<dot|json|yaml>    dot for Graphviz; json or yaml for programs: data, runs and what leads where. (Default: dot)
 
     EXAMPLES
 
-      knit data lineage KNIT_ID --numbers all | dot -Tsvg > lineage.svg"
+      knit data lineage KNIT_ID --numbers all | dot -Tsvg > lineage.svg
+      knit data lineage KNIT_ID --upstream --output json"
   `)
 })
 

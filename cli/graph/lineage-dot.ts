@@ -1,6 +1,4 @@
-import type { DataDetail } from '#shared/domain/data.ts'
 import { quoted } from '#shared/domain/dot.ts'
-import type { RunDetail } from '#shared/domain/run.ts'
 import type { RunStatus } from '#shared/domain/run-states.ts'
 import type { Tag } from '#shared/domain/tag.ts'
 import { localTime } from '../formats.ts'
@@ -15,7 +13,7 @@ import {
   small,
   tableNode,
 } from './dot.ts'
-import type { LineageEdge, LineageGraph, LineageNode } from './lineage.ts'
+import type { LineageData, LineageEdge, LineageGraph, LineageNode, LineageRun } from './lineage.ts'
 
 const green = '#1c9930'
 const orange = '#FFA500'
@@ -43,7 +41,7 @@ function edgeLine({ from, to, label }: LineageEdge): string {
   return `  ${quoted(nodeId(from))} -> ${quoted(nodeId(to))}${look};`
 }
 
-function dataNode({ knitId, tags }: DataDetail, highlighted: boolean): string {
+function dataNode({ knitId, tags }: LineageData, highlighted: boolean): string {
   const parsed = tags.map(splitTag)
   const facts = parsed.flatMap(systemFact)
   const own = parsed.filter(({ key }) => !systemKeys.has(key))
@@ -76,7 +74,7 @@ const statusColours: Partial<Record<RunStatus, string>> = {
   failed: 'red',
 }
 
-function runNode({ runId, status, updatedAt, plan }: RunDetail): string {
+function runNode({ runId, status, updatedAt, plan }: LineageRun): string {
   const colour = statusColours[status]
   const id = cell({ content: escaped(`id: ${runId}`), background: '#FFFFFF' })
   const what = plan.image === undefined ? (plan.name ?? '') : `image = ${plan.image}`

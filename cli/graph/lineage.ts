@@ -2,10 +2,25 @@ import type { DataDetail } from '#shared/domain/data.ts'
 import type { RunDetail } from '#shared/domain/run.ts'
 import { walk, type Reach } from './direction.ts'
 
+/** As much of data as a lineage shows, and goes on by; it may be unknown who made them. */
+export type LineageData = Pick<DataDetail, 'knitId' | 'tags'> & {
+  upstream?: Maker
+  downstreams: { run: { runId: string }; mountpoint: { path: string } }[]
+}
+type Maker = { run: { runId: string }; mountpoint?: { path: string } | undefined }
+
+/** As much of a run. */
+export type LineageRun = Pick<RunDetail, 'runId' | 'status' | 'updatedAt' | 'plan'> & {
+  inputs: Point[]
+  outputs: Point[]
+  log: { knitId: string } | null
+}
+type Point = { path: string; knitId: string }
+
 /** Where data and runs are looked up; undefined is what cannot be found. */
 export type LineageSource = {
-  data(knitId: string): Promise<DataDetail | undefined>
-  run(runId: string): Promise<RunDetail | undefined>
+  data(knitId: string): Promise<LineageData | undefined>
+  run(runId: string): Promise<LineageRun | undefined>
 }
 
 export type LineageNode = { kind: 'data' | 'run' | 'root'; id: string }
@@ -14,8 +29,8 @@ export type LineageEdge = { from: LineageNode; to: LineageNode; label?: string }
 /** In the order of discovery. Data and runs that could not be found are there without detail. */
 export type LineageGraph = {
   start: string
-  data: Map<string, DataDetail | undefined>
-  runs: Map<string, RunDetail | undefined>
+  data: Map<string, LineageData | undefined>
+  runs: Map<string, LineageRun | undefined>
   roots: string[]
   edges: LineageEdge[]
 }
@@ -34,7 +49,7 @@ export async function traceLineage(
   return graph
 
   async function stepUp(level: string[]): Promise<string[]> {
-    const makers = level.flatMap((id) => graph.data.get(id)?.upstream.run.runId ?? [])
+    const makers = level.flatMap((id) => graph.data.get(id)?.upstream?.run.runId ?? [])
     const runs = await newRuns(makers)
     await addData(runs.flatMap((run) => [...writtenBy(run), ...readBy(run)]))
     for (const run of runs) addEdges([...writes(run), ...reads(run)])
@@ -49,7 +64,7 @@ export async function traceLineage(
     return runs.flatMap(writtenBy)
   }
 
-  async function newRuns(ids: string[]): Promise<RunDetail[]> {
+  async function newRuns(ids: string[]): Promise<LineageRun[]> {
     const unknown = [...new Set(ids)].filter((id) => !graph.runs.has(id))
     const found = await Promise.all(unknown.map(source.run))
     for (const [index, id] of unknown.entries()) graph.runs.set(id, found[index])
@@ -66,7 +81,7 @@ export async function traceLineage(
     graph.edges.push(...edges)
   }
 
-  function reads(run: RunDetail): LineageEdge[] {
+  function reads(run: LineageRun): LineageEdge[] {
     const to = runNode(run.runId)
     if (run.inputs.length > 0)
       return existing(run.inputs).map(({ knitId, path }) => ({
@@ -80,7 +95,7 @@ export async function traceLineage(
   }
 }
 
-function writes(run: RunDetail): LineageEdge[] {
+function writes(run: LineageRun): LineageEdge[] {
   const from = runNode(run.runId)
   const written = [...run.outputs, ...(run.log ? [{ ...run.log, path: '(log)' }] : [])]
   return existing(written).map(({ knitId, path }) => ({ from, to: dataNode(knitId), label: path }))
@@ -92,7 +107,7 @@ function edgesOfMissingRuns({ data, runs }: LineageGraph): LineageEdge[] {
   return [...data.values()].flatMap((detail) => {
     if (!detail) return []
     const { knitId, upstream, downstreams } = detail
-    const made = [upstream].map(({ run, mountpoint }) => ({
+    const made = (upstream ? [upstream] : []).map(({ run, mountpoint }) => ({
       from: runNode(run.runId),
       to: dataNode(knitId),
       label: mountpoint?.path ?? '(log)',
@@ -112,9 +127,9 @@ function edgesOfMissingRuns({ data, runs }: LineageGraph): LineageEdge[] {
 const dataNode = (id: string): LineageNode => ({ kind: 'data', id })
 const runNode = (id: string): LineageNode => ({ kind: 'run', id })
 
-const readBy = (run: RunDetail): string[] => existing(run.inputs).map(({ knitId }) => knitId)
+const readBy = (run: LineageRun): string[] => existing(run.inputs).map(({ knitId }) => knitId)
 
-const writtenBy = (run: RunDetail): string[] =>
+const writtenBy = (run: LineageRun): string[] =>
   existing([...run.outputs, ...(run.log ? [run.log] : [])]).map(({ knitId }) => knitId)
 
 /** Without those of which the data has been deleted. */

@@ -91,8 +91,12 @@ test.each(working)('knit %s works with a server of the reference', async (line) 
   const { code, stderr } = await tried(line, server)
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   // Those that can do without ask whether there is more.
-  const more = { ls: 'files', cat: 'file' }[/^data (\w+)/.exec(line)?.[1] ?? '']
-  expect(server.unknown).toEqual(more ? [`GET /api/data/${idOf('d1')}/${more}`] : [])
+  const more = {
+    ls: `data/${idOf('d1')}/files`,
+    cat: `data/${idOf('d1')}/file`,
+    lineage: `lineage/${idOf('d1')}`,
+  }[/^data (\w+)/.exec(line)?.[1] ?? '']
+  expect(server.unknown).toEqual(more ? [`GET /api/${more}`] : [])
 })
 
 test('what such a server has not is told as that, with what to do instead', async () => {

@@ -22,6 +22,13 @@ export const lineage = resource('lineage', {
         .max(1000)
         .optional()
         .describe('Steps to go at most, each from data to data; without it to the end.'),
+      besides: z
+        .enum(['true', 'false'])
+        .default('false')
+        .transform((text) => text === 'true')
+        .describe(
+          'Also what the runs on the way read and wrote besides, and no way on from there.',
+        ),
       limit: z.coerce
         .number()
         .int()

@@ -9,6 +9,8 @@ export type LineageQuery = {
   direction: Direction
   /** From data to data. */
   depth?: number | undefined
+  /** Also what the runs on the way up wrote, and those on the way down read, that is on neither. */
+  besides?: boolean | undefined
   limit: number
   after?: string | undefined
 }
@@ -32,11 +34,13 @@ type Node = {
 /** What is said of the things that nodes name, by their ids. */
 type Names = {
   tags: Record<number, Tag>
-  /** Where outputs and inputs are mounted. */
-  outputs: Record<number, string | null>
-  inputs: Record<number, { path: string; position: number }>
+  outputs: Record<number, Point>
+  inputs: Record<number, Point>
   plans: Record<string, string>
 }
+
+/** Where an output, or an input, is mounted, which a log is nowhere; and which of its plan it is. */
+type Point = { path: string | null; position: number }
 
 /**
  * Everything that a data or a run came from or that came of it, by id, with the edges that lead to each. Two statements, however
@@ -82,14 +86,16 @@ const showRun = ({ id, status, at, planId }: Node, { plans }: Names): Lineage['r
 })
 
 function edgesTo({ id, maker, outputId, reads }: Node, names: Names): Lineage['edges'] {
-  if (maker !== null) {
-    const path = names.outputs[outputId ?? 0] ?? undefined
-    return [{ from: maker, to: id, ...(path !== undefined && { path }) }]
-  }
+  const edge = (from: string, { path, position }: Point = { path: null, position: 0 }) => ({
+    from,
+    to: id,
+    ...(path !== null && { path }),
+    position,
+  })
+  if (maker !== null) return [edge(maker, names.outputs[outputId ?? 0])]
   return (reads ?? [])
-    .map(([from, inputId]) => ({ from, ...names.inputs[inputId] }))
-    .toSorted((a, b) => (a.position ?? 0) - (b.position ?? 0))
-    .map(({ from, path }) => ({ from, to: id, ...(path !== undefined && { path }) }))
+    .map(([from, inputId]) => edge(from, names.inputs[inputId]))
+    .toSorted((a, b) => a.position - b.position)
 }
 
 /** Of few things each is named by many nodes; and what they are called does not change. */
@@ -104,7 +110,7 @@ async function findNames(sql: Queryable, nodes: readonly Node[]): Promise<Names>
               where id = any (${all(({ tags }) => tags ?? [])})
            ), '{}') as tags,
            coalesce((
-             select json_object_agg(id, path)
+             select json_object_agg(id, json_build_object('path', path, 'position', position))
                from output
               where id = any (${all(({ outputId }) => [outputId])})
            ), '{}') as outputs,
@@ -127,22 +133,29 @@ async function findNames(sql: Queryable, nodes: readonly Node[]): Promise<Names>
 function findNodes(
   sql: Queryable,
   id: string,
-  { direction, depth, limit, after }: LineageQuery,
+  { direction, depth, besides, limit, after }: LineageQuery,
 ): Promise<Node[]> {
   const dataThere = sql`false as is_run, data.ended_at as at, data.tags, data.output_id, data.run_id as made_by, null::uuid as plan_id`
   const runThere = sql`true, run.updated_at, null, null, null, run.plan_id`
-  const made = sql`
-    select run.id, run.status, ${runThere}
-      from run
-     where not way.is_run
-       and run.id = way.made_by
-     union all
+  const read = sql`
     select data.id, run.status, ${dataThere}
       from assign
       join data on data.id = assign.knit_id
       join run on run.id = data.run_id
      where way.is_run
        and assign.run_id = way.id`
+  const written = sql`
+    select data.id, way.status, ${dataThere}
+      from data
+     where way.is_run
+       and run_id = way.id`
+  const made = sql`
+    select run.id, run.status, ${runThere}
+      from run
+     where not way.is_run
+       and run.id = way.made_by
+     union all
+    ${read}`
   const used = sql`
     select run.id, run.status, ${runThere}
       from assign
@@ -151,10 +164,17 @@ function findNodes(
        and knit_id = way.id
        and run.status <> 'invalidated'
      union all
-    select data.id, way.status, ${dataThere}
-      from data
-     where way.is_run
-       and run_id = way.id`
+    ${written}`
+  const beside = sql`
+     union all
+    select distinct ${known(sql)}
+      from (
+        select it.* from up as way cross join lateral (${written}) as it
+         union all
+        select it.* from down as way cross join lateral (${read}) as it
+      ) as side
+     where not exists (select from up where up.id = side.id)
+       and not exists (select from down where down.id = side.id)`
   return sql<Node[]>`
     with recursive start as (
       select data.id, run.status, ${dataThere}
@@ -175,6 +195,7 @@ function findNodes(
       select ${onWay(sql, depth)} from up where id <> ${id}
        union all
       select ${onWay(sql, depth)} from down where id <> ${id}
+      ${besides ? beside : sql``}
     ), page as materialized (
       select *
         from node

@@ -26,6 +26,7 @@ export const Lineage = z
           from: ThingId,
           to: ThingId,
           path: z.string().optional().describe('Where it is mounted; absent for a log.'),
+          position: z.int().describe('Which input, or output, of its plan that is, from 0 on.'),
         }),
       )
       .describe(

@@ -132,8 +132,8 @@ export const examples: Record<string, unknown> = {
     ],
     runs: [{ runId, status: 'done', updatedAt, planId, plan: summary.image }],
     edges: [
-      { from: knitId, to: runId, path: input.path },
-      { from: runId, to: model, path: output.path },
+      { from: knitId, to: runId, path: input.path, position: 0 },
+      { from: runId, to: model, path: output.path, position: 0 },
     ],
   },
   Explanation: {
@@ -254,6 +254,7 @@ const parameterExamples: Record<string, unknown> = {
   follow: '',
   direction: 'up',
   depth: 2,
+  besides: 'true',
   format: 'dot',
   patience: 60,
   open: 'true',

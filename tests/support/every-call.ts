@@ -248,7 +248,7 @@ async function askForRuns({ world, ask }: Scene): Promise<void> {
   await ask('runs-log', `/api/runs/${run.runId}/log`)
   const asked = [`data=${run.inputs[0]}`, `run=${run.runId}`, `run=${waiting.runId}`]
   for (const query of asked) await ask('explain-show', `/api/explain?plan=${run.planId}&${query}`)
-  const ways = ['', '?direction=up', '?depth=2', '?limit=1', `?after=${run.runId}`]
+  const ways = ['', '?direction=up', '?depth=2', '?besides=true', '?limit=1', `?after=${run.runId}`]
   for (const id of [run.inputs[0], run.runId])
     for (const query of ways) await ask('lineage-show', `/api/lineage/${id}${query}`)
   for (const { runId } of [run, waiting]) await ask('runs-history', `/api/runs/${runId}/history`)

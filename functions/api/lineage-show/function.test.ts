@@ -119,10 +119,62 @@ test('what came of something on two ways is told once', async ({ ctx }) => {
 test('a log is an edge without a path, and transience is among the tags', async ({ ctx }) => {
   const { runId, outputs } = await makeRun(ctx, { status: 'failed' })
   const shown = await ask(ctx, runId)
-  expect(shown.edges.find(({ to }) => to === outputs[2])).toEqual({ from: runId, to: outputs[2] })
+  expect(shown.edges.find(({ to }) => to === outputs[2])).toEqual({
+    from: runId,
+    to: outputs[2],
+    position: 2,
+  })
   expect(shown.data.find(({ knitId }) => knitId === outputs[0])?.tags).toContain(
     'knit#transient:failed',
   )
+})
+
+test('what its runs read and wrote besides is told where that is asked for, and no way on from there', async ({
+  ctx,
+}) => {
+  const [one, other] = [`one:${randomUUID()}`, `other:${randomUUID()}`]
+  const source = await makeData(ctx, one)
+  const aside = await makeData(ctx, other)
+  const planId = await makePlan(ctx, {
+    inputs: { '/in/z': [one], '/in/a': [other] },
+    outputs: { '/out/z': [], '/out/a': [] },
+    log: [],
+  })
+  await makeRunsDue(ctx, planId)
+  const [run] = await ctx.sql<{ id: string; outputs: string[] }[]>`
+    select run_id as id, array_agg(data.id order by position) as outputs
+      from data join output on output.id = output_id
+     where data.plan_id = ${planId}
+     group by run_id`
+  if (!run) throw new Error('no run')
+  const [first, , log] = run.outputs
+  if (!first || !log) throw new Error('no outputs')
+  const down = await ask(ctx, source, '?direction=down')
+  const all = await ask(ctx, source, '?direction=down&besides=true')
+  expect(idsIn(down)).toEqual([source, run.id, ...run.outputs].sort())
+  expect(idsIn(all)).toEqual([source, aside, run.id, ...run.outputs].sort())
+  expect(all.edges.filter(({ to }) => to === run.id)).toEqual([
+    { from: source, to: run.id, path: '/in/z', position: 0 },
+    { from: aside, to: run.id, path: '/in/a', position: 1 },
+  ])
+  expect(all.data.find(({ knitId }) => knitId === aside)?.tags).toContain(other)
+  for (const depth of ['', '&depth=1']) {
+    const up = await ask(ctx, first, `?direction=up&besides=true${depth}`)
+    const seen = idsIn(up).filter((id) => run.outputs.includes(id))
+    expect(seen).toEqual(run.outputs.toSorted())
+    const written = up.edges.filter(({ from }) => from === run.id)
+    expect(written.map(({ to, position }) => [to, position]).sort()).toEqual(
+      run.outputs.map((id, position) => [id, position]).sort(),
+    )
+    expect(written.find(({ to }) => to === log)?.path).toBeUndefined()
+    expect(new Set(idsIn(up)).size).toBe(idsIn(up).length)
+  }
+  const after = await ask(
+    ctx,
+    source,
+    `?direction=down&besides=true&limit=1&after=${idsIn(all).at(-2)}`,
+  )
+  expect(idsIn(after)).toEqual(idsIn(all).slice(-1))
 })
 
 test('a run that was deleted is nothing that came of data', async ({ ctx }) => {
@@ -195,10 +247,15 @@ test.for([randomUUID(), 'nonsense', ''])('the id "%s" is 404', async (id, { ctx 
   await refusal(show, ctx, at(id), 'thing-not-found')
 })
 
-test.for(['direction=left', 'depth=0', 'depth=x', 'limit=10001', 'after=x', 'format=svg'])(
-  '%s is refused',
-  async (query, { ctx }) => {
-    const knitId = await makeData(ctx)
-    await refusal(show, ctx, at(knitId, `?${query}`), 'bad-request')
-  },
-)
+test.for([
+  'direction=left',
+  'depth=0',
+  'depth=x',
+  'limit=10001',
+  'after=x',
+  'format=svg',
+  'besides=x',
+])('%s is refused', async (query, { ctx }) => {
+  const knitId = await makeData(ctx)
+  await refusal(show, ctx, at(knitId, `?${query}`), 'bad-request')
+})
