@@ -75,9 +75,9 @@ test.each([
   ['plan annotate', 'PLAN_ID'],
   ['plan serviceaccount', 'PLAN_ID'],
   ['run show', 'RUN_ID'],
-  ['run stop', 'RUN_ID'],
-  ['run retry', 'RUN_ID'],
-  ['run rm', 'RUN_ID'],
+  ['run stop', 'RUN_ID...'],
+  ['run retry', 'RUN_ID...'],
+  ['run rm', 'RUN_ID...'],
   ['license', ''],
   ['version', ''],
 ])('%s takes the words %s', (name, words) => {

@@ -368,7 +368,7 @@ test.each(['--help', '-h'])(
     for (const line of lines) {
       const { code, stdout, stderr, asked } = await tried(line)
       expect({ line, code, stdout, asked }).toEqual({ line, code: 0, stdout: '', asked: [] })
-      expect(stderr).toMatch(/^Delete a finished run.* \(knit run rm\)\n/)
+      expect(stderr).toMatch(/^Delete finished runs.* \(knit run rm\)\n/)
     }
   },
 )

@@ -551,9 +551,9 @@ test('the help of a group says what is in it', async () => {
        find    Find runs.
        show    Show one run.
        wait    Wait until runs have ended; fails when one of them did not succeed.
-       stop    Stop a run: it is done with what it has written so far, or fails.
-      retry    Execute a finished run once more; what it had written is deleted.
-         rm    Delete a finished run with what it has written; its inputs are never combined again.
+       stop    Stop runs: each is done with what it has written so far, or fails.
+      retry    Execute finished runs once more; what they had written is deleted.
+         rm    Delete finished runs with what they have written; their inputs are never combined again.
 
     --
 

@@ -411,17 +411,17 @@ test('the help of run show', async () => {
 
 test('the help of run stop', async () => {
   expect(await helpOf('run stop')).toMatchInlineSnapshot(`
-    "Stop a run: it is done with what it has written so far, or fails. (knit run stop)
+    "Stop runs: each is done with what it has written so far, or fails. (knit run stop)
 
-    USAGE knit run stop [OPTIONS] <RUN_ID>
+    USAGE knit run stop [OPTIONS] <RUN_ID...>
 
     ARGUMENTS
 
-      RUN_ID    Id of the run. (Required)
+      RUN_ID...    Ids of runs. (Required)
 
     OPTIONS
 
-                  -x, --fail    Let it fail.
+                  -x, --fail    Let them fail.
 
     EXAMPLES
 
@@ -431,13 +431,13 @@ test('the help of run stop', async () => {
 
 test('the help of run retry', async () => {
   expect(await helpOf('run retry')).toMatchInlineSnapshot(`
-    "Execute a finished run once more; what it had written is deleted. (knit run retry)
+    "Execute finished runs once more; what they had written is deleted. (knit run retry)
 
-    USAGE knit run retry [OPTIONS] <RUN_ID>
+    USAGE knit run retry [OPTIONS] <RUN_ID...>
 
     ARGUMENTS
 
-      RUN_ID    Id of the run. (Required)
+      RUN_ID...    Ids of runs. (Required)
 
     OPTIONS
 
@@ -451,13 +451,13 @@ test('the help of run retry', async () => {
 
 test('the help of run rm', async () => {
   expect(await helpOf('run rm')).toMatchInlineSnapshot(`
-    "Delete a finished run with what it has written; its inputs are never combined again. (knit run rm)
+    "Delete finished runs with what they have written; their inputs are never combined again. (knit run rm)
 
-    USAGE knit run rm [OPTIONS] <RUN_ID>
+    USAGE knit run rm [OPTIONS] <RUN_ID...>
 
     ARGUMENTS
 
-      RUN_ID    Id of the run. (Required)
+      RUN_ID...    Ids of runs. (Required)
 
     OPTIONS
 

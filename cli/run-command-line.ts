@@ -27,10 +27,10 @@ export async function runCommandLine(
     const interrupt: unknown = aborted ? reason : error
     if (interrupt instanceof Interrupted) return interrupt.exitCode
     if (aborted) return new Interrupted().exitCode
-    const [{ explain }, { asCalled }] = await Promise.all([import('./explain.ts'), asRead()])
-    const { what, next, exitCode } = explain(error, doing(found, words))
-    world.stderr.write(`${what}\n${next ? `try: ${asCalled(next, world)}\n` : ''}`)
-    return exitCode
+    const [{ explain }, { errorText }] = await Promise.all([import('./explain.ts'), asRead()])
+    const told = explain(error, doing(found, words))
+    world.stderr.write(errorText(told, world))
+    return told.exitCode
   }
 }
 

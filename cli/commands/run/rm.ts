@@ -1,20 +1,25 @@
 import { runs } from '#shared/contracts/runs.ts'
 import { api } from '../../api.ts'
-import { positional } from '../../args.ts'
 import { confirmed, yesArgs } from '../../ask.ts'
 import { command } from '../../command.ts'
+import { oneByOne } from '../../one-by-one.ts'
 import { note } from '../../output.ts'
+import { runIds } from '../../runs/ids.ts'
 
 export default command({
-  about: runs.delete.summary,
+  about: 'Delete finished runs with what they have written; their inputs are never combined again.',
   examples: ['knit run rm RUN_ID --yes'],
-  args: {
-    runId: positional(runs.delete.params.shape.runId),
-    ...yesArgs,
-  },
-  async run({ runId, ...args }, ctx) {
-    if (!(await confirmed(`Delete the run ${runId} with all it has written?`, args, ctx))) return
-    await api(ctx).call(runs.delete, { runId }, ctx)
-    note(ctx, `${runId}: deleted`)
+  args: { runId: runIds, ...yesArgs },
+  async run({ runId: ids, ...args }, ctx) {
+    const question =
+      ids.length === 1
+        ? `Delete the run ${ids[0]} with all it has written?`
+        : `Delete ${ids.length} runs with all they have written?`
+    if (!(await confirmed(question, args, ctx))) return
+    const client = api(ctx)
+    return oneByOne({ ids }, ctx, async (runId) => {
+      await client.call(runs.delete, { runId }, ctx)
+      note(ctx, `${runId}: deleted`)
+    })
   },
 })

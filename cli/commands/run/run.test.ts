@@ -333,6 +333,90 @@ test('a run that cannot be deleted is told with what stands against it and what 
   )
 })
 
+test.each([
+  ['stop', 'PUT tearoff'],
+  ['stop --fail', 'PUT abort'],
+  ['retry', 'PUT retry'],
+  ['rm', 'DELETE'],
+])(
+  'run %s goes on behind a run that is refused, and says which it was and why',
+  async (words, asked) => {
+    await using stub = await stubOfTheWire(({ url }) => {
+      if (url.includes(idOf('r2')))
+        return {
+          status: 404,
+          json: { code: 'run-not-found', title: 'None', detail: 'It is gone.' },
+        }
+      return /abort|tearoff/.test(url) ? { json: running } : {}
+    })
+    const ids = ['r1', 'r2', 'r1', 'r3'].map(idOf)
+    const line = ['run', ...words.split(' '), ...ids]
+    const { code, stdout, stderr } = await knit(line, projectFor(stub))
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    const [method = '', verb] = asked.split(' ')
+    expect(stub.requests.map(({ method, url }) => `${method} ${url}`)).toEqual(
+      ['r1', 'r2', 'r3'].map((name) =>
+        [`${method} /api/runs/${idOf(name)}`, verb].filter(Boolean).join('/'),
+      ),
+    )
+    const name = `run ${words.split(' ')[0]}`
+    expect(stderr.match(/^(?!\[).*$/gm)).toEqual([
+      `${name} ${idOf('r2')}: It is gone. (HTTP 404)`,
+      'try: knit run find',
+      '',
+    ])
+    expect(stderr.match(/^\[.*? (\S+): /gm)).toHaveLength(2)
+  },
+)
+
+test('of several runs, those that are left when the server goes away are named, with what acts on them', async () => {
+  withoutPauses()
+  await using stub = await stubOfTheWire(
+    ({ url }) => (url.includes(idOf('r1')) ? { json: running } : 'hang up'),
+    knowsKeys,
+  )
+  const ids = ['r1', 'r2', 'r3', 'r4'].map(idOf)
+  const { code, stderr } = await knit(['run', 'stop', '-x', ...ids], projectFor(stub))
+  expect(code).toBe(1)
+  const [what, next, ...rest] = stderr.match(/^(?!\[).*$/gm) ?? []
+  expect(what).toMatch(/^run stop \S+: cannot reach .*; it may have been done$/)
+  expect(next).toBe(`try: knit run show ${idOf('r2')} --output table`)
+  expect(rest).toEqual([
+    `not tried any more: ${idOf('r3')}, ${idOf('r4')}`,
+    `try: knit run stop --fail ${idOf('r3')} ${idOf('r4')}`,
+    '',
+  ])
+  expect(stub.requests.filter(({ url }) => url.includes(idOf('r3')))).toEqual([])
+})
+
+test.each(['retry', 'rm'])('run %s asks once for all of several runs', async (verb) => {
+  await using stub = await stubOfTheWire(() => ({}))
+  const ask = (said: string) => {
+    const stdin = Object.assign(Readable.from([said]), { isTTY: true })
+    const ids = [idOf('r1'), idOf('r2')]
+    return knit(['run', verb, ...ids], projectFor(stub), { stdin, terminal: true })
+  }
+  expect((await ask('n\n')).stderr).toContain('nothing was done')
+  expect(stub.requests).toEqual([])
+  const { code, stderr } = await ask('y\n')
+  expect(code).toBe(0)
+  expect(stderr.match(/ 2 runs .*\? \[y\/N\] /g)).toHaveLength(1)
+  expect(stub.requests).toHaveLength(2)
+})
+
+test('Ctrl-C between two runs leaves the others as they are', async () => {
+  const interrupt = new AbortController()
+  await using stub = await stubOfTheWire(() => {
+    interrupt.abort()
+    return {}
+  })
+  const ids = [idOf('r1'), idOf('r2')]
+  const world = { signal: interrupt.signal }
+  const { code, stderr } = await knit(['run', 'rm', ...ids], projectFor(stub), world)
+  expect({ code, stderr }).toEqual({ code: 130, stderr: '' })
+  expect(stub.requests).toHaveLength(1)
+})
+
 /** Answers as a server that has these runs, or these once those before have not all ended, and so on. */
 function serving(...states: RunDetail[][]) {
   return ({ url }: { url: string }): StubAnswer => {
