@@ -375,7 +375,7 @@ test.each(['--help', '-h'])(
 
 test('init writes its files below the directory it is in', async () => {
   const { code, project } = await tried('init given --profile mine --profile-store kept', (dir) =>
-    writeFileSync(join(dir, 'given'), 'apiRoot: http://h/api\n'),
+    writeFileSync(join(dir, 'given'), 'apiRoot: http://127.0.0.1:1/api\n'),
   )
   expect(code).toBe(0)
   expect(readFileSync(join(project, '.knitprofile'), 'utf8')).toBe('mine')

@@ -11,6 +11,7 @@ import { askingNobody, knit, projectFor, serverThat, tempDir } from './testing.t
 
 // D is the id of a data, P that of a plan, R that of a run.
 const asking = [
+  'init given',
   'login',
   'data find',
   'data push set',
@@ -75,6 +76,7 @@ test.each(asking)('Ctrl-C ends knit %s while it waits for its server', async (li
   mkdirSync(join(dir, 'set'))
   writeFileSync(join(dir, 'set/a'), 'x')
   writeFileSync(join(dir, 'plan.yaml'), 'image: a/b:v1\n')
+  writeFileSync(join(dir, 'given'), `apiRoot: ${server.apiRoot}\n`)
   const before = readdirSync(dir, { recursive: true }).toSorted()
   const words = line.split(' ').map((word) => (/^[DPR]$/.test(word) ? idOf(word) : word))
   const { code, stdout } = await knit(words, dir, { signal: interrupt.signal })

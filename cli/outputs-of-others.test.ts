@@ -380,6 +380,7 @@ test('what is said besides', async () => {
     [knit admin token revoke] TIME ci: revoked
     $ knit init given --profile mine
     [knit init] TIME saved the profile "mine" in DIR/store
+    [knit init] TIME cannot reach http://127.0.0.1:1: nothing listens there; try: knit local start --detach, then: knit whoami
     $ knit profile use test
     [knit profile use] TIME the profile "test" counts in DIR
     $ knit profile rm test

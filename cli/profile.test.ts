@@ -2,9 +2,9 @@ import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'no
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { parse } from 'yaml'
-import { expect, test } from 'vitest'
-import { stubOfTheWire } from '#shared/client/stub-of-the-wire.ts'
-import { knit, projectFor, tempDir } from './testing.ts'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { stubOfTheWire, unknownPath, type StubAnswer } from '#shared/client/stub-of-the-wire.ts'
+import { knit, projectFor, serverThat, tempDir } from './testing.ts'
 
 const profile = 'apiRoot: http://127.0.0.1:1/api\ncert: {}\n'
 const storeOf = (dir: string) => parse(readFileSync(join(dir, 'store'), 'utf8'))
@@ -15,7 +15,7 @@ test('init saves the profile under the path of the directory, for its owner alon
   const { code, stdout, stderr } = await knit(['init', 'given'], dir)
   expect({ code, stdout }).toEqual({ code: 0, stdout: '' })
   expect(stderr).toMatch(
-    /^\[knit init\] \d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d saved the profile ".*" in .*store\n$/,
+    /^\[knit init\] \d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d saved the profile ".*" in .*store\n/,
   )
   expect(storeOf(dir)).toEqual({ [dir]: { apiRoot: 'http://127.0.0.1:1/api', cert: {} } })
   expect(readFileSync(join(dir, '.knitprofile'), 'utf8')).toBe(dir)
@@ -38,6 +38,60 @@ test('init keeps a token that is read from a file, or from stdin, or stands in t
   writeFileSync(join(dir, 'secret'), '\n')
   const empty = await knit(['init', 'given', '--token-file', 'secret'], dir)
   expect(empty).toMatchObject({ code: 1, stderr: expect.stringContaining('secret of a token') })
+})
+
+test.each<[StubAnswer | 'hang up', string]>([
+  [{ json: { name: 'token:ann', role: 'user' } }, 'answers; there you are token:ann (user)'],
+  [
+    { status: 401, json: { code: 'unauthorized', title: 'No', detail: 'Who are you?' } },
+    'Who are you? (HTTP 401); try: knit login, or',
+  ],
+  [unknownPath, 'this server asks nobody who they are, and lets everybody do everything'],
+  [{ body: '<html>' }, 'is this the API of Knitfab?'],
+  ['hang up', 'cannot reach http://127.0.0.1:'],
+])('init saves the profile, asks the server once, and says of %j: %s', async (answer, says) => {
+  await using stub = await stubOfTheWire(() => answer)
+  const dir = tempDir()
+  const withSecret = stub.apiRoot.replace('//', '//any:hidden@')
+  writeFileSync(join(dir, 'given'), `apiRoot: ${withSecret}\n`)
+  const { code, stdout, stderr } = await knit(['init', 'given'], dir)
+  expect({ code, stdout }).toEqual({ code: 0, stdout: '' })
+  const [saved, found, ...rest] = stderr.split('\n')
+  expect(saved).toContain('saved the profile')
+  expect(found).toContain(says)
+  expect(rest).toEqual([''])
+  expect(stderr).not.toContain('hidden')
+  expect(storeOf(dir)).toEqual({ [dir]: { apiRoot: withSecret } })
+  expect(stub.requests.map(({ url }) => url)).toEqual(['/api/whoami'])
+})
+
+test('init shows the token of the profile to the server, and no sign-in of before', async () => {
+  await using stub = await stubOfTheWire(() => ({ json: { name: 'ann', role: 'user' } }))
+  const dir = tempDir()
+  writeFileSync(join(dir, 'given'), `apiRoot: ${stub.apiRoot}\ntoken: secret\n`)
+  await knit(['init', 'given'], dir)
+  expect(stub.requests[0]?.headers.authorization).toBe('Bearer secret')
+})
+
+test('init does not wait for a server that is silent', async () => {
+  const over = vi.spyOn(AbortSignal, 'timeout').mockReturnValue(AbortSignal.abort())
+  onTestFinished(() => over.mockRestore())
+  await using silent = await serverThat(() => {})
+  const dir = tempDir()
+  writeFileSync(join(dir, 'given'), `apiRoot: ${silent.apiRoot}\n`)
+  const { code, stderr } = await knit(['init', 'given'], dir)
+  expect({ code, stderr }).toEqual({
+    code: 0,
+    stderr: expect.stringContaining(`${silent.apiRoot} has not answered yet\n`),
+  })
+})
+
+test('init --quiet asks nobody', async () => {
+  await using stub = await stubOfTheWire(() => ({}))
+  const dir = tempDir()
+  writeFileSync(join(dir, 'given'), `apiRoot: ${stub.apiRoot}\n`)
+  expect(await knit(['init', 'given', '-q'], dir)).toEqual({ code: 0, stdout: '', stderr: '' })
+  expect(stub.requests).toEqual([])
 })
 
 test('init below a project leaves the profile of that project alone', async () => {

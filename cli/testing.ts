@@ -89,7 +89,6 @@ export async function helpOf(line: string): Promise<string> {
 
 /** For tests: the commands that ask no server of this API. */
 export const askingNobody = [
-  'init',
   'logout',
   'plan template',
   'profile list',

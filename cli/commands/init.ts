@@ -2,9 +2,16 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import * as z from 'zod'
+import { headersFor, readAnswer } from '#shared/client/api.ts'
+import { connect } from '#shared/client/connection.ts'
+import { routeUrl } from '#shared/client/route-url.ts'
+import { access } from '#shared/contracts/access.ts'
+import { withoutUser } from '#shared/domain/outside-url.ts'
 import { positional } from '../args.ts'
 import { confirmed, yesArgs } from '../ask.ts'
+import { asCalled } from '../called.ts'
 import { command } from '../command.ts'
+import type { Context } from '../context.ts'
 import { Failure } from '../failure.ts'
 import { note } from '../output.ts'
 import {
@@ -16,10 +23,14 @@ import {
   saveStore,
   storeFile,
   useProfile,
+  type Profile,
 } from '../profile.ts'
 import { alone } from '../sign-in/alone.ts'
 import { forgetSession } from '../sign-in/sessions.ts'
 import { tokenArgs, tokenIn } from '../token-file.ts'
+
+// Who is not there is often not there for long: it is not waited for.
+const patience = 3000
 
 export default command({
   examples: [
@@ -41,7 +52,7 @@ export default command({
         'ask the administrator for one, or start a system here: knit local start --detach',
       )
     const profile = { ...readMapping(file), ...(await tokenIn(args['token-file'], ctx)) }
-    checkProfile(profile, `the profile in ${file}`)
+    const checked = checkProfile(profile, `the profile in ${file}`)
 
     const name = ownProfileName(ctx)
     const store = storeFile(ctx)
@@ -56,5 +67,25 @@ export default command({
     useProfile(name, ctx)
     await alone(ctx, () => forgetSession(name, ctx))
     note(ctx, `${verb} the profile "${name}" in ${store}`)
+    if (!ctx.flags.quiet) note(ctx, await whatIsThere(checked, ctx))
   },
 })
+
+/** What the server says when it is asked once. The profile is kept whatever that is: a server may be started later. */
+async function whatIsThere({ apiRoot, cert, token }: Profile, ctx: Context): Promise<string> {
+  const late = AbortSignal.timeout(patience)
+  const signal = AbortSignal.any([ctx.signal, late])
+  try {
+    const url = routeUrl(apiRoot, access.whoami, {})
+    const headers = headersFor(token)
+    const answer = await connect(url, cert.ca).fetch(url, { method: 'GET', headers, signal })
+    const { name, role } = readAnswer(access.whoami, answer, await answer.text())
+    return `${withoutUser(apiRoot)} answers; there you are ${name} (${role})`
+  } catch (error) {
+    ctx.signal.throwIfAborted()
+    if (late.aborted) return `${withoutUser(apiRoot)} has not answered yet`
+    const { explain } = await import('../explain.ts')
+    const { what, next } = explain(error, { name: 'knit whoami', about: [], line: 'knit whoami' })
+    return next === undefined ? what : `${what}; try: ${asCalled(next, ctx)}`
+  }
+}

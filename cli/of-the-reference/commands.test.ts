@@ -20,12 +20,14 @@ async function tried(line: string, server: Server) {
   writeFileSync(join(dir, 'set/a'), 'x')
   writeFileSync(join(dir, 'plan.yaml'), 'image: a/b:v1\ninputs: [{path: /in, tags: ["a:b"]}]\n')
   writeFileSync(join(dir, 'token'), 'a token')
+  writeFileSync(join(dir, 'given'), `apiRoot: ${server.apiRoot}\n`)
   const words = line.split(' ').map((word) => (ids[word] ? idOf(ids[word]) : word))
   return knit([...words, '--quiet'], dir)
 }
 
 /** D is the id of a data, P that of a plan, R that of a run that is done, RUNNING that of another. */
 const working = [
+  'init given',
   'data find --tag type:a --since 2025-01-01Z --duration 24h',
   'data find --transient no --limit 1',
   'data show D',
