@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { data } from '#shared/contracts/data.ts'
+import type { AuditEntry } from '#shared/domain/audit.ts'
 import type { DataDetail } from '#shared/domain/data.ts'
 import type { PlanDetail } from '#shared/domain/plan.ts'
 import type { RunDetail } from '#shared/domain/run.ts'
@@ -50,6 +51,11 @@ export const ofRuns: Kind<RunDetail> = {
 }
 
 export const ofPlans: Kind<PlanDetail> = { idOf: ({ planId }) => planId, timeOf: () => 0 }
+
+export const ofAudit: Kind<AuditEntry> = {
+  idOf: ({ auditId }) => auditId,
+  timeOf: ({ time }) => Date.parse(time),
+}
 
 /** Prints all that is found, or the newest of it, as they come. */
 export async function printFound<T>(

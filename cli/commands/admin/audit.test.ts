@@ -1,13 +1,16 @@
+import type { ServerResponse } from 'node:http'
+import { Writable } from 'node:stream'
 import { expect, test } from 'vitest'
 import { stubOfTheWire } from '#shared/client/stub-of-the-wire.ts'
 import { idOf } from '#shared/client/wire-samples.ts'
-import { knit, projectFor } from '../../testing.ts'
+import { knit, projectFor, serverThat } from '../../testing.ts'
 
 const at = '2026-01-02T03:04:05.678+00:00'
 
+/** The larger the number, the longer ago. */
 const entry = (number: number) => ({
   auditId: idOf(`a${number}`),
-  time: at,
+  time: new Date(Date.parse(at) - number).toISOString(),
   actor: 'ann',
   route: 'runs.abort',
   subjects: [idOf('r1')],
@@ -30,6 +33,28 @@ test('admin audit asks page after page, until there is as much as was asked for'
     '/api/admin/audit?actor=ann&limit=1000',
     `/api/admin/audit?actor=ann&after=${idOf('a999')}&limit=200`,
   ])
+})
+
+test('admin audit prints what it finds as it comes', async () => {
+  const asked = Promise.withResolvers<ServerResponse>()
+  await using server = await serverThat(({ url = '' }, response) => {
+    if (url.includes('after=')) asked.resolve(response)
+    else response.end(JSON.stringify(Array.from({ length: 1000 }, (_, i) => entry(i))))
+  })
+  let printed = ''
+  const stdout = new Writable({
+    write(chunk, _, done) {
+      printed += chunk
+      done()
+    },
+  })
+  const words = ['admin', 'audit', '--limit', '1001']
+  const whole = knit(words, projectFor(server), { stdout })
+  const last = await asked.promise
+  expect(printed).toContain(idOf('a999'))
+  last.end(JSON.stringify([entry(1000)]))
+  await whole
+  expect(JSON.parse(printed)).toHaveLength(1001)
 })
 
 test('admin audit ends with the last page', async () => {
