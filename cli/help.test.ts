@@ -78,7 +78,7 @@ test('the help of data push', async () => {
 
     ARGUMENTS
 
-      SOURCE...    A directory, or a single file. (Required)
+      SOURCE...    A directory, or a single file; - is a tar archive on stdin. (Required)
 
     OPTIONS
 
@@ -90,7 +90,8 @@ test('the help of data push', async () => {
     EXAMPLES
 
       knit data push ./photos --tag type:photo --name
-      knit data push labels.csv more.csv --output name"
+      knit data push labels.csv more.csv --output name
+      tar c --exclude .git . | knit data push - --tag type:code"
   `)
 })
 

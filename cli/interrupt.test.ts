@@ -84,18 +84,21 @@ test.each(asking)('Ctrl-C ends knit %s while it waits for its server', async (li
   expect({ code, stdout, after }).toEqual({ code: 130, stdout: '', after: before })
 })
 
-test.each(['init given --token-file -', 'login --token-file -', 'plan apply -', 'plan template'])(
-  'Ctrl-C ends knit %s while it waits for what is typed',
-  async (line) => {
-    const interrupt = new AbortController()
-    const stdin = new Readable({ read: () => interrupt.abort() })
-    const dir = projectFor({ apiRoot: 'http://127.0.0.1:1/api' })
-    writeFileSync(join(dir, 'given'), 'apiRoot: http://127.0.0.1:2/api\n')
-    const before = readdirSync(dir).toSorted()
-    const { code } = await knit(line.split(' '), dir, { stdin, signal: interrupt.signal })
-    expect({ code, after: readdirSync(dir).toSorted() }).toEqual({ code: 130, after: before })
-  },
-)
+test.each([
+  'init given --token-file -',
+  'login --token-file -',
+  'data push -',
+  'plan apply -',
+  'plan template',
+])('Ctrl-C ends knit %s while it waits for what is typed', async (line) => {
+  const interrupt = new AbortController()
+  const stdin = new Readable({ read: () => interrupt.abort() })
+  const dir = projectFor({ apiRoot: 'http://127.0.0.1:1/api' })
+  writeFileSync(join(dir, 'given'), 'apiRoot: http://127.0.0.1:2/api\n')
+  const before = readdirSync(dir).toSorted()
+  const { code } = await knit(line.split(' '), dir, { stdin, signal: interrupt.signal })
+  expect({ code, after: readdirSync(dir).toSorted() }).toEqual({ code: 130, after: before })
+})
 
 test.runIf(process.platform === 'linux')(
   'Ctrl-C ends a start in the background, of which the system does not answer',

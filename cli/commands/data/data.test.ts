@@ -4,6 +4,7 @@ import { symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { pack } from '#shared/archive/pack.ts'
 import { unpack } from '#shared/archive/unpack.ts'
@@ -15,7 +16,7 @@ import {
 } from '#shared/client/stub-of-the-wire.ts'
 import { idOf, sampleData, sampleRun } from '#shared/client/wire-samples.ts'
 import { withoutPauses } from '#shared/client/without-pauses.ts'
-import { knit, projectFor, tempDir } from '../../testing.ts'
+import { knit, projectFor, serverThat, tempDir } from '../../testing.ts'
 
 const knitId = idOf('d1')
 const upload = sampleRun('u1', { outputs: [['/upload', 'd1']] })
@@ -84,6 +85,73 @@ test('push sends directories and files with their tags, and prints one object fo
   const out = tempDir()
   await unpack(Readable.from([stub.requests[0]?.body]), out)
   expect(readFileSync(join(out, 'a.txt'), 'utf8')).toBe('hello')
+})
+
+test.each([
+  ['as it is', (tar: Buffer) => tar],
+  ['compressed', gzipSync],
+])('push - sends the tar archive that comes on stdin %s, as a tar.gz', async (_, come) => {
+  await using stub = await stubOfTheWire(() => ({ json: bare }))
+  const tar = gunzipSync(await archiveOf({ 'a.txt': 'hello', large: 'x'.repeat(1_000_000) }))
+  const came = come(tar)
+  // Not even the first bytes come in one piece.
+  const stdin = Readable.from([came.subarray(0, 1), came.subarray(1, 7), came.subarray(7)])
+  const words = ['data', 'push', '-', '--tag', 'a:b', '--output', 'name']
+  const { code, stdout, stderr } = await knit(words, projectFor(stub), { stdin })
+  expect({ code, stdout }).toEqual({ code: 0, stdout: `${knitId}\n` })
+  expect(stderr).toContain(`stdin: registered as ${knitId}\n`)
+  const [sent] = stub.requests
+  expect(sent?.url).toBe('/api/data?tag=a%3Ab')
+  expect(sent?.headers['content-type']).toBe('application/tar+gzip')
+  expect(sent?.trailers['x-checksum-md5']).toBe(md5(sent?.body ?? Buffer.alloc(0)))
+  expect(gunzipSync(sent?.body ?? '')).toEqual(tar)
+})
+
+test('push - is one source among others', async () => {
+  await using stub = await stubOfTheWire(() => ({ json: bare }))
+  const stdin = Readable.from([await archiveOf({ a: 'x' })])
+  const { code } = await knit(['data', 'push', 'store', '-'], projectFor(stub), { stdin })
+  expect({ code, asked: stub.requests.length }).toEqual({ code: 0, asked: 2 })
+})
+
+test.each([
+  ['- -', false, 'what comes on stdin can be pushed once'],
+  ['- --name', false, 'what comes on stdin has no name; give it one with --tag name:NAME'],
+  ['-', true, 'no archive comes on stdin'],
+])('push %s with a terminal on stdin: %s is a misuse: %s', async (words, isTTY, says) => {
+  await using stub = await stubOfTheWire(() => ({ json: bare }))
+  const stdin = Object.assign(Readable.from([]), { isTTY })
+  const line = ['data', 'push', ...words.split(' ')]
+  const { code, stderr } = await knit(line, projectFor(stub), { stdin })
+  expect(code).toBe(2)
+  expect(stderr).toContain(says)
+  expect(stub.requests).toEqual([])
+})
+
+test('push - of nothing, or of what breaks off, pushes nothing', async () => {
+  await using stub = await stubOfTheWire(() => ({ json: bare }))
+  const push = (stdin: Readable) => knit(['data', 'push', '-'], projectFor(stub), { stdin })
+  const empty = await push(Readable.from([]))
+  expect(empty).toMatchObject({ code: 1, stderr: expect.stringContaining('ends too early') })
+  async function* breaking() {
+    yield randomBytes(1_000_000)
+    throw Object.assign(new Error('read EIO'), { code: 'EIO', syscall: 'read' })
+  }
+  const broken = await push(Readable.from(breaking()))
+  expect(broken).toMatchObject({ code: 1, stderr: expect.stringContaining('EIO') })
+  expect(stub.requests).toEqual([])
+})
+
+test('push - ends with the answer of a server that refuses it, however much is still to come', async () => {
+  await using server = await serverThat((_, response) => {
+    response.writeHead(413).end(JSON.stringify({ message: 'too much' }))
+  })
+  const endless = new Readable({ read: () => {} })
+  endless.push(randomBytes(100_000))
+  const { code, stderr } = await knit(['data', 'push', '-'], projectFor(server), { stdin: endless })
+  expect(code).toBe(1)
+  expect(stderr).toContain('too much (HTTP 413)')
+  expect(endless.destroyed).toBe(true)
 })
 
 test('on a terminal the line of progress is gone before anything else is said', async () => {

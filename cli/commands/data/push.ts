@@ -14,21 +14,28 @@ import { flag, outputArgs, positional } from '../../args.ts'
 import { dataColumns } from '../../columns.ts'
 import { command } from '../../command.ts'
 import type { Context } from '../../context.ts'
-import { Failure } from '../../failure.ts'
+import { Failure, UsageError } from '../../failure.ts'
 import { UserTag } from '../../formats.ts'
 import { loadKnitenv } from '../../knitenv.ts'
 import { note, Printer } from '../../output.ts'
-import { onward, progress } from '../../progress.ts'
+import { counted, onward, progress } from '../../progress.ts'
 import { treeSize } from '../../tree-size.ts'
+import { archiveOnStdin } from './archive-on-stdin.ts'
 
 export default command({
   about: data.push.summary,
   examples: [
     'knit data push ./photos --tag type:photo --name',
     'knit data push labels.csv more.csv --output name',
+    'tar c --exclude .git . | knit data push - --tag type:code',
   ],
   args: {
-    source: positional(z.array(z.string()).min(1).describe('A directory, or a single file.')),
+    source: positional(
+      z
+        .array(z.string())
+        .min(1)
+        .describe('A directory, or a single file; - is a tar archive on stdin.'),
+    ),
     tag: flag(
       z.array(UserTag).default([]).describe('A tag to put on the data, besides those of knitenv.'),
       { short: 't', hint: 'KEY:VALUE' },
@@ -39,7 +46,10 @@ export default command({
   },
   async run({ source: sources, tag, name, dereference, output }, ctx) {
     const shared = [...loadKnitenv(ctx).tag, ...tag]
-    const present = sources.filter((source) => existsSync(resolve(ctx.cwd, source)))
+    if (sources.includes(stdin)) requireArchive({ sources, name }, ctx)
+    const present = sources.filter(
+      (source) => source === stdin || existsSync(resolve(ctx.cwd, source)),
+    )
     const client = api(ctx)
     using printer = new Printer(ctx, { output }, dataColumns)
     for (const source of present) {
@@ -56,11 +66,40 @@ export default command({
   },
 })
 
+const stdin = '-'
+
+function requireArchive({ sources, name }: { sources: string[]; name: boolean }, ctx: Context) {
+  if (sources.indexOf(stdin) !== sources.lastIndexOf(stdin))
+    throw new UsageError('what comes on stdin can be pushed once')
+  if (name)
+    throw new UsageError('what comes on stdin has no name; give it one with --tag name:NAME')
+  if (ctx.stdin().isTTY)
+    throw new UsageError('no archive comes on stdin', 'tar c DIRECTORY | knit data push -')
+}
+
 const nameTag = (source: string): Tag => ({ key: 'name', value: basename(source) })
 
 type Upload = { source: string; tags: Tag[]; dereference: boolean }
 
-async function push(client: KnitApi, { source, tags, dereference }: Upload, ctx: Context) {
+async function push(client: KnitApi, upload: Upload, ctx: Context): Promise<DataDetail> {
+  const isPiped = upload.source === stdin
+  const pushed = await (isPiped ? pushArchive : pushTree)(client, upload, ctx)
+  note(ctx, `${isPiped ? 'stdin' : upload.source}: registered as ${pushed.knitId}`)
+  return pushed
+}
+
+/** It comes once, so nothing goes on where a line broke. */
+async function pushArchive(client: KnitApi, { tags }: Upload, ctx: Context) {
+  try {
+    const archive = counted(await archiveOnStdin(ctx), 'stdin', ctx)
+    return await client.push(archive, { tags: tags.map(formatTag), signal: ctx.signal })
+  } finally {
+    // A server may refuse it early; and what is still to come may never come.
+    ctx.stdin().destroy()
+  }
+}
+
+async function pushTree(client: KnitApi, { source, tags, dereference }: Upload, ctx: Context) {
   const { signal } = ctx
   const path = resolve(ctx.cwd, source)
   using size = sizeWhilePacking(path, dereference, ctx)
@@ -68,9 +107,7 @@ async function push(client: KnitApi, { source, tags, dereference }: Upload, ctx:
   const options = { dereference, signal, onProgress: bar.update }
   const made = (coding: Coding) => pack(path, { ...options, coding })
   const sent = client.push(made, { tags: tags.map(formatTag), signal })
-  const pushed = await sent.finally(bar.end)
-  note(ctx, `${source}: registered as ${pushed.knitId}`)
-  return pushed
+  return sent.finally(bar.end)
 }
 
 /** How much there will be is found out meanwhile, if somebody looks. */
