@@ -476,7 +476,13 @@ test('the help of version', async () => {
 
     USAGE knit version [OPTIONS]
 
-    OPTIONS"
+    OPTIONS
+
+                    --server    Also print that of the server of this directory.
+
+    EXAMPLES
+
+      knit version --server"
   `)
 })
 

@@ -57,6 +57,7 @@ const asking = [
   'admin audit',
   'admin garbage',
   'whoami',
+  'version --server',
 ]
 
 const names = (await described(root)).map(({ name }) => name.replace(/^knit /, ''))

@@ -21,6 +21,10 @@ const lacks: Record<string, Lack> = {
     what: 'this server does not explain; what a plan asks for is in its inputs',
     next: 'knit plan show ID --output yaml',
   },
+  openapi: {
+    what: 'this server does not tell its version; who has installed it can see that',
+    next: 'helm list --all-namespaces',
+  },
   'plans.usage': {
     what: 'this server does not count what runs have written',
     next: 'knit run find --planid ID --output table',

@@ -103,5 +103,4 @@ export const askingNobody = [
   'local image rm',
   'completion',
   'license',
-  'version',
 ]

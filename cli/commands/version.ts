@@ -1,7 +1,19 @@
+import { toggle } from '../arg.ts'
 import { command } from '../command.ts'
+import type { Context } from '../context.ts'
 import { version } from '../version.ts'
 
 export default command({
-  args: {},
-  run: (_, ctx) => void ctx.stdout.write(`${version}\n`),
+  examples: ['knit version --server'],
+  args: { server: toggle('Also print that of the server of this directory.') },
+  async run({ server }, ctx) {
+    const more = server ? `server ${await theirs(ctx)}\n` : ''
+    ctx.stdout.write(`${version}\n${more}`)
+  },
 })
+
+/** What asks a server takes longer to load than all else. */
+async function theirs(ctx: Context): Promise<string> {
+  const { serverVersion } = await import('../server-version.ts')
+  return serverVersion(ctx)
+}

@@ -79,6 +79,7 @@ const lacking = [
   'admin token revoke ci',
   'admin audit',
   'admin garbage',
+  'version --server',
 ]
 
 const names = (await described(root)).map(({ name }) => name.replace(/^knit /, ''))
@@ -159,6 +160,9 @@ test('what such a server has not is told as that, with what to do instead', asyn
     $ knit admin garbage
     admin garbage: this server is not looked after by knit, but where it runs (HTTP 404)
     try: kubectl get pods --namespace NAMESPACE
+    $ knit version --server
+    version: this server does not tell its version; who has installed it can see that (HTTP 404)
+    try: helm list --all-namespaces
     "
   `)
 })
