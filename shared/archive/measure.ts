@@ -1,21 +1,23 @@
 import { createHash, hash } from 'node:crypto'
 import type { Measure } from '#shared/domain/worker.ts'
-import { contentOf, walk, type Found, type FoundFile, type WalkOptions } from './walk.ts'
+import { contentOf, walk } from './walk.ts'
+import type { Found, FoundFile, Room, WalkOptions } from './walk.ts'
 
 /** Size, number of files and digest of a directory tree: what `unpack` returned when it made the tree. */
 export async function measure(dir: string, options: WalkOptions = {}): Promise<Measure> {
   const tree = new TreeMeasure()
+  const room: Room = {}
   for await (const found of walk(dir, options))
-    tree.add(found, found.kind === 'file' ? await contentHash(found) : undefined)
+    tree.add(found, found.kind === 'file' ? await contentHash(found, room) : undefined)
   const measured = tree.result()
   if (!measured) throw new Error(`walked ${dir} out of order`)
   return measured
 }
 
-async function contentHash(file: FoundFile): Promise<string> {
+async function contentHash(file: FoundFile, room: Room): Promise<string> {
   if (file.content) return hash('sha256', file.content)
   const content = createHash('sha256')
-  for await (const piece of contentOf(file)) content.update(piece)
+  for await (const piece of contentOf(file, { room })) content.update(piece)
   return content.digest('hex')
 }
 

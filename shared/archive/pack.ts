@@ -1,12 +1,12 @@
-import { createHash, hash } from 'node:crypto'
+import { createHash, type Hash } from 'node:crypto'
 import { addAbortSignal, pipeline, type Readable } from 'node:stream'
-import { pipeline as finished } from 'node:stream/promises'
-import { pack as tarStream, type Pack } from 'tar-stream'
 import type { Coding } from '#shared/domain/archive-type.ts'
 import type { Measure } from '#shared/domain/worker.ts'
 import { compressor } from './coding.ts'
 import { TreeMeasure } from './measure.ts'
-import { contentOf, walk, type Found, type FoundFile, type WalkOptions } from './walk.ts'
+import { BLOCK, padding } from './tar-block.ts'
+import { tarHeader } from './tar-header.ts'
+import { contentOf, walk, type Found, type Room, type WalkOptions } from './walk.ts'
 
 export type PackOptions = WalkOptions & {
   /** How it is compressed; gzip, unless given. */
@@ -20,11 +20,9 @@ export type PackOptions = WalkOptions & {
   signal?: AbortSignal
 }
 
-type Told = Pick<PackOptions, 'onProgress' | 'onMeasured'>
-type Header = Parameters<Pack['entry']>[0]
-
 const CHUNK = 256 * 1024
-// What a header can say: tar-stream garbles earlier and later times.
+const ZEROS = Buffer.alloc(2 * BLOCK)
+// A header has room for no later time.
 const LAST_TIME = 0x7fffffff
 
 /**
@@ -37,102 +35,63 @@ export function pack(
 ): Readable {
   const packed = compressor(coding, level)
   if (signal) addAbortSignal(signal, packed)
+  const tar = tarOf(walk(dir, options), { onProgress, onMeasured })
   // An error on the way destroys `packed`, whose reader is the one to be told.
-  pipeline(tarOf(walk(dir, options), { onProgress, onMeasured }), packed, () => {})
+  pipeline(inChunks(tar), packed, () => {})
   return packed
 }
 
-async function* tarOf(tree: AsyncIterable<Found>, told: Told) {
-  const tar = tarStream({ highWaterMark: CHUNK })
-  fill(tar, tree, told).catch((error) => tar.destroy(error))
-  yield* inChunks(tar)
-}
-
-async function fill(tar: Pack, tree: AsyncIterable<Found>, { onProgress, onMeasured }: Told) {
+/** A tar stream in pieces, each of which is there only until the next is asked for. */
+async function* tarOf(
+  tree: AsyncIterable<Found>,
+  { onProgress, onMeasured }: Pick<PackOptions, 'onProgress' | 'onMeasured'>,
+): AsyncGenerator<Buffer> {
   const measured = new TreeMeasure()
+  const room: Room = {}
   let bytes = 0
   for await (const found of tree) {
-    const before = bytes
-    const onPacked = (packed: number) => {
-      bytes = before + packed
-      onProgress?.({ bytes, path: found.path })
+    if (found.kind !== 'directory' || found.empty) yield headerOf(found)
+    let sha256: Hash | undefined
+    if (found.kind === 'file') {
+      if (onMeasured) sha256 = createHash('sha256')
+      for await (const piece of contentOf(found, { room })) {
+        sha256?.update(piece)
+        yield piece
+        bytes += piece.length
+        onProgress?.({ bytes, path: found.path })
+      }
+      yield ZEROS.subarray(0, padding(found.stats.size))
     }
-    const sha256 = await add(tar, found, { onPacked, isMeasured: onMeasured !== undefined })
-    if (onMeasured) measured.add(found, sha256)
+    if (onMeasured) measured.add(found, sha256?.digest('hex'))
   }
   const all = measured.result()
   if (all) onMeasured?.(all)
-  tar.finalize()
+  yield ZEROS
 }
 
-type Adding = { onPacked: (bytes: number) => void; isMeasured: boolean }
-
-/** Gives back the SHA-256 of the content of a file that is measured. */
-async function add(tar: Pack, found: Found, adding: Adding): Promise<string | undefined> {
-  if (found.kind === 'directory' && !found.empty) return undefined
-  const header = headerOf(found)
-  if (found.kind !== 'file') {
-    await written((done) => tar.entry(header, done))
-    return undefined
-  }
-  const { content } = found
-  if (!content) return addLarge(tar, found, header, adding)
-  await written((done) => tar.entry(header, content, done))
-  adding.onPacked(content.length)
-  return adding.isMeasured ? hash('sha256', content) : undefined
-}
-
-async function addLarge(
-  tar: Pack,
-  file: FoundFile,
-  header: Header,
-  { onPacked, isMeasured }: Adding,
-): Promise<string | undefined> {
-  const content = isMeasured ? createHash('sha256') : undefined
-  const counted = async function* () {
-    let packed = 0
-    for await (const piece of contentOf(file)) {
-      content?.update(piece)
-      yield piece
-      packed += piece.length
-      onPacked(packed)
-    }
-  }
-  const sink = tar.entry(header) as unknown as NodeJS.WritableStream
-  await finished(counted, sink)
-  return content?.digest('hex')
-}
-
-function headerOf(found: Found): Header {
-  const seconds = Math.floor(found.stats.mtimeMs / 1000)
-  return {
-    name: found.kind === 'directory' ? `${found.path}/` : found.path,
-    type: found.kind,
-    // tar-stream takes no permissions at all to mean the usual ones.
-    mode: found.stats.mode & 0o777 || 0o400,
-    mtime: new Date(Math.min(Math.max(seconds, 0), LAST_TIME) * 1000),
-    size: found.kind === 'file' ? found.stats.size : 0,
-    linkname: found.kind === 'symlink' ? found.target : undefined,
-    uid: 0,
-    gid: 0,
-  }
-}
-
-function written(write: (done: (error?: Error | null) => void) => void): Promise<void> {
-  return new Promise((resolve, reject) => {
-    write((error) => (error ? reject(error) : resolve()))
+function headerOf(found: Found): Buffer {
+  const { kind, path, stats } = found
+  const seconds = Math.floor(stats.mtimeMs / 1000)
+  return tarHeader({
+    name: kind === 'directory' ? `${path}/` : path,
+    type: kind,
+    // Some take no permissions at all to mean the usual ones.
+    mode: stats.mode & 0o777 || 0o400,
+    mtime: Math.min(Math.max(seconds, 0), LAST_TIME),
+    size: kind === 'file' ? stats.size : 0,
+    target: kind === 'symlink' ? found.target : undefined,
   })
 }
 
 /**
- * Gathers small pieces: each one given to zlib costs a turn through the thread pool, three for every small file. All but the last are
- * exactly as long, whatever they are made of: what zstd makes of bytes depends on how they are given to it. All lie in the same memory,
- * one after another: a chunk is more than the compressor lets wait, so who asks for the next has no more use for the last.
+ * Gathers pieces: each one given to zlib costs a turn through the thread pool, three for every small file. All but the last are exactly as
+ * long, whatever they are made of: what zstd makes of bytes depends on how they are given to it. All lie in the same memory, one after
+ * another: a chunk is more than the compressor lets wait, so who asks for the next has no more use for the last.
  */
-async function* inChunks(tar: Pack): AsyncGenerator<Buffer> {
+async function* inChunks(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   const chunk = Buffer.allocUnsafe(CHUNK)
   let filled = 0
-  for await (const piece of tar as AsyncIterable<Buffer>) {
+  for await (const piece of pieces) {
     for (let taken = 0; taken < piece.length;) {
       const copied = piece.copy(chunk, filled, taken)
       taken += copied

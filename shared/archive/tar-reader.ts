@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { ArchiveError, quoted } from './archive-error.ts'
 import { ByteSource } from './byte-source.ts'
 import { refuse } from './entry-name.ts'
+import { BLOCK, checksum, padding } from './tar-block.ts'
 
 // Our own reader rather than tar-stream's, which takes an archive cut between two entries for a whole one, reads on
 // behind the end of the archive and makes names that are not UTF-8 up: all things an upload must be refused for.
@@ -20,7 +21,6 @@ export type TarEntry = {
   pieces(): AsyncGenerator<Buffer>
 }
 
-const BLOCK = 512
 const MAX_METADATA_BYTES = 1024 * 1024
 const METADATA = 'xgLK'
 const REFUSED_TYPES: Record<string, string> = {
@@ -109,12 +109,6 @@ function parseHeader(block: Buffer): Header {
     mode: number(block, 100, 8),
     size: number(block, 124, 12),
   }
-}
-
-function checksum(block: Buffer): number {
-  let sum = 8 * 0x20
-  for (let i = 0; i < BLOCK; i++) if (i < 148 || i >= 156) sum += block[i] ?? 0
-  return sum
 }
 
 function number(block: Buffer, start: number, length: number): number {
@@ -210,8 +204,4 @@ function damaged(why: string): ArchiveError {
 
 function isZero(bytes: Buffer): boolean {
   return bytes.every((byte) => byte === 0)
-}
-
-function padding(size: number): number {
-  return (BLOCK - (size % BLOCK)) % BLOCK
 }

@@ -48,10 +48,16 @@ export async function* walk(root: string, options: WalkOptions = {}): AsyncGener
   else yield await lookAtFile({ location, path: basename(root) }, stats, options)
 }
 
-/** The content of a file that was found, as long as it was then. */
+/** Memory for the contents of files that are read one after the other. */
+export type Room = { bytes?: Buffer }
+
+/**
+ * The content of a file that was found, as long as it was then. Where a `room` is given its pieces lie there, each until the next is
+ * asked for.
+ */
 export async function* contentOf(
   file: FoundFile,
-  { growing = false }: WalkOptions = {},
+  { growing = false, room }: Pick<WalkOptions, 'growing'> & { room?: Room } = {},
 ): AsyncGenerator<Buffer> {
   if (file.content) {
     yield file.content
@@ -61,9 +67,10 @@ export async function* contentOf(
   try {
     let left = file.stats.size
     for (;;) {
-      // Room for one byte more than there should be, to see whether there is one.
-      const room = Buffer.allocUnsafe(Math.min(PIECE, left + 1))
-      const { bytesRead, buffer } = await handle.read(room, 0, room.length)
+      // One byte more than there should be, to see whether there is one.
+      const most = Math.min(PIECE, left + 1)
+      const into = room ? (room.bytes ??= Buffer.allocUnsafe(PIECE)) : Buffer.allocUnsafe(most)
+      const { bytesRead, buffer } = await handle.read(into, 0, most)
       if ((bytesRead > left && !growing) || (bytesRead === 0 && left > 0)) throw changed(file.path)
       const taken = Math.min(bytesRead, left)
       if (taken === 0) return
