@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { expect, test } from 'vitest'
 import { Away, NoRoomNow } from '#shared/ports/cluster.ts'
 import { ask, askForAll, onlyMetadata, Refused } from './api.ts'
@@ -24,6 +25,18 @@ test('a call that is never answered ends', async () => {
   await expect(call).rejects.toThrow(
     new Away('the Pod cannot be seen: the API server did not answer in time'),
   )
+  close()
+})
+
+test('calls one after another go over lines that are there', async () => {
+  const lines = new Set<Socket>()
+  const { api, close } = await apiServedBy(({ socket }, response) => {
+    lines.add(socket)
+    response.writeHead(200, { 'content-type': 'application/json' }).end('{}')
+  })
+  for (let i = 0; i < 20; i += 1) await api.core.readNamespacedPod({ namespace: 'a', name: 'b' })
+  // One more is opened while the answer of the one before is still being read.
+  expect(lines.size).toBeLessThanOrEqual(2)
   close()
 })
 

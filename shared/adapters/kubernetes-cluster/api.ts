@@ -10,6 +10,7 @@ import {
 } from '@kubernetes/client-node'
 import { STATUS_CODES } from 'node:http'
 import type { RequestOptions } from 'node:https'
+import type { Dispatcher } from 'undici'
 import { Away, NoRoomNow, Unreachable } from '#shared/ports/cluster.ts'
 import { isOverQuota, isWithoutRight, withRemedy } from './remedies.ts'
 
@@ -46,20 +47,44 @@ export function connectApi(config: KubeConfig = ownConfig(), patience = 30): Api
 }
 
 /** For clients whose every call ends, within `patience` seconds. */
-export const settingsFor = (config: KubeConfig, server: string, patience: number): Configuration =>
-  createConfiguration({
+export function settingsFor(config: KubeConfig, server: string, patience: number): Configuration {
+  const keepLines = linesThatAreKept()
+  return createConfiguration({
     baseServer: new ServerConfiguration(server, {}),
     authMethods: { default: config },
     promiseMiddleware: [
       {
         async pre(context: RequestContext) {
           context.setSignal(AbortSignal.timeout(1000 * patience))
+          keepLines(context)
           return context
         },
         post: async (answer) => answer,
       },
     ],
   })
+}
+
+// A certificate by which somebody is known may be another one after a while.
+const kept = 60_000
+
+/**
+ * Lets requests use the lines of those before. The client makes a dispatcher for each, and so a line, for which both sides compute
+ * longer than for the request.
+ */
+function linesThatAreKept(): (context: RequestContext) => void {
+  let lines: Dispatcher | undefined
+  let until = 0
+  return (context) => {
+    const own = context.getDispatcher()
+    if (own === undefined) return
+    if (lines === undefined || Date.now() > until) {
+      lines = own
+      until = Date.now() + kept
+    }
+    context.setDispatcher(lines)
+  }
+}
 
 function ownConfig(): KubeConfig {
   const config = new KubeConfig()
