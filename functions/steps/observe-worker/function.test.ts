@@ -137,10 +137,23 @@ test('what a worker has measured of its outputs is kept, and of nothing else', a
 test('a worker that was never released is released', async ({ ctx }) => {
   const run = await makeRun(ctx, { status: 'starting' })
   ctx.cluster.set(run.worker, { phase: 'suspended' })
+  await ctx.sql`update run set updated_at = now() - interval '2 seconds'`
   await observe(ctx, run)
   expect(ctx.cluster.calls).toContain(`releaseWorker ${run.worker}`)
   // What its release brought about wakes nobody while the run is claimed, so it is seen at once.
   expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'running', claim: null })
+})
+
+test('a worker that is just being released is left to who does that, and looked at again in two seconds', async ({
+  ctx,
+}) => {
+  const run = await makeRun(ctx, { status: 'starting' })
+  ctx.cluster.set(run.worker, { phase: 'suspended' })
+  await observe(ctx, run)
+  expect(ctx.cluster.calls).not.toContain(`releaseWorker ${run.worker}`)
+  const [due] = await ctx.sql`
+    select claim, due_at between now() and now() + interval '2 seconds' as soon from run where id = ${run.runId}`
+  expect(due).toEqual({ claim: null, soon: true })
 })
 
 test('why a worker does not begin is shown on the run', async ({ ctx }) => {

@@ -70,14 +70,26 @@ async function look(run: Observed, ctx: Context): Promise<WorkerState['phase'] |
 /** Who was slow to begin an attempt may make its worker once more after it was lost; what that would write is nobody's. */
 const isOwn = ({ workerUid }: Observed, { uid }: Worker): boolean => !workerUid || workerUid === uid
 
-async function goOn(ctx: Context, run: Observed, { state, name, uid }: Worker): Promise<void> {
-  if (state.phase === 'suspended') await ctx.cluster.releaseWorker({ name, uid })
+async function goOn(ctx: Context, run: Observed, worker: Worker): Promise<void> {
+  const { state } = worker
+  if (state.phase === 'suspended') return releaseLate(ctx, run, worker)
   if (state.phase === 'running' && isStarting(run)) {
     await askHooks(ctx, run, 'running')
     await advance(ctx, run, 'running', { also: (tx, moved) => recordEnd(tx, moved, times(state)) })
     return
   }
   if (state.phase === 'pending' && isStarting(run)) return wait(ctx, run, state)
+  await releaseRun(ctx.sql, run, ctx.config.lookInterval)
+}
+
+// Seconds in which who has made a worker has released it.
+const moment = 2
+
+/** Releases a worker whose maker did not come to that. */
+async function releaseLate(ctx: Context, run: Observed, { name, uid }: Worker): Promise<void> {
+  const left = moment - (await secondsInStatus(ctx.sql, run))
+  if (left > 0) return releaseRun(ctx.sql, run, left)
+  await ctx.cluster.releaseWorker({ name, uid })
   await releaseRun(ctx.sql, run, ctx.config.lookInterval)
 }
 
