@@ -10,6 +10,7 @@ import {
   spread,
   sum,
   timed,
+  waitingFor,
   type Bench,
   type Finding,
 } from './harness.ts'
@@ -73,71 +74,71 @@ type SummaryOfPod = Used & {
 /** As much as is needed of what a kubelet says of its Pods. */
 type Summary = { pods: SummaryOfPod[] }
 
-/** What the Pods of the release hold, by the kubelets of all nodes. */
+/** What the Pods of the release hold, once the kubelets speak of all that run: of one that has just begun they do not yet. */
 async function heldBy(there: Installation): Promise<Held> {
-  const { kubernetes, kubectl, namespace } = there
-  const nodes = (await kubernetes.core.listNode()).items.map(({ metadata }) => metadata?.name ?? '')
-  const summaries = await Promise.all(
-    nodes.map(async (node) => {
-      const path = `/api/v1/nodes/${node}/proxy/stats/summary`
-      return JSON.parse(await kubectl('get', '--raw', path)) as Summary
-    }),
-  )
-  const pods = summaries
-    .flatMap(({ pods }) => pods)
-    .filter(({ podRef }) => podRef.namespace === namespace)
-  await checkNoneIsLeftOut(there, pods)
+  const soon = waitingFor('the kubelets to say what every container of the release holds')
+  for (;;) {
+    const running = await containersThatRun(there)
+    const pods = await podsToldOf(there)
+    const told = new Set(
+      pods.flatMap((pod) => [
+        ...(isTold(pod) ? [pod.podRef.name] : []),
+        ...(pod.containers ?? []).filter(isTold).map(({ name }) => `${pod.podRef.name} ${name}`),
+      ]),
+    )
+    const silent = running
+      .flatMap(({ pod, name }) => [pod, `${pod} ${name}`])
+      .filter((name) => !told.has(name))
+    if (running.length > 0 && silent.length === 0) {
+      const names = new Set(running.map(({ pod }) => pod))
+      return heldIn(pods.filter(({ podRef }) => names.has(podRef.name)))
+    }
+    await soon(1000, `nothing is said of ${silent.join(', ') || 'any'}`)
+  }
+}
+
+function heldIn(pods: readonly SummaryOfPod[]): Held {
   const containers = Map.groupBy(
-    pods.flatMap(({ podRef, containers = [] }) =>
-      containers.map((used) => ({
-        name: used.name,
-        bytes: bytesOf(`${podRef.name} ${used.name}`, used),
-      })),
-    ),
+    pods.flatMap(({ containers = [] }) => containers),
     ({ name }) => name,
   )
   const parts = [...containers].map(
     ([name, all]) =>
-      [
-        `${name} × ${all.length}, MiB`,
-        rounded(sum(all.map(({ bytes }) => bytes)) / 2 ** 20),
-      ] as const,
+      [`${name} × ${all.length}, MiB`, rounded(sum(all.map(bytesOf)) / 2 ** 20)] as const,
   )
   return {
-    bytes: sum(pods.map((pod) => bytesOf(pod.podRef.name, pod))),
+    bytes: sum(pods.map(bytesOf)),
     facts: { Pods: pods.length, ...Object.fromEntries(parts) },
   }
 }
 
+const bytesOf = ({ memory }: Used): number => memory?.workingSetBytes ?? 0
+
 /** A kubelet that counts nothing would make us look small. */
-function bytesOf(name: string, { memory }: Used): number {
-  const bytes = memory?.workingSetBytes ?? 0
-  if (bytes === 0) throw new Error(`the kubelet does not say what ${name} holds`)
-  return bytes
+const isTold = (used: Used): boolean => bytesOf(used) > 0
+
+/** What the kubelets of all nodes say of the Pods of the release. */
+async function podsToldOf({ kubernetes, kubectl, namespace }: Installation) {
+  const { items } = await kubernetes.core.listNode()
+  const summaries = await Promise.all(
+    items.map(async ({ metadata }) => {
+      const path = `/api/v1/nodes/${metadata?.name}/proxy/stats/summary`
+      return JSON.parse(await kubectl('get', '--raw', path)) as Summary
+    }),
+  )
+  return summaries
+    .flatMap(({ pods }) => pods)
+    .filter(({ podRef }) => podRef.namespace === namespace)
 }
 
-/** Rejects unless the kubelets speak of every Pod that runs, and of all its containers. */
-async function checkNoneIsLeftOut(
-  { kubernetes: { core }, namespace }: Installation,
-  told: readonly SummaryOfPod[],
-): Promise<void> {
-  const known = new Set(
-    told.flatMap(({ podRef, containers = [] }) =>
-      containers.map(({ name }) => `${podRef.name} ${name}`),
-    ),
-  )
+async function containersThatRun({ kubernetes: { core }, namespace }: Installation) {
   const { items } = await core.listNamespacedPod({
     namespace,
     fieldSelector: 'status.phase=Running',
   })
-  const running = items.flatMap(({ metadata, status }) =>
+  return items.flatMap(({ metadata, status }) =>
     (status?.containerStatuses ?? [])
       .filter(({ state }) => state?.running)
-      .map(({ name }) => `${metadata?.name} ${name}`),
+      .map(({ name }) => ({ pod: metadata?.name ?? '', name })),
   )
-  const missing = running.filter((name) => !known.has(name))
-  if (running.length === 0 || missing.length > 0)
-    throw new Error(
-      `of ${running.length} containers of the release the kubelets leave out ${missing.join(', ') || 'none'}`,
-    )
 }
