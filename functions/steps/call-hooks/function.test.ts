@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { setTimeout as later } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { hookServer } from '#tests/support/hook-server.ts'
 import { makeRun, type MadeRun } from '#tests/support/runs.ts'
@@ -22,6 +23,11 @@ async function started(ctx: TestWorld, ...hooks: string[]): Promise<MadeRun> {
   const run = await makeRun(ctx, { status: 'ready' })
   await deliver(startRun, ctx, 'run.ready', { runId: run.runId, attempt: 1 })
   return run
+}
+
+/** Lets everything else go on for so many turns of the event loop. */
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn += 1) await later(1)
 }
 
 const due = (ctx: TestWorld) => ctx.sql`update hook_delivery set due_at = now() - interval '1 s'`
@@ -113,6 +119,27 @@ test('a hook that does not answer keeps no call to another waiting, however many
   expect(await deliveries(ctx)).toEqual(
     Array.from({ length: 42 }, () => expect.objectContaining({ delivered: true })),
   )
+})
+
+test('who fails at the calls to one hook answers when those to the others are over', async ({
+  ctx,
+}) => {
+  const { url } = await hookServer(async ({ path }, response) => {
+    // Long after the other call has failed.
+    if (path === '/slow') await turns(100)
+    response.end()
+  })
+  await started(ctx, `${url}/slow`, `${url}/lost`)
+  await ctx.sql`
+    alter table hook_delivery add constraint lost check (delivered_at is null or url not like '%/lost')`
+  const { status } = await call(ctx)
+  const seen = await deliveries(ctx)
+  await ctx.sql`alter table hook_delivery drop constraint lost`
+  expect(status).toBe(500)
+  expect(seen.map(({ url, delivered }) => [new URL(url).pathname, delivered])).toEqual([
+    ['/slow', true],
+    ['/lost', false],
+  ])
 })
 
 test('a hook learns what happens to a run in its order, also when clocks are set back meanwhile', async ({

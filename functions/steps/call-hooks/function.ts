@@ -28,7 +28,9 @@ export default defineStep(
     const here = callers.get(ctx.sql) ?? new Map<string, () => void>()
     callers.set(ctx.sql, here)
     const hooks = await findHooks(ctx.sql)
-    await Promise.all(hooks.map((url) => tellOrServe(ctx, url, here)))
+    const served = await Promise.allSettled(hooks.map((url) => tellOrServe(ctx, url, here)))
+    // Only now: who has been answered takes all to be over.
+    for (const one of served) if (one.status === 'rejected') throw one.reason
   },
   // One event at most stays with each hook; the others are there to hear of more.
   { maxScale: 1, concurrency: 16 },
@@ -65,6 +67,7 @@ async function serve(ctx: Context, url: string, here: Callers): Promise<void> {
   } finally {
     // Before anybody else can look: who tells one that has ended is not heard.
     here.delete(url)
+    await Promise.allSettled(calls)
   }
 }
 
