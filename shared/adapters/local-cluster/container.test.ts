@@ -55,9 +55,15 @@ for (const engine of engines)
         .split('\n')
         .filter(Boolean)
     }
-    /** Starts a worker, and kills its home and whoever watches over it once it has written `up`. */
+    /**
+     * Starts a worker, and kills its home and whoever watches over it once it has written `up`; not before its engine has
+     * noted that it runs, because one that is killed until then takes it for new.
+     */
     const leaveUnwatched = async (home: TestHome, spec: WorkerSpec, output: string) => {
-      await startAndDie(home, spec, { engine }, () => readFileSync(home.file(output, 'up')))
+      await startAndDie(home, spec, { engine }, () => {
+        readFileSync(home.file(output, 'up'))
+        expect(containersOf(spec.name)).toEqual([expect.stringMatching(/ (running|up)\b/i)])
+      })
       const begun = join(home.folder, 'workers', spec.name, 'begun')
       const supervisor = parseProcess(readFileSync(begun, 'utf8'))
       process.kill(-(supervisor?.pid ?? 0), 'SIGKILL')
@@ -219,13 +225,15 @@ for (const engine of engines)
 
     test('that ended while nobody watched tells how', async ({ home }) => {
       const first = home.open({ engine, env })
-      const output = await home.volume(first)
+      const [input, output] = [await home.volume(first), await home.volume(first)]
       const spec = workerSpec({
-        ...sh('touch /out/up; sleep 0.5; exit 4'),
+        ...sh('touch /out/up; while [ ! -e /in/go ]; do sleep 0.05; done; exit 4'),
+        inputs: [{ volume: input, path: '/in' }],
         outputs: [{ volume: output, path: '/out' }],
       })
       await first.close({ stopWorkers: false })
       await leaveUnwatched(home, spec, output)
+      writeFileSync(home.file(input, 'go'), '')
       await eventually(() => {
         expect(containersOf(spec.name)).toEqual([expect.stringMatching(/exited/i)])
       })
