@@ -20,7 +20,8 @@ export const events = resource('events', {
         .describe('As `Last-Event-ID`, for who cannot send headers.'),
     }),
     headers: {
-      'Last-Event-ID': 'Id of the last event that was heard of, to go on behind it.',
+      'Last-Event-ID':
+        'Id of the last event that was heard of, to go on behind it. One beyond the last there is, as after a restore of the database, goes on with the latest.',
     },
     response: 'text/event-stream',
     answers: { 200: { headers: { 'Cache-Control': '`no-store`: it is never told again.' } } },

@@ -49,10 +49,16 @@ export async function lastRunEvent(sql: Queryable): Promise<number> {
   return Number(last?.id ?? 0)
 }
 
-/** The last move that is so many seconds older than another one, or that other one where nobody knows it any more. */
+/**
+ * The last move that is so many seconds older than another one. Where nobody knows that one any more it is that one itself; but behind
+ * the last there is it is of another database, as it was before a restore, and the last there is counts instead.
+ */
 export async function runEventBefore(sql: Queryable, id: number, seconds: number): Promise<number> {
   const [known] = await sql<{ at: Date }[]>`select at from run_history where id = ${id}`
-  if (!known) return id
+  if (!known) {
+    const last = await lastRunEvent(sql)
+    return id <= last ? id : runEventBefore(sql, last, seconds)
+  }
   const [before] = await sql<{ id: string }[]>`
     select id
       from run_history

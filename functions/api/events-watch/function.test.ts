@@ -161,6 +161,20 @@ test('an event that nobody knows any more is a place to go on from', async ({ qu
   expect(listener.statuses()[0]).toBe('waiting')
 })
 
+test.for(['Last-Event-ID', 'after'])(
+  'who comes back with the %s of a database that was there before hears what comes',
+  async (way, { quick }) => {
+    const { runId } = await makeRun(quick.world)
+    const id = '900000000'
+    const query = `?run=${runId}${way === 'after' ? `&after=${id}` : ''}`
+    using listener = await listen(quick, query, way === 'after' ? {} : { 'last-event-id': id })
+    await move(quick.world, runId, 'ready')
+    await until(() => listener.statuses().includes('ready'))
+    // What came about shortly before, as since a restore, is told as well, and each once.
+    expect(listener.statuses()).toEqual(['waiting', 'ready'])
+  },
+)
+
 /** A front that looks so often for moves, and the statements by which it does: to begin, and then again and again. */
 async function watched(watchInterval: number) {
   const asked = { toBegin: 0, forMoves: 0 }
