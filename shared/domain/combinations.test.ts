@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { combinations, newCombinations } from './combinations.ts'
+import { combinations, freshCombinations, newCombinations } from './combinations.ts'
 
 const lists = fc.array(fc.uniqueArray(fc.stringMatching(/^[a-f]{1,2}$/), { maxLength: 5 }), {
   minLength: 1,
@@ -48,6 +48,42 @@ test('of a product without end it costs nothing to take a few', () => {
   const thousand = Array.from({ length: 1000 }, (_, index) => String(index).padStart(4, '0'))
   const inputs = Array.from({ length: 100 }, () => ({ head: thousand, behind: [] }))
   expect([...combinations(inputs).take(1001)].at(-1)?.slice(-2)).toEqual(['0001', '0000'])
+})
+
+test('a product with an empty list is empty, and nobody goes through the others to find out', () => {
+  let steps = 0
+  const counted = new Proxy(['a', 'b'], {
+    get: (list, key) => {
+      if (key === Symbol.iterator) steps += 1
+      return Reflect.get(list, key) as unknown
+    },
+  })
+  const full = { head: counted, behind: counted }
+  const empty = { head: [], behind: [] }
+  expect([...combinations([full, full, full, empty])]).toEqual([])
+  expect([...combinations([full, full, full, empty], ['a', 'a', 'a', 'a'])]).toEqual([])
+  // Of the second only what is behind the cursor, list by list.
+  expect(steps).toBeLessThan(4)
+})
+
+test('fresh are all combinations with something fresh, each once, however much is old', () => {
+  const some = fc.array(fc.record({ old: fc.nat(3), fresh: fc.nat(3) }), { maxLength: 4 })
+  fc.assert(
+    fc.property(some, (counts) => {
+      const inputs = counts.map(({ old, fresh }) => ({
+        old: [...'o'.repeat(old)].map((kind, index) => kind + index),
+        fresh: [...'f'.repeat(fresh)].map((kind, index) => kind + index),
+      }))
+      const all = inputs.length > 0 ? brute(inputs.map(({ old, fresh }) => [...old, ...fresh])) : []
+      const wanted = all.filter((combination) => combination.some((id) => id[0] === 'f'))
+      expect([...freshCombinations(inputs)].toSorted()).toEqual(wanted.toSorted())
+    }),
+  )
+  const thousand = Array.from({ length: 1000 }, (_, index) => String(index))
+  const old = Array.from({ length: 9 }, () => ({ fresh: [], old: thousand }))
+  expect([...freshCombinations([...old, { fresh: ['new'], old: thousand }]).take(3)]).toHaveLength(
+    3,
+  )
 })
 
 test('new are all combinations but those that have nothing new', () => {

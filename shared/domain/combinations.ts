@@ -18,9 +18,30 @@ export function* combinations(
   }
 }
 
-function* product([first, ...others]: readonly (readonly string[])[]): Generator<string[]> {
+/** What fits one input: what is still to be combined, and what has been, with all that is old of the others. */
+export type Fitting = { fresh: readonly string[]; old: readonly string[] }
+
+/** Every combination with something fresh in it, once; made one by one. */
+export function* freshCombinations(inputs: readonly Fitting[]): Generator<string[]> {
+  for (const [first, { fresh }] of inputs.entries()) {
+    if (fresh.length === 0) continue
+    // What is fresh on an input before has been made with all that is here.
+    const lists = inputs.map((input, at) => {
+      if (at === first) return fresh
+      return at < first ? input.old : [...input.fresh, ...input.old]
+    })
+    yield* product(lists)
+  }
+}
+
+/** Where one list is empty there is nothing, and nobody goes through the others to find that out. */
+function* product(lists: readonly (readonly string[])[]): Generator<string[]> {
+  if (lists.every(({ length }) => length > 0)) yield* fullProduct(lists)
+}
+
+function* fullProduct([first, ...others]: readonly (readonly string[])[]): Generator<string[]> {
   if (!first) return yield []
-  for (const id of first) for (const tail of product(others)) yield [id, ...tail]
+  for (const id of first) for (const tail of fullProduct(others)) yield [id, ...tail]
 }
 
 /** How many ids are nominated for an input, and how many of them are still to be combined. */
