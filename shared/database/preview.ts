@@ -1,27 +1,14 @@
 import { createHash } from 'node:crypto'
-import { combinations } from '#shared/domain/combinations.ts'
+import { freshCombinations } from '#shared/domain/combinations.ts'
 import type { InputDefinition } from '#shared/domain/plan.ts'
 import { whyNotMore, type PlanPreview } from '#shared/domain/preview.ts'
 import { formatTag, shownMountTags } from '#shared/domain/tag.ts'
+import { lookForData, mostFits, type Asking, type Found, type KnownPlan } from './look-for-data.ts'
 import type { Queryable } from './sql.ts'
 import { findTagIds, pickTags, tagsById } from './tags.ts'
 
-const mostFits = 1000
 const mostCombinations = 10_000
 const mostShown = 100
-
-/** An input, of a plan that is registered or not. */
-type Asking = {
-  /** Absent for one that is not registered. */
-  id?: number
-  path: string
-  /** What it asks for, as people read it. */
-  asks: string[]
-  /** Undefined when nothing can carry all of them. */
-  tagIds: number[] | undefined
-  knitId: string | null
-  timestamp: Date | null
-}
 
 /** What a plan would start that is not registered. */
 export async function previewDefinition(
@@ -55,8 +42,13 @@ export async function previewPlan(
   sql: Queryable,
   planId: string,
 ): Promise<PlanPreview | undefined> {
-  const [plan] = await sql<{ active: boolean; paused: boolean }[]>`
-    select active, would_create is not null as paused from plan where id = ${planId}`
+  const [plan] = await sql<KnownPlan[]>`
+    select plan.id, active, would_create is not null as paused, match_task.id is not null as matching, cursor
+      from plan
+      left join match_task on match_task.plan_id = plan.id
+     where plan.id = ${planId}
+     order by cursor nulls first
+     limit 1`
   if (!plan) return undefined
   const rows = await sql<InputRow[]>`
     select id, path, tags, knit_id as "knitId", knit_timestamp as timestamp
@@ -75,64 +67,51 @@ export async function previewPlan(
     }
     return { ...row, tagIds: tags, asks: shownMountTags(mount).map(formatTag) }
   })
-  return preview(sql, plan, asking, planId)
+  return preview(sql, plan, asking)
 }
-
-type Fitting = { ready: string[]; pending: number }
 
 async function preview(
   sql: Queryable,
-  plan: { active: boolean; paused: boolean },
+  plan: { active: boolean; paused: boolean } | KnownPlan,
   asking: readonly Asking[],
-  planId?: string,
 ): Promise<PlanPreview> {
-  const found: Fitting[] = []
-  for (const input of asking) found.push(await fittingOf(sql, input))
-  const all = combinations(found.map(({ ready }) => ({ head: ready, behind: [] })))
-  // A plan without inputs is built in, and starts nothing.
-  const looked = asking.length > 0 ? all.take(mostCombinations).toArray() : []
-  const known =
-    planId === undefined ? new Set<number>() : await combined(sql, planId, asking, looked)
-  const fresh = looked.filter((_, index) => !known.has(index))
-  const inputs = asking.map(({ path, asks }, index) => ({
-    path,
-    asks,
-    fits: found[index]?.ready.length ?? 0,
-    pending: found[index]?.pending ?? 0,
-  }))
+  const found: Found[] = []
+  for (const input of asking)
+    found.push(await lookForData(sql, input, 'id' in plan ? plan : undefined))
+  const looked = freshCombinations(found).take(mostCombinations).toArray()
+  const known = 'id' in plan ? await combined(sql, plan.id, asking, looked) : new Set<number>()
+  const starting = looked.filter((_, index) => !known.has(index))
+  const inputs = asking.map(({ path, asks }, index) => {
+    const { fits = 0, pending = 0 } = found[index] ?? {}
+    return { path, asks, fits, pending }
+  })
   const paths = asking.map(({ path }) => path)
+  const more = looked.length === mostCombinations || isCut(found)
   return {
-    starts: plan.active && !plan.paused ? fresh.length : 0,
-    more: looked.length === mostCombinations || inputs.some(({ fits }) => fits === mostFits),
-    runs: fresh
+    starts: plan.active && !plan.paused ? starting.length : 0,
+    more,
+    runs: starting
       .slice(0, mostShown)
       .map((ids) => ({ inputs: ids.map((knitId, at) => ({ path: paths[at] ?? '', knitId })) })),
     inputs: inputs.map(({ path, fits, pending }) => ({ path, fits, pending })),
-    reasons: whyNotMore(plan, inputs, known.size),
+    reasons: whyNotMore(plan, inputs, {
+      existing: more ? known.size : allOf(found) - starting.length,
+      orMore: more || found.some(({ fits }) => fits === mostFits),
+    }),
   }
 }
 
-/** The first data that fit an input, and how many will. */
-async function fittingOf(sql: Queryable, { tagIds, knitId, timestamp }: Asking): Promise<Fitting> {
-  if (tagIds === undefined) return { ready: [], pending: 0 }
-  const asked = sql`
-    data.tags @> ${tagIds}::integer[]
-     and ${knitId === null ? sql`true` : sql`data.id = ${knitId}`}`
-  const ready = await sql<{ id: string }[]>`
-    select id
-      from data
-     where ready
-       and ${asked}
-       and ${timestamp === null ? sql`true` : sql`ended_at = ${timestamp}`}
-     order by id
-     limit ${mostFits}`
-  const [pending] = await sql<{ count: number }[]>`
-    select count(*)::integer as count
-      from (
-        select from data where ended_at is null and ${timestamp === null} and ${asked} limit ${mostFits}
-      ) as soon`
-  return { ready: ready.map(({ id }) => id), pending: pending?.count ?? 0 }
-}
+/** Whether there is more that is fresh than was looked at: on an input, or of what it is combined with. */
+const isCut = (found: readonly Found[]): boolean =>
+  found.some(
+    ({ fresh }, at) =>
+      fresh.length >= mostFits ||
+      (fresh.length > 0 && found.some(({ fits }, other) => other !== at && fits === mostFits)),
+  )
+
+// A plan without inputs is built in, and combines nothing.
+const allOf = (found: readonly Found[]): number =>
+  found.length === 0 ? 0 : found.reduce((product, { fits }) => product * fits, 1)
 
 /** Which of the combinations have, or had, a run of the plan: their places in the list. */
 async function combined(

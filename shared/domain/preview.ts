@@ -32,7 +32,7 @@ export type InputFits = { path: string; asks: string[]; fits: number; pending: n
 export function whyNotMore(
   { active, paused }: { active: boolean; paused: boolean },
   inputs: readonly InputFits[],
-  existing: number,
+  { existing, orMore }: { existing: number; orMore: boolean },
 ): string[] {
   const lacking = inputs.flatMap(({ path, asks, fits, pending }) => {
     if (fits > 0) return []
@@ -41,7 +41,11 @@ export function whyNotMore(
   })
   return [
     ...lacking,
-    ...(existing > 0 ? [`${existing} of what could be combined has been combined before`] : []),
+    ...(existing > 0
+      ? [
+          `${orMore ? 'at least ' : ''}${existing} of what could be combined has been combined before`,
+        ]
+      : []),
     ...(active ? [] : ['the plan is inactive: what it would start is held until it is activated']),
     ...(paused ? ['the plan is paused, as it would create very many runs at once'] : []),
   ]

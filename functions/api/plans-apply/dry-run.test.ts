@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { expect } from 'vitest'
+import { changeTags } from '#shared/database/data.ts'
 import type { PlanDetail } from '#shared/domain/plan.ts'
+import { parseTag } from '#shared/domain/tag.ts'
 import { answer, refusal, test } from '#tests/support/api.ts'
 import { makeData } from '#tests/support/makers.ts'
 import { makeRunsDue } from '#tests/support/runs.ts'
-import type { TestWorld } from '#tests/support/world.ts'
+import { deliver, type TestWorld } from '#tests/support/world.ts'
+import matchData from '../../steps/match-data/function.ts'
 import find from '../plans-find/function.ts'
 import apply from './function.ts'
 
@@ -86,6 +89,36 @@ test('as many runs start as were foretold, with what they read', async ({ ctx })
   const after = await look(ctx, a)
   expect(after?.starts).toBe(2)
   expect(after?.runs.every(({ inputs }) => inputs[0]?.knitId === late)).toBe(true)
+})
+
+test('what is new is told however much has run already, with how much that is', async ({ ctx }) => {
+  const tag = own()
+  const { planId } = await answer<PlanDetail>(apply, ctx, '/api/plans', {
+    body: spec({ '/in': [tag] }),
+  })
+  const [older, first] = [await makeData(ctx), await makeData(ctx, tag)]
+  // More than are looked at.
+  await ctx.sql`
+    with run as (
+      insert into run (plan_id, status)
+      select plan_id, 'done' from data, generate_series(1, 1010) where data.id = ${first}
+      returning id, plan_id
+    )
+    insert into data (plan_id, run_id, output_id, tags, ready, ended_at)
+    select run.plan_id, run.id, output_id, tags, true, ended_at
+      from run, data
+     where data.id = ${first}`
+  await makeRunsDue(ctx, planId)
+  const all = 'at least 1000 of what could be combined has been combined before'
+  expect(await look(ctx, tag)).toMatchObject({ starts: 0, more: false, runs: [], reasons: [all] })
+  const matched = [await makeData(ctx, tag), await makeData(ctx, tag)]
+  await deliver(matchData, ctx, 'data.tagged', { knitId: first })
+  const late = await makeData(ctx, tag)
+  await changeTags(ctx.sql, older, { add: [parseTag(tag)] }, 100, { actor: 'test' })
+  const dryRun = await look(ctx, tag)
+  expect(dryRun).toMatchObject({ starts: 4, more: false, inputs: [{ fits: 1000 }] })
+  const read = dryRun?.runs.flatMap(({ inputs }) => inputs.map(({ knitId }) => knitId))
+  expect(read?.toSorted()).toEqual([older, ...matched, late].toSorted())
 })
 
 test('why nothing starts is told: a tag that nothing carries, an inactive plan', async ({
