@@ -42,6 +42,16 @@ test('--limit asks for the newest alone, page after page, and prints them as one
   ])
 })
 
+test('a page is asked for behind what the one before says, and what comes once more is printed once', async () => {
+  const [a, b, c] = data
+  const pages = [{ json: [a, b], headers: { 'knit-after': 'a place' } }, { json: [b, c] }]
+  await using stub = await stubOfTheWire(() => pages.shift() ?? 'hang up')
+  const words = ['data', 'find', '--limit', '5', '--output', 'name']
+  const { stdout } = await knit(words, projectFor(stub))
+  expect(stdout).toBe([a, b, c].map((one) => `${one?.knitId}\n`).join(''))
+  expect(stub.requests.map(queryOf)).toEqual([{ limit: '5' }, { limit: '3', after: 'a place' }])
+})
+
 test.each(['json', 'yaml', 'table', 'name'])(
   'as %s they are printed as any list is, also when there are none',
   async (format) => {

@@ -1,5 +1,7 @@
 import * as z from 'zod'
+import type { CallOptions } from '#shared/client/api.ts'
 import { data } from '#shared/contracts/data.ts'
+import { afterHeader } from '#shared/contracts/page.ts'
 import type { AuditEntry } from '#shared/domain/audit.ts'
 import type { DataDetail } from '#shared/domain/data.ts'
 import type { PlanDetail } from '#shared/domain/plan.ts'
@@ -27,8 +29,14 @@ export const limitArgs = {
 /** A kind of things that are found: the id of one, and the time by which lists of them are in order, as far as there is one. */
 type Kind<T> = { idOf: (thing: T) => string; timeOf: (thing: T) => number }
 
+/** Asks for a part of them. */
+export type Ask<T> = (
+  page: { limit: number; after?: string | undefined },
+  told: Pick<CallOptions, 'onHeaders'>,
+) => Promise<T[]>
+
 type Pages<T> = Kind<T> & {
-  ask: (page: { limit: number; after?: string | undefined }) => Promise<T[]>
+  ask: Ask<T>
   /** Which of them are wanted, where the server cannot be asked for these alone. */
   keep?: (thing: T) => boolean
 }
@@ -72,23 +80,38 @@ async function* all<T>({ all, keep }: Search<T>): AsyncGenerator<T> {
   for await (const thing of all()) if (!keep || keep(thing)) yield thing
 }
 
-/** The newest of what is found first, asked for page after page until there are as many as are wanted. */
+/** The newest of what is found first, each once, asked for page after page until there are as many as are wanted. */
 export async function* newest<T>(search: Pages<T>, limit: number): AsyncGenerator<T> {
-  const { ask, idOf, keep } = search
+  const { idOf, keep = () => true } = search
+  // What ends meanwhile comes once more, among what has ended.
+  const seen = new Set<string>()
+  const isNew = (thing: T) => seen.size < seen.add(idOf(thing)).size
   let left = limit
   for (let after: string | undefined; left > 0;) {
-    const atOnce = Math.min(keep ? Math.max(left, fewestAtOnce) : left, mostAtOnce)
-    const came = await ask({ limit: atOnce, after })
-    const isAll = came.length < atOnce || isOldestFirst(came, search)
-    if (isOldestFirst(came, search)) came.reverse()
-    for (const thing of keep ? came.filter(keep) : came) {
+    const atOnce = Math.min(search.keep ? Math.max(left, fewestAtOnce) : left, mostAtOnce)
+    const page = await askFor(search, { limit: atOnce, after })
+    for (const thing of page.things.filter(isNew).filter(keep)) {
       yield thing
       if ((left -= 1) === 0) return
     }
-    const last = came.at(-1)
-    if (isAll || last === undefined) return
-    after = idOf(last)
+    if (page.next === undefined) return
+    after = page.next
   }
+}
+
+/** A page, the newest first, and behind what the next one begins; undefined when there is none. */
+async function askFor<T>(search: Pages<T>, page: { limit: number; after: string | undefined }) {
+  let told: string | undefined
+  const things = await search.ask(page, {
+    onHeaders: (headers) => {
+      told = headers.get(afterHeader.toLowerCase()) ?? undefined
+    },
+  })
+  if (isOldestFirst(things, search)) return { things: things.reverse(), next: undefined }
+  const last = things.at(-1)
+  // Who does not say where a list goes on takes the id of its last one, as it stands by then.
+  const next = things.length < page.limit || last === undefined ? undefined : search.idOf(last)
+  return { things, next: told ?? next }
 }
 
 /** Servers of the reference implementation know no pages: they send all there is, the newest last. */

@@ -18,7 +18,11 @@ export type ApiOptions = { apiRoot: string; token?: Credential } & Pick<
   Patience,
   'onAway' | 'onResumed'
 >
-export type CallOptions = { signal?: AbortSignal }
+export type CallOptions = {
+  signal?: AbortSignal
+  /** Told what comes with an answer besides its body. */
+  onHeaders?: (headers: Answer['headers']) => void
+}
 
 /** As much of `fetch` as is needed here, so that a browser can pass its own. */
 export type Fetch = (url: URL, init: RequestInit) => Promise<Answer>
@@ -51,7 +55,7 @@ export type Api = {
 
 export function apiOver(fetch: Fetch, { apiRoot, token, onAway }: ApiOptions): Api {
   return {
-    async call(route, request, { signal } = {}) {
+    async call(route, request, { signal, onHeaders } = {}) {
       const url = routeUrl(apiRoot, route, request)
       const body = request.body === undefined ? undefined : JSON.stringify(request.body)
       const own = { ...keyFor(route), ...(body && { 'content-type': 'application/json' }) }
@@ -62,6 +66,7 @@ export function apiOver(fetch: Fetch, { apiRoot, token, onAway }: ApiOptions): A
           body,
           signal,
         })
+        onHeaders?.(answer.headers)
         return readAnswer(route, answer, await answer.text())
       }
       const patiently = (asked: typeof ask) =>

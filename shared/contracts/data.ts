@@ -6,7 +6,7 @@ import { FilePath } from '#shared/domain/file-path.ts'
 import { KnitId } from '#shared/domain/ids.ts'
 import { TagText } from '#shared/domain/tag.ts'
 import { DurationParam, TimeParam } from '#shared/domain/time.ts'
-import { pageQuery } from './page.ts'
+import { pageAnswers, pageQuery } from './page.ts'
 import { digestHeader, resource, route, uploadHeaders } from './route.ts'
 
 const params = z.object({ knitId: KnitId.describe('Id of the data.') })
@@ -64,6 +64,7 @@ export const data = resource('data', {
       ...pageQuery(KnitId),
     }),
     response: z.array(DataDetail),
+    answers: pageAnswers,
     problems: ['bad-request'],
   })),
   push: route(() => ({

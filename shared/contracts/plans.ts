@@ -9,7 +9,7 @@ import {
   SetServiceAccount,
 } from '#shared/domain/plan.ts'
 import { SoughtTagText } from '#shared/domain/tag.ts'
-import { pageQuery } from './page.ts'
+import { pageAnswers, pageQuery } from './page.ts'
 import { resource, route } from './route.ts'
 
 const params = z.object({ planId: PlanId.describe('Id of the plan.') })
@@ -47,6 +47,7 @@ export const plans = resource('plans', {
       ...pageQuery(PlanId),
     }),
     response: z.array(PlanDetail),
+    answers: pageAnswers,
     problems: ['bad-request'],
   })),
   apply: route(() => ({

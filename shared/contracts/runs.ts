@@ -4,7 +4,7 @@ import { RunDetail } from '#shared/domain/run.ts'
 import { RunHistory } from '#shared/domain/run-history.ts'
 import { runStatuses } from '#shared/domain/run-states.ts'
 import { windowQuery } from './data.ts'
-import { pageQuery } from './page.ts'
+import { pageAnswers, pageQuery } from './page.ts'
 import { commaList, resource, route } from './route.ts'
 
 const params = z.object({ runId: RunId.describe('Id of the run.') })
@@ -46,6 +46,7 @@ export const runs = resource('runs', {
       ...pageQuery(RunId),
     }),
     response: z.array(RunDetail),
+    answers: pageAnswers,
     problems: ['bad-request'],
   })),
   show: route(() => ({

@@ -1,10 +1,11 @@
 import type { DataDetail } from '#shared/domain/data.ts'
 import { runStates, runStatuses, type RunStatus } from '#shared/domain/run-states.ts'
+import type { Place } from '#shared/domain/place.ts'
 import { readTagQuery, shownTags, type Tag } from '#shared/domain/tag.ts'
 import { showTags } from '#shared/domain/wire.ts'
 import { logPointOf, mountpointOf, mountsOfPlans, planSummaries } from './plan-view.ts'
 import type { IdSink } from './id-list.ts'
-import type { Page } from './page.ts'
+import { into, type Page } from './page.ts'
 import { runSummaries } from './run-view.ts'
 import type { Fragment, Queryable } from './sql.ts'
 import { inWindow, type TimeWindow } from './time-window.ts'
@@ -116,11 +117,9 @@ function tagsOf(row: DataRow, byId: ReadonlyMap<number, Tag>): Tag[] {
 }
 
 /** Where a data stands in the list of all: those that have not ended have no time. */
-export type DataPlace = { endedAt: Date | null; id: string }
-
-export async function findDataPlace(sql: Queryable, id: string): Promise<DataPlace | undefined> {
-  const [place] = await sql<DataPlace[]>`
-    select id, ended_at as "endedAt" from data where id = ${id}`
+export async function findDataPlace(sql: Queryable, id: string): Promise<Place | undefined> {
+  const [place] = await sql<Place[]>`
+    select id, ended_at as at from data where id = ${id}`
   return place
 }
 
@@ -132,7 +131,7 @@ export async function findDataIds<Found extends IdSink = string[]>(
   sql: Queryable,
   tags: readonly Tag[],
   window: TimeWindow = {},
-  page?: Page<DataPlace>,
+  page?: Page,
   found = [] as IdSink as Found,
 ): Promise<NoInfer<Found>> {
   const query = readTagQuery(tags)
@@ -145,8 +144,8 @@ export async function findDataIds<Found extends IdSink = string[]>(
         condition: carriesAll(sql, query.user),
         order: sql`order by data.ended_at, data.id`,
       }
-  const ids = sql<{ id: string }[]>`
-    select data.id
+  const rows = sql<{ id: string; at?: Date | null }[]>`
+    select data.id ${page ? sql`, data.ended_at as at` : sql``}
       from ${source}
       ${query.transient ? sql`join run on run.id = data.run_id` : sql``}
      where ${condition}
@@ -155,7 +154,7 @@ export async function findDataIds<Found extends IdSink = string[]>(
        and ${query.transient ? sql`run.status = any (${statuses}::text[])` : sql`true`}
        and ${window.since ? sql`data.id in (${idsInWindow(sql, window)})` : sql`true`}
      ${order}`
-  await ids.forEach(({ id }) => found.push(id))
+  await rows.forEach(into(found, page))
   return found
 }
 
@@ -174,7 +173,7 @@ const idsInWindow = (sql: Queryable, window: TimeWindow): Fragment => sql`
  * that carry them. Decided here, because a prepared statement is planned for any tags and so for none; `is true`
  * and `offset 0` keep the other index out.
  */
-async function searchOf(sql: Queryable, tags: readonly Tag[], { limit, after }: Page<DataPlace>) {
+async function searchOf(sql: Queryable, tags: readonly Tag[], { limit, after }: Page) {
   const order = sql`order by data.ended_at desc, data.id desc limit ${limit}`
   const behind = after ? isBehind(sql, after) : sql`true`
   const { data, shares, bound } = await tagStatistics(sql)
@@ -201,7 +200,7 @@ const carriesAll = (sql: Queryable, tags: readonly Tag[]): Fragment =>
   tags.length > 0 ? sql`data.tags @> ${allTagIds(sql, tags)}` : sql`true`
 
 /** Those that have not ended come first, and have no time that could be compared. */
-const isBehind = (sql: Queryable, { endedAt, id }: DataPlace) =>
-  endedAt
-    ? sql`(data.ended_at, data.id) < (${endedAt}::timestamptz, ${id}::uuid)`
+const isBehind = (sql: Queryable, { at, id }: Place) =>
+  at
+    ? sql`(data.ended_at, data.id) < (${at}::timestamptz, ${id}::uuid)`
     : sql`(data.ended_at is not null or data.id < ${id}::uuid)`

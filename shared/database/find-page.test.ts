@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import type { Place } from '#shared/domain/place.ts'
 import { parseTag } from '#shared/domain/tag.ts'
 import { makeData } from '#tests/support/makers.ts'
 import { test, type TestWorld } from '#tests/support/world.ts'
@@ -12,8 +13,8 @@ const by = { actor: 'test' }
 async function allPages(ctx: TestWorld, sql: TestWorld['sql'], tags: string[]): Promise<string[]> {
   const found: string[] = []
   for (;;) {
-    const [last] = await ctx.sql<{ id: string; endedAt: Date | null }[]>`
-      select id, ended_at as "endedAt" from data where id = ${found.at(-1) ?? null}`
+    const [last] = await ctx.sql<Place[]>`
+      select id, ended_at as at from data where id = ${found.at(-1) ?? null}`
     const page = await findDataIds(sql, tags.map(parseTag), {}, { limit: 2, after: last })
     if (page.length === 0) return found
     found.push(...page)

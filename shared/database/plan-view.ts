@@ -5,7 +5,7 @@ import type { Downstream, PlanDetail, PlanUsage, Upstream } from '#shared/domain
 import { readTagQuery, shownMountTags, type Tag } from '#shared/domain/tag.ts'
 import { showTags, type LogPoint, type Mountpoint } from '#shared/domain/wire.ts'
 import type { IdSink } from './id-list.ts'
-import type { Page } from './page.ts'
+import { into, type Page } from './page.ts'
 import type { Queryable } from './sql.ts'
 import { allTagIds, pickTags, tagsById } from './tags.ts'
 
@@ -241,14 +241,14 @@ export type PlanFilter = {
 export async function findPlanIds<Found extends IdSink = string[]>(
   sql: Queryable,
   filter: PlanFilter,
-  page?: Page<string>,
+  page?: Page,
   found = [] as IdSink as Found,
 ): Promise<NoInfer<Found>> {
   const inQuery = readTagQuery(filter.inTags)
   const outQuery = readTagQuery(filter.outTags)
   if (inQuery.impossible || inQuery.transient || outQuery.impossible) return found
   if (outQuery.knitId || outQuery.timestamp || outQuery.transient) return found
-  const ids = sql<{ id: string }[]>`
+  const rows = sql<{ id: string }[]>`
     select id
       from plan
      where ${filter.active === undefined ? sql`true` : sql`active = ${filter.active}`}
@@ -258,9 +258,9 @@ export async function findPlanIds<Found extends IdSink = string[]>(
        and ${inQuery.knitId ? sql`exists (select from input where plan_id = plan.id and knit_id = ${inQuery.knitId})` : sql`true`}
        and ${inQuery.timestamp ? sql`exists (select from input where plan_id = plan.id and knit_timestamp = ${inQuery.timestamp})` : sql`true`}
        and ${outQuery.user.length > 0 ? sql`exists (select from output where plan_id = plan.id and tags @> ${allTagIds(sql, outQuery.user)})` : sql`true`}
-       and ${page?.after === undefined ? sql`true` : sql`id < ${page.after}`}
+       and ${page?.after === undefined ? sql`true` : sql`id < ${page.after.id}`}
      ${page ? sql`order by id desc limit ${page.limit}` : sql`order by id`}`
-  await ids.forEach(({ id }) => found.push(id))
+  await rows.forEach(into(found, page))
   return found
 }
 

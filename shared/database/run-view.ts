@@ -1,10 +1,11 @@
 import type { RunSummary } from '#shared/domain/run-summary.ts'
 import type { FailureCause, RunAttempt, RunDetail } from '#shared/domain/run.ts'
 import { reasonOf } from '#shared/domain/run-reason.ts'
+import type { Place } from '#shared/domain/place.ts'
 import type { RunStatus } from '#shared/domain/run-states.ts'
 import { formatTime } from '#shared/domain/time.ts'
 import type { IdSink } from './id-list.ts'
-import type { Page } from './page.ts'
+import { into, type Page } from './page.ts'
 import { logPointOf, mountpointOf, mountsOfPlans, planSummaries } from './plan-view.ts'
 import { isPutBack } from './runs.ts'
 import type { Queryable } from './sql.ts'
@@ -192,11 +193,9 @@ export type RunFilter = TimeWindow & {
 }
 
 /** Where a run stands in the list of all. */
-export type RunPlace = { updatedAt: Date; id: string }
-
-export async function findRunPlace(sql: Queryable, id: string): Promise<RunPlace | undefined> {
-  const [place] = await sql<RunPlace[]>`
-    select id, updated_at as "updatedAt" from run where id = ${id}`
+export async function findRunPlace(sql: Queryable, id: string): Promise<Place | undefined> {
+  const [place] = await sql<Place[]>`
+    select id, updated_at as at from run where id = ${id}`
   return place
 }
 
@@ -207,21 +206,21 @@ export async function findRunPlace(sql: Queryable, id: string): Promise<RunPlace
 export async function findRunIds<Found extends IdSink = string[]>(
   sql: Queryable,
   filter: RunFilter,
-  page?: Page<RunPlace>,
+  page?: Page,
   found = [] as IdSink as Found,
 ): Promise<NoInfer<Found>> {
   const { planIds, inputIds, outputIds, statuses } = filter
-  const ids = sql<{ id: string }[]>`
-    select id
+  const rows = sql<{ id: string; at?: Date }[]>`
+    select id ${page ? sql`, updated_at as at` : sql``}
       from run
      where ${planIds ? sql`plan_id = any (${[...planIds]}::uuid[])` : sql`true`}
        and ${inputIds ? sql`id in (select run_id from assign where knit_id = any (${[...inputIds]}::uuid[]))` : sql`true`}
        and ${outputIds ? sql`id in (select run_id from data where id = any (${[...outputIds]}::uuid[]))` : sql`true`}
        and ${statuses ? sql`status = any (${[...statuses]}::text[])` : sql`true`}
        and ${inWindow(sql, sql`updated_at`, filter)}
-       and ${page?.after ? sql`(updated_at, id) < (${page.after.updatedAt}::timestamptz, ${page.after.id}::uuid)` : sql`true`}
+       and ${page?.after ? sql`(updated_at, id) < (${page.after.at}::timestamptz, ${page.after.id}::uuid)` : sql`true`}
      ${page ? sql`order by updated_at desc, id desc limit ${page.limit}` : sql`order by updated_at, id`}`
-  await ids.forEach(({ id }) => found.push(id))
+  await rows.forEach(into(found, page))
   return found
 }
 

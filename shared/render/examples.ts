@@ -284,6 +284,7 @@ export const headerExamples: Record<string, string> = {
   ETag: '"nhB9nTcrtoJr2B01QqQZ1g"',
   'Accept-Ranges': 'bytes',
   'Knit-Content-Digest': digest,
+  'Knit-After': `${knitId}~1793536496789`,
   'Content-Range': 'bytes 1048576-9007199254740991/*',
   'Content-Disposition': "attachment; filename*=UTF-8''report.txt",
   'Content-Security-Policy': "default-src 'none'; sandbox",

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { Hono, type Context as HonoContext } from 'hono'
+import { afterHeader } from '#shared/contracts/page.ts'
 import { Problem } from '#shared/contracts/problems.ts'
 import type {
   BodyOf,
@@ -19,6 +20,7 @@ import { onceFor, requestKey, type Once } from './once.ts'
 import { statusClass } from './metrics.ts'
 import { checkRole, identityHeader, verifyIdentity, type Principal } from './identity.ts'
 import { readJson, readQuery, type NodeBindings } from './read-request.ts'
+import { Part } from './page.ts'
 import { isLongList, longListResponse, type LongList } from './long-list.ts'
 import { jsonResponse, problemResponse, toProblem } from './respond.ts'
 import { traceId } from './trace.ts'
@@ -56,7 +58,7 @@ export type RouteInput<S extends RouteSpec> = {
 /** What a handler gives back: what is sent as JSON, all of it or page by page, or whole answers where there is another form of it. */
 type AnswerOf<S extends RouteSpec> =
   | ResponseOf<S>
-  | (ResponseOf<S> extends (infer T)[] ? LongList<T> : never)
+  | (ResponseOf<S> extends (infer T)[] ? LongList<T> | Part<T> : never)
   | (S extends { also: string } | { parts: true } ? Response : never)
 
 export type RouteContext = Context & Once & { principal: Principal }
@@ -153,6 +155,11 @@ export function defineRoute<S extends RouteSpec>(
 
 function answerOf(contract: Route, result: unknown, asking: Asking): Response {
   const status = contract.status ?? 200
+  if (result instanceof Part) {
+    const response = jsonResponse(result.things, asking.has('pretty'), status)
+    response.headers.set(afterHeader, result.after)
+    return response
+  }
   if (result !== undefined) return jsonResponse(result, asking.has('pretty'), status)
   const headers = { 'content-type': 'application/json' }
   return answer(null, { status, headers })

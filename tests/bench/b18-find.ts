@@ -1,6 +1,7 @@
 import { findDataIds } from '#shared/database/data-view.ts'
 import type { Sql } from '#shared/database/sql.ts'
 import { findTagIds } from '#shared/database/tags.ts'
+import type { Place } from '#shared/domain/place.ts'
 import type { Tag } from '#shared/domain/tag.ts'
 import {
   alternate,
@@ -243,14 +244,14 @@ async function pages(sql: Sql): Promise<Finding> {
   for (let round = 0; round < rounds; round += 1) {
     const seen = new Set<string>()
     const times: number[] = []
-    let after: { endedAt: Date | null; id: string } | undefined
+    let after: Place | undefined
     for (let page = 1; page <= last; page += 1) {
       let ids: string[] = []
       const ask = async () => (ids = await findDataIds(sql, tags, {}, { limit, after }))
       times.push(await timed(ask))
       for (const id of ids) seen.add(id)
-      const [end] = await sql<{ endedAt: Date; id: string }[]>`
-        select id, ended_at as "endedAt" from data where id = ${ids.at(-1) ?? null}`
+      const [end] = await sql<Place[]>`
+        select id, ended_at as at from data where id = ${ids.at(-1) ?? null}`
       after = end
     }
     if (seen.size !== last * limit) throw new Error(`${seen.size} data on ${last} pages`)

@@ -143,7 +143,7 @@ async function askForData({ world, ask }: Scene): Promise<void> {
     ...windows.map((window) => `tag=${text('knit#transient:failed')}&${window}`),
   ]
   for (const query of queries) await ask('data-find', `/api/data?${query}`)
-  for (const page of ['limit=10', `limit=10&after=${knitId}`])
+  for (const page of ['limit=10', `limit=10&after=${knitId}`, `limit=10&after=${knitId}~`])
     for (const query of [page, `tag=find:one&${page}`]) await ask('data-find', `/api/data?${query}`)
   await ask('data-pull', `/api/data/${knitId}`)
   await ask('data-show', `/api/data/${knitId}/metadata`)

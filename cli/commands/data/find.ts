@@ -6,7 +6,7 @@ import { flag, outputArgs } from '../../args.ts'
 import { dataColumns } from '../../columns.ts'
 import { command } from '../../command.ts'
 import { windowArgs, windowOf, YesNoBoth } from '../../formats.ts'
-import { limitArgs, ofData, printFound } from '../../found.ts'
+import { limitArgs, ofData, printFound, type Ask } from '../../found.ts'
 
 export default command({
   about: data.find.summary,
@@ -24,9 +24,11 @@ export default command({
   async run(args, ctx) {
     const query = { tag: args.tag.map(formatTag), ...windowOf(args) }
     const { transient } = args
+    const ask: Ask<DataDetail> = (page, told) =>
+      api(ctx).call(data.find, { ...query, ...page }, { ...told, signal: ctx.signal })
     const search = {
       ...ofData,
-      ask: (page: object) => api(ctx).call(data.find, { ...query, ...page }, ctx),
+      ask,
       all: () => api(ctx).list(data.find, query, ctx),
       ...(transient !== undefined && { keep: (it: DataDetail) => isTransient(it) === transient }),
     }

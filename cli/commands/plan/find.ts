@@ -1,12 +1,13 @@
 import { plans } from '#shared/contracts/plans.ts'
 import { parseImageQuery } from '#shared/domain/image.ts'
+import type { PlanDetail } from '#shared/domain/plan.ts'
 import { formatTag } from '#shared/domain/tag.ts'
 import { api } from '../../api.ts'
 import { flag, outputArgs } from '../../args.ts'
 import { planColumns } from '../../columns.ts'
 import { command } from '../../command.ts'
 import { YesNoBoth } from '../../formats.ts'
-import { limitArgs, ofPlans, printFound } from '../../found.ts'
+import { limitArgs, ofPlans, printFound, type Ask } from '../../found.ts'
 
 const { active, image, in_tag, out_tag } = plans.find.query.shape
 
@@ -29,7 +30,8 @@ export default command({
       in_tag: args['in-tag'].map(formatTag),
       out_tag: args['out-tag'].map(formatTag),
     }
-    const ask = (page: object) => api(ctx).call(plans.find, { ...query, ...page }, ctx)
+    const ask: Ask<PlanDetail> = (page, told) =>
+      api(ctx).call(plans.find, { ...query, ...page }, { ...told, signal: ctx.signal })
     const all = () => api(ctx).list(plans.find, query, ctx)
     await printFound(ctx, { ...ofPlans, ask, all }, args, planColumns)
   },

@@ -2,12 +2,13 @@ import * as z from 'zod'
 import { commaList } from '#shared/contracts/route.ts'
 import { runs } from '#shared/contracts/runs.ts'
 import { KnitId, PlanId } from '#shared/domain/ids.ts'
+import type { RunDetail } from '#shared/domain/run.ts'
 import { api } from '../../api.ts'
 import { flag, outputArgs } from '../../args.ts'
 import { runColumns } from '../../columns.ts'
 import { command } from '../../command.ts'
 import { windowArgs, windowOf } from '../../formats.ts'
-import { limitArgs, ofRuns, printFound } from '../../found.ts'
+import { limitArgs, ofRuns, printFound, type Ask } from '../../found.ts'
 
 const { plan, knitIdInput, knitIdOutput, status } = runs.find.query.shape
 
@@ -43,7 +44,8 @@ export default command({
       status: args.status,
       ...windowOf(args),
     }
-    const ask = (page: object) => api(ctx).call(runs.find, { ...query, ...page }, ctx)
+    const ask: Ask<RunDetail> = (page, told) =>
+      api(ctx).call(runs.find, { ...query, ...page }, { ...told, signal: ctx.signal })
     const all = () => api(ctx).list(runs.find, query, ctx)
     await printFound(ctx, { ...ofRuns, ask, all }, args, runColumns)
   },

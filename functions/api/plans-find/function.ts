@@ -7,7 +7,7 @@ import { previewPlan } from '#shared/database/preview.ts'
 import type { Sql } from '#shared/database/sql.ts'
 import { defineRoute } from '#shared/runtime/define-route.ts'
 import { listed, longestList } from '#shared/runtime/long-list.ts'
-import { pageOf } from '#shared/runtime/page.ts'
+import { pageOf, partOf } from '#shared/runtime/page.ts'
 
 export default defineRoute(
   plans.find,
@@ -19,10 +19,10 @@ export default defineRoute(
       outTags: query.out_tag,
     }
     // Where a plan stands is its id.
-    const page = await pageOf(query, async (id) => id)
-    return listed(
-      async (found) => {
-        const ids = await findPlanIds(sql, filter, page, found)
+    const page = await pageOf(query, async (id) => ({ id, at: null }))
+    const found = await listed(
+      async (list) => {
+        const ids = await findPlanIds(sql, filter, page, list)
         if (query.dryRun !== undefined) checkTried(ids.length)
         return ids
       },
@@ -31,6 +31,7 @@ export default defineRoute(
         return query.dryRun === undefined ? shown : tryOut(sql, shown)
       },
     )
+    return partOf(found, page)
   },
   { minScale: 1, timeout: longestList },
 )

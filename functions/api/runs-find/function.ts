@@ -4,7 +4,7 @@ import { findRunIds, findRunPlace } from '#shared/database/run-view.ts'
 import { checkWindow } from '#shared/runtime/check-window.ts'
 import { defineRoute } from '#shared/runtime/define-route.ts'
 import { listed, longestList } from '#shared/runtime/long-list.ts'
-import { pageOf } from '#shared/runtime/page.ts'
+import { pageOf, partOf } from '#shared/runtime/page.ts'
 import { showRunsNow } from '#shared/runtime/show.ts'
 
 export default defineRoute(
@@ -21,10 +21,11 @@ export default defineRoute(
       since: query.since,
       duration: query.duration,
     }
-    return listed(
-      (found) => findRunIds(ctx.sql, filter, page, found),
+    const found = await listed(
+      (ids) => findRunIds(ctx.sql, filter, page, ids),
       (ids) => showRunsNow(ctx, ids),
     )
+    return partOf(found, page)
   },
   { minScale: 1, timeout: longestList },
 )
