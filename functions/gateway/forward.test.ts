@@ -38,6 +38,7 @@ const gate = (template: string) =>
       routes,
       signingKey,
       authenticate: async () => ({ name: 'ann', role: 'user' }),
+      stillGood: async () => ({ name: 'ann', role: 'user' }),
       addressOf: () => undefined,
       admit: () => {},
       refused: () => {},

@@ -16,6 +16,7 @@ function open(changes: Partial<GatewayOptions> = {}) {
     routes,
     signingKey,
     authenticate: async () => ({ name: 'ann', role: 'user' }),
+    stillGood: async () => ({ name: 'ann', role: 'user' }),
     addressOf: () => '192.0.2.1',
     admit: () => {},
     refused: () => {},

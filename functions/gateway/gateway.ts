@@ -17,9 +17,10 @@ import { problemResponse, toProblem } from '#shared/runtime/respond.ts'
 import type { TellMetrics } from '#shared/runtime/tell-metrics.ts'
 import { traceId } from '#shared/runtime/trace.ts'
 import { endAnswered } from '#shared/runtime/tracer.ts'
-import { answer, lightRequest } from '#shared/runtime/web.ts'
+import { answer, isOn, lightRequest, queryOf } from '#shared/runtime/web.ts'
 import type { AddressOf } from './client-address.ts'
 import type { FindOutside } from './extra-apis.ts'
+import { lookAgain } from './look-again.ts'
 import { openAnswers, type Told } from './open-answers.ts'
 import { findRoute, pathTable, type Found } from './path-table.ts'
 import type { Refused } from './refusals.ts'
@@ -31,6 +32,8 @@ export type GatewayOptions = Told & {
   addressOf: AddressOf
   /** Who a request is from; throws a `Problem` when that cannot be known, or they are not to be served now. */
   authenticate(request: Request, address: string | undefined): Promise<Principal>
+  /** The same of who was let in and still listens: they ask for nothing, and so are not kept waiting. */
+  stillGood(request: Request, address: string | undefined): Promise<Principal>
   /** Who asks for what everybody may read, from where; throws a `Problem` when they are not to be served now. */
   admit(address: string | undefined): void
   /** Is told of those who would have changed something, and may not. */
@@ -153,6 +156,8 @@ async function serve(c: Call, asked: Asked, options: Options): Promise<Response>
   headers.set('traceparent', traceparent)
   // What somebody signs in with ends here.
   for (const name of ['authorization', 'cookie']) headers.delete(name)
+  if (isEndless(route, c.req.raw))
+    lookAgain(() => stillLetIn(options, c.req.raw, bindings, route), bindings.outgoing)
   return forward(route, withHeaders(c.req.raw, headers, bindings), bindings)
 }
 
@@ -191,6 +196,20 @@ async function letIn(
       refused(recordOf(request, asked, { actor, address, status }))
     throw error
   }
+}
+
+/** The query is read as functions do, so that nobody is heard by one and not by the other. */
+const isEndless = ({ endless }: Route, { url }: Request): boolean =>
+  endless === true || (endless !== undefined && isOn(queryOf(url).get(endless)))
+
+/** Throws a `Problem` when who listens to the answer of a route may not call it any more. */
+async function stillLetIn(
+  { addressOf, stillGood }: GatewayOptions,
+  request: Request,
+  bindings: NodeBindings,
+  route: Route,
+): Promise<void> {
+  checkRole(await stillGood(request, addressOf(request, bindings)), route)
 }
 
 type Outcome = Pick<AuditRecord, 'actor' | 'address' | 'status'>

@@ -18,7 +18,8 @@ export function openGateway(
 ): Hono<{ Bindings: NodeBindings }> {
   const { signingKey, trustedProxies, maxRequestRate, maxFailedSignIns, maxOpenRequests } =
     world.config
-  const authenticate = throttled(authenticator(waysIn(world)), {
+  const signIn = authenticator(waysIn(world))
+  const authenticate = throttled(signIn, {
     requests: allowance({ times: maxRequestRate * 10, seconds: 10 }),
     failures: allowance({ times: maxFailedSignIns, seconds: 60 }),
   })
@@ -27,6 +28,7 @@ export function openGateway(
     signingKey,
     addressOf: clientAddress(trustedProxies),
     authenticate: tellRefusals(authenticate, world.log),
+    stillGood: tellRefusals(signIn, world.log),
     admit: throttledByAddress(allowance({ times: maxOpenRequests, seconds: 60 })),
     refused: refusals(world),
     passedOn: passings(world),

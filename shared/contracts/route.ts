@@ -21,6 +21,11 @@ export type RouteSpec = {
   role: Role
   /** Answered by the gateway itself, to everybody. */
   open?: true
+  /**
+   * The answer has no end of its own, always or with this word in the query: who listens is looked at again and again, and cut off when
+   * they may not call the route any more.
+   */
+  endless?: true | 'follow'
   params?: z.ZodObject
   /** Array properties are repeated parameters; of others the first counts, and an empty one is absent. */
   query?: z.ZodObject

@@ -72,12 +72,15 @@ export const runs = resource('runs', {
     path: '/api/runs/:runId/log',
     summary: 'Read, or follow, the log of a run.',
     role: 'viewer',
+    endless: 'follow',
     params,
     query: z.object({
       follow: z
         .string()
         .optional()
-        .describe('Present, and not `false`: goes on until the program ends.'),
+        .describe(
+          'Present, and not `false`: goes on until the program ends, or who listens may not any more.',
+        ),
     }),
     response: 'application/octet-stream',
     problems: [

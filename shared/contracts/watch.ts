@@ -7,8 +7,9 @@ export const events = resource('events', {
     method: 'get',
     path: '/api/events',
     summary:
-      'Watch runs: every move is told when it happens, as a server-sent event named `run`. After a break, `Last-Event-ID` goes on where it was; what came about then may be told twice, with the same id.',
+      'Watch runs: every move is told when it happens, as a server-sent event named `run`. After a break, `Last-Event-ID` goes on where it was; what came about then may be told twice, with the same id. Who may not listen any more, as their token was revoked or has ended, is cut off.',
     role: 'viewer',
+    endless: true,
     query: z.object({
       plan: commaList(z.string().min(1)).optional().describe('Ids of plans, any of them.'),
       run: commaList(z.string().min(1)).optional().describe('Ids of runs, any of them.'),

@@ -6,7 +6,7 @@ import type { RouteSpec } from '#shared/contracts/route.ts'
 import { notUnderstood } from '#shared/domain/invalid.ts'
 import { issues, plainWords, shortened } from '#shared/domain/plain-words.ts'
 import { firstJson, withKnownKeys } from './lenient-json.ts'
-import type { Asked, queryOf } from './web.ts'
+import { isOn, type Asked, type queryOf } from './web.ts'
 
 /** What our server passes along: the raw request and answer, which stream faster than those of the web. */
 export type NodeBindings = {
@@ -14,7 +14,7 @@ export type NodeBindings = {
   outgoing?: import('node:http').ServerResponse
 }
 
-// They count by being there, with no value as with any but one.
+// They count by being there.
 const switches = new Set(['follow', 'dryRun'])
 
 /** Query parameters as a contract's schema wants them: arrays for repeated ones, the first of the others. */
@@ -28,7 +28,7 @@ export function readQuery(
     const value = params.get(name)
     if (value === null) continue
     if (isRepeated) given[name] = params.getAll(name)
-    else if (value !== (switches.has(name) ? 'false' : '')) given[name] = value
+    else if (switches.has(name) ? isOn(value) : value !== '') given[name] = value
   }
   const result = schema.safeParse(given, { error: plainWords })
   if (result.success) return result.data

@@ -119,6 +119,9 @@ export function queryOf(url: string): Pick<URLSearchParams, 'get' | 'getAll' | '
   return start < 0 ? nothingAsked : new URLSearchParams(address.slice(start))
 }
 
+/** Whether a parameter says yes that counts by being there, with no value as with any but one. */
+export const isOn = (value: string | null): boolean => value !== null && value !== 'false'
+
 /** The request that brings a step an event, as it would arrive over the network. */
 export const eventRequest = ({ headers, body }: EventMessage): Request =>
   lightRequest({
