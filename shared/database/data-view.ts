@@ -4,6 +4,7 @@ import type { Place } from '#shared/domain/place.ts'
 import { readTagQuery, shownTags, type Tag } from '#shared/domain/tag.ts'
 import { showTags } from '#shared/domain/wire.ts'
 import { logPointOf, mountpointOf, mountsOfPlans, planSummaries } from './plan-view.ts'
+import { findFits, findUses, type Downstream, type Use } from './data-uses.ts'
 import type { IdSink } from './id-list.ts'
 import { into, type Page } from './page.ts'
 import { runSummaries } from './run-view.ts'
@@ -24,30 +25,46 @@ type DataRow = {
 /** Either all of it is known or nothing; numbers come as text, as they may be larger than any. */
 type ContentRow = { bytes: string; files: string; digest: string } | { digest: null }
 
-type Use = { knitId: string; planId: string; inputId: number; runId: string | null }
+/** A data as it is shown; of one that more runs read than are held, those are null: who needs them reads them bit by bit. */
+export type ShownData = Omit<DataDetail, 'downstreams'> & { downstreams: Downstream[] | null }
 
 /** Data as the API shows them, in the order of the ids; what does not exist is left out. */
-export async function showData(sql: Queryable, ids: readonly string[]): Promise<DataDetail[]> {
-  if (ids.length === 0) return []
-  const [rows, uses] = await Promise.all([
-    sql<DataRow[]>`
-      select data.id, data.plan_id, data.run_id, data.output_id, data.tags, data.ended_at, run.status,
-             data.bytes, data.files, data.digest
-        from data
-        join run on run.id = data.run_id
-       where data.id = any (${[...ids]}::uuid[])`,
-    sql<Use[]>`
-      select knit_id as "knitId", assign.plan_id as "planId", input_id as "inputId", run_id as "runId"
-        from assign
-        join run on run.id = run_id
-       where knit_id = any (${[...ids]}::uuid[])
-         and run.status <> 'invalidated'
-       union all
-      select knit_id, plan_id, input_id, null
-        from nomination
-       where knit_id = any (${[...ids]}::uuid[])
-       order by "knitId", "runId", "planId", "inputId"`,
-  ])
+export const showData = async (sql: Queryable, ids: readonly string[]): Promise<ShownData[]> =>
+  (await Array.fromAsync(showDataInParts(sql, ids))).flat()
+
+/** The same in so many parts that what reads the data of one can be held. One that more read is a part of its own. */
+export async function* showDataInParts(
+  sql: Queryable,
+  ids: readonly string[],
+): AsyncGenerator<ShownData[], void> {
+  if (ids.length === 0) return
+  const [rows, uses] = await Promise.all([dataRows(sql, ids), findUses(sql, ids)])
+  const [only = '', ...others] = ids
+  if (uses) {
+    yield await showWith(sql, ids, rows, uses)
+  } else if (others.length === 0) {
+    const shown = await showWith(sql, ids, rows, await findFits(sql, only))
+    yield shown.map((data) => ({ ...data, downstreams: null }))
+  } else {
+    const half = Math.ceil(ids.length / 2)
+    yield* showDataInParts(sql, ids.slice(0, half))
+    yield* showDataInParts(sql, ids.slice(half))
+  }
+}
+
+const dataRows = (sql: Queryable, ids: readonly string[]) => sql<DataRow[]>`
+  select data.id, data.plan_id, data.run_id, data.output_id, data.tags, data.ended_at, run.status,
+         data.bytes, data.files, data.digest
+    from data
+    join run on run.id = data.run_id
+   where data.id = any (${[...ids]}::uuid[])`
+
+async function showWith(
+  sql: Queryable,
+  ids: readonly string[],
+  rows: readonly DataRow[],
+  uses: readonly Use[],
+): Promise<DataDetail[]> {
   const planIds = [...rows.map((row) => row.plan_id), ...uses.map(({ planId }) => planId)]
   const [byId, runs, mounts, plans] = await Promise.all([
     tagsById(

@@ -97,7 +97,7 @@ test('a deleted run is found without a filter, but no longer shown as a reader o
   const living = await makeRun(ctx)
   expect(await findRunIds(ctx.sql, {})).toContain(run.runId)
   const shown = await showData(ctx.sql, [...run.inputs, ...living.inputs])
-  expect(shown.map(({ downstreams }) => downstreams.map((use) => use.run.runId))).toEqual([
+  expect(shown.map(({ downstreams }) => downstreams?.map((use) => use.run.runId))).toEqual([
     [],
     [living.runId],
   ])
@@ -109,7 +109,7 @@ test('a data is shown with every nomination and every run that read it', async (
   const knitId = await makeData(ctx, 'a:1')
   await makeRunsDue(ctx, planId)
   const [shown] = await showData(ctx.sql, [knitId])
-  expect(shown?.downstreams.map(({ mountpoint }) => mountpoint.path)).toEqual(['/x', '/y'])
+  expect(shown?.downstreams?.map(({ mountpoint }) => mountpoint.path)).toEqual(['/x', '/y'])
   expect(shown?.nomination.map(({ path, plan }) => `${path} ${plan.planId}`).toSorted()).toEqual(
     [`/x ${planId}`, `/y ${planId}`, `/x ${waits}`].toSorted(),
   )

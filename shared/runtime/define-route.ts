@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import { Hono, type Context as HonoContext } from 'hono'
-import { afterHeader } from '#shared/contracts/page.ts'
 import { Problem } from '#shared/contracts/problems.ts'
 import type {
   BodyOf,
@@ -21,8 +20,8 @@ import { statusClass } from './metrics.ts'
 import { checkRole, identityHeader, verifyIdentity, type Principal } from './identity.ts'
 import { readJson, readQuery, type NodeBindings } from './read-request.ts'
 import { Part } from './page.ts'
-import { isLongList, longListResponse, type LongList } from './long-list.ts'
-import { jsonResponse, problemResponse, toProblem } from './respond.ts'
+import { isLongAnswer, longResponse, type Long, type LongList } from './long-list.ts'
+import { jsonText, problemResponse, toProblem } from './respond.ts'
 import { traceId } from './trace.ts'
 import { endAnswered } from './tracer.ts'
 import { answer, LightResponse, queryOf, type Asked } from './web.ts'
@@ -58,7 +57,9 @@ export type RouteInput<S extends RouteSpec> = {
 /** What a handler gives back: what is sent as JSON, all of it or page by page, or whole answers where there is another form of it. */
 type AnswerOf<S extends RouteSpec> =
   | ResponseOf<S>
-  | (ResponseOf<S> extends (infer T)[] ? LongList<T> | Part<T> : never)
+  | (ResponseOf<S> extends (infer T)[]
+      ? Long<T>[] | LongList<Long<T>> | Part<Long<T>>
+      : Long<ResponseOf<S>>)
   | (S extends { also: string } | { parts: true } ? Response : never)
 
 export type RouteContext = Context & Once & { principal: Principal }
@@ -119,16 +120,19 @@ export function defineRoute<S extends RouteSpec>(
         recordAudit(tx, auditOf(contract, { ...who, trace }, asked, answer))
       const result = await handle(input, { ...ctx, ...onceFor(ctx, key, record), principal })
       if (typeof contract.response === 'string') return done(result as Response)
-      if (isLongList(result))
+      const { value, headers } = result instanceof Part ? result : { value: result, headers: {} }
+      if (isLongAnswer(value))
         return done(
-          longListResponse(result, asking.has('pretty'), c.env ?? {}, {
+          longResponse(value, asking.has('pretty'), c.env ?? {}, {
+            headers,
             log,
             count: (bytes) =>
               world.metrics.count('knit_sent_bytes_total', { route: contract.name }, bytes),
             patience: world.config.uploadLease,
           }),
         )
-      const shown = result instanceof LightResponse ? result : answerOf(contract, result, asking)
+      const shown =
+        value instanceof LightResponse ? value : answerOf(contract, value, headers, asking)
       return answerEarly(done(shown as Response), c.env ?? {})
     } catch (error) {
       const problem = toProblem(error)
@@ -153,16 +157,15 @@ export function defineRoute<S extends RouteSpec>(
   }
 }
 
-function answerOf(contract: Route, result: unknown, asking: Asking): Response {
+function answerOf(
+  contract: Route,
+  value: unknown,
+  headers: Record<string, string>,
+  asking: Asking,
+): Response {
   const status = contract.status ?? 200
-  if (result instanceof Part) {
-    const response = jsonResponse(result.things, asking.has('pretty'), status)
-    response.headers.set(afterHeader, result.after)
-    return response
-  }
-  if (result !== undefined) return jsonResponse(result, asking.has('pretty'), status)
-  const headers = { 'content-type': 'application/json' }
-  return answer(null, { status, headers })
+  const head = { status, headers: { 'content-type': 'application/json', ...headers } }
+  return answer(value === undefined ? null : jsonText(value, asking.has('pretty')), head)
 }
 
 type RouteCall = HonoContext<{ Bindings: NodeBindings }>

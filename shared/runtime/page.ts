@@ -1,3 +1,4 @@
+import { afterHeader } from '#shared/contracts/page.ts'
 import { Problem } from '#shared/contracts/problems.ts'
 import type { Page } from '#shared/database/page.ts'
 import { formatPlace, type After, type Place } from '#shared/domain/place.ts'
@@ -25,12 +26,12 @@ export async function pageOf(
 
 /** A part of a list as it is answered, with what is asked for next. */
 export class Part<T> {
-  readonly things: T[]
-  readonly after: string
+  readonly value: T[] | LongList<T>
+  readonly headers: Record<string, string>
 
-  constructor(things: T[], after: string) {
-    this.things = things
-    this.after = after
+  constructor(value: T[] | LongList<T>, end: Place) {
+    this.value = value
+    this.headers = { [afterHeader.toLowerCase()]: formatPlace(end) }
   }
 }
 
@@ -38,5 +39,4 @@ export class Part<T> {
 export const partOf = <T>(
   found: T[] | LongList<T>,
   page: Page | undefined,
-): T[] | LongList<T> | Part<T> =>
-  page?.end && Array.isArray(found) ? new Part(found, formatPlace(page.end)) : found
+): T[] | LongList<T> | Part<T> => (page?.end ? new Part(found, page.end) : found)

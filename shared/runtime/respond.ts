@@ -18,16 +18,13 @@ const escapes: Record<string, string> = {
 }
 
 /** JSON as the API writes it: one document and a newline, safe inside HTML. */
-export function jsonText(value: unknown, pretty: boolean): string {
-  const text = JSON.stringify(value, null, pretty ? 2 : undefined)
+export function jsonText(
+  value: unknown,
+  pretty: boolean,
+  replace?: (key: string, part: unknown) => unknown,
+): string {
+  const text = JSON.stringify(value, replace, pretty ? 2 : undefined)
   return `${text.replace(/[<>&\u2028\u2029]/g, (char) => escapes[char] ?? char)}\n`
-}
-
-export function jsonResponse(value: unknown, pretty: boolean, status = 200): Response {
-  return answer(jsonText(value, pretty), {
-    status,
-    headers: { 'content-type': 'application/json' },
-  })
 }
 
 /** What a failure is to the caller: planned, or `unexpected` with nothing of its inside shown. */

@@ -2,7 +2,8 @@ import { Problem } from '#shared/contracts/problems.ts'
 import type { DataDetail } from '#shared/domain/data.ts'
 import type { PlanDetail } from '#shared/domain/plan.ts'
 import type { RunDetail } from '#shared/domain/run.ts'
-import { showData } from '#shared/database/data-view.ts'
+import { readersOf } from '#shared/database/data-uses.ts'
+import { showData, type ShownData } from '#shared/database/data-view.ts'
 import { showPlans } from '#shared/database/plan-view.ts'
 import { explainWaits } from '#shared/domain/waits.ts'
 import { inOneLine } from '#shared/domain/run-reason.ts'
@@ -10,6 +11,7 @@ import { readQueues } from '#shared/database/admission.ts'
 import { showRuns } from '#shared/database/run-view.ts'
 import type { Queryable } from '#shared/database/sql.ts'
 import type { Context } from './context.ts'
+import type { Long } from './long-list.ts'
 
 /** A plan as it is shown. Throws `plan-not-found`. */
 export async function planOrProblem(sql: Queryable, planId: string): Promise<PlanDetail> {
@@ -63,9 +65,21 @@ export async function showRunsNow(
   })
 }
 
-/** A data as it is shown. Throws `data-not-found`. */
-export async function dataOrProblem(sql: Queryable, knitId: string): Promise<DataDetail> {
+/** A data as it is shown, without what reads it where that is very much. Throws `data-not-found`. */
+export async function dataOrProblem(sql: Queryable, knitId: string): Promise<ShownData> {
   const [shown] = await showData(sql, [knitId])
   if (!shown) throw new Problem('data-not-found', `No data has the id ${knitId}.`)
   return shown
 }
+
+/** A data that has just come about: nothing reads it yet. */
+export const newDataOrProblem = async (sql: Queryable, knitId: string): Promise<DataDetail> => ({
+  ...(await dataOrProblem(sql, knitId)),
+  downstreams: [],
+})
+
+/** A data with all that reads it, however much that is. */
+export const withReaders = (sql: Queryable, data: ShownData): Long<DataDetail> => ({
+  ...data,
+  downstreams: data.downstreams ?? readersOf(sql, data.knitId),
+})

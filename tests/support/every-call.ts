@@ -6,6 +6,7 @@ import { ArchiveError } from '#shared/archive/archive-error.ts'
 import { routeFolder } from '#shared/contracts/route.ts'
 import { beginUpload, completeUpload } from '#shared/database/uploads.ts'
 import { addDeliveries } from '#shared/database/hooks.ts'
+import { mostHeld } from '#shared/database/data-uses.ts'
 import { keepDeadLetter } from '#shared/database/dead-letters.ts'
 import { tell } from '#shared/database/outbox.ts'
 import { showRuns } from '#shared/database/run-view.ts'
@@ -21,7 +22,15 @@ import { tellMetrics } from '#shared/runtime/tell-metrics.ts'
 import { routeFunctions, stepFunctions } from '../../functions/functions.generated.ts'
 import { beginTestImport, makeImport } from './imports.ts'
 import { makeData, makePlan } from './makers.ts'
-import { makeReader, makeRun, makeRunsDue, makeSimplePlan, passTime, type MadeRun } from './runs.ts'
+import {
+  makeReader,
+  makeReaders,
+  makeRun,
+  makeRunsDue,
+  makeSimplePlan,
+  passTime,
+  type MadeRun,
+} from './runs.ts'
 import { failed, succeeded } from './scripted-cluster.ts'
 import type { Observer } from './statements.ts'
 import { call, deliver, tick, type CallOptions, type TestWorld } from './world.ts'
@@ -43,6 +52,7 @@ export async function callEverything(world: TestWorld, watch: Observer): Promise
   await executeRuns(scene)
   await loseRuns(scene)
   await cleanUp(scene)
+  await askForPopularData(scene)
 }
 
 type Scene = {
@@ -149,6 +159,13 @@ async function askForData({ world, ask }: Scene): Promise<void> {
   await ask('data-show', `/api/data/${knitId}/metadata`)
   await ask('data-ls', `/api/data/${knitId}/files`)
   await ask('data-cat', `/api/data/${knitId}/file?path=a`)
+}
+
+/** After everything else: lists of runs, and what they ask, are as long as what reads this. */
+async function askForPopularData({ world, ask }: Scene): Promise<void> {
+  const knitId = await makeData(world, 'popular:yes')
+  await makeReaders(world, knitId, mostHeld + 1)
+  await ask('data-show', `/api/data/${knitId}/metadata`)
 }
 
 const withKey = () => ({ headers: { 'idempotency-key': randomUUID() } })

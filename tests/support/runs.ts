@@ -156,6 +156,22 @@ export async function historyOf(world: TestWorld, runId: string): Promise<string
   return rows.map(({ status }) => status)
 }
 
+/** So many runs of a plan that read a data. */
+export async function makeReaders(world: TestWorld, knitId: string, count: number): Promise<void> {
+  const planId = await makePlan(world, { inputs: { '/in': ['any:thing'] } })
+  await world.sql`
+    with made as (
+      insert into run (plan_id, status, combination)
+      select ${planId}::uuid, 'done', sha256(i::text::bytea)
+        from generate_series(1, ${count}::integer) as i
+      returning id, plan_id
+    )
+    insert into assign (run_id, plan_id, input_id, knit_id)
+    select made.id, made.plan_id, input.id, ${knitId}::uuid
+      from made
+      join input on input.plan_id = made.plan_id`
+}
+
 /** A run of another plan that reads what a run has written first, in a status. */
 export async function makeReader(
   world: TestWorld,

@@ -22,7 +22,7 @@ import type { Config } from '#shared/runtime/config.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineRoute } from '#shared/runtime/define-route.ts'
 import type { Once } from '#shared/runtime/once.ts'
-import { dataOrProblem } from '#shared/runtime/show.ts'
+import { newDataOrProblem } from '#shared/runtime/show.ts'
 import { arrive, passOver } from './arrival.ts'
 import { lost, whyOver } from './over.ts'
 import { gone, mayGoOn, partOf, partTaken, type AskedPart } from './parts.ts'
@@ -114,7 +114,7 @@ async function complete(
   ctx: Context,
 ): Promise<DataDetail> {
   if (!(await completeUpload(tx, upload, measure, ctx.by))) throw await whyOver(tx, upload)
-  return dataOrProblem(tx, upload.knitId)
+  return newDataOrProblem(tx, upload.knitId)
 }
 
 function checkedTags(tags: Tag[], ctx: Context): Tag[] {

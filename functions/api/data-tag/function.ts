@@ -4,7 +4,7 @@ import { forbiddenInChange } from '#shared/domain/data.ts'
 import { checkTagLimits, sortTags } from '#shared/domain/tag.ts'
 import { changeTags } from '#shared/database/data.ts'
 import { defineRoute } from '#shared/runtime/define-route.ts'
-import { dataOrProblem } from '#shared/runtime/show.ts'
+import { dataOrProblem, withReaders } from '#shared/runtime/show.ts'
 
 export default defineRoute(data.tag, async ({ params: { knitId }, body: change }, ctx) => {
   const forbidden = forbiddenInChange(change)
@@ -14,7 +14,7 @@ export default defineRoute(data.tag, async ({ params: { knitId }, body: change }
       `"${forbidden}" is a tag of the system, which nobody can change.`,
     )
   checkTagLimits(sortTags(change?.add ?? []), ctx.config)
-  return ctx.once(async (tx) => {
+  const shown = await ctx.once(async (tx) => {
     const refusal = await changeTags(tx, knitId, change, ctx.config.maxTags, ctx.by)
     if (refusal && refusal !== 'absent')
       throw new Problem(
@@ -23,4 +23,5 @@ export default defineRoute(data.tag, async ({ params: { knitId }, body: change }
       )
     return dataOrProblem(tx, knitId)
   })
+  return withReaders(ctx.sql, shown)
 })

@@ -11,7 +11,7 @@ import type { Context } from '#shared/runtime/context.ts'
 import { defineRoute, type RouteInput } from '#shared/runtime/define-route.ts'
 import { verifyImport } from '#shared/runtime/import-token.ts'
 import { readText } from '#shared/runtime/read-request.ts'
-import { dataOrProblem } from '#shared/runtime/show.ts'
+import { newDataOrProblem } from '#shared/runtime/show.ts'
 
 const longestToken = { setting: 'of a token', bytes: 8192 }
 
@@ -79,7 +79,7 @@ async function end(tx: Tx, { runId, knitId }: ImportTicket, ctx: Context): Promi
       'import-over',
       `The run ${runId} of the import is ${status}: it was not ended in time, or somebody stopped it. Begin a new one.`,
     )
-  const shown = await dataOrProblem(tx, knitId)
+  const shown = await newDataOrProblem(tx, knitId)
   if (status === 'running') await completeImport(tx, runId, ctx.by)
   return shown
 }
