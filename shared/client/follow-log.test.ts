@@ -40,6 +40,19 @@ test.each([0, 1, 5, 6, 7, 4000, lines.length - 1, lines.length])(
   },
 )
 
+test('who is cut off as their sign-in has ended goes on with the next one, with no line lost or doubled', async () => {
+  withoutPauses()
+  const cut: StubAnswer = { body: lines.slice(0, 4000), cut: true }
+  const answers: StubAnswer[] = [cut, { status: 401 }, { body: lines }]
+  await using stub = await stubOfTheWire(() => answers.shift() ?? 'hang up')
+  let secret = 'old'
+  const token = { secret: async () => secret, another: async () => (secret = 'new') }
+  const read = await text(followLog(connectApi({ apiRoot: stub.apiRoot, token }), idOf('r1')))
+  expect(read).toBe(lines)
+  const asked = stub.requests.map(({ headers }) => headers.authorization)
+  expect(asked).toEqual(['Bearer old', 'Bearer old', 'Bearer new'])
+})
+
 test('it breaks as often as it likes, as long as something new comes between', async () => {
   const cuts = Array.from({ length: 20 }, (_, index) => ({
     body: lines.slice(0, (index + 1) * 100),
