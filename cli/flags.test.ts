@@ -63,7 +63,9 @@ function answer({ method, url }: Seen): StubAnswer {
 const ids: Record<string, string> = { D: idOf('d1'), R: idOf('t1'), P: idOf('p1') }
 
 const worded = (line: string): string[] =>
-  line.split(' ').map((word) => word.replace(/\b[DRP]\b/g, (name) => ids[name] ?? name))
+  line
+    .split(' ')
+    .map((word) => word.replace(/^""$/, '').replace(/\b[DRP]\b/g, (name) => ids[name] ?? name))
 
 /** What a line asks the server for, and what it prints. */
 async function tried(line: string, dir?: (dir: string) => void) {
@@ -380,4 +382,23 @@ test('init writes its files below the directory it is in', async () => {
   expect(code).toBe(0)
   expect(readFileSync(join(project, '.knitprofile'), 'utf8')).toBe('mine')
   expect(existsSync(join(project, 'kept'))).toBe(true)
+})
+
+test.each([
+  'data push ""',
+  'data push set ""',
+  'data pull D ""',
+  'plan apply ""',
+  'plan template --input ""',
+  'init ""',
+  'init given --token-file ""',
+  'login --token-file ""',
+  'local image add a:1 ""',
+])('%s: a path that is empty, as of a variable that is not set, is misuse', async (line) => {
+  const { code, stdout, stderr, asked } = await tried(line, (dir) => {
+    withSet(dir)
+    writeFileSync(join(dir, 'given'), 'apiRoot: http://127.0.0.1:1/api\n')
+  })
+  expect({ code, stdout, asked }).toEqual({ code: 2, stdout: '', asked: [] })
+  expect(stderr).toMatch(/^usage error: \S+: expected a path, and it is empty\n/)
 })

@@ -2,13 +2,13 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { addAbortSignal } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import * as z from 'zod'
+import { LocalPath } from '#shared/domain/local-path.ts'
 import { flag } from './args.ts'
 import type { Context } from './context.ts'
 
 export const tokenArgs = {
   'token-file': flag(
-    z.string().optional().describe('File with the token to sign in with; - is stdin.'),
+    LocalPath.optional().describe('File with the token to sign in with; - is stdin.'),
     { hint: 'FILE' },
   ),
 }

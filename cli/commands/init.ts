@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import * as z from 'zod'
 import { headersFor, readAnswer } from '#shared/client/api.ts'
 import { connect } from '#shared/client/connection.ts'
 import { routeUrl } from '#shared/client/route-url.ts'
 import { access } from '#shared/contracts/access.ts'
+import { LocalPath } from '#shared/domain/local-path.ts'
 import { withoutUser } from '#shared/domain/outside-url.ts'
 import { positional } from '../args.ts'
 import { confirmed, yesArgs } from '../ask.ts'
@@ -39,7 +39,7 @@ export default command({
   ],
   args: {
     knitProfileFile: positional(
-      z.string().describe('A YAML file with apiRoot and cert, and a token if there is one.'),
+      LocalPath.describe('A YAML file with apiRoot and cert, and a token if there is one.'),
     ),
     ...tokenArgs,
     ...yesArgs,

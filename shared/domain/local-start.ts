@@ -1,11 +1,11 @@
 import * as z from 'zod'
+import { LocalPath } from './local-path.ts'
 
 /** What a user may ask of a local home when it is started. */
 export const localStart = {
-  home: z
-    .string()
-    .optional()
-    .describe('Directory it lives in; else $KNIT_HOME, else ~/.local/state/knit.'),
+  home: LocalPath.optional().describe(
+    'Directory it lives in; else $KNIT_HOME, else ~/.local/state/knit.',
+  ),
   port: z
     .string()
     .refine(isPort, 'expected the number of a port, from 0 to 65535')

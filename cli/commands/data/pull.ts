@@ -2,11 +2,11 @@ import { createWriteStream, lstatSync } from 'node:fs'
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import * as z from 'zod'
 import { unpack } from '#shared/archive/unpack.ts'
 import type { KnitApi } from '#shared/client/connect.ts'
 import type { Download } from '#shared/client/transfers.ts'
 import { data } from '#shared/contracts/data.ts'
+import { LocalPath } from '#shared/domain/local-path.ts'
 import { makeFolder } from '#shared/files/make-folder.ts'
 import { api } from '../../api.ts'
 import { toggle } from '../../arg.ts'
@@ -26,7 +26,7 @@ export default command({
     // It becomes a file name too: its schema lets nothing but an id pass.
     knitId: positional(data.pull.params.shape.knitId),
     dest: positional(
-      z.string().default('.').describe('Directory it goes to; - writes the archive to stdout.'),
+      LocalPath.default('.').describe('Directory it goes to; - writes the archive to stdout.'),
     ),
     extract: toggle('Unpack into DEST/KNIT_ID/ instead of keeping the archive.', { short: 'x' }),
   },

@@ -6,6 +6,7 @@ import type { KnitApi } from '#shared/client/connect.ts'
 import { data } from '#shared/contracts/data.ts'
 import type { Coding } from '#shared/domain/archive-type.ts'
 import type { DataDetail } from '#shared/domain/data.ts'
+import { LocalPath } from '#shared/domain/local-path.ts'
 import { formatTag, isSystemTag, sortTags, type Tag } from '#shared/domain/tag.ts'
 import { shellLine } from '#shared/domain/shell.ts'
 import { api } from '../../api.ts'
@@ -32,7 +33,7 @@ export default command({
   args: {
     source: positional(
       z
-        .array(z.string())
+        .array(LocalPath)
         .min(1)
         .describe('A directory, or a single file; - is a tar archive on stdin.'),
     ),

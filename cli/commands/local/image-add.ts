@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import * as z from 'zod'
+import { LocalPath } from '#shared/domain/local-path.ts'
 import { outputArgs, positional } from '../../args.ts'
 import { command } from '../../command.ts'
 import { printImages } from '../../local-images.ts'
@@ -10,7 +11,7 @@ export default command({
   examples: ['knit local image add demo:v1 demo.tar'],
   args: {
     imageName: positional(z.string().describe('Name of the image, as NAME:TAG.')),
-    source: positional(z.string().describe('A directory with a root file system, or an archive.')),
+    source: positional(LocalPath.describe('A directory with a root file system, or an archive.')),
     ...homeArgs,
     ...outputArgs,
   },

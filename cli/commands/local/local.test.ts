@@ -171,6 +171,26 @@ test('reset never deletes a directory that is no home', async () => {
   expect(existsSync(join(path, 'thesis.tex'))).toBe(true)
 })
 
+test.each([
+  'start --detach',
+  'status',
+  'stop',
+  'reset --yes',
+  'image list',
+  'image add a:1 x',
+  'image rm a:1',
+])('local %s takes no --home that is empty for the usual one', async (line) => {
+  const dir = tempDir()
+  const usual = join(dir, '.local/state/knit')
+  mkdirSync(usual, { recursive: true })
+  writeFileSync(join(usual, 'KNIT_HOME'), '')
+  const words = ['local', ...line.split(' '), '--home', '']
+  const { code, stdout, stderr } = await knit(words, dir, { env: { KNIT_HOME: '' } })
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+  expect(stderr).toMatch(/^usage error: --home: expected a path, and it is empty\n/)
+  expect(readdirSync(usual)).toEqual(['KNIT_HOME'])
+})
+
 test('a mere client says where there is a system to start', async () => {
   const dir = tempDir()
   for (const words of [['start'], ['image', 'list'], ['image', 'rm', 'x:1']]) {

@@ -1,11 +1,11 @@
 import { createReadStream } from 'node:fs'
 import { resolve } from 'node:path'
 import { addAbortSignal, type Readable } from 'node:stream'
-import * as z from 'zod'
 import { ApiError } from '#shared/client/api-error.ts'
 import type { KnitApi } from '#shared/client/connect.ts'
 import { explain } from '#shared/contracts/explain.ts'
 import { plans } from '#shared/contracts/plans.ts'
+import { LocalPath } from '#shared/domain/local-path.ts'
 import { shellLine } from '#shared/domain/shell.ts'
 import { api } from '../../api.ts'
 import { toggle } from '../../arg.ts'
@@ -23,7 +23,7 @@ export default command({
   about: plans.apply.summary,
   examples: ['knit plan apply plan.yaml --output name'],
   args: {
-    planFile: positional(z.string().describe('A YAML file; - reads stdin.')),
+    planFile: positional(LocalPath.describe('A YAML file; - reads stdin.')),
     'dry-run': toggle('Register nothing; tell which runs the plan would start now.'),
     ...outputArgs,
   },

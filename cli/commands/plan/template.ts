@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { resolve } from 'node:path'
 import * as z from 'zod'
+import { LocalPath } from '#shared/domain/local-path.ts'
 import { shellLine } from '#shared/domain/shell.ts'
 import { plainMessage } from '#shared/files/plain-message.ts'
 import { toggle } from '../../arg.ts'
@@ -27,7 +28,7 @@ export default command({
     ),
     scratch: toggle('Read no image; write a plan to fill in.'),
     input: flag(
-      z.string().default('-').describe('Archive of the image (docker save); - reads stdin.'),
+      LocalPath.default('-').describe('Archive of the image (docker save); - reads stdin.'),
       { short: 'i', hint: 'FILE' },
     ),
   },
