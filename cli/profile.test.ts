@@ -127,6 +127,8 @@ test('init asks who sits at a terminal before it replaces a profile that others 
 
 test.each([
   ['apiRoot: here\n', 'apiRoot: expected the URL of an API'],
+  ['apiRoot: localhost:30803/api\n', 'apiRoot: expected the URL of an API'],
+  ['apiRoot: ftp://h/api\n', 'apiRoot: expected the URL of an API'],
   ['cert: {}\n', 'apiRoot: '],
   [
     'apiRoot: http://h/api\ncert: {ca: "!!"}\n',

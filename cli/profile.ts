@@ -13,7 +13,10 @@ import { localHome } from './local-home.ts'
 
 /** Where an API is and how to trust it. `token` is ours; other clients pass over it. */
 export const Profile = z.object({
-  apiRoot: z.url('expected the URL of an API, such as https://HOST:30803/api'),
+  apiRoot: z.url({
+    protocol: /^https?$/,
+    error: 'expected the URL of an API, such as https://HOST:30803/api',
+  }),
   cert: z
     .object({ ca: z.string().transform(decodeCa).optional() })
     .nullish()
