@@ -228,6 +228,24 @@ test('profile use says which one counts here, and profile list shows it, without
   )
 })
 
+test('profile list names one that cannot be used as well, which profile use explains and profile rm forgets', async () => {
+  const dir = tempDir()
+  writeFileSync(join(dir, 'store'), JSON.stringify({ ...two, broken: { apiRoot: 'here' } }))
+  const listed = await knit(['profile', 'list'], dir)
+  expect(listed).toMatchObject({ code: 0, stderr: '' })
+  expect(JSON.parse(listed.stdout)).toMatchObject([
+    { name: 'one' },
+    { name: 'two' },
+    { name: 'broken', used: false },
+  ])
+  const table = await knit(['profile', 'list', '--output', 'table'], dir)
+  expect(table.stdout).toMatch(/^broken +\(cannot be used\)$/m)
+  const { code, stderr } = await knit(['profile', 'use', 'broken'], dir)
+  expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('apiRoot: ') })
+  expect((await knit(['profile', 'rm', 'broken'], dir)).code).toBe(0)
+  expect(storeOf(dir)).toEqual(two)
+})
+
 test('profile rm forgets one, asking who sits at a terminal', async () => {
   const dir = withTwo()
   const stdin = Object.assign(Readable.from(['n\n']), { isTTY: true })

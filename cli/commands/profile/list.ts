@@ -2,13 +2,14 @@ import { withoutUser } from '#shared/domain/outside-url.ts'
 import { outputArgs } from '../../args.ts'
 import { command } from '../../command.ts'
 import { print, type Column } from '../../output.ts'
-import { checkProfile, profileName, readStore, storeFile } from '../../profile.ts'
+import { Profile, profileName, readStore, storeFile } from '../../profile.ts'
 
-type Listed = { name: string; apiRoot: string; used: boolean }
+/** Without `apiRoot` where it cannot be used; `profile use` says why. */
+type Listed = { name: string; apiRoot?: string; used: boolean }
 
 const columns: Column<Listed>[] = [
   ['NAME', ({ name }) => name],
-  ['API ROOT', ({ apiRoot }) => apiRoot],
+  ['API ROOT', ({ apiRoot }) => apiRoot ?? '(cannot be used)'],
   ['USED HERE', ({ used }) => (used ? 'yes' : '')],
 ]
 
@@ -17,11 +18,10 @@ export default command({
   examples: ['knit profile list --output table'],
   args: outputArgs,
   run(args, ctx) {
-    const store = storeFile(ctx)
     const here = profileName(ctx)
-    const listed = Object.entries(readStore(store)).map(([name, profile]) => {
-      const { apiRoot } = checkProfile(profile, `the profile "${name}" in ${store}`)
-      return { name, apiRoot: withoutUser(apiRoot), used: name === here }
+    const listed = Object.entries(readStore(storeFile(ctx))).map(([name, profile]): Listed => {
+      const { data } = Profile.safeParse(profile)
+      return { name, apiRoot: data && withoutUser(data.apiRoot), used: name === here }
     })
     print(ctx, listed, args, columns)
   },
