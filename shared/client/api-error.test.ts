@@ -6,7 +6,9 @@ const lineOf = (code: string) => new ConnectionError('away', Object.assign(new E
 const answerOf = (status: number) => new ApiError('runs.show', status, { detail: 'no' })
 
 test.each([
-  ...['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'ENOTFOUND', 'EHOSTUNREACH'].map(lineOf),
+  ...['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH'].map(
+    lineOf,
+  ),
   ...[429, 502, 503, 504].map(answerOf),
   new ProviderAway('no answer within 5 s'),
 ])('there is hope that who fails so is back in a moment: %o', (error) => {

@@ -40,6 +40,9 @@ export class ConnectionError extends Error {
   }
 }
 
+/** Whether a code is the system's, such as `ECONNRESET` or `EAI_AGAIN`, and not one of Node's own. */
+export const isSystemCode = (code: string): boolean => /^E(?!RR_)/.test(code)
+
 const passing = new Set([429, 502, 503, 504])
 
 /**
@@ -48,7 +51,7 @@ const passing = new Set([429, 502, 503, 504])
  */
 export function isAway(error: unknown): error is Error {
   if (error instanceof ApiError) return passing.has(error.status)
-  if (error instanceof ConnectionError) return /^E(?!RR_)/.test(error.code)
+  if (error instanceof ConnectionError) return isSystemCode(error.code)
   return error instanceof Error && error.name === 'ProviderAway'
 }
 

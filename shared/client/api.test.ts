@@ -4,6 +4,7 @@ import { plans } from '#shared/contracts/plans.ts'
 import { runs } from '#shared/contracts/runs.ts'
 import { apiOver } from './api.ts'
 import { connectApi } from './connect.ts'
+import { lookups } from './lookups.ts'
 import { knowsKeys, stubOfTheWire, type StubAnswer } from './stub-of-the-wire.ts'
 import { idOf, sampleData, sampleRun } from './wire-samples.ts'
 import { withoutPauses } from './without-pauses.ts'
@@ -137,6 +138,26 @@ test('a write that no server heard of was not done; one of which no answer comes
     name: 'MaybeDone',
     message: expect.stringMatching(/; it may have been done$/),
   })
+})
+
+test('a write of which no answer comes may have been done, also when its server cannot be looked up any more', async () => {
+  withoutPauses()
+  await using stub = await stubOfTheWire(() => 'hang up', knowsKeys)
+  lookups(['127.0.0.1'], 'lost')
+  const lost = retry({ apiRoot: stub.apiRoot.replace('127.0.0.1', 'localhost') })
+  await expect(lost).rejects.toMatchObject({
+    name: 'MaybeDone',
+    message: expect.stringMatching(
+      /^cannot reach .*: the name of the host cannot be looked up; it may/,
+    ),
+  })
+})
+
+test('of a host with several addresses it is said why the first cannot be reached', async () => {
+  // Nothing that a line leads to.
+  lookups(['224.0.0.1', '224.0.0.2'])
+  const read = connectApi({ apiRoot: 'http://localhost/api' }).call(runs.show, { runId })
+  await expect(read).rejects.toThrow(/^cannot reach http:\/\/localhost: connect \w+ 224\.0\.0\.1/)
 })
 
 test('a read has no key', async () => {

@@ -1,6 +1,6 @@
 import http, { type ClientRequest, type IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
-import { ConnectionError } from './api-error.ts'
+import { ConnectionError, isSystemCode } from './api-error.ts'
 import type { Fetch } from './api.ts'
 
 type RequestOptions = { method: string; headers: Record<string, string>; signal?: AbortSignal }
@@ -103,7 +103,7 @@ export const headOf = ({ statusCode = 0, headers }: IncomingMessage) => ({
 function explained(error: Error, request: ClientRequest): Error {
   if (!('code' in error) || !isNetwork(error)) return error
   const origin = `${request.protocol}//${request.getHeader('host')}`
-  const why = reasons[String(error.code)] ?? error.message
+  const why = reasons[String(error.code)] ?? messageOf(error)
   return new ConnectionError(`cannot reach ${origin}: ${why}`, error)
 }
 
@@ -112,15 +112,21 @@ function broken(error: unknown): unknown {
   return new ConnectionError('the connection broke before the answer was complete', error)
 }
 
+/** Of a host with several addresses each has failed for a reason of its own, and the error of all has none. */
+const messageOf = (error: Error): string =>
+  error instanceof AggregateError ? ((error.errors as Error[])[0]?.message ?? '') : error.message
+
 const isNetwork = (error: Error): boolean =>
   'code' in error &&
-  /^(E[A-Z]+$|HPE_|ERR_TLS|ERR_SSL|CERT_|DEPTH_|SELF_|UNABLE_)/.test(String(error.code))
+  (isSystemCode(String(error.code)) ||
+    /^(HPE_|ERR_TLS|ERR_SSL|CERT_|DEPTH_|SELF_|UNABLE_)/.test(String(error.code)))
 
 const untrusted = 'its certificate is not one that is trusted here'
 const reasons: Record<string, string> = {
   ECONNREFUSED: 'nothing listens there',
   ECONNRESET: 'the connection was closed before an answer',
   ENOTFOUND: 'there is no such host',
+  EAI_AGAIN: 'the name of the host cannot be looked up',
   DEPTH_ZERO_SELF_SIGNED_CERT: untrusted,
   SELF_SIGNED_CERT_IN_CHAIN: untrusted,
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted,

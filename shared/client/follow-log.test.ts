@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { ConnectionError } from './api-error.ts'
 import { connectApi } from './connect.ts'
 import { followLog } from './follow-log.ts'
+import { lookups } from './lookups.ts'
 import { resumed } from './resumed.ts'
 import { stubOfTheWire, type StubAnswer } from './stub-of-the-wire.ts'
 import { idOf, sampleRun } from './wire-samples.ts'
@@ -66,6 +67,15 @@ test('a server that was there is waited for, which is told once, until it says w
   const { read, told } = await followed(...cuts, { status: 504 }, { body: 'one\ntwo\n' })
   expect({ read, told }).toEqual({ read: 'one\ntwo\n', told: ['away for Infinity'] })
   await expect(followed(...cuts, { status: 401 })).rejects.toMatchObject({ status: 401 })
+})
+
+test('a log goes on when the name of its server could not be looked up for a while', async () => {
+  withoutPauses()
+  const answers: StubAnswer[] = [{ body: 'one\n', cut: true }, { body: 'one\ntwo\n' }]
+  await using stub = await stubOfTheWire(() => answers.shift() ?? { status: 404 })
+  lookups(['127.0.0.1'], 'lost', 'lost', ['127.0.0.1'])
+  const api = connectApi({ apiRoot: stub.apiRoot.replace('127.0.0.1', 'localhost') })
+  expect(await text(followLog(api, idOf('r1')))).toBe('one\ntwo\n')
 })
 
 test('a server that never was there is given up', async () => {
