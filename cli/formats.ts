@@ -1,7 +1,13 @@
 import * as z from 'zod'
 import { windowQuery } from '#shared/contracts/data.ts'
 import { isSystemTag, TagText, formatTag } from '#shared/domain/tag.ts'
-import { DurationParam, formatTime, parseDuration, parseTime } from '#shared/domain/time.ts'
+import {
+  DurationParam,
+  formatTime,
+  longestTimer,
+  parseDuration,
+  parseTime,
+} from '#shared/domain/time.ts'
 import { flag } from './args.ts'
 import { UsageError } from './failure.ts'
 
@@ -87,11 +93,18 @@ export const SinceTime = z.string().transform((text, ctx) => {
 
 /** A length of time, in seconds: `90d`, `12h`, `1h30m`. */
 export const Span = z.string().transform((text, ctx) => {
-  const millis = parseDuration(inHours(text))
-  if (millis !== undefined) return Math.round(millis / 1000)
-  ctx.addIssue({ code: 'custom', message: `"${text}" is no length of time; write 90d, 12h or 30m` })
+  const seconds = Math.round((parseDuration(inHours(text)) ?? 0) / 1000)
+  if (seconds > 0) return seconds
+  const message = `"${text}" is no length of time of a second or more; write 90d, 12h or 30m`
+  ctx.addIssue({ code: 'custom', message })
   return z.NEVER
 })
+
+/** One that can be waited for. */
+export const WaitSpan = Span.refine(
+  (seconds) => seconds <= longestTimer,
+  `expected at most ${spanText(longestTimer * 1000)}`,
+)
 
 /** The window of time of a search. */
 export const windowArgs = {

@@ -57,6 +57,9 @@ export function parseDuration(text: string): number | undefined {
   return sign === '-' ? -millis : millis
 }
 
+/** The most seconds that a timer is set to: one that is to wait for longer than 2^31 milliseconds does not wait at all. */
+export const longestTimer = 2_000_000
+
 /** A time on the wire. */
 export const Time = z
   .string()

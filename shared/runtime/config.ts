@@ -4,12 +4,11 @@ import { readExtraApi } from '#shared/domain/extra-api.ts'
 import { faultOfUrl, withoutUser } from '#shared/domain/outside-url.ts'
 import { plainWords } from '#shared/domain/plain-words.ts'
 import { SecureUrl } from '#shared/domain/secure-url.ts'
+import { longestTimer } from '#shared/domain/time.ts'
 
 const count = (fallback: number) => z.coerce.number().int().positive().default(fallback)
-// A timer that is to wait for longer does not wait at all.
-const longestSeconds = 2_000_000
 const seconds = (fallback: number) =>
-  z.coerce.number().positive().max(longestSeconds).default(fallback)
+  z.coerce.number().positive().max(longestTimer).default(fallback)
 const days = (fallback: number) => z.coerce.number().positive().default(fallback)
 /** URLs with spaces between them. */
 const urls = () =>

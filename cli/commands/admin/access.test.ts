@@ -23,7 +23,8 @@ test('admin token create shows the secret, and says that it does so once', async
 test.for([
   [['ci'], '--role'],
   [['ci', '--role', 'root'], '--role'],
-  [['ci', '--role', 'user', '--expires', 'soon'], '"soon" is no length of time; write 90d'],
+  [['ci', '--role', 'user', '--expires', 'soon'], '"soon" is no length of time of a second'],
+  [['ci', '--role', 'user', '--expires', '-5s'], '"-5s" is no length of time of a second'],
   [['Ann', '--role', 'user'], 'NAME: expected 1 to 63 small letters'],
 ] as const)('admin token create %j is a misuse', async ([words, message]) => {
   await using stub = await stubOfTheWire(() => ({ status: 500 }))

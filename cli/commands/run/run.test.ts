@@ -533,6 +533,27 @@ test('run wait --timeout fails in the end, with where each that is waited for st
   ])
 })
 
+test.each([
+  ['30d', 'expected at most 23 d 3 h'],
+  ['60d', 'expected at most 23 d 3 h'],
+  ['-5s', 'is no length of time of a second or more'],
+  ['0', 'is no length of time of a second or more'],
+  ['1ms', 'is no length of time of a second or more'],
+])('run wait --timeout %s is misuse, as no timer waits for that', async (span, message) => {
+  await using stub = await stubOfTheWire(() => ({ json: done }))
+  const words = ['run', 'wait', idOf('r1'), '--timeout', span]
+  const { code, stderr } = await knit(words, projectFor(stub))
+  expect({ code, asked: stub.requests }).toEqual({ code: 2, asked: [] })
+  expect(stderr).toMatch(/^usage error: --timeout: /)
+  expect(stderr).toContain(message)
+})
+
+test('run wait --timeout takes as long as a timer can wait', async () => {
+  await using stub = await stubOfTheWire(() => ({ json: done }))
+  const words = ['run', 'wait', idOf('r1'), '--timeout', '2000000s']
+  expect(await knit(words, projectFor(stub))).toMatchObject({ code: 0, stderr: '' })
+})
+
 test('run wait --timeout ends the wait for a server that is away', async () => {
   const answers = [{ json: running }]
   await using stub = await stubOfTheWire(() => answers.shift() ?? 'hang up')

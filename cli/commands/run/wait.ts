@@ -13,7 +13,7 @@ import { runColumns } from '../../columns.ts'
 import { command } from '../../command.ts'
 import type { Context } from '../../context.ts'
 import { Failure, UsageError } from '../../failure.ts'
-import { Span, spanText } from '../../formats.ts'
+import { spanText, WaitSpan } from '../../formats.ts'
 import { note, Printer } from '../../output.ts'
 import { whyOf } from '../../runs/why.ts'
 
@@ -50,7 +50,9 @@ export default command({
       { short: 'i', hint: 'KNIT_ID' },
     ),
     timeout: flag(
-      Span.optional().describe('Fail, and say where they stand, when it takes longer: 30m, 2h.'),
+      WaitSpan.optional().describe(
+        'Fail, and say where they stand, when it takes longer: 30m, 2h.',
+      ),
       { hint: 'SPAN' },
     ),
     ...outputArgs,
