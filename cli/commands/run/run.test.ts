@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { stripVTControlCharacters } from 'node:util'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -582,6 +583,23 @@ test('run wait waits for nothing any more once one of the runs cannot be found',
   const { code } = await knit(['run', 'wait', idOf('r1'), idOf('r2')], projectFor(server))
   expect(code).toBe(1)
   await left.promise
+})
+
+test('run wait looks at a few runs at a time, over as many lines, however many are waited for', async () => {
+  const [lines, asked] = [new Set<Socket>(), new Map<string, number>()]
+  await using server = await serverThat(({ socket, url = '' }, response) => {
+    lines.add(socket)
+    const times = (asked.get(url) ?? 0) + 1
+    asked.set(url, times)
+    const runId = url.slice(url.lastIndexOf('/') + 1)
+    response.end(JSON.stringify({ ...(times === 1 ? running : done), runId }))
+  })
+  const ids = Array.from({ length: 60 }, (_, index) => idOf(`r${index}`))
+  const words = ['run', 'wait', ...ids, '--output', 'name']
+  const { code, stdout } = await knit(words, projectFor(server))
+  expect({ code, stdout }).toEqual({ code: 0, stdout: `${ids.join('\n')}\n` })
+  expect([...asked.values()]).toEqual(ids.map(() => 2))
+  expect(lines.size).toBe(8)
 })
 
 test('an interrupt ends a wait with exit code 130', async () => {

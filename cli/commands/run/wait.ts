@@ -9,6 +9,7 @@ import type { RunDetail } from '#shared/domain/run.ts'
 import { isEnded, runStatuses } from '#shared/domain/run-states.ts'
 import { api, onAway } from '../../api.ts'
 import { flag, outputArgs, positional } from '../../args.ts'
+import { bounded } from '../../bounded.ts'
 import { runColumns } from '../../columns.ts'
 import { command } from '../../command.ts'
 import type { Context } from '../../context.ts'
@@ -98,8 +99,14 @@ async function* eachOf(over: Ended[], ctx: Context): AsyncGenerator<RunDetail> {
 
 type Patient = Context & { server: ReturnType<typeof onceThere> }
 
-/** What is waited for: where it stands, under the command that shows it. */
-type Vigil = Patient & { standings: Map<string, string> }
+/** Asks once for what is waited for: undefined unless that has ended. */
+type Ask = () => Promise<Ended | undefined>
+
+/** What is waited for: where it stands, under the command that shows it; and how all of it is asked for, a few at a time. */
+type Vigil = Patient & {
+  standings: Map<string, string>
+  inTurn: (ask: Ask) => ReturnType<Ask>
+}
 
 /** What all of them wait for, unless that takes longer than so many seconds; none waits on when another has failed. */
 async function inTime(
@@ -112,7 +119,8 @@ async function inTime(
   const signal = AbortSignal.any([ctx.signal, over.signal, ...(deadline ? [deadline] : [])])
   const standings = new Map<string, string>()
   try {
-    return await Promise.all(begin({ ...ctx, signal, standings }))
+    const inTurn = bounded((ask: Ask) => ask())
+    return await Promise.all(begin({ ...ctx, signal, standings, inTurn }))
   } catch (error) {
     if (!deadline?.aborted || ctx.signal.aborted) throw error
     const [look = ''] = standings.keys()
@@ -183,21 +191,22 @@ async function countUpTo(limit: number, things: AsyncIterable<unknown>): Promise
  * Looks again and again until there is something: often at first, then less and less, and often again when something has moved. What
  * is told is told when it is news.
  */
-async function polled<T>(
+async function polled(
   { name, look }: { name: string; look: string },
   vigil: Vigil,
-  ask: (isNews: (moved: string, told: string) => void) => Promise<T | undefined>,
-): Promise<T> {
+  ask: (isNews: (moved: string, told: string) => void) => ReturnType<Ask>,
+): Promise<Ended> {
   vigil.standings.set(look, `${name}: the server has not answered yet`)
   let seen = { moved: '', told: '' }
   for (let wait = shortest; ; wait = Math.min(wait * 1.5, longest)) {
     try {
-      const found = await ask((moved, told) => {
+      const isNews = (moved: string, told: string) => {
         if (told !== seen.told) note(vigil, told)
         if (moved !== seen.moved) wait = shortest
         seen = { moved, told }
         vigil.standings.set(look, told)
-      })
+      }
+      const found = await vigil.inTurn(() => ask(isNews))
       vigil.server.answers()
       if (found !== undefined) {
         vigil.standings.delete(look)

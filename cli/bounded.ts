@@ -1,5 +1,11 @@
+// More at a time would be served no sooner, and each needs a line of its own.
+const usual = 8
+
 /** A function that runs at most `most` calls of `ask` at a time, in the order they came. */
-export function bounded<A, R>(most: number, ask: (arg: A) => Promise<R>): (arg: A) => Promise<R> {
+export function bounded<A, R>(
+  ask: (arg: A) => Promise<R>,
+  most: number = usual,
+): (arg: A) => Promise<R> {
   const waiting: (() => void)[] = []
   let running = 0
   return async (arg) => {
