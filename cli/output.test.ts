@@ -31,6 +31,20 @@ test('what would do something to a terminal is escaped in JSON, which stays the 
   expect(JSON.parse(stdout)).toEqual(hostile)
 })
 
+test('what others say of an error, or of why a run is where it is, does nothing to a terminal', async () => {
+  const said = '\u001b]0;x\u0007no\u009b31m'
+  const shown = '\\u001b]0;x\\u0007no\\u009b31m'
+  await using proxy = await stubOfTheWire(() => ({ status: 500, body: said }))
+  const refused = await knit(['plan', 'show', plan.planId], projectFor(proxy))
+  expect(refused.stderr).toContain(`: ${shown} (HTTP 500)\ntry: `)
+  const waiting = { ...upload, status: 'waiting', reason: said }
+  const runs = [waiting, { ...waiting, status: 'failed' }]
+  await using stub = await stubOfTheWire(() => ({ json: runs.shift() }))
+  const waited = await knit(['run', 'wait', upload.runId], projectFor(stub))
+  expect(waited.stderr).toContain(`waiting: ${shown}\n`)
+  expect(waited.stderr).toContain(`failed: ${shown}\ntry: `)
+})
+
 test('names are those in the first column of the table, one on a line, for other commands', async () => {
   expect(await asFound('name')).toBe(`${idOf('d1')}\n${idOf('d2')}\n`)
   expect(await asFound('table')).toMatch(

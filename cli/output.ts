@@ -1,5 +1,5 @@
 import { stringify } from 'yaml'
-import { visible } from '#shared/domain/visible.ts'
+import { visible, visibleLines } from '#shared/domain/visible.ts'
 import type { Format } from './args.ts'
 import type { Context } from './context.ts'
 import { clearLine } from './drawn-line.ts'
@@ -134,7 +134,7 @@ export function table<T>(
 export function note(ctx: Context, message: string): void {
   if (ctx.flags.quiet) return
   clearLine(ctx.stderr)
-  ctx.stderr.write(`[${ctx.name}] ${clock(new Date())} ${message}\n`)
+  ctx.stderr.write(`[${ctx.name}] ${clock(new Date())} ${visibleLines(message)}\n`)
 }
 
 function clock(now: Date): string {

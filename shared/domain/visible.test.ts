@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { visible } from './visible.ts'
+import { visible, visibleLines } from './visible.ts'
 
 test.each([
   ['plain text, ümläuts and 絵', 'plain text, ümläuts and 絵'],
@@ -10,4 +10,8 @@ test.each([
   ['C:\\new', 'C:\\new'],
 ])('%j is written as %j', (text, shown) => {
   expect(visible(text)).toBe(shown)
+})
+
+test('lines stay lines', () => {
+  expect(visibleLines('a\u001b[31m\r\nb\u0085\n')).toBe('a\\u001b[31m\\r\nb\\u0085\n')
 })

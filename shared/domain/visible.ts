@@ -9,3 +9,6 @@ export const visible = (text: string): string =>
     /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu,
     (letter) => short[letter] ?? `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
+
+/** The same of a text of several lines, which stay. */
+export const visibleLines = (text: string): string => text.split('\n').map(visible).join('\n')
