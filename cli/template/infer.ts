@@ -65,9 +65,9 @@ const resourcesOf = (knitenv: Knitenv): Record<string, string> => ({
 
 const has = (path: string, part: string): boolean => path.split('/').includes(part)
 
-/** The path in a word of a command line, if that is one; also that of `--data=/in/x`. */
+/** The path in a word of a command line, if that is one; also that of `--data=/in/x`, `if=/in/x` or `+data.path=/in/x`. */
 function pathIn(word: string): string[] {
-  const path = word.startsWith('-') ? word.slice(word.indexOf('=') + 1) : word
+  const path = word.replace(/^[^/=]+=/, '')
   const isPath = !path.startsWith('-') && !/[\s;|&$:]/.test(path)
   return isPath && (has(path, 'in') || has(path, 'out')) ? [path] : []
 }

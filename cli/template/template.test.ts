@@ -17,6 +17,8 @@ const config = (over: object = {}) => ({
     Entrypoint: ['python', 'main.py'],
     Cmd: [
       '--data=/in/data',
+      'data.path=/in/photos',
+      '+db@main=in/date=2026/rows',
       '/in/1/labels',
       '-o',
       'out/model',
@@ -64,6 +66,8 @@ test('the paths of the image become mount points, in a stable order and without 
     args: config().config.Cmd,
     inputs: [
       { path: '/in/data', tags: ['type:data'] },
+      { path: '/in/photos', tags: ['type:photos'] },
+      { path: '/app/in/date=2026/rows', tags: ['type:rows'] },
       { path: '/in/1/labels', tags: ['type:labels'] },
       { path: '/in', tags: [] },
     ],
