@@ -95,17 +95,21 @@ function tagOf({ annotations }: OciEntry): string | undefined {
 
 const blobOf = (digest: string): string => `blobs/${digest.replace(':', '/')}`
 
-/** The image of this tag; without one, the only image there is. */
-export function selectImage(images: Image[], tag: string | undefined): Image {
+type Wanted = { image?: string; input: string }
+
+/** The image of this tag; without one, the only image there is. `input` is where all of them came from. */
+export function selectImage(images: Image[], { image: tag, input }: Wanted): Image {
   const tags = [...new Set(images.flatMap((image) => image.tags))]
   const candidates = tag === undefined ? images : images.filter((image) => image.tags.includes(tag))
   const [image] = candidates
   const others = candidates.filter((other) => other !== image && !isSame(other, image))
   const list = tags.length > 0 ? `; it has ${tags.join(', ')}` : ''
-  if (!image && tag) throw new Failure(`the archive has no image ${tag}${list}`, naming(tags))
+  if (!image && tag)
+    throw new Failure(`the archive has no image ${tag}${list}`, naming(tags, input))
   if (!image)
     throw new Failure('the archive has no image', 'docker save IMAGE | knit plan template')
-  if (others.length > 0) throw new Failure(`the archive has several images${list}`, naming(tags))
+  if (others.length > 0)
+    throw new Failure(`the archive has several images${list}`, naming(tags, input))
   return tag === undefined ? image : { ...image, tags: [tag] }
 }
 
@@ -113,8 +117,8 @@ export function selectImage(images: Image[], tag: string | undefined): Image {
 const isSame = (one: Image, other: Image | undefined): boolean =>
   one.tags.length > 0 && isDeepStrictEqual(one, other)
 
-const naming = ([tag = 'IMAGE:TAG']: string[]): string =>
-  shellLine(['knit', 'plan', 'template', tag])
+const naming = ([tag = 'IMAGE:TAG']: string[], input: string): string =>
+  shellLine(['knit', 'plan', 'template', tag, ...(input === '-' ? [] : ['--input', input])])
 
 async function* jsonMembers(archive: Readable, signal?: AbortSignal) {
   const members = extract()

@@ -124,6 +124,17 @@ test.each<[string, Member[], string[], string]>([
   expect(stderr).toContain(message)
 })
 
+test('what is advised where the archive has another image reads the same file', async () => {
+  const dir = tempDir()
+  writeFileSync(join(dir, 'an image.tar'), await imageArchive(one))
+  const words = ['plan', 'template', '--input', 'an image.tar']
+  const { stderr } = await knit([...words, 'other:v1'], dir)
+  expect(stderr).toContain(
+    "\ntry: knit plan template reg.example:5000/demo:v1 --input 'an image.tar'\n",
+  )
+  expect((await knit([...words, 'reg.example:5000/demo:v1'], dir)).code).toBe(0)
+})
+
 test('one of several images is taken by its tag', async () => {
   const archive = await imageArchive([
     ...one,

@@ -61,7 +61,7 @@ function fromScratch({ image }: Given, ctx: Context) {
 }
 
 async function fromImage(given: Given, ctx: Context) {
-  const { image, input } = given
+  const { input } = given
   if (input === '-' && ctx.stdin().isTTY)
     throw new UsageError('there is no image to read; give one, or --scratch', saving(given))
   note(ctx, 'reading the image')
@@ -71,5 +71,5 @@ async function fromImage(given: Given, ctx: Context) {
     const why = plainMessage(cause)
     throw new Failure(`${what} cannot be read as an image: ${why}`, saving(given), { cause })
   })
-  return inferPlan(selectImage(images, image), loadKnitenv(ctx))
+  return inferPlan(selectImage(images, given), loadKnitenv(ctx))
 }
