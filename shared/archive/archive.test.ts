@@ -479,6 +479,19 @@ describe('GNU tar', () => {
     const measured = await unpack(streamOf(archive), target)
     expect(measured).toEqual(await measure(source))
   })
+
+  test.each(['gnu', 'posix'])(
+    'is told to pack a sparse file again without --sparse, as %s archives have it',
+    async (format) => {
+      const source = await temporaryDir()
+      await writeFile(join(source, 'holes'), 'x')
+      await truncate(join(source, 'holes'), 5_000_000)
+      const options = ['cf', '-', '--sparse', `--format=${format}`, '-C', source, '.']
+      const archive = gzipSync(execFileSync('tar', options))
+      const refused = unpack(streamOf(archive), await temporaryDir())
+      await expect(refused).rejects.toThrow(/a sparse file .* Pack it again without --sparse/)
+    },
+  )
 })
 
 describe('Memory stays flat', () => {

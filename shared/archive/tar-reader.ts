@@ -27,7 +27,6 @@ const REFUSED_TYPES: Record<string, string> = {
   '3': 'a character device',
   '4': 'a block device',
   '6': 'a FIFO',
-  S: 'a sparse file',
 }
 const TYPES: Record<string, TarEntry['type']> = {
   '\0': 'file',
@@ -63,6 +62,8 @@ export async function* readTar(chunks: AsyncIterable<Buffer>): AsyncGenerator<Ta
 async function* readEntry(header: Header, extra: Metadata, bytes: ByteSource) {
   const name = extra.path ?? header.name
   const type = TYPES[header.typeFlag]
+  // As GNU has them; PAX has records for them.
+  if (header.typeFlag === 'S') throw sparse()
   if (!type) {
     const what = REFUSED_TYPES[header.typeFlag] ?? `of the unknown type ${quoted(header.typeFlag)}`
     refuse(name, `it is ${what}; only files, directories and links are kept`)
@@ -175,7 +176,7 @@ function parsePax(content: Buffer): Metadata {
 function paxRecord(key: string, value: Buffer): Metadata {
   if (key === 'path') return { path: utf8(value) }
   if (key === 'linkpath') return { linkpath: utf8(value) }
-  if (key.startsWith('GNU.sparse.')) throw damaged('it contains a sparse file')
+  if (key.startsWith('GNU.sparse.')) throw sparse()
   if (key !== 'size') return {}
   const size = Number(value.toString())
   if (!/^\d+$/.test(value.toString()) || !Number.isSafeInteger(size)) {
@@ -196,6 +197,14 @@ async function requireEnd(bytes: ByteSource): Promise<void> {
   for (let rest = await bytes.any(); rest; rest = await bytes.any()) {
     if (!isZero(rest)) throw damaged('something was put behind its end')
   }
+}
+
+/** The same way of packing would lead to the same again. */
+function sparse(): ArchiveError {
+  return new ArchiveError(
+    'bad-entry',
+    'The archive is refused: it contains a sparse file without its holes. Pack it again without --sparse (bsdtar: with --no-read-sparse).',
+  )
 }
 
 function damaged(why: string): ArchiveError {

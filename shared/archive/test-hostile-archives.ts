@@ -13,6 +13,8 @@ const bad = (...entries: Buffer[]): Hostile => ({ archive: tgz(file, ...entries)
 const link = (name: string, target: string) => entry({ name, type: '2', target })
 const hard = (name: string, target: string) => entry({ name, type: '1', target })
 
+const sparse = { code: 'bad-entry', says: /sparse file .* without --sparse/ }
+
 const NAMES: Record<string, Hostile> = {
   'an absolute name': bad(entry({ name: '/tmp/canary' }, 'x')),
   'a name above the root': { ...bad(entry({ name: '../canary' }, 'x')), says: /contains "\.\."/ },
@@ -69,7 +71,10 @@ const METADATA: Record<string, Hostile> = {
   'a PAX header that describes nothing': bad(pax([['path', 'one']])),
   'a metadata header of 2 MiB': bad(gnuLong('L', 'n'.repeat(2 ** 21)), entry({ name: 'ok' }, 'x')),
   'a size that is no number': bad(entry({ name: 'ok', size: 'no number!!' }, 'x')),
-  'a PAX sparse file': bad(pax([['GNU.sparse.major', '1']]), entry({ name: 'ok' }, 'x')),
+  'a PAX sparse file': {
+    ...bad(pax([['GNU.sparse.major', '1']]), entry({ name: 'ok' }, 'x')),
+    ...sparse,
+  },
 }
 
 const TYPES: Record<string, Hostile> = {
@@ -77,7 +82,10 @@ const TYPES: Record<string, Hostile> = {
   'a block device': bad(entry({ name: 'sda', type: '4' })),
   'a FIFO': bad(entry({ name: 'pipe', type: '6' })),
   'a contiguous file': bad(entry({ name: 'c', type: '7' }, 'x')),
-  'a GNU sparse file': bad(entry({ name: 's', type: 'S', magic: 'ustar  \0' }, 'x')),
+  'a GNU sparse file': {
+    ...bad(entry({ name: 's', type: 'S', magic: 'ustar  \0' }, 'x')),
+    ...sparse,
+  },
   'a volume label': bad(entry({ name: 'v', type: 'V' })),
   'a multi-volume continuation': bad(entry({ name: 'm', type: 'M' }, 'x')),
   'a directory with content': bad(entry({ name: 'd', type: '5' }, 'x')),
