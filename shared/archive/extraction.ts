@@ -21,6 +21,8 @@ type Options = {
 
 // Never onto or through something that is there: a second entry of a name fails, whatever the first one was.
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
+// What its owner may do with a file at least: read it. Windows flushes, and deletes, only what may be written to as well.
+const OWN = process.platform === 'win32' ? 0o600 : 0o400
 const SMALL = 128 * 1024
 const WIDTH = 16
 
@@ -94,8 +96,7 @@ export class Extraction {
   async #file(path: string, entry: TarEntry): Promise<void> {
     const before = this.#bytes
     this.#countBytes(path, entry.size)
-    // Its owner must be able to read, replace and delete what was unpacked.
-    const mode = (entry.mode & 0o777) | 0o600
+    const mode = (entry.mode & 0o777) | OWN
     const tell = (bytes: number) => this.#options.onProgress?.({ bytes: before + bytes, path })
     const sha256 =
       entry.size > SMALL

@@ -35,12 +35,12 @@ const wide = 'データ/画像 🎨'
 function grow(dir: string): void {
   for (const path of ['', 'empty', 'nested/empty', deep, wide])
     mkdirSync(join(dir, path), { recursive: true })
-  const files = { a: 'shared', run: '#!/bin/sh', secret: 's', 'read-only': 'r', 'line\nbreak': '' }
+  const programs = { run: '#!/bin/sh', fixed: '#!/bin/sh' }
+  const files = { a: 'shared', ...programs, secret: 's', 'read-only': 'r', 'line\nbreak': '' }
   for (const [name, text] of Object.entries(files)) writeFileSync(join(dir, name), text)
   linkSync(join(dir, 'a'), join(dir, 'b'))
-  chmodSync(join(dir, 'run'), 0o755)
-  chmodSync(join(dir, 'secret'), 0o600)
-  chmodSync(join(dir, 'read-only'), 0o644)
+  const modes = { run: 0o755, fixed: 0o555, secret: 0o600, 'read-only': 0o444 }
+  for (const [name, mode] of Object.entries(modes)) chmodSync(join(dir, name), mode)
   for (const folder of [deep, wide]) writeFileSync(join(dir, folder, longName), folder)
   symlinkSync('nested/../a', join(dir, 'link'))
   symlinkSync(`${deep}${longName}`, join(dir, 'far'))
