@@ -1,5 +1,5 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { once } from 'node:events'
@@ -152,12 +152,20 @@ test('an older Node hands over to the Node that npm brought', async ({ skip }) =
   expect(code).toBe(2)
 })
 
-test('an older Node without a newer one says what it needs', async ({ skip }) => {
-  if (!oldNode) return skip('needs a Node older than 24 on the PATH')
-  const dir = tempDir()
-  for (const name of ['knit.cjs', 'own-node.cjs', 'foreground.mjs'])
-    copyFileSync(join(import.meta.dirname, name), join(dir, name))
-  const { code, stderr } = await spawnKnit(['version'], dir, oldNode, join(dir, 'knit.cjs'))
-  expect(code).toBe(1)
-  expect(stderr).toMatch(/^Knitfab needs Node 24 or newer, and this is Node [\d.]+\ntry: npm ci/)
-})
+test.for([
+  ['of a package', [], 'install Node 24 or newer from https://nodejs.org'],
+  ['of a checkout', ['main.ts'], 'npm ci (with optional packages), or install Node 24 or newer'],
+] as const)(
+  'an older Node without a newer one says what knit %s needs',
+  async ([, more, advice], { skip }) => {
+    if (!oldNode) return skip('needs a Node older than 24 on the PATH')
+    const dir = tempDir()
+    for (const name of more) writeFileSync(join(dir, name), '')
+    for (const name of ['knit.cjs', 'own-node.cjs', 'foreground.mjs'])
+      copyFileSync(join(import.meta.dirname, name), join(dir, name))
+    const { code, stderr } = await spawnKnit(['version'], dir, oldNode, join(dir, 'knit.cjs'))
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^Knitfab needs Node 24 or newer, and this is Node [\d.]+\ntry: /)
+    expect(stderr).toContain(`\ntry: ${advice}`)
+  },
+)

@@ -2,6 +2,7 @@ import { chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:
 import { dirname, join } from 'node:path'
 import { build } from 'esbuild'
 import manifest from '../package.json' with { type: 'json' }
+import { needed } from './own-node.cjs'
 
 const here = import.meta.dirname
 
@@ -20,7 +21,9 @@ export async function makePackage({ dist, folder }: { dist: string; folder: stri
     copyFileSync(from, join(folder, to))
   }
   await makeLauncher(join(folder, 'cli/knit.cjs'))
-  const { name, version, description, license, type, engines, bin } = manifest
+  const { name, version, description, license, type, bin } = manifest
+  // A checkout runs on an older one as well, as npm brings it a newer.
+  const engines = { node: `>=${needed}` }
   const own = { name, version, description, license, type, engines, bin, man: 'cli/knit.1' }
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(own, null, 2)}\n`)
 }

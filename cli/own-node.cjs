@@ -3,6 +3,8 @@ const { delimiter, dirname, join } = require('node:path')
 
 const needed = 24
 
+exports.needed = needed
+
 exports.isNewEnough = Number(process.versions.node.split('.')[0]) >= needed
 
 /**
@@ -20,10 +22,14 @@ exports.runWithOwnNode = async (words) => {
   }
   process.stderr.write(
     `Knitfab needs Node ${needed} or newer, and this is Node ${process.versions.node}\n` +
-      'try: npm ci (with optional packages), or install Node from https://nodejs.org\n',
+      `try: ${byNpm()}install Node ${needed} or newer from https://nodejs.org\n`,
   )
   return 1
 }
+
+// A checkout has one among its packages; an installed package has no packages.
+const byNpm = () =>
+  existsSync(join(__dirname, 'main.ts')) ? 'npm ci (with optional packages), or ' : ''
 
 /** @returns {string | undefined} */
 function ownNode() {

@@ -89,6 +89,11 @@ test('npm installs it alone, and the command knit with it', ({ installed }) => {
   })
 })
 
+test('it tells npm which Node it needs, as it brings none', ({ installed }) => {
+  const asked = `require('${manifest.name}/package.json').engines.node`
+  expect(installed.run('node', '-p', asked).stdout).toBe('>=24\n')
+})
+
 test('it helps, tells its licences, and makes plans of its own', ({ installed }) => {
   const knit = (...words: string[]) => installed.run('knit', ...words)
   expect(knit('--help').stderr).toContain('USAGE knit init|')
