@@ -2,7 +2,9 @@ import { expect, test } from 'vitest'
 import { routes } from '#shared/contracts/index.ts'
 import { routeFolder } from '#shared/contracts/route.ts'
 import { docsPage } from './docs-page.ts'
+import { openAnswers } from './open-answers.ts'
 import openapi from './openapi.generated.json' with { type: 'json' }
+import { findRoute, pathTable } from './path-table.ts'
 
 const page = docsPage(openapi)
 
@@ -88,6 +90,17 @@ test('every link leads to something on the page', () => {
   const links = [...page.matchAll(/href="#([^"]+)"/g)].map(([, id]) => id)
   expect(links.length).toBeGreaterThan(50)
   expect(links.filter((id) => !targets.has(id))).toEqual([])
+})
+
+test('every link to elsewhere leads to something, also from the page with a slash at its end', () => {
+  const table = pathTable([...openAnswers({ openapi }).keys()])
+  const links = [...page.matchAll(/href="([^#"][^"]*)"/g)].map(([, link = '']) => link)
+  expect(links.length).toBeGreaterThan(0)
+  for (const at of ['/api/docs', '/api/docs/'])
+    for (const link of links) {
+      const { pathname } = new URL(link, `https://here.test${at}`)
+      expect(findRoute(table, 'GET', pathname), `${link} at ${at}`).toMatchObject({ kind: 'route' })
+    }
 })
 
 test('what is written in descriptions is text', () => {

@@ -21,7 +21,7 @@ export function docsPage(openapi: object): string {
     `<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escaped(textOf(info?.['title']))} API</title>`,
     `<style>${style}</style>`,
     `<h1>${escaped(textOf(info?.['title']))} API ${escaped(textOf(info?.['version']))}</h1>`,
-    `<p>${escaped(textOf(info?.['description']))} For programs: <a href="openapi.json">openapi.json</a>.</p>`,
+    `<p>${escaped(textOf(info?.['description']))} For programs: <a href="/api/openapi.json">openapi.json</a>.</p>`,
     `<nav>${[...byTag.keys()].map((tag) => `<a href="#${escaped(tag)}">${escaped(tag)}</a>`).join(' ')} <a href="#schemas">schemas</a> <a href="#examples">examples</a></nav>`,
     ...[...byTag].flatMap(([tag, own]) => [
       `<h2 id="${escaped(tag)}">${escaped(tag)}</h2>`,
