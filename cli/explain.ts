@@ -111,6 +111,7 @@ const nextByCode: Partial<Record<ProblemCode, Next>> = {
   'run-held': 'knit run stop --fail RUN_ID',
   'data-in-transfer': first('wait a while'),
   'upload-stalled': again,
+  'head-stalled': again,
   'upload-ended': again,
   'upload-lost': again,
   'key-refused': again,

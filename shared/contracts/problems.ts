@@ -40,6 +40,11 @@ export const problems = {
     title: 'Nothing of the upload came for too long',
     reason: 'request timeout',
   },
+  'head-stalled': {
+    status: 408,
+    title: 'The head of the request did not come in time',
+    reason: 'request timeout',
+  },
   'plan-equivalent': {
     status: 409,
     title: 'An equivalent plan is registered',
@@ -136,6 +141,11 @@ export const problems = {
     status: 429,
     title: 'Too many requests',
     reason: 'too many requests',
+  },
+  'head-too-large': {
+    status: 431,
+    title: 'The address and the headers are larger than allowed',
+    reason: 'bad request',
   },
   unexpected: { status: 500, title: 'Something unexpected happened', reason: 'unexpected error' },
   'data-changed': {

@@ -327,6 +327,7 @@ const details: Record<ProblemCode, string> = {
   'upload-offset': 'Of the archive 1048576 bytes have come; go on with the byte behind them.',
   'upload-stalled':
     'Nothing of the archive came for 60 seconds, so the upload was given up; push it again.',
+  'head-stalled': 'The address and the headers did not come to their end in time; send them again.',
   'plan-equivalent': `The plan ${planId} is equivalent; use it, or change what makes them equal.`,
   'plan-cycle':
     'An output of the plan has all the tags that one of its own inputs asks for, so it would run for ever. Let the input ask for a tag that is put on data by hand, or the output put one tag less.',
@@ -349,6 +350,8 @@ const details: Record<ProblemCode, string> = {
   'key-refused': 'The Idempotency-Key was used for another request; use a new key for each.',
   'event-refused': 'Batches of events are not served.',
   'too-many-requests': 'Too many requests of token:ci; try again in 3 s.',
+  'head-too-large':
+    'The address and the headers of the request have more than 16384 bytes together, which is the limit; ask for less at a time.',
   unexpected: `Nobody has planned for this; tell an administrator. The log has the details under the request id ${requestId}.`,
   'data-changed': `What is kept of the data ${model} is not what was stored: its digest is sha256:${'fedcba9876543210'.repeat(4)}, not ${digest}.`,
   'volume-unreachable': `nothing gets at the volume ${volumeOf(model)}: the node of its Pod is away`,

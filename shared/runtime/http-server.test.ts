@@ -25,15 +25,21 @@ async function listening(fetch: Fetch): Promise<{ root: URL }> {
   return { root: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`) }
 }
 
-/** What comes back for the first line and the host of a request, as they are. */
-async function raw({ root }: { root: URL }, line: string, host: string): Promise<string> {
+/** What comes back for bytes that are sent as they are. */
+async function answerTo({ root }: { root: URL }, bytes: string): Promise<string> {
   const socket = net.connect(Number(root.port), root.hostname)
-  socket.write(`${line} HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`)
+  socket.write(bytes)
   let text = ''
   socket.on('data', (chunk: Buffer) => (text += chunk.toString()))
-  await once(socket, 'close')
+  // Who is cut off while they still send may be told so twice.
+  socket.on('error', () => {})
+  await new Promise((resolve) => socket.once('close', resolve))
   return text
 }
+
+/** What comes back for the first line and the host of a request, as they are. */
+const raw = (server: { root: URL }, line: string, host: string): Promise<string> =>
+  answerTo(server, `${line} HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`)
 
 test('a function is asked for an address in its normal form', async () => {
   const server = await listening(({ url }) => answer(url))
@@ -74,6 +80,69 @@ test.for([
 ] as const)('%s at the host %j is refused', async ([line, host]) => {
   const server = await listening(() => answer('reached'))
   expect(await raw(server, line, host)).toMatch(/^HTTP\/1\.1 400 /)
+})
+
+const chunked = 'POST / HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n'
+
+test.for([
+  ['what is no HTTP', 'nonsense\r\n\r\n', 400, /^bad request\nWhat .* as HTTP: Invalid method/],
+  [
+    'a head that is too large',
+    `GET /?${'tag=a:b&'.repeat(3000)} HTTP/1.1\r\nhost: h\r\n\r\n`,
+    431,
+    /^bad request\nThe address and the headers .* 16384 bytes/,
+  ],
+  ['who names no host', 'GET / HTTP/1.1\r\n\r\n', 400, /^bad request\n.* no header Host/],
+  ['a path that is none', 'GET /a\\b HTTP/1.1\r\nhost: h\r\n\r\n', 400, /make no address/],
+  ['a host that is none', 'GET / HTTP/1.1\r\nhost: a b\r\n\r\n', 400, /make no address/],
+  ['a long extension', `${chunked}1;${'x'.repeat(30_000)}\r\n`, 413, /^bad request\nThe ext/],
+  ['CONNECT', 'CONNECT a.b:80 HTTP/1.1\r\nhost: a.b\r\n\r\n', 405, /^Method Not Allowed$/],
+] as const)(
+  '%s is refused where no function answers, in the form of every error, and the line is cut',
+  async ([, bytes, status, message]) => {
+    const server = await listening(() => Promise.withResolvers<Response>().promise)
+    const [head = '', body = ''] = (await answerTo(server, bytes)).split('\r\n\r\n')
+    expect(head).toMatch(new RegExp(`^HTTP/1\\.1 ${status} [A-Z]`))
+    for (const field of [
+      'content-type: application/json',
+      'x-content-type-options: nosniff',
+      'connection: close',
+      `content-length: ${Buffer.byteLength(body)}`,
+    ])
+      expect(head.toLowerCase().split('\r\n')).toContain(field)
+    expect(head).toMatch(/^x-request-id: [\w-]{36}$/m)
+    expect(body).toMatch(/\}\n$/)
+    expect(JSON.parse(body)).toEqual({ message: expect.stringMatching(message) })
+  },
+)
+
+test('who accepts problem details is refused in them, where the head could be read', async () => {
+  const server = await listening(() => answer('reached'))
+  const accept = 'accept: application/problem+json\r\n\r\n'
+  const told = await answerTo(server, `GET / HTTP/1.1\r\n${accept}`)
+  expect(told).toMatch(/\r\ncontent-type: application\/problem\+json\r\n/i)
+  expect(JSON.parse(told.split('\r\n\r\n')[1] ?? '')).toMatchObject({ code: 'bad-request' })
+})
+
+test('what cannot be read behind a request is not told of in the middle of its answer', async () => {
+  const server = await listening((_, { outgoing }) => {
+    outgoing?.writeHead(200).write('half')
+    return sent
+  })
+  const told = await answerTo(server, 'GET / HTTP/1.1\r\nhost: h\r\n\r\nnonsense\r\n\r\n')
+  expect(told.match(/HTTP\/1\.1 \d+/g) ?? []).not.toContain('HTTP/1.1 400')
+})
+
+test('before HTTP/1.1 nobody has to name a host', async () => {
+  const server = await listening(({ url }) => answer(url))
+  const told = await answerTo(server, 'GET /x HTTP/1.0\r\n\r\n')
+  expect(told.split('\r\n\r\n')[1]).toBe('http://localhost/x')
+})
+
+test('an expectation that nobody knows is passed over, and not answered by Node', async () => {
+  const server = await listening(() => answer('served'))
+  const reply = await send(server, { path: '/', headers: { expect: 'the unexpected' } })
+  expect(reply).toMatchObject({ status: 200, text: 'served' })
 })
 
 test('headers are found in any case, and null when they are absent', async () => {

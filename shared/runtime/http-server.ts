@@ -1,19 +1,21 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Server as TlsServer } from 'node:https'
-import { Readable, type Duplex } from 'node:stream'
+import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
 import type { Fetch } from './health.ts'
 import { errorText } from './log.ts'
 import { cutOffIdle, cutOffSlow, cutOffSlowReader, Patience } from './patience.ts'
 import { Recent } from './recent.ts'
+import { refuseAddress, refuseConnect, refuseUnread } from './refuse-unread.ts'
 import { LightResponse, lightRequest, sent } from './web.ts'
 
 /** An HTTP server around `fetch`. Uploads take as long as they take; heads do not, and nobody holds a line without using it. */
 export const httpServer = (fetch: Fetch, patience: Patience = usual()): Server =>
-  createServer(timeoutsOf(patience), listener(fetch, patience))
-    .on('connection', (socket) => cutOffSlowReader(socket, patience))
-    .on('connect', refuseConnect)
+  answeringAll(createServer(optionsOf(patience)), listener(fetch, patience)).on(
+    'connection',
+    (socket) => cutOffSlowReader(socket, patience),
+  )
 
 /** The same over TLS, of which nothing is loaded where it is not asked for. */
 export const httpsServer = (
@@ -21,24 +23,16 @@ export const httpsServer = (
   certificate: { cert: string; key: string },
   patience: Patience = usual(),
 ): TlsServer =>
-  process
-    .getBuiltinModule('node:https')
-    .createServer({ ...timeoutsOf(patience), ...certificate }, listener(fetch, patience))
-    .on('secureConnection', (socket) => cutOffSlowReader(socket, patience))
-    .on('connect', refuseConnect)
-
-/** Nobody is led through us to others. Without this the line would be cut without a word. */
-function refuseConnect(_request: IncomingMessage, socket: Duplex): void {
-  // Who goes away first is not waited for, and does no harm.
-  socket.on('error', () => {})
-  const head =
-    'HTTP/1.1 405 Method Not Allowed\r\nAllow: \r\nContent-Length: 0\r\nConnection: close\r\n'
-  socket.end(`${head}\r\n`, () => socket.destroy())
-}
+  answeringAll(
+    process.getBuiltinModule('node:https').createServer({ ...optionsOf(patience), ...certificate }),
+    listener(fetch, patience),
+  ).on('secureConnection', (socket) => cutOffSlowReader(socket, patience))
 
 const usual = (): Patience => Patience.parse({})
 
-const timeoutsOf = ({ headersTimeout }: Patience) => ({
+const optionsOf = ({ headersTimeout }: Patience) => ({
+  // Who names no host is told so by us: of Node's own answer nobody would know why.
+  requireHostHeader: false,
   requestTimeout: 0,
   headersTimeout: headersTimeout * 1000,
   handshakeTimeout: headersTimeout * 1000,
@@ -46,8 +40,18 @@ const timeoutsOf = ({ headersTimeout }: Patience) => ({
   connectionsCheckingInterval: (headersTimeout * 1000) / 4,
 })
 
+type Listener = (incoming: IncomingMessage, outgoing: ServerResponse) => void
+
+/** Leaves no answer to Node, whose own have no content: what is expected besides `100-continue` may be passed over (RFC 9110, 10.1.1). */
+function answeringAll<S extends Server>(server: S, listen: Listener): S {
+  server.on('request', listen).on('checkExpectation', listen)
+  server.on('clientError', refuseUnread).on('connect', refuseConnect)
+  return server
+}
+
 const listener =
-  (fetch: Fetch, patience: Patience) => (incoming: IncomingMessage, outgoing: ServerResponse) =>
+  (fetch: Fetch, patience: Patience): Listener =>
+  (incoming, outgoing) =>
     void serve(fetch, { incoming, outgoing }, patience)
 
 // How soon a line is noticed that was still in use when the server closed.
@@ -75,7 +79,8 @@ async function serve(
   const { method = 'GET' } = incoming
   const url = urlOf(incoming)
   if (!url) {
-    outgoing.writeHead(400, { connection: 'close' }).end()
+    outgoing.setHeader('connection', 'close')
+    await write(refuseAddress(incoming), outgoing, patience)
     return
   }
   const { headers } = incoming
@@ -100,7 +105,9 @@ const normal = /^(\/[\w~-][\w.~-]*)*\/?(\?[\w.~%=&+,:/-]*)?$/
 const origins = new Recent<string>(100)
 
 /** The address that was asked for, in its normal form; undefined when it is none. */
-function urlOf({ url = '', headers: { host = 'localhost' } }: IncomingMessage): string | undefined {
+function urlOf({ url = '', httpVersion, headers }: IncomingMessage): string | undefined {
+  // Only since 1.1 everybody has to say it.
+  const { host = httpVersion === '1.0' ? 'localhost' : '' } = headers
   if (normal.test(url) && url !== '') {
     const origin = originOf(host)
     return origin && `${origin}${url}`
