@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import * as z from 'zod'
 import { PlanSpec } from '#shared/domain/plan.ts'
-import { firstJson, withKnownKeys } from './lenient-json.ts'
+import { firstJson, jsonFor, withKnownKeys } from './lenient-json.ts'
 
 test.for([
   ['{"a":1}', { a: 1 }],
@@ -55,6 +55,20 @@ test('keys that mean something to JavaScript are keys like any other', () => {
   const read = withKnownKeys(z.object({ a: z.int().optional() }), given) as object
   expect(Object.keys(read)).toEqual(['__proto__', 'constructor'])
   expect(Object.getPrototypeOf(read)).toBe(Object.prototype)
+})
+
+test('numbers that are quantities are the text that was written, and all others are numbers', () => {
+  const text = `{"Resources": {"cpu": 1e3, "gpu": "1e3", "none": null, "__proto__": 2.50},
+    "args": [1.50], "unknown": {"cpu": 1e3}, "cpu": 1e3} {`
+  const read = jsonFor(PlanSpec, text) as { resources: object }
+  expect(read).toMatchObject({ args: [1.5], unknown: { cpu: 1000 }, cpu: 1000 })
+  expect(Object.entries(read.resources)).toEqual([
+    ['cpu', '1e3'],
+    ['gpu', '1e3'],
+    ['none', null],
+    ['__proto__', '2.50'],
+  ])
+  expect(jsonFor(z.object({ a: z.int() }), '{"A": 1e3}')).toEqual({ a: 1000 })
 })
 
 const many = (count: number) => Array<string>(count).fill('a:b')

@@ -3,9 +3,9 @@ import type { ReadableStream } from 'node:stream/web'
 import * as z from 'zod'
 import { Problem } from '#shared/contracts/problems.ts'
 import type { RouteSpec } from '#shared/contracts/route.ts'
-import { notUnderstood } from '#shared/domain/invalid.ts'
+import { Invalid, notUnderstood } from '#shared/domain/invalid.ts'
 import { issues, plainWords, shortened } from '#shared/domain/plain-words.ts'
-import { firstJson, withKnownKeys } from './lenient-json.ts'
+import { jsonFor } from './lenient-json.ts'
 import { isOn, type Asked, type queryOf } from './web.ts'
 
 /** What our server passes along: the raw request and answer, which stream faster than those of the web. */
@@ -75,7 +75,7 @@ export async function readJson(
   const text = await readText(request, bindings, limit)
   if (text === '' && schema.safeParse(undefined).success) return schema.parse(undefined)
   if (!contract.anyType) checkType(request.headers.get('content-type'))
-  const given = withKnownKeys(schema, parseJson(text))
+  const given = parseJson(schema, text)
   const result = schema.safeParse(given, { error: plainWords })
   if (result.success) return result.data
   throw unreadable(issues(result.error), result.error)
@@ -89,11 +89,17 @@ function checkType(type: string | null): void {
     )
 }
 
-function parseJson(text: string): unknown {
+function parseJson(schema: z.ZodType, text: string): unknown {
   try {
-    return firstJson(text)
+    return jsonFor(schema, text)
   } catch (error) {
-    throw unreadable('the body is no JSON document.', error)
+    if (error instanceof Invalid) throw error
+    // To look at numbers as they were written takes a frame of the stack for each level.
+    const isDeep = error instanceof RangeError
+    throw unreadable(
+      isDeep ? 'it is nested more deeply than anybody reads.' : 'the body is no JSON document.',
+      error,
+    )
   }
 }
 

@@ -36,6 +36,7 @@ const documents: Record<string, string> = {
   'lists in lists': nested(30_000, '[', ']'),
   'objects in objects': nested(9000, '{"a":', '}', '1'),
   'lists in lists, where a tag is wanted': `{"inputs":[{"path":"/in","tags":${nested(20_000, '[', ']')}}]}`,
+  'lists in lists, beside a quantity that is a number': `{"x":${nested(29_000, '[', ']')},"resources":{"cpu":1},"image":"a/b:1",${inputs}}`,
   'lists in lists that never end': '['.repeat(60_000),
   'objects in objects that never end': '{"a":'.repeat(12_000),
   'objects in objects, where a quantity is wanted': `{"resources":{"cpu":${nested(9000, '{"a":', '}', '1')}}}`,

@@ -31,6 +31,30 @@ test.for(quantities)('quantity: %j is shown as %s', async ([given, shown], { ask
   expect(json).toMatchObject({ resources: { any: shown } })
 })
 
+test.for([
+  ['1000', '1k'],
+  ['1e3', '1e3'],
+  ['1E+3', '1e3'],
+  ['12E2', '1200'],
+  ['-1e3', '-1e3'],
+  ['2.50', '2500m'],
+  ['1e-7', '100e-9'],
+  ['0.0000000001', '1n'],
+  ['9007199254740993', '9007199254740993'],
+  ['1000000000000000000', '1E'],
+])(
+  'quantity: the JSON number %s is shown as %s, which is of its own family, as the same text is',
+  async ([given = '', shown], { ask, world }) => {
+    const { planId } = await makeRun(world)
+    const path = `PUT /api/plans/${planId}/resources`
+    const { json } = await ask(path, `{"SET": {"number": ${given}, "text": "${given}"}}`)
+    expect(json).toMatchObject({ resources: { number: shown, text: shown } })
+    const spec = JSON.stringify(planSpec({ resources: { any: 'here' } })).replace('"here"', given)
+    const made = await ask('POST /api/plans', spec)
+    expect(made.json).toMatchObject({ resources: { any: shown } })
+  },
+)
+
 test.for(['K', 'GB', '1K', '1GB', '', ' ', true, {}, []])(
   'quantity: %j is 400',
   async (given, { ask, world }) => {
