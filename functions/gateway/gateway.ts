@@ -237,10 +237,9 @@ const statusOf = ({ status }: Response, bindings: NodeBindings | undefined): num
   bindings?.outgoing?.headersSent ? bindings.outgoing.statusCode : status
 
 function notAllowed(request: Request, requestId: string, allow: string): Response {
-  const problem = new Problem('method-not-allowed', `Only ${allow} can be used here.`)
-  const response = problemResponse(problem, request, requestId)
-  response.headers.set('allow', allow)
-  return response
+  const detail = `Only ${allow} can be used here.`
+  const problem = new Problem('method-not-allowed', detail, { headers: { allow } })
+  return problemResponse(problem, request, requestId)
 }
 
 /** The body stays with the raw request where there is one: reading it here would take it away from the function. */
