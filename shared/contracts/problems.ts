@@ -183,6 +183,15 @@ export const problems = {
 
 export type ProblemCode = keyof typeof problems
 
+/** The message that clients of the API know: the reason, the advice where there is one, and what happened. */
+export function knownMessage(code: ProblemCode, detail: string, own?: string): string {
+  const { status, reason } = problems[code]
+  // Of what is at no path, or not with this method, they know no more than that.
+  if (status === 405 || code === 'route-not-found') return reason
+  const advice = status === 503 ? ['please retry later'] : []
+  return [own ?? reason, ...advice, detail].join('\n')
+}
+
 type ProblemOptions = ErrorOptions & { retryAfter?: number; headers?: Record<string, string> }
 
 /** A failure we planned for. Anything else is a bug: 500. */

@@ -1,5 +1,5 @@
 import type { MediaType, Route } from '#shared/contracts/route.ts'
-import { problems, type ProblemCode } from '#shared/contracts/problems.ts'
+import { knownMessage, problems, type ProblemCode } from '#shared/contracts/problems.ts'
 import { volumeOf } from '#shared/domain/worker-spec.ts'
 
 const id = (end: string): string => `0199c2a4-6d0e-7c11-9b57-0c4f4a1de${end}`
@@ -355,7 +355,7 @@ const details: Record<ProblemCode, string> = {
   unexpected: `Nobody has planned for this; tell an administrator. The log has the details under the request id ${requestId}.`,
   'data-changed': `What is kept of the data ${model} is not what was stored: its digest is sha256:${'fedcba9876543210'.repeat(4)}, not ${digest}.`,
   'volume-unreachable': `nothing gets at the volume ${volumeOf(model)}: the node of its Pod is away`,
-  'not-yet': `${theRun} is waiting: it has not begun to print; please retry later.`,
+  'not-yet': `${theRun} is waiting: it has not begun to print.`,
   'too-slow':
     'The database has worked on this for as long as it may (KNIT_STATEMENT_TIMEOUT), and given it up. Ask for less: narrow a search by tags, a time or a status, or give a limit; or ask again when there is less to do.',
   unavailable: 'The database does not answer just now; try again in a moment.',
@@ -369,18 +369,14 @@ const ownDetails: Record<string, string> = {
 }
 
 /** A failure as it is told, in the form that is always known. */
-export const exampleOf = (code: ProblemCode): unknown => told(problems[code].reason, details[code])
-
-/** The same where a route says another reason. */
-export const ownExampleOf = (operation: string, code: ProblemCode, reason: string): unknown =>
-  told(reason, ownDetails[`${operation}.${code}`] ?? details[code])
-
-const told = (reason: string, detail: string) => ({
-  message: isAlone(reason) ? reason : `${reason}\n${detail}`,
+export const exampleOf = (code: ProblemCode): unknown => ({
+  message: knownMessage(code, details[code]),
 })
 
-const isAlone = (reason: string): boolean =>
-  reason === 'Not Found' || reason === 'Method Not Allowed'
+/** The same where a route says another reason. */
+export const ownExampleOf = (operation: string, code: ProblemCode, reason: string): unknown => ({
+  message: knownMessage(code, ownDetails[`${operation}.${code}`] ?? details[code], reason),
+})
 
 /** The same as problem details. */
 export const problemExampleOf = (code: ProblemCode): unknown => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import * as z from 'zod'
+import { Problem, problems, type ProblemCode } from '#shared/contracts/problems.ts'
 import { Invalid } from '#shared/domain/invalid.ts'
 import { Away, NoRoomNow, Unreachable } from '#shared/ports/cluster.ts'
 import { problemResponse, toProblem } from './respond.ts'
@@ -36,6 +37,18 @@ test('of what nobody has planned it is told where to look, in both forms', async
     expect(response.headers.get('x-request-id')).toBe('r-1')
     expect(await response.text()).toContain('under the request id r-1.')
   }
+})
+
+const unavailable = (Object.keys(problems) as ProblemCode[]).filter(
+  (code) => problems[code].status === 503,
+)
+
+test.for(unavailable)('%s advises to retry later, and then says what happened', async (code) => {
+  const request = new Request('http://api.local/')
+  const response = problemResponse(new Problem(code, 'It is away.'), request, 'r-1')
+  expect(await response.json()).toEqual({
+    message: 'service unavailable temporaly\nplease retry later\nIt is away.',
+  })
 })
 
 test('what is told of one fault has an end, and the end of it is told', () => {

@@ -1,6 +1,6 @@
 import { ZodError } from 'zod'
 import { NoSuchBytes, NoSuchFile, NotAFile, Unreadable } from '#shared/archive/file-error.ts'
-import { Problem, problems, type ProblemCode } from '#shared/contracts/problems.ts'
+import { knownMessage, Problem, problems, type ProblemCode } from '#shared/contracts/problems.ts'
 import type { RouteSpec } from '#shared/contracts/route.ts'
 import { isGivenUp, isHeld, isUnavailable } from '#shared/database/sql.ts'
 import { Away, NoRoomNow, NoSuchVolume, Unreachable } from '#shared/ports/cluster.ts'
@@ -133,7 +133,6 @@ export function problemResponse(
   reasons: RouteSpec['reasons'] = {},
 ): Response {
   const { status, title } = problems[problem.code]
-  const reason = reasons[problem.code] ?? problems[problem.code].reason
   const headers: Record<string, string> = { ...problem.headers, 'x-request-id': requestId }
   const retryAfter = problem.retryAfter ?? (status === 503 ? 1 : undefined)
   if (retryAfter !== undefined) headers['retry-after'] = String(Math.ceil(retryAfter))
@@ -153,7 +152,6 @@ export function problemResponse(
     return answer(jsonText(body, pretty), { status, headers })
   }
   headers['content-type'] = 'application/json'
-  const known = reason === 'Not Found' || reason === 'Method Not Allowed'
-  const message = known ? reason : `${reason}\n${detail}`
+  const message = knownMessage(problem.code, detail, reasons[problem.code])
   return answer(jsonText({ message }, pretty), { status, headers })
 }

@@ -23,10 +23,7 @@ export default defineRoute(
         `The plan of the run ${runId} keeps no log; add log: to a plan to keep it.`,
       )
     if (run.status === 'deactivated' || run.status === 'waiting' || run.status === 'ready')
-      throw new Problem(
-        'not-yet',
-        `The run ${runId} is ${run.status}: it has not begun to print; please retry later.`,
-      )
+      throw new Problem('not-yet', `The run ${runId} is ${run.status}: it has not begun to print.`)
     const volume = volumeOf(run.logId)
     const live = run.status === 'starting' || run.status === 'running'
     const log =

@@ -115,13 +115,14 @@ test('409: the reason is that of the operation', async ({ ask, world }) => {
   expectError(await ask(`PUT /api/runs/${runId}/abort`), 409, 'prohibited operation')
 })
 
-test('503: the reason is "service unavailable temporaly", and it says when to ask again', async ({
+test('503: the reason is "service unavailable temporaly", the advice "please retry later", and it says when', async ({
   ask,
   world,
 }) => {
   const { runId } = await makeRun(world)
   const reply = await ask(`GET /api/runs/${runId}/log`)
   expectError(reply, 503, 'service unavailable temporaly')
+  expect((reply.json as { message: string }).message.split('\n')[1]).toBe('please retry later')
   expect(Number(reply.headers['retry-after'])).toBeGreaterThan(0)
 })
 
