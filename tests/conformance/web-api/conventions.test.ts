@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { openRoutes, routes } from '#shared/contracts/index.ts'
 import { makeData, makePlan } from '#tests/support/makers.ts'
 import { makeRun } from '#tests/support/runs.ts'
 import { expectError, nobody, ownTag, planSpec, shownTime, test } from './wire.ts'
@@ -199,10 +200,16 @@ test.for([
   },
 )
 
-test('HEAD is 405 on every route', async ({ ask }) => {
-  for (const path of ['/api/data', '/api/plans/x', '/api/runs', '/api/runs/x/log'])
-    expect((await ask(`HEAD ${path}`)).status).toBe(405)
-})
+test.for([...new Set([...routes, ...openRoutes].map(({ path }) => path))])(
+  'HEAD is 405 on every route: %s',
+  async (path, { ask }) => {
+    const { status, headers } = await ask(`HEAD ${path.replace(/:\w+/g, nobody)}`)
+    expect({ status, allow: headers['allow'] }).toEqual({
+      status: 405,
+      allow: expect.stringMatching(/^((DELETE|GET|OPTIONS|POST|PUT)(, |$))+$/),
+    })
+  },
+)
 
 test('OPTIONS on a known path is 204 with Allow, in which it is itself', async ({ ask }) => {
   const reply = await ask('OPTIONS /api/runs/x')
@@ -242,6 +249,29 @@ test('order: plans by planId, runs by updatedAt and then runId, data by their en
   const data = (await ask('GET /api/data')).json as { tags: string[] }[]
   const hasEnded = data.map(({ tags }) => tags.some((tag) => tag.startsWith('knit#timestamp:')))
   expect(hasEnded.lastIndexOf(true)).toBeLessThan(hasEnded.indexOf(false))
+})
+
+test('order: data by their end and not by when they were made, unfinished last, and then by knitId', async ({
+  ask,
+  world,
+}) => {
+  const { text, query } = ownTag()
+  const made: string[] = []
+  for (let i = 0; i < 6; i += 1) made.push(await makeData(world, text))
+  // The first has not ended, the second and third ended last and at the same moment, and the others in the other order.
+  const ends = [null, 9, 9, 5, 3, 1]
+  for (const [i, second] of ends.entries()) {
+    const end = second === null ? null : `2026-03-03T03:03:0${second}Z`
+    await world.sql`
+      update data set ended_at = ${end}, ready = ${end !== null} where id = ${made[i] ?? ''}`
+  }
+  const found = (await ask(`GET /api/data?${query}`)).json as { knitId: string }[]
+  const [unfinished, one, other, ...earlier] = made
+  expect(found.map(({ knitId }) => knitId)).toEqual([
+    ...earlier.toReversed(),
+    ...[one, other].toSorted(),
+    unfinished,
+  ])
 })
 
 test('order: tags by key, then value, in the order of their bytes, and each once', async ({

@@ -101,12 +101,41 @@ test('plan, status: any of a list, and all of the parameters', async ({ ask, wor
   expect(idsIn(one.json, 'runId')).toEqual([done.runId])
 })
 
-test('plan, status: of a parameter that is repeated the first counts', async ({ ask, world }) => {
-  const done = await makeRun(world, { status: 'done' })
-  const other = await makeRun(world, { status: 'done' })
-  const found = await ask(`GET /api/runs?plan=${done.planId}&plan=${other.planId}`)
-  expect(idsIn(found.json, 'runId')).toEqual([done.runId])
-})
+test.for(['plan', 'status', 'knitIdInput', 'knitIdOutput'] as const)(
+  '%s: of a parameter that is repeated the first counts',
+  async (name, { ask, world }) => {
+    const done = await makeRun(world, { status: 'done' })
+    const failed = await makeRun(world, { status: 'failed' })
+    const values = (run: typeof done, status: string) => ({
+      plan: run.planId,
+      status,
+      knitIdInput: run.inputs[0],
+      knitIdOutput: run.outputs[0],
+    })
+    const [first, second] = [values(done, 'done')[name], values(failed, 'failed')[name]]
+    const both = `plan=${done.planId},${failed.planId}`
+    // The plans of both, unless it is they that are asked for.
+    const rest = name === 'plan' ? '' : `&${both}`
+    const found = async (...given: unknown[]) => {
+      const query = given.map((value) => `${name}=${String(value)}`).join('&')
+      return idsIn((await ask(`GET /api/runs?${query}${rest}`)).json, 'runId')
+    }
+    expect(await found(first, second)).toEqual([done.runId])
+    expect(await found(second, first)).toEqual([failed.runId])
+  },
+)
+
+test.for(['data', 'runs'])(
+  'since, duration of %s: of a parameter that is repeated the first counts',
+  async (list, { ask }) => {
+    const since = '2026-01-02T03:04:05Z'
+    const status = async (query: string) => (await ask(`GET /api/${list}?${query}`)).status
+    expect(await status(`since=${since}&since=never`)).toBe(200)
+    expect(await status(`since=never&since=${since}`)).toBe(400)
+    expect(await status(`since=${since}&duration=1s&duration=x`)).toBe(200)
+    expect(await status(`since=${since}&duration=x&duration=1s`)).toBe(400)
+  },
+)
 
 test('knitIdInput: on any input; knitIdOutput: on any output or the log', async ({
   ask,

@@ -74,7 +74,7 @@ test('a tag, and how many there are, have caps that are named', async ({ ask, wo
   expect(many.text).toContain('maxTags')
 })
 
-/** Which tag may stand where: `200`, `400`, or `[]` for a search that finds nothing. */
+/** Which tag may stand where: `200`, which a search finds where it stands, `400`, or `[]` for a search that finds nothing. */
 type Verdict = 200 | 400 | '[]'
 type Row = Record<
   'plan input' | 'plan output' | 'log' | 'tag change' | 'find data' | 'in_tag' | 'out_tag',
@@ -88,9 +88,9 @@ const table: [tag: string, row: Row][] = [
       'plan output': 200,
       log: 200,
       'tag change': 200,
-      'find data': '[]',
-      in_tag: '[]',
-      out_tag: '[]',
+      'find data': 200,
+      in_tag: 200,
+      out_tag: 200,
     },
   ],
   [
@@ -101,7 +101,7 @@ const table: [tag: string, row: Row][] = [
       log: 400,
       'tag change': 400,
       'find data': '[]',
-      in_tag: '[]',
+      in_tag: 200,
       out_tag: '[]',
     },
   ],
@@ -112,8 +112,8 @@ const table: [tag: string, row: Row][] = [
       'plan output': 400,
       log: 400,
       'tag change': 400,
-      'find data': '[]',
-      in_tag: '[]',
+      'find data': 200,
+      in_tag: 200,
       out_tag: '[]',
     },
   ],
@@ -175,10 +175,35 @@ const places: Record<keyof Row, (ask: Ask, world: TestWorld, tag: string) => Ret
   log: (ask, _, tag) => ask('POST /api/plans', planSpec({ log: { tags: [tag] } })),
   'tag change': async (ask, world, tag) =>
     ask(`PUT /api/data/${await makeData(world)}`, { remove: [tag] }),
-  'find data': (ask, _, tag) => ask(`GET /api/data?tag=${encode(tag)}`),
-  in_tag: (ask, _, tag) =>
-    ask(`GET /api/plans?tag=none:such&in_tag=never:used&in_tag=${encode(tag)}`),
-  out_tag: (ask, _, tag) => ask(`GET /api/plans?out_tag=never:used&out_tag=${encode(tag)}`),
+  'find data': async (ask, world, tag) => {
+    const knitId = await makeData(world, 'user:tag')
+    await world.sql`update data set ended_at = '2020-01-02T03:04:05Z' where id = ${knitId}`
+    return ask(`GET /api/data?tag=${encode(tag)}`)
+  },
+  in_tag: async (ask, world, tag) => {
+    await putIntoPlans(ask, world, tag)
+    return ask(`GET /api/plans?in_tag=${encode(tag)}`)
+  },
+  out_tag: async (ask, world, tag) => {
+    await putIntoPlans(ask, world, tag)
+    return ask(`GET /api/plans?out_tag=${encode(tag)}`)
+  },
+}
+
+/** Plans that have the tag at each place where it may stand; the other places refuse it. */
+async function putIntoPlans(ask: Ask, world: TestWorld, tag: string): Promise<void> {
+  for (const place of ['plan input', 'plan output', 'log'] as const)
+    await places[place](ask, world, tag)
+}
+
+type Tagged = { tags: string[] }
+type Found = Tagged & { inputs: Tagged[]; outputs: Tagged[]; log?: Tagged }
+
+/** Where a search looks at each thing. */
+const looksAt: Partial<Record<keyof Row, (thing: Found) => (Tagged | undefined)[]>> = {
+  'find data': (data) => [data],
+  in_tag: ({ inputs }) => inputs,
+  out_tag: ({ outputs, log }) => [...outputs, log],
 }
 
 const cells = table.flatMap(([tag, row]) =>
@@ -186,13 +211,19 @@ const cells = table.flatMap(([tag, row]) =>
 )
 
 test.for(cells)('%s, %s: %s', async ([tag, place, verdict], { ask, world }) => {
-  // What is asked for exists somewhere, so that only the tag decides.
+  // Others are there as well, so that only the tag decides.
   await makeRun(world, { status: 'running' })
   const reply = await places[place](ask, world, tag)
   expect({ status: reply.status, text: reply.text.slice(0, 200) }).toMatchObject({
     status: verdict === '[]' ? 200 : verdict,
   })
   if (verdict === '[]') expect(reply.text).toBe('[]\n')
+  const look = looksAt[place]
+  if (verdict !== 200 || !look) return
+  const found = reply.json as Found[]
+  expect(found).not.toEqual([])
+  for (const thing of found)
+    expect(look(thing).some((point) => point?.tags.includes(tag))).toBe(true)
 })
 
 test('two different values of one system tag find nothing, and are refused on an input', async ({
