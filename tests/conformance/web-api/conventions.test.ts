@@ -211,6 +211,17 @@ test.for([...new Set([...routes, ...openRoutes].map(({ path }) => path))])(
   },
 )
 
+test.for(['GET', 'POST', 'PUT', 'DELETE'])(
+  'there is no console: %s of what is not below /api is 404, and no method is wrong there',
+  async (method, { ask }) => {
+    for (const path of ['/', '/index.html', '/runs/x'])
+      expect(await ask(`${method} ${path}`)).toMatchObject({
+        status: 404,
+        text: '{"message":"Not Found"}\n',
+      })
+  },
+)
+
 test('OPTIONS on a known path is 204 with Allow, in which it is itself', async ({ ask }) => {
   const reply = await ask('OPTIONS /api/runs/x')
   expect([reply.status, reply.text]).toEqual([204, ''])
