@@ -1,3 +1,3 @@
 // Generated from the folder of migrations by `npm run generate`.
 /** The last migration of this release. */
-export const newestMigration = '0015-home.sql'
+export const newestMigration = '0016-hinted.sql'

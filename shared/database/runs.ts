@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { RunExit } from '#shared/domain/run-summary.ts'
 import type { FailureCause } from '#shared/domain/run.ts'
 import { type Next, type RunStatus } from '#shared/domain/run-states.ts'
@@ -22,6 +23,8 @@ export type Claimed<F extends RunStatus = RunStatus> = {
   traceparent?: string | null
   /** Whoever held it before was silent for longer than the lease. */
   isTakenOver?: boolean
+  /** Of one that has moved: a step was woken for it while it was held. */
+  isHinted?: boolean
 }
 
 /** Of a row that is being claimed, the claim it had: what is read by itself is as it was before the statement. */
@@ -37,7 +40,7 @@ export const isLater = (sql: Queryable): Fragment => sql`
 
 /**
  * Claims a run for a step, if it is in one of the statuses and nobody else serves it; undefined when there is nothing to do.
- * One that failed lately is left alone until it is due.
+ * One that failed lately is left alone until it is due; whoever else serves it learns, as it gives it back, that a step was woken.
  */
 export async function claimRun<F extends RunStatus>(
   sql: Queryable,
@@ -46,24 +49,26 @@ export async function claimRun<F extends RunStatus>(
   step: string,
   leaseSeconds: number,
 ): Promise<Claimed<F> | undefined> {
-  // A claim that a failing server loses was nobody's any more.
+  const claim = randomUUID()
+  const isFree = sql`(claim is null or claimed_until < now())`
+  // In one statement: between two of them it could be given back. A claim that a failing server loses was nobody's any more.
   const [run] = await sql<Claimed<F>[]>`
     with relaxed as materialized (${relax(sql)})
     update run
-       set claim = gen_random_uuid(),
-           claimed_by = ${step},
-           claimed_at = now(),
-           claimed_until = now() + ${leaseSeconds} * interval '1 second'
+       set claim = case when ${isFree} then ${claim}::uuid else claim end,
+           claimed_by = case when ${isFree} then ${step} else claimed_by end,
+           claimed_at = case when ${isFree} then now() else claimed_at end,
+           claimed_until = case when ${isFree} then now() + ${leaseSeconds} * interval '1 second' else claimed_until end,
+           hinted = not ${isFree}
       from relaxed
      where id = ${runId}
        and status = any (${[...statuses]}::text[])
-       and (claim is null or claimed_until < now())
-       and not (${isPutBack(sql)} and ${isLater(sql)})
+       and case when ${isFree} then not (${isPutBack(sql)} and ${isLater(sql)}) else not hinted end
     returning id, plan_id as "planId", status, attempt, claim, failures, hook_failures as "hookFailures",
               traceparent,
               (select worker_uid from attempt where run_id = run.id and number = run.attempt) as "workerUid",
               ${isTakenOver(sql, 'run')} as "isTakenOver"`
-  return run
+  return run?.claim === claim ? run : undefined
 }
 
 /** Holds a claim for longer; false when it is no longer ours. */
@@ -76,14 +81,14 @@ export async function renewClaim(sql: Sql, run: Claimed, leaseSeconds: number): 
   return count > 0
 }
 
-/** Gives a claim back with nothing changed; the sweep looks again after `seconds`. */
+/** Gives a claim back with nothing changed; the sweep looks again after `seconds`. True when a step was woken for it meanwhile. */
 export async function releaseRun(
   sql: Sql,
   run: Claimed,
   seconds: number,
   reason?: string,
-): Promise<void> {
-  await sql`
+): Promise<boolean> {
+  const [released] = await sql<{ hinted: boolean }[]>`
     update run
        set claim = null,
            claimed_by = null,
@@ -93,7 +98,9 @@ export async function releaseRun(
            due_at = now() + ${seconds} * interval '1 second',
            reason = ${reason === undefined ? null : storable(reason)}
      where id = ${run.id}
-       and claim = ${run.claim}`
+       and claim = ${run.claim}
+    returning hinted`
+  return released?.hinted ?? false
 }
 
 /** Which failures are counted, and up to how many. */
@@ -181,7 +188,8 @@ export async function moveRun<F extends RunStatus, T extends Next<F>>(
         from moved
        where ${!keepClaim}
     )
-    select id, plan_id as "planId", status, attempt, claim, failures, hook_failures as "hookFailures"
+    select id, plan_id as "planId", status, attempt, claim, failures, hook_failures as "hookFailures",
+           hinted as "isHinted"
       from moved`
   return moved
 }

@@ -34,6 +34,16 @@ export async function serveRun<F extends RunStatus, T>(
   return holding(ctx, run, work)
 }
 
+/** Serves a run as `serveRun` does, and again for as long as `work` answers that a step was woken for it meanwhile. */
+export async function serveWhileHinted<F extends RunStatus>(
+  ctx: Context,
+  runId: string,
+  statuses: readonly F[],
+  work: Work<F, boolean>,
+): Promise<void> {
+  while (await serveRun(ctx, runId, statuses, work));
+}
+
 /** What is done with a run, in the trace of that run. */
 type Work<F extends RunStatus, T> = (run: Claimed<F>, ctx: Context) => Promise<T>
 

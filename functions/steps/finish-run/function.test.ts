@@ -185,17 +185,22 @@ async function endOf({ sql }: TestWorld, runId: string): Promise<Date | null | u
   return attempt?.at
 }
 
-test('a worker that goes while the run is claimed, whose event wakes nobody, is not waited for', async ({
+test('a worker that goes while the run is claimed, as its event finds it, is not waited for', async ({
   ctx,
 }) => {
   const run = await makeRun(ctx, { status: 'completing' })
   const remove = ctx.cluster.deleteWorker.bind(ctx.cluster)
+  const find = ctx.cluster.findWorker.bind(ctx.cluster)
   ctx.cluster.deleteWorker = async () => {}
   let looks = 0
-  ctx.cluster.before = async (operation) => {
-    if (operation !== 'findWorker') return
+  ctx.cluster.findWorker = async (name) => {
     looks += 1
-    if (looks === 2) await remove(run.worker)
+    const seen = await find(name)
+    if (looks === 1) {
+      await remove(run.worker)
+      await changed(ctx, run.worker)
+    }
+    return seen
   }
   await finish(ctx, run)
   expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'done' })

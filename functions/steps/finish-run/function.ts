@@ -22,7 +22,7 @@ import { loadWork } from '#shared/database/work.ts'
 import type { Context } from '#shared/runtime/context.ts'
 import { defineStep } from '#shared/runtime/define-step.ts'
 import { advance, askHooks, tellHooks } from '#shared/runtime/hooks.ts'
-import { isHopeless, runToldOf, serveRun } from '#shared/runtime/serve-run.ts'
+import { isHopeless, runToldOf, serveWhileHinted } from '#shared/runtime/serve-run.ts'
 import { traceProgram } from '#shared/runtime/trace-program.ts'
 
 /** Removes the worker of a run that is ending; when it is gone, the run has ended and its data are stamped. */
@@ -31,35 +31,29 @@ export default defineStep(
   async (event, ctx) => {
     const run = runToldOf(event.data)
     if (!run) return
-    for (;;) {
-      const left = await serveRun(ctx, run.id, ['completing', 'aborting'], (held, own) =>
-        finish(held, own),
-      )
-      // Its going may have happened while the run was claimed, which wakes nobody.
-      if (!left || (await ctx.cluster.findWorker(left))) return
-    }
+    await serveWhileHinted(ctx, run.id, ['completing', 'aborting'], (held, own) =>
+      finish(held, own),
+    )
   },
   { minScale: 1, concurrency: 8, uses: ['measureVolume', 'findWorker', 'deleteWorker'] },
 )
 
 type Ending = Claimed<'completing'> | Claimed<'aborting'>
 
-/** Answers the worker that is still there, until it is gone: that of the present attempt, whichever an event was about. */
-async function finish(run: Ending, ctx: Context): Promise<string | undefined> {
+/** True when its worker was still there, and may be gone by now: that of the present attempt, whichever an event was about. */
+async function finish(run: Ending, ctx: Context): Promise<boolean> {
   await ctx.cluster.deleteWorker(workerOf(run))
   const worker = await ctx.cluster.findWorker(workerOf(run))
-  if (worker && !(await isLate(ctx, run))) {
-    await releaseRun(ctx.sql, run, ctx.config.lookInterval, 'its worker is being removed')
-    return worker.name
-  }
+  if (worker && !(await isLate(ctx, run)))
+    return releaseRun(ctx.sql, run, ctx.config.lookInterval, 'its worker is being removed')
   if (worker && isCompleting(run) && mayStillWrite(worker)) {
     // First, since whoever finds no worker takes its program to have ended.
     if (await refuse(ctx, run, neverEnded, 'user')) await giveUpWorker(ctx, worker)
-    return undefined
+    return false
   }
   if (worker) await giveUpWorker(ctx, worker)
   const failure = isCompleting(run) ? undefined : await findFailure(ctx.sql, run)
-  if (!isCompleting(run) && failure && (await startOver(ctx, run, failure))) return undefined
+  if (!isCompleting(run) && failure && (await startOver(ctx, run, failure))) return false
   const goneAt = ctx.clock.now()
   const { measures, unfit } = await measureOutputs(ctx, run)
   const ended = isCompleting(run)
@@ -69,7 +63,7 @@ async function finish(run: Ending, ctx: Context): Promise<string | undefined> {
     : await end(ctx, run, 'failed', { measures, goneAt })
   const why = { exitCode: failure?.exitCode, reason: failure?.message ?? unfit }
   if (ended) ctx.log.info(`run ${ended.status}`, { run: run.id, attempt: run.attempt, ...why })
-  return undefined
+  return false
 }
 
 const isLate = async ({ sql, config }: Context, run: Ending): Promise<boolean> =>

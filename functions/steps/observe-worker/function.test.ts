@@ -138,9 +138,14 @@ test('a worker that was never released is released', async ({ ctx }) => {
   const run = await makeRun(ctx, { status: 'starting' })
   ctx.cluster.set(run.worker, { phase: 'suspended' })
   await ctx.sql`update run set updated_at = now() - interval '2 seconds'`
+  const release = ctx.cluster.releaseWorker.bind(ctx.cluster)
+  ctx.cluster.releaseWorker = async (worker) => {
+    await release(worker)
+    await changed(ctx, run.worker)
+  }
   await observe(ctx, run)
   expect(ctx.cluster.calls).toContain(`releaseWorker ${run.worker}`)
-  // What its release brought about wakes nobody while the run is claimed, so it is seen at once.
+  // What its release brought about finds the run claimed, and is seen at once.
   expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'running', claim: null })
 })
 
@@ -257,17 +262,51 @@ test('a worker that was made once more when that of the attempt was lost is not 
   expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'aborting', cause: 'machine' })
 })
 
-test('what happens to a worker while it is looked at is not overlooked', async ({ ctx }) => {
+test.for([
+  ['starting', 'running'],
+  ['starting', 'pending'],
+  ['running', 'running'],
+] as const)(
+  'what happens to a worker of a run that is %s while it is seen %s is not overlooked, though its event finds the run claimed',
+  async ([status, phase], { ctx }) => {
+    const run = await makeRun(ctx, { status })
+    ctx.cluster.set(run.worker, { phase, startedAt: new Date() })
+    const find = ctx.cluster.findWorker.bind(ctx.cluster)
+    let looks = 0
+    ctx.cluster.findWorker = async (name) => {
+      looks += 1
+      const seen = structuredClone(await find(name))
+      if (looks === 1) {
+        ctx.cluster.set(run.worker, succeeded())
+        expect((await changed(ctx, run.worker)).status).toBe(202)
+      }
+      return seen
+    }
+    await observe(ctx, run)
+    expect(looks).toBe(2)
+    expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'completing' })
+  },
+)
+
+test('events that come while a run is claimed have it looked at once more, and are written down once', async ({
+  ctx,
+}) => {
   const run = await makeRun(ctx, { status: 'running' })
+  const find = ctx.cluster.findWorker.bind(ctx.cluster)
+  const versions: unknown[] = []
   let looks = 0
-  ctx.cluster.before = async (operation) => {
+  ctx.cluster.findWorker = async (name) => {
     looks += 1
-    if (operation !== 'findWorker' || looks !== 2) return
-    // After the first look: the event of this change finds the run claimed, or just given back.
-    ctx.cluster.set(run.worker, succeeded())
+    const events = looks === 1 ? 3 : 0
+    for (let told = 0; told < events; told += 1) {
+      await changed(ctx, run.worker)
+      versions.push(...(await ctx.sql`select xmin::text from run where id = ${run.runId}`))
+    }
+    return find(name)
   }
   await observe(ctx, run)
-  expect(await readRun(ctx, run.runId)).toMatchObject({ status: 'completing' })
+  expect(looks).toBe(2)
+  expect(new Set(versions.map((version) => JSON.stringify(version))).size).toBe(1)
 })
 
 test('a run that somebody else serves is left alone', async ({ ctx }) => {
@@ -291,9 +330,12 @@ test('a step that wakes up after its claim expired changes nothing', async ({ ct
   expect(await outbox(ctx)).toEqual([])
 })
 
-test('a worker that has ended is looked at once', async ({ ctx }) => {
+test.for([
+  ['ended', succeeded()],
+  ['not ended', { phase: 'running', startedAt: new Date() }],
+] as const)('a worker that has %s is looked at once', async ([, state], { ctx }) => {
   const run = await makeRun(ctx, { status: 'running' })
-  ctx.cluster.set(run.worker, succeeded())
+  ctx.cluster.set(run.worker, state)
   ctx.cluster.calls.length = 0
   await changed(ctx, run.worker)
   expect(ctx.cluster.calls).toEqual([`findWorker ${run.worker}`])

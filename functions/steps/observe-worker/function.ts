@@ -13,7 +13,7 @@ import {
 import type { Context } from '#shared/runtime/context.ts'
 import { defineStep } from '#shared/runtime/define-step.ts'
 import { advance, askHooks } from '#shared/runtime/hooks.ts'
-import { runToldOf, serveRun } from '#shared/runtime/serve-run.ts'
+import { runToldOf, serveWhileHinted } from '#shared/runtime/serve-run.ts'
 import { traceProgram } from '#shared/runtime/trace-program.ts'
 
 /** Reads the true state of a run's worker and moves the run to where that is. */
@@ -22,75 +22,62 @@ export default defineStep(
   async (event, ctx) => {
     const run = runToldOf(event.data)
     if (!run) return
-    // What changes while the run is claimed wakes nobody, so whoever held the claim looks once more.
-    for (let seen: string | undefined; ;) {
-      const phase = await serveRun(ctx, run.id, ['starting', 'running'], (held, own) =>
-        look(held, own),
-      )
-      if (phase === undefined || phase === seen) return
-      const now = await ctx.cluster.findWorker(workerOf(run))
-      if (now?.state.phase === phase) return
-      seen = phase
-    }
+    await serveWhileHinted(ctx, run.id, ['starting', 'running'], (held, own) => look(held, own))
   },
   { minScale: 1, concurrency: 8, uses: ['findWorker', 'releaseWorker'] },
 )
 
 type Observed = Claimed<'starting'> | Claimed<'running'>
 
-/** Looks at the worker and moves, or leaves, the run; gives back what was seen of one that has not ended. */
-async function look(run: Observed, ctx: Context): Promise<WorkerState['phase'] | undefined> {
+/** Looks at the worker and moves, or leaves, the run; true when there may be more to see of one that has not ended. */
+async function look(run: Observed, ctx: Context): Promise<boolean> {
   const worker = await ctx.cluster.findWorker(workerOf(run))
-  if (!worker || !isOwn(run, worker)) {
-    await end(ctx, run, 'aborting', { exit: systemExits.lost, cause: 'machine' })
-    return undefined
-  }
+  if (!worker || !isOwn(run, worker))
+    return end(ctx, run, 'aborting', { exit: systemExits.lost, cause: 'machine' })
   const { state } = worker
   if (state.phase === 'succeeded')
-    await end(
+    return end(
       ctx,
       run,
       'completing',
       { ...times(state), exit: { code: 0, message: '' } },
       state.measures,
     )
-  else if (state.phase === 'failed')
-    await end(ctx, run, 'aborting', {
+  if (state.phase === 'failed')
+    return end(ctx, run, 'aborting', {
       ...times(state),
       exit: { code: state.exitCode, message: state.message },
       cause: state.cause,
     })
-  else {
-    await goOn(ctx, run, worker)
-    return state.phase
-  }
-  return undefined
+  return goOn(ctx, run, worker)
 }
 
 /** Who was slow to begin an attempt may make its worker once more after it was lost; what that would write is nobody's. */
 const isOwn = ({ workerUid }: Observed, { uid }: Worker): boolean => !workerUid || workerUid === uid
 
-async function goOn(ctx: Context, run: Observed, worker: Worker): Promise<void> {
+async function goOn(ctx: Context, run: Observed, worker: Worker): Promise<boolean> {
   const { state } = worker
   if (state.phase === 'suspended') return releaseLate(ctx, run, worker)
   if (state.phase === 'running' && isStarting(run)) {
     await askHooks(ctx, run, 'running')
-    await advance(ctx, run, 'running', { also: (tx, moved) => recordEnd(tx, moved, times(state)) })
-    return
+    const moved = await advance(ctx, run, 'running', {
+      also: (tx, own) => recordEnd(tx, own, times(state)),
+    })
+    return moved?.isHinted ?? false
   }
   if (state.phase === 'pending' && isStarting(run)) return wait(ctx, run, state)
-  await releaseRun(ctx.sql, run, ctx.config.lookInterval)
+  return releaseRun(ctx.sql, run, ctx.config.lookInterval)
 }
 
 // Seconds in which who has made a worker has released it.
 const moment = 2
 
 /** Releases a worker whose maker did not come to that. */
-async function releaseLate(ctx: Context, run: Observed, { name, uid }: Worker): Promise<void> {
+async function releaseLate(ctx: Context, run: Observed, { name, uid }: Worker): Promise<boolean> {
   const left = moment - (await secondsInStatus(ctx.sql, run))
   if (left > 0) return releaseRun(ctx.sql, run, left)
   await ctx.cluster.releaseWorker({ name, uid })
-  await releaseRun(ctx.sql, run, ctx.config.lookInterval)
+  return releaseRun(ctx.sql, run, ctx.config.lookInterval)
 }
 
 type Pending = Extract<WorkerState, { phase: 'pending' }>
@@ -102,13 +89,13 @@ const soon = 4
  * Of what keeps a worker from beginning, not everything is a change of its own: it is looked for. Who waits for others to end does
  * so for long, and is looked at less and less often.
  */
-async function wait(ctx: Context, run: Claimed<'starting'>, state: Pending): Promise<void> {
+async function wait(ctx: Context, run: Claimed<'starting'>, state: Pending): Promise<boolean> {
   const { config, sql } = ctx
   const seconds = await secondsInStatus(sql, run)
   if (seconds > config.pendingPatience && !state.queued)
     return end(ctx, run, 'aborting', neverBegan(ctx, state.reason))
   const longest = state.queued ? config.lookInterval : Math.min(config.lookInterval, soon)
-  await releaseRun(sql, run, Math.min(seconds, longest), state.reason)
+  return releaseRun(sql, run, Math.min(seconds, longest), state.reason)
 }
 
 /** Room, nodes and registries are the machine's, so it may be tried again. */
@@ -126,7 +113,7 @@ async function end(
   to: 'completing' | 'aborting',
   how: AttemptEnd,
   measures?: Record<string, Measure>,
-): Promise<void> {
+): Promise<false> {
   await askHooks(ctx, run, to)
   const reason = how.cause ? how.exit?.message : undefined
   let execution: Execution | undefined
@@ -138,6 +125,7 @@ async function end(
     },
   })
   if (ended) traceProgram(ctx, run, execution, how.exit?.code === 0 ? undefined : how.exit?.message)
+  return false
 }
 
 const times = (state: { startedAt?: Date; endedAt?: Date; image?: string }) => ({
