@@ -7,6 +7,7 @@ import {
   mkdtempSync,
   readdirSync,
   renameSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { appendFile } from 'node:fs/promises'
@@ -220,3 +221,32 @@ test.for([
   read.abort()
   await printed
 })
+
+const others: Record<string, (path: string, elsewhere: string) => void> = {
+  'a link to a directory': (path, elsewhere) => symlinkSync(elsewhere, path),
+  'a link to nothing': (path, elsewhere) => symlinkSync(`${elsewhere}/no`, path),
+  'a file': (path) => writeFileSync(path, 'x'),
+}
+test.for(Object.entries(others))(
+  'what has the name of a volume and is %s is none, whoever put it there: nothing is read through it, or written',
+  async ([, put], { folders, volume }) => {
+    const elsewhere = join(folders.trash, 'elsewhere')
+    mkdirSync(elsewhere)
+    writeFileSync(join(elsewhere, 'secret'), 'x')
+    put(join(folders.volumes, volume), elsewhere)
+    const volumes = folderVolumes(folders)
+
+    expect(await volumes.adoptVolume(volume)).toBe('absent')
+    expect(await volumes.measureVolume(volume)).toBeUndefined()
+    const uses: (() => Promise<unknown>)[] = [
+      () => volumes.requireVolume(volume),
+      () => volumes.send(volume),
+      () => volumes.listFiles(volume, { path: '', limit: 1 }),
+      () => volumes.readFile(volume, 'secret'),
+      () => volumes.readLog(volume),
+      () => volumes.receive(volume, streamOf(tgz(entry({ name: 'new' }, 'x')))),
+    ]
+    for (const use of uses) await expect(use()).rejects.toThrow(`there is no volume ${volume}`)
+    expect(readdirSync(elsewhere)).toEqual(['secret'])
+  },
+)

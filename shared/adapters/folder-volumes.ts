@@ -1,5 +1,5 @@
 import { chmodSync, existsSync, mkdirSync } from 'node:fs'
-import { access, opendir } from 'node:fs/promises'
+import { lstat, opendir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { ArchiveError } from '#shared/archive/archive-error.ts'
@@ -186,10 +186,10 @@ async function* contents(folder: string) {
   }
 }
 
+/** A link is none: who puts one there would have us keep, and give away, whatever it leads to. Nor is a file. */
 async function isThere(folder: string): Promise<boolean> {
   try {
-    await access(folder)
-    return true
+    return (await lstat(folder)).isDirectory()
   } catch (error) {
     if (isMissing(error)) return false
     throw error

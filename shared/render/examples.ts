@@ -341,7 +341,7 @@ const details: Record<ProblemCode, string> = {
     'Somebody ended the upload before it was whole; push the data again if they are wanted all the same.',
   'upload-lost':
     'The upload was taken back, as its server stood still for too long; push it again from its first byte.',
-  'volume-missing': `There is no volume ${volumeOf(knitId)}; make it, and end the import then.`,
+  'volume-missing': `There is no volume ${volumeOf(knitId)} (a directory, and no link to one, where volumes are directories); make it, and end the import then.`,
   'import-missing': `${theRun} of the import was deleted; begin a new one.`,
   'import-over': `${theRun} of the import is failed: it was not ended in time, or somebody stopped it. Begin a new one.`,
   'token-name-taken':

@@ -60,7 +60,7 @@ const noVolume = (volume: string, state: 'pending' | 'absent'): Problem =>
   new Problem(
     'volume-missing',
     state === 'absent'
-      ? `There is no volume ${volume}; make it, and end the import then.`
+      ? `There is no volume ${volume} (a directory, and no link to one, where volumes are directories); make it, and end the import then.`
       : `The volume ${volume} is not bound; end the import again when it is.`,
   )
 
