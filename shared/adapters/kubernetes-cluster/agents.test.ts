@@ -64,6 +64,10 @@ const warning = (reason: string, message: string): CoreV1Event => ({
 })
 const next: CoreV1Event = { ...about, type: 'Normal', lastTimestamp: new Date(2) }
 const pod = (message?: string): V1Pod => ({
+  spec: {
+    containers: [],
+    volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'v' } }],
+  },
   status: {
     phase: 'Pending',
     ...(message && { conditions: [{ type: 'PodScheduled', status: 'False', message }] }),
@@ -73,15 +77,26 @@ const unplaced = (message: string) => ({
   pod: pod(message),
   events: [warning('FailedScheduling', message)],
 })
+const unbound = '0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.'
+const ofItsClaim = {
+  metadata: {},
+  involvedObject: { kind: 'PersistentVolumeClaim', name: 'v' },
+  lastTimestamp: new Date(0),
+}
 const unmeant =
   '0/3 nodes are available: 3 node(s) had untolerated taint {team: other}. preemption: none.'
 
 /** How many seconds somebody waits for an agent that does not begin, what he is told, and how often events were asked for. */
-async function wait(waiting: { pod: V1Pod; events: CoreV1Event[] }) {
+async function wait(waiting: { pod: V1Pod; events: CoreV1Event[]; claim?: 'Pending' | 'Bound' }) {
   const begun = clock.now
+  const renewed: number[] = []
   let asked = 0
   const calling = call({
     readNamespacedPod: async () => waiting.pod,
+    readNamespacedPersistentVolumeClaim: async () => ({ status: { phase: waiting.claim } }),
+    deleteNamespacedPod: async () => {
+      renewed.push((clock.now - begun) / 1000)
+    },
     listNamespacedEvent: async () => {
       asked += 1
       return { items: waiting.events }
@@ -91,7 +106,7 @@ async function wait(waiting: { pod: V1Pod; events: CoreV1Event[] }) {
     () => undefined,
     (error: Error) => error,
   )
-  return { error, seconds: (clock.now - begun) / 1000, asked }
+  return { error, seconds: (clock.now - begun) / 1000, asked, renewed }
 }
 
 test.for([
@@ -110,6 +125,28 @@ test.for([
     { pod: pod(), events: [warning('FailedAttachVolume', 'no such disk')] },
     /FailedAttachVolume: no such disk; it begins when its volumes can be mounted/,
   ],
+  [
+    'nobody can fill its claim',
+    {
+      ...unplaced(unbound),
+      events: [
+        ...unplaced(unbound).events,
+        { ...ofItsClaim, type: 'Warning', reason: 'ProvisioningFailed', message: 'no such class' },
+      ],
+    },
+    /unbound immediate .*; ProvisioningFailed: no such class/,
+  ],
+  [
+    'there is nobody to fill its claim, which Kubernetes counts as normal',
+    {
+      ...unplaced(unbound),
+      events: [
+        ...unplaced(unbound).events,
+        { ...ofItsClaim, type: 'Normal', reason: 'FailedBinding', message: 'no class is set' },
+      ],
+    },
+    /unbound immediate .*; FailedBinding: no class is set/,
+  ],
 ] as const)('who waits for an agent hears in ten seconds that %s', async ([, waiting, says]) => {
   const { error, seconds, asked } = await wait({ ...waiting, events: [...waiting.events] })
   expect(error).toBeInstanceOf(Unreachable)
@@ -120,6 +157,17 @@ test.for([
 
 test.for([
   ['has no room yet', unplaced('0/3 nodes are available: 3 Insufficient memory.')],
+  ['has a claim that is not filled yet, as all are at first', unplaced(unbound)],
+  [
+    'has a claim that is being filled',
+    {
+      ...unplaced(unbound),
+      events: [
+        ...unplaced(unbound).events,
+        { ...ofItsClaim, type: 'Normal', reason: 'ExternalProvisioning', message: 'waiting' },
+      ],
+    },
+  ],
   [
     'has a node that is back in a moment',
     unplaced('0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/x: }.'),
@@ -138,6 +186,21 @@ test.for([
   ],
   ['is told nothing of', { pod: pod(), events: [] }],
 ] as const)('an agent that %s is waited for', async ([, waiting]) => {
-  const { seconds } = await wait({ ...waiting, events: [...waiting.events] })
+  const { seconds, renewed } = await wait({ ...waiting, events: [...waiting.events] })
   expect(seconds).toBeGreaterThan(120)
+  expect(renewed).toEqual([])
 })
+
+test.for([
+  ['says so itself', unplaced(unbound)],
+  ['is only said to do so', { ...unplaced(unbound), pod: pod() }],
+] as const)(
+  'an agent that waits for a claim which was filled long ago, and %s, is made anew for a scheduler that has missed that',
+  async ([, { pod, events }]) => {
+    const { renewed } = await wait({ pod, events: [...events], claim: 'Bound' })
+    expect(renewed[0]).toBeLessThan(8)
+    const early = await wait({ pod, events: [...events], claim: 'Pending' })
+    expect(early).toMatchObject({ renewed: [] })
+    expect(early.seconds).toBeGreaterThan(120)
+  },
+)

@@ -9,7 +9,7 @@ import { ask, askForAll, askIfThere, orUnreachable, unless, type Api } from './a
 import { findClaim } from './find-claim.ts'
 import { selectorOf } from './labels.ts'
 import { eventsOf } from './events.ts'
-import { hindrance, pendingReason } from './pending-reason.ts'
+import { hindrance, isSaidToWaitForClaims, pendingReason } from './pending-reason.ts'
 import type { ClusterSettings } from './settings.ts'
 
 /** Calls the agent of a volume, which is started unless it lives. */
@@ -22,6 +22,8 @@ const soon = 2000
 const askAgain = 1000
 // What stands in the way for so long does not go by itself.
 const hindered = 8000
+// A claim that was filled so long ago makes no scheduler wait any more, unless it has missed that.
+const overlooked = 4000
 // Nobody waits for one that has not begun by then.
 const longestWait = 5 * 60_000
 const lookAgain = 100
@@ -75,8 +77,7 @@ async function readyAgent(
 ): Promise<string> {
   const { namespace, signingKey } = settings
   const begun = Date.now()
-  let freeAt = begun
-  let askedAt = begun
+  let [freeAt, seenAt, askedAt] = [begun, begun, begun]
   for (;;) {
     const pod = await ensureAgent(api, settings, volume, mode)
     const host = pod?.status?.phase === 'Running' ? pod.status.podIP : undefined
@@ -85,10 +86,16 @@ async function readyAgent(
     if (answer === 'ready') return address as string
     if (pod && answer === 'foreign') await removeAgent(api, namespace, pod)
     const waited = Date.now() - begun
-    if (!pod || waited < soon) freeAt = Date.now()
+    if (!pod || waited < soon) freeAt = seenAt = Date.now()
     else if (Date.now() - askedAt >= askAgain) {
       askedAt = Date.now()
-      if (!(await isHindered(api, namespace, pod))) freeAt = Date.now()
+      const lack = await lackOf(api, namespace, volume, pod)
+      if (lack !== 'a cure') freeAt = Date.now()
+      if (lack !== 'attention') seenAt = Date.now()
+      if (Date.now() - seenAt > overlooked) {
+        await removeAgent(api, namespace, pod)
+        seenAt = Date.now()
+      }
     }
     if (Date.now() - freeAt > hindered || waited > patience)
       throw await neverReady(api, namespace, volume, pod)
@@ -146,11 +153,23 @@ async function answerOf(
   }
 }
 
-/** Whether it is known of something that an agent waits for that it will not come. */
-async function isHindered(api: Api, namespace: string, pod: V1Pod): Promise<boolean> {
-  if (hindrance(pod, []) !== undefined) return true
-  if (pod.status?.phase !== 'Pending') return false
-  return hindrance(pod, await eventsOf(api, namespace, pod)) !== undefined
+/**
+ * What an agent that has not begun lacks: what it waits for will not come; or it waits for a claim that is there. A scheduler that has
+ * missed how that was filled looks at the Pod again after five minutes, and at a new one at once. Undefined when it may be about to begin.
+ */
+async function lackOf(
+  api: Api,
+  namespace: string,
+  volume: string,
+  pod: V1Pod,
+): Promise<'a cure' | 'attention' | undefined> {
+  if (hindrance(pod, []) !== undefined) return 'a cure'
+  if (pod.status?.phase !== 'Pending') return undefined
+  const events = await eventsOf(api, namespace, pod)
+  if (hindrance(pod, events) !== undefined) return 'a cure'
+  if (!isSaidToWaitForClaims(pod, events)) return undefined
+  const claim = await findClaim(api, namespace, volume)
+  return claim?.status?.phase === 'Bound' ? 'attention' : undefined
 }
 
 async function neverReady(

@@ -25,7 +25,7 @@ export function pendingReason(
 
 /**
  * What of that no waiting mends: an image that does not come, a program that does not stay up, a claim that nobody can fill or mount, nodes
- * of which none is meant for it. Not a want of room, nor a node that is about to come or to be back.
+ * of which none is meant for it. Not a want of room, nor a claim or a node that is about to come, or to be back.
  */
 export function hindrance(pod: V1Pod, events: CoreV1Event[]): string | undefined {
   const last = newest(events)
@@ -33,21 +33,30 @@ export function hindrance(pod: V1Pod, events: CoreV1Event[]): string | undefined
 }
 
 function isFinal(event: CoreV1Event): boolean {
-  const { type, reason = '', message = '' } = event
-  if (type !== 'Warning') return false
+  const { reason = '', message = '' } = event
+  if (!isBad(event)) return false
   if (isOfClaim(event) || /^Failed(Mount|AttachVolume)$/.test(reason)) return true
-  return reason === 'FailedScheduling' && !isQueued(message) && !isOfBadNode.test(message)
+  return (
+    ![isQueued, isOfBadNode, isOfClaims].some((is) => is(message)) && reason === 'FailedScheduling'
+  )
 }
 
 // What Kubernetes itself does to nodes that are not ready, or are emptied.
-const isOfBadNode = /\{node\.kubernetes\.io\/|were unschedulable/
+const isOfBadNode = (words: string): boolean =>
+  /\{node\.kubernetes\.io\/|were unschedulable/.test(words)
+
+const isOfClaims = (words: string): boolean => /persistentvolumeclaim/i.test(words)
 
 const isOfClaim = ({ involvedObject }: CoreV1Event): boolean =>
   involvedObject?.kind === 'PersistentVolumeClaim'
 
 /** Whether a Pod waits for claims, whose own events say why those do not come. */
 export const waitsForClaims = (pod: V1Pod | V1Job): pod is V1Pod =>
-  /persistentvolumeclaim/i.test(unscheduled(pod) ?? '')
+  isOfClaims(unscheduled(pod) ?? '')
+
+/** Whether the last that was heard of a Pod is that it waits for claims: it may not say so itself. */
+export const isSaidToWaitForClaims = (pod: V1Pod, events: CoreV1Event[]): boolean =>
+  waitsForClaims(pod) || isOfClaims(newest(events)?.message ?? '')
 
 function unscheduled({ status }: V1Pod | V1Job): string | undefined {
   const scheduled = status?.conditions?.find(({ type }) => type === 'PodScheduled')
@@ -78,7 +87,11 @@ function newest(events: CoreV1Event[]): CoreV1Event | undefined {
   return events.toSorted((a, b) => seenAt(b) - seenAt(a))[0]
 }
 
+/** That there is nobody to fill a claim Kubernetes counts as normal. */
+const isBad = ({ type, reason }: CoreV1Event): boolean =>
+  type === 'Warning' || reason === 'FailedBinding'
+
 function ofEvent(event: CoreV1Event | undefined): string | undefined {
-  if (event?.type === 'Warning') return inWords(event.reason, event.message)
+  if (event && isBad(event)) return inWords(event.reason, event.message)
   return event?.reason === 'Pulling' ? event.message : undefined
 }
