@@ -140,7 +140,8 @@ test('files that cannot be used are shown, and a full disk is told from them', (
     Object.assign(new Error(code), { code, syscall: 'open', path })
   expect(next(system('EACCES', "/ann's"), push)).toBe(`ls -ld '/ann'\\''s'`)
   expect(next(system('ENOENT', '/x/none'), push)).toBe('ls /x')
-  expect(next(system('EISDIR'), push)).toBe(`name a file, then: ${push.line}`)
+  expect(next(system('EISDIR'), push)).toBe('name a file, and no directory')
+  expect(next(system('ENOTDIR', '/a-file/none'), push)).toBe('ls /a-file')
   expect(next(system('ENOSPC', '/x'), push)).toBe(`free some room, then: ${push.line}`)
 })
 

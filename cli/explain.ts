@@ -182,9 +182,11 @@ function nextAfterConnection({ code, message }: ConnectionError): Next {
 
 function nextAfterSystem({ code, path }: NodeJS.ErrnoException): Next {
   if (code === 'ENOSPC' || code === 'EDQUOT') return first('free some room')
-  if (code === 'EISDIR') return first('name a file')
+  if (code === 'EISDIR') return 'name a file, and no directory'
   if (path === undefined) return again
-  return code === 'ENOENT' ? shellLine(['ls', dirname(path)]) : shellLine(['ls', '-ld', path])
+  return code === 'ENOENT' || code === 'ENOTDIR'
+    ? shellLine(['ls', dirname(path)])
+    : shellLine(['ls', '-ld', path])
 }
 
 /** The command with what it is about, and without flags. */

@@ -84,7 +84,7 @@ async function listen(server: Server, host: string, port: number): Promise<numbe
     const { code, message } = error as NodeJS.ErrnoException
     const why =
       code === 'EADDRINUSE'
-        ? `The port ${port} is taken by another program.`
+        ? `The port ${port} is taken by another program, or another local home.`
         : `Cannot listen on ${host}:${port}: ${message}`
     throw new CannotStart(
       `${why}\nChoose another one: knit local start --port N (0 takes any free one)`,

@@ -293,7 +293,7 @@ test('a taken port is refused in one clear message, and nothing is left running'
   const { code, output } = await refusedHome(home(folder), '--port', String(port))
   expect(code).toBe(1)
   expect(output).toBe(
-    `The port ${port} is taken by another program.\nChoose another one: knit local start --port N (0 takes any free one)\n`,
+    `The port ${port} is taken by another program, or another local home.\nChoose another one: knit local start --port N (0 takes any free one)\n`,
   )
   expect(processesOf(folder)).toEqual([])
   server.close()
