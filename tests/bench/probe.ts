@@ -6,7 +6,7 @@ import { waitingFor, type Bench, type Samples } from './harness.ts'
 import { make, type Installation } from './installation.ts'
 import type { Seen, Task, Way } from './prober.ts'
 
-/** A Knative Service beside ours that measures from within the cluster, and that is given every event of the broker. */
+/** A Knative Service beside ours that measures from within the cluster, and that is given every event of the brokers. */
 export type Probe = {
   /** Where it is for others in the cluster. */
   url: string
@@ -26,17 +26,19 @@ export async function startProbe(bench: Bench, there: Installation): Promise<Pro
     data: { 'prober.ts': readFileSync(new URL('prober.ts', import.meta.url), 'utf8') },
   })
   await make(bench, there, serviceOf(there.images.node))
-  await make(bench, there, {
+  const triggers = ['knitfab', 'knitfab-workers'].map((broker) => ({
     apiVersion: 'eventing.knative.dev/v1',
     kind: 'Trigger',
-    metadata: { name },
+    metadata: { name: `${name}-${broker}` },
     spec: {
-      broker: 'knitfab',
+      broker,
       subscriber: { ref: { apiVersion: 'serving.knative.dev/v1', kind: 'Service', name } },
     },
-  })
-  await there.kubectl('wait', '--for=condition=Ready', '--timeout=120s', `ksvc/${name}`)
-  await there.kubectl('wait', '--for=condition=Ready', '--timeout=120s', `trigger/${name}`)
+  }))
+  for (const trigger of triggers) await make(bench, there, trigger)
+  const made = triggers.map(({ metadata }) => `trigger/${metadata.name}`)
+  for (const object of [`ksvc/${name}`, ...made])
+    await there.kubectl('wait', '--for=condition=Ready', '--timeout=120s', object)
   const pod = await podOf(there, name)
   const call = <T>(method: string, path: string, body?: unknown): Promise<T> =>
     callPod<T>(there, pod.name, method, path, body)

@@ -231,12 +231,15 @@ The namespace {{ $ns }} has a {{ index . 1 }} {{ index . 2 }} of {{ with $owner 
 {{- define "knitfab.fixedBroker" -}}
 {{- $ns := .Release.Namespace }}
 {{- $again := printf "set it back, or uninstall (helm uninstall %s --namespace %s, which leaves Data, database and secrets unless told otherwise) and install again" .Release.Name $ns }}
-{{- $name := "" }}
+{{- $names := dict }}
 {{- range (lookup "eventing.knative.dev/v1" "Trigger" $ns "").items }}
-{{- if eq (include "knitfab.releaseOf" .) $.Release.Name }}{{ $name = .spec.broker }}{{ end }}
+{{- if eq (include "knitfab.releaseOf" .) $.Release.Name }}
+{{- $_ := set $names (hasPrefix "workers-" .metadata.name | ternary "workers" "name") .spec.broker }}
+{{- end }}
 {{- end }}
 {{- with .Values.broker }}
-{{- include "knitfab.fixed" (list "broker.name" .name $name $again) }}
+{{- include "knitfab.fixed" (list "broker.name" .name (get $names "name") $again) }}
+{{- include "knitfab.fixed" (list "broker.workers" .workers (get $names "workers") $again) }}
 {{- if .create }}
 {{- $made := dig "metadata" "annotations" dict (lookup "eventing.knative.dev/v1" "Broker" $ns .name) }}
 {{- include "knitfab.fixed" (list "broker.class" .class (get $made "eventing.knative.dev/broker.class") $again) }}
@@ -427,6 +430,7 @@ broker.class is {{ .class }}, for which knative-eventing has no Service {{ $ingr
 {{- if not .create }}
 {{- if $.Capabilities.APIVersions.Has "eventing.knative.dev/v1" }}
 {{- include "knitfab.missing" (list "broker.name" "eventing.knative.dev/v1" "Broker" $ns .name) }}
+{{- include "knitfab.missing" (list "broker.workers" "eventing.knative.dev/v1" "Broker" $ns .workers) }}
 {{- end }}
 {{- else if .config }}
 {{- with .config }}

@@ -9,10 +9,10 @@ const sinkOf = (service: string) => ({
   ref: { apiVersion: 'serving.knative.dev/v1', kind: 'Service', name: service },
 })
 
-const broker = {
-  apiVersion: 'eventing.knative.dev/v1',
-  kind: 'Broker',
-  name: filled('.Values.broker.name | quote'),
+/** The brokers by what they carry: our own events, and changes of workers, with which nobody else is to be troubled. */
+const brokers = {
+  step: filled('.Values.broker.name | quote'),
+  workers: filled('.Values.broker.workers | quote'),
 }
 
 const updated = `${workerChangePrefix}ref.update`
@@ -32,28 +32,32 @@ type WokenByWorkers = {
   [S in EventStep]: 'worker.changed' extends (typeof table)[S][number] ? S : never
 }[EventStep]
 
-/** Who is woken by what: a Trigger for each step, with its filter, its retries and where events go that no delivery helped. */
-export const eventTriggers = (): Manifest[] =>
-  Object.entries(table).map(([step, names]) => ({
-    apiVersion: 'eventing.knative.dev/v1',
-    kind: 'Trigger',
-    metadata: { name: `step-${step}`, labels },
-    spec: {
-      broker: filled('.Values.broker.name | quote'),
-      filters: [
-        {
-          any: [
-            ...names
-              .filter((name) => name !== 'worker.changed')
-              .map((name) => ({ exact: { type: eventType(name) } })),
-            ...(step in workerChanges ? workerChanges[step as keyof typeof workerChanges] : []),
-          ],
-        },
-      ],
-      subscriber: sinkOf(`step-${step}`),
-      delivery: filledBlock('include "knitfab.delivery" $'),
-    },
-  }))
+/** Who is woken by what: a Trigger for each step, and one more for those that changes of workers wake. */
+export const eventTriggers = (): Manifest[] => [
+  ...Object.entries(table).map(([step, names]) =>
+    trigger(
+      'step',
+      step,
+      names
+        .filter((name) => name !== 'worker.changed')
+        .map((name) => ({ exact: { type: eventType(name) } })),
+    ),
+  ),
+  ...Object.entries(workerChanges).map(([step, changes]) => trigger('workers', step, changes)),
+]
+
+/** A Trigger with its filter, its retries and where events go that no delivery helped. */
+const trigger = (by: keyof typeof brokers, step: string, any: object[]): Manifest => ({
+  apiVersion: 'eventing.knative.dev/v1',
+  kind: 'Trigger',
+  metadata: { name: `${by}-${step}`, labels },
+  spec: {
+    broker: brokers[by],
+    filters: [{ any }],
+    subscriber: sinkOf(`step-${step}`),
+    delivery: filledBlock('include "knitfab.delivery" $'),
+  },
+})
 
 /** What wakes steps from outside: changes of our Jobs and Pods, as events that are hints, and the clock. */
 export const sources = (): Manifest[] => [
@@ -68,7 +72,9 @@ export const sources = (): Manifest[] => [
         { apiVersion: 'batch/v1', kind: 'Job', selector: ofWorkers },
         { apiVersion: 'v1', kind: 'Pod', selector: ofWorkers },
       ],
-      sink: { ref: broker },
+      sink: {
+        ref: { apiVersion: 'eventing.knative.dev/v1', kind: 'Broker', name: brokers.workers },
+      },
     },
   },
   ...clockSteps.map((step) => ({

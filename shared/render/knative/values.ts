@@ -110,6 +110,7 @@ export const valuesOf = (functions: readonly Deployed[]) =>
     }),
     broker: z.strictObject({
       name: text.min(1),
+      workers: text.min(1),
       create: z.boolean(),
       class: text.min(1),
       config: anything,

@@ -181,7 +181,7 @@ describe('before anything is made helm says', () => {
         tlsSecret: 'no-tls',
         ingress: { enabled: true, host: 'h', className: 'no-class' },
       },
-      broker: { create: false, name: 'no-broker' },
+      broker: { create: false, name: 'no-broker', workers: 'no-workers' },
       knative: { zeroInitialScale: true },
     })
     expect(code).toBe(1)
@@ -201,6 +201,7 @@ describe('before anything is made helm says', () => {
       ['gateway.tlsSecret', 'Secret no-tls'],
       ['gateway.ingress.className', 'IngressClass no-class'],
       ['broker.name', 'Broker no-broker'],
+      ['broker.workers', 'Broker no-workers'],
     ])
       expect(err).toMatch(new RegExp(`- ${value} names the ${name}, which [^\\n]*: [^\\n]+`))
     expect(err).toMatch(/- defaults\.nodeSelector is something .* patch configmap config-features/)
@@ -305,9 +306,13 @@ describe('before anything is made helm says', () => {
       expect(err).toContain(
         `${value} is ${now}, and cannot be changed from ${before} any more: ${remedy}`,
       )
-    expect(there.tryInstall({ broker: { name: 'other' } }).err).toContain(
-      'broker.name is other, and cannot be changed from knitfab any more: set it back, or uninstall',
-    )
+    for (const [value, before] of [
+      ['name', 'knitfab'],
+      ['workers', 'knitfab-workers'],
+    ] as const)
+      expect(there.tryInstall({ broker: { [value]: 'other' } }).err).toContain(
+        `broker.${value} is other, and cannot be changed from ${before} any more: set it back, or uninstall`,
+      )
   })
 
   test('that Data were left which another layout would not see', ({ there }) => {
