@@ -331,3 +331,18 @@ test('of the functions that Runs and readers wait for a Pod is always there, and
     'step-sweep',
   ])
 })
+
+test.for([
+  ['of their own names', {}, ['knitfab', 'knitfab-workers']],
+  ['one for both', { workers: 'knitfab' }, ['knitfab']],
+  ['none, where the admin brings them', { create: false }, []],
+] as const)('the brokers are made as they are named: %s', ([, broker, names]) => {
+  const manifests = render({ broker })
+  const made = manifests.filter(({ kind }) => kind === 'Broker')
+  expect(made.map(({ metadata }) => metadata.name)).toEqual(names)
+  const { workers = 'knitfab-workers' } = broker as { workers?: string }
+  const sink = { ref: { apiVersion: 'eventing.knative.dev/v1', kind: 'Broker', name: workers } }
+  expect(find(manifests, 'ApiServerSource/workers').spec).toMatchObject({ sink })
+  expect(find(manifests, 'Trigger/workers-observe-worker').spec).toMatchObject({ broker: workers })
+  expect(find(manifests, 'Trigger/step-observe-worker').spec).toMatchObject({ broker: 'knitfab' })
+})
